@@ -1,0 +1,279 @@
+//! The validated configuration: what the rest of the filter reads.
+//!
+//! Text becomes a [`raw::Node`] (nothing lost: order, duplicates), [`parse::parse`] turns that into a [`Config`] or into every
+//! [`problem::Problem`] at once. The types here hold only what is legal, so nothing after parsing checks a configuration again.
+
+pub mod parse;
+pub mod problem;
+pub mod raw;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::path::PathPattern;
+
+/// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
+pub type Name = Rc<str>;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Scopes every counter.
+    pub experiment: Name,
+    /// Whether a request that carries `x-gnomon-shadow` is believed to be a copy.
+    pub trust_copies: bool,
+    /// In order: the first that matches wins.
+    pub routes: Vec<Route>,
+    /// Bounds per worker.
+    pub limits: Limits,
+    /// What is logged.
+    pub evidence: Evidence,
+    /// Every distinct split header named by a route, in lower case; each is removed from every request.
+    pub split_headers: Vec<Rc<str>>,
+}
+
+/// How many bytes a comparison may need beside the bodies it compares, as a multiple of the largest of them: its index of both.
+const INDEX: usize = 8;
+
+impl Config {
+    /// Bytes that one worker holds at most because of this configuration: all captured bodies (their buffers grow by doubling, so twice
+    /// that), the index of the comparison at hand, and one answer that is just being read. The VM itself, its code and its counters
+    /// (4 MiB when idle) come on top.
+    pub fn worst_case_memory(&self) -> usize {
+        let bodies = self.limits.memory.saturating_mul(2);
+        bodies.saturating_add(self.limits.body.saturating_mul(INDEX.saturating_add(1)))
+    }
+}
+
+/// A named class of inference requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Its name.
+    pub name: Name,
+    /// The experiment its counters belong to: its own, or that of the configuration.
+    pub experiment: Name,
+    /// Sets of conditions of which one must hold; never empty (without `match`: one set that takes every POST).
+    pub matches: Vec<Match>,
+    /// How answers are read.
+    pub protocol: Protocol,
+    /// How the variant is chosen; `None` reroutes nothing.
+    pub split: Option<Split>,
+    /// What is hashed for sampling; `None`: `x-request-id`.
+    pub sample_by: Option<Key>,
+    /// In the order configured.
+    pub shadows: Vec<Shadow>,
+    /// How answers are compared.
+    pub compare: Compare,
+    /// How pairs are segmented; `None`: all in slice `all`.
+    pub slices: Option<Slices>,
+}
+
+/// Conditions that must all hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// Upper-case methods, never empty.
+    pub methods: Vec<String>,
+    /// Compared with the path without its query.
+    pub path: Option<Text>,
+    /// In lower case. Compared without regard to case, and to the request's port unless the text has one.
+    pub authority: Option<Text>,
+    /// All must hold.
+    pub headers: Vec<HeaderMatch>,
+}
+
+/// A condition on a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The whole text.
+    Exact(String),
+    /// Its beginning.
+    Prefix(String),
+    /// Its end.
+    Suffix(String),
+}
+
+/// A condition on a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// In lower case.
+    pub name: Rc<str>,
+    /// What must hold of the first value.
+    pub value: HeaderValueMatch,
+}
+
+/// What a header must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderValueMatch {
+    /// Its first value matches.
+    Text(Text),
+    /// It is there (`true`) or not (`false`).
+    Present(bool),
+}
+
+/// How answers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Chosen by content type.
+    Auto,
+    /// Any JSON.
+    Json,
+    /// Bytes.
+    Opaque,
+}
+
+/// Where a key is taken from; the first value counts, raw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A request header (lower case).
+    Header(Rc<str>),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query.
+    Query(String),
+    /// `x-request-id`: not sticky.
+    Request,
+}
+
+/// How the variant of a request is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// Index 0 is the baseline, the canaries follow in the order listed.
+    pub variants: Vec<Variant>,
+    /// What is hashed; always there when there are canaries.
+    pub key: Option<Key>,
+    /// Part of the hashed text.
+    pub salt: String,
+    /// First match wins over the percentage.
+    pub pins: Vec<Pin>,
+    /// The request header that carries the choice (lower case).
+    pub header: Rc<str>,
+    /// Whether the response carries it too.
+    pub expose: bool,
+}
+
+/// A model version that may answer the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Its name.
+    pub name: Name,
+    /// Buckets of a million that it gets; those of all variants sum to a million.
+    pub ppm: u32,
+}
+
+/// Sends requests with a certain header to one variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Lower case.
+    pub header: Rc<str>,
+    /// What the first value must be like.
+    pub value: Text,
+    /// Index into [`Split::variants`].
+    pub variant: usize,
+}
+
+/// A model version that gets copies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shadow {
+    /// Its name.
+    pub name: Name,
+    /// What it is for.
+    pub role: Role,
+    /// Envoy's cluster.
+    pub cluster: String,
+    /// Requests of a million that are drawn.
+    pub ppm: u32,
+    /// Indices into [`Split::variants`] whose requests are copied; `None` (a route without split): all.
+    pub of: Option<Vec<usize>>,
+    /// Above zero, at most [`crate::limits::MAX_TIMEOUT`].
+    pub timeout: Duration,
+    /// Copies in flight per worker, above zero.
+    pub max_in_flight: u32,
+    /// How the copy differs from the request.
+    pub request: CopyRequest,
+}
+
+/// What a shadow is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A version under test.
+    Candidate,
+    /// The baseline's own version, to measure noise.
+    Control,
+}
+
+/// How a copy differs from its request: remove, then rewrite, then set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopyRequest {
+    /// `(prefix, with)`: a path with that prefix gets the other one.
+    pub path: Option<(String, String)>,
+    /// Replaces `:authority`.
+    pub authority: Option<String>,
+    /// Replaces the top-level `model` of a JSON body.
+    pub model: Option<String>,
+    /// Headers set (lower case).
+    pub set: Vec<(Rc<str>, String)>,
+    /// Headers removed (lower case).
+    pub remove: Vec<Rc<str>>,
+    /// Whether `authorization`, `cookie`, `proxy-authorization` and `x-forwarded-client-cert` stay.
+    pub keep_credentials: bool,
+}
+
+/// How answers are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compare {
+    /// Used where none of `tolerances` matches.
+    pub default: Tolerance,
+    /// The first whose path matches wins.
+    pub tolerances: Vec<(PathPattern, Tolerance)>,
+    /// Paths (with all below them) that never count.
+    pub ignore: Vec<PathPattern>,
+    /// Arrays whose order does not count.
+    pub unordered: Vec<Unordered>,
+}
+
+/// Numbers are equal if `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// Not negative, finite.
+    pub absolute: f64,
+    /// Not negative, finite.
+    pub relative: f64,
+}
+
+/// An array whose order does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unordered {
+    /// Where it is.
+    pub path: PathPattern,
+    /// Member by which its objects are matched; `None`: an array of scalars, compared sorted.
+    pub by: Option<String>,
+}
+
+/// How pairs are segmented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slices {
+    /// Lower case.
+    pub header: Rc<str>,
+    /// Values with a slice of their own; any other is `other`.
+    pub values: Vec<Name>,
+}
+
+/// Bounds per worker VM, shared by its root contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open pairs.
+    pub pairs: usize,
+    /// Bytes of all captured bodies.
+    pub memory: usize,
+    /// Bytes of one captured body, at most `memory`.
+    pub body: usize,
+}
+
+/// What is logged of pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Lines per second and worker; 0: none.
+    pub per_second: u32,
+    /// Whether the two values at the diverging path are shown.
+    pub values: bool,
+}

@@ -1,0 +1,85 @@
+//! Names and values of headers, and which of them a configuration may touch.
+
+use std::rc::Rc;
+
+use super::value::{Problems, Value};
+
+/// Headers of one connection (RFC 9110, section 7.6.1, and the older ones that proxies treat alike): they never travel on.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether `text` is a token of RFC 9110: what names of headers and cookies, and methods, are made of.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// The name of a header, in lower case.
+pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
+    let text = value.text(problems)?;
+    if text.starts_with(':') {
+        value.refuse("pseudo-headers can't be named here: give the name of a header", problems)
+    } else if !is_token(text) {
+        value.refuse("give the name of a header: letters, digits and hyphens", problems)
+    } else {
+        Some(text.to_ascii_lowercase().into())
+    }
+}
+
+/// The header that carries the variant: it is removed from every request, so it must be one that nothing else needs.
+pub(super) fn split(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
+    let name = name(value, problems)?;
+    if &*name == "x-gnomon-shadow" {
+        value.refuse("x-gnomon-shadow marks copies: choose another header", problems)
+    } else if is_framing(&name) {
+        value.refuse("requests need this header for themselves: choose another one", problems)
+    } else {
+        Some(name)
+    }
+}
+
+/// A header that a copy is to be without.
+pub(super) fn removed(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
+    let name = name(value, problems)?;
+    if is_owned(&name) { value.refuse(OWNED, problems) } else { Some(name) }
+}
+
+/// The name of a header that a copy is to have. `key` holds the name as its value.
+pub(super) fn set(key: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
+    let name = removed(key, problems)?;
+    if is_framing(&name) {
+        return key.refuse("this header is the proxy's business: leave it out (request.authority sets the host)", problems);
+    }
+    Some(name)
+}
+
+/// The value of a header. It may be a credential, so it is never shown.
+pub(super) fn value(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
+    let text = match value.node.as_text() {
+        Some(text) => text,
+        None => return value.refuse("give a text: put it in quotes", problems),
+    };
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return value.refuse_as("a text", "give a text without line breaks and other control characters", problems);
+    }
+    Some(text.to_owned())
+}
+
+const OWNED: &str = "content-length, x-envoy-* and x-gnomon-* are set by the proxy and the filter: leave it out";
+
+fn is_owned(name: &str) -> bool {
+    name == "content-length" || name.starts_with("x-envoy-") || name.starts_with("x-gnomon-")
+}
+
+fn is_framing(name: &str) -> bool {
+    name == "host" || name == "content-length" || HOP_BY_HOP.contains(&name)
+}

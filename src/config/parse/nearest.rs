@@ -1,0 +1,29 @@
+//! The known key that a misspelt one most probably stands for.
+
+/// The first of `keys` nearest to `key`, if it is near enough to be meant: at most one letter in three is wrong.
+pub(super) fn nearest<'k>(key: &str, keys: &[&'k str]) -> Option<&'k str> {
+    let (distance, near) = keys.iter().map(|known| (distance(key, known), *known)).min_by_key(|(distance, _)| *distance)?;
+    (distance <= near.len().div_ceil(3)).then_some(near)
+}
+
+/// Levenshtein's distance, without regard to case, `_` and `-`: the least number of letters to insert, remove or replace.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (letters(a), letters(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut left = i.saturating_add(1);
+        let mut next = vec![left];
+        for (y, window) in b.iter().zip(row.windows(2)) {
+            let &[diagonal, above] = window else { continue };
+            left = diagonal.saturating_add(usize::from(x != y)).min(above.saturating_add(1)).min(left.saturating_add(1));
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The letters that count. Keys are short: of a longer one only the beginning is looked at.
+fn letters(text: &str) -> Vec<char> {
+    text.chars().filter(|c| *c != '_' && *c != '-').map(|c| c.to_ascii_lowercase()).take(32).collect()
+}

@@ -1,0 +1,130 @@
+//! `routes`: each of them, and what must hold among them: different names, none covered by those before it.
+
+use std::collections::BTreeSet;
+
+use super::value::{Object, Problems, Value};
+use super::{condition, cover, header, plan, shadow, split, units};
+use crate::config::{Key, Match, Name, Protocol, Route, Slices};
+use crate::limits::MAX_SLICE_VALUES;
+
+const KEYS: [&str; 10] = ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates"];
+
+/// Protocols of later versions.
+const LATER_PROTOCOLS: [&str; 3] = ["kserve-v1", "open-inference", "openai"];
+
+/// `routes`; `experiment` is that of the configuration, the default, if it is legal.
+pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Route>> {
+    let items = value.items(problems)?;
+    let mut names = BTreeSet::new();
+    let mut taken = Vec::new();
+    let routes: Vec<Option<Route>> = items
+        .iter()
+        .map(|item| {
+            let object = item.object(&KEYS, problems)?;
+            different(&object, &mut names, problems);
+            let sets = object.or("match", vec![condition::every_post()], problems, condition::matches);
+            taken.push((item, sets.clone().unwrap_or_default()));
+            route(&object, sets, experiment, problems)
+        })
+        .collect();
+    report_covered(taken, problems);
+    routes.into_iter().collect()
+}
+
+/// Reports every route that can't match because of those before it; each is given with its sets of conditions, as far as they are legal.
+fn report_covered(routes: Vec<(&Value<'_>, Vec<Match>)>, problems: &mut Problems) {
+    const HINT: &str = "this route can never match: those before it take all its requests; move it up or remove it";
+    let mut earlier: Vec<Match> = Vec::new();
+    for (value, sets) in routes {
+        if !sets.is_empty() && cover::covers(&earlier, &sets) {
+            let name = value.child("name").map_or("a route".to_owned(), |name| name.node.to_string());
+            value.refuse_as::<()>(name, HINT, problems);
+        }
+        earlier.extend(sets);
+    }
+}
+
+/// Reports a name that one of `names` has already.
+fn different(object: &Object<'_>, names: &mut BTreeSet<String>, problems: &mut Problems) {
+    let Some(value) = object.get("name") else { return };
+    let Some(name) = value.node.as_text() else { return };
+    if !name.is_empty() && !names.insert(name.to_owned()) {
+        value.refuse::<()>("this name is taken: choose another", problems);
+    }
+}
+
+fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
+    let protocols = [("auto", Protocol::Auto), ("json", Protocol::Json), ("opaque", Protocol::Opaque)];
+    let name = object.required("name", problems, units::name);
+    let own = object.maybe("experiment", problems, units::name);
+    let protocol =
+        object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &protocols, &LATER_PROTOCOLS, problems));
+    let split = object.maybe("split", problems, |value, problems| split::split(value, name.as_deref(), problems));
+    let sample_by = object.maybe("sample_by", problems, condition::key);
+    let written = object.get("split");
+    let shadows = object.or("shadows", Vec::new(), problems, |value, problems| {
+        value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems))
+    });
+    all_different(object, problems);
+    let compare = object.or("compare", plan::default(), problems, plan::compare);
+    let slices = object.maybe("slices", problems, slices);
+    let gates = object.or("gates", (), problems, units::not_yet);
+    gates?;
+    Some(Route {
+        name: name?,
+        experiment: own?.or_else(|| experiment.cloned())?,
+        matches: sets?,
+        protocol: protocol?,
+        split: split?,
+        sample_by: sample_by?.filter(|key| *key != Key::Request),
+        shadows: shadows?,
+        compare: compare?,
+        slices: slices?,
+    })
+}
+
+/// Reports variants and shadows of one route that share a name: a gate's `of` must mean one thing.
+fn all_different(route: &Object<'_>, problems: &mut Problems) {
+    let mut names = BTreeSet::new();
+    let mut check = |value: Option<Value<'_>>| {
+        let name = value.as_ref().and_then(|value| value.node.as_text());
+        if let (Some(value), Some(name)) = (&value, name)
+            && !name.is_empty()
+            && !names.insert(name.to_owned())
+        {
+            value.refuse::<()>("variants and shadows of a route need different names: choose another", problems);
+        }
+    };
+    let split = route.get("split");
+    let canaries = split.as_ref().and_then(|split| split.child("canaries"));
+    check(split.as_ref().and_then(|split| split.child("baseline")));
+    for list in [canaries, route.get("shadows")].into_iter().flatten() {
+        for item in list.items(&mut Vec::new()).into_iter().flatten() {
+            check(item.child("name"));
+        }
+    }
+}
+
+fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
+    const HINT: &str = "this build knows slices by one request header only: header, values";
+    let object = value.members(|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
+    let header = object.required("header", problems, header::name);
+    let values = object.or("values", Vec::new(), problems, slice_values);
+    Some(Slices { header: header?, values: values? })
+}
+
+fn slice_values(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Name>> {
+    let mut seen = BTreeSet::new();
+    let values = value.list(problems, |item, problems| {
+        let name = units::name(item, problems)?;
+        if seen.insert(Name::clone(&name)) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
+    });
+    match value.items(&mut Vec::new()) {
+        Some(items) if items.len() > MAX_SLICE_VALUES => value.refuse_as(
+            format!("{} values", items.len()),
+            format!("give at most {MAX_SLICE_VALUES}: each has series of its own"),
+            problems,
+        ),
+        _ => values,
+    }
+}

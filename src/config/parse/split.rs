@@ -1,0 +1,82 @@
+//! `split`: variants, key, pins.
+
+use super::units;
+use super::value::{Object, Problems, Value};
+use super::{condition, header};
+use crate::config::{Name, Pin, Split, Variant};
+use crate::limits::BUCKETS;
+
+/// The header that carries the choice where none is configured.
+const HEADER: &str = "x-gnomon-variant";
+
+const KEYS: [&str; 7] = ["baseline", "canaries", "key", "salt", "pins", "header", "expose"];
+
+/// `split`; `salt` is the route's name, the default.
+pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Problems) -> Option<Split> {
+    let object = value.object(&KEYS, problems)?;
+    let variants = variants(&object, problems);
+    let has_canaries = names(value).len() > 1;
+    let key = object.maybe("key", problems, condition::key);
+    if has_canaries && object.get("key").is_none() {
+        object.missing::<()>("key", "canaries need a key: {header: …}, {cookie: …}, {query: …}, or the word request", problems);
+    }
+    let salt = object.or("salt", salt.unwrap_or_default(), problems, |value, problems| value.text(problems));
+    let pins = object.or("pins", Vec::new(), problems, |pins, problems| pins.list(problems, |item, problems| pin(item, value, problems)));
+    let header = object.or("header", HEADER.into(), problems, header::split);
+    let expose = object.or("expose", false, problems, Value::boolean);
+    Some(Split { variants: variants?, key: key?, salt: salt?.to_owned(), pins: pins?, header: header?, expose: expose? })
+}
+
+/// The names of the variants as written, the baseline first, whether they are legal or not: what pins and `of` refer to.
+pub(super) fn names<'a>(split: &Value<'a>) -> Vec<Option<&'a str>> {
+    let text = |value: Option<Value<'a>>| value.and_then(|value| value.node.as_text());
+    let canaries = split.child("canaries").and_then(|canaries| canaries.items(&mut Vec::new()));
+    let canaries = canaries.into_iter().flatten().map(|canary| text(canary.child("name")));
+    std::iter::once(text(split.child("baseline"))).chain(canaries).collect()
+}
+
+/// The index of a variant that `value` names.
+pub(super) fn variant(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<usize> {
+    let text = value.text(problems)?;
+    let names = names(split);
+    if let Some(index) = names.iter().position(|name| *name == Some(text)) {
+        return Some(index);
+    }
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    value.refuse(format!("no such variant: give one of {}", names.join(", ")), problems)
+}
+
+fn variants(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>> {
+    let baseline = object.required("baseline", problems, units::name);
+    let mut sum: u64 = 0;
+    let canaries = object.or("canaries", Vec::new(), problems, |canaries, problems| {
+        let read = canaries.list(problems, |item, problems| {
+            let (name, ppm) = canary(item, problems)?;
+            sum = sum.saturating_add(ppm.map_or(0, u64::from));
+            Some(Variant { name: name?, ppm: ppm? })
+        });
+        if sum > BUCKETS {
+            #[expect(clippy::cast_precision_loss, reason = "shown with four decimals")]
+            let percent = sum as f64 / 10_000.0;
+            return canaries.refuse_as(format!("{percent} percent"), "the canaries have more than 100 percent together", problems);
+        }
+        read
+    });
+    let rest = u32::try_from(BUCKETS.saturating_sub(sum)).unwrap_or_default();
+    let mut variants = vec![Variant { name: baseline?, ppm: rest }];
+    variants.extend(canaries?);
+    Some(variants)
+}
+
+fn canary(value: &Value<'_>, problems: &mut Problems) -> Option<(Option<Name>, Option<u32>)> {
+    let object = value.object(&["name", "percent"], problems)?;
+    Some((object.required("name", problems, units::name), object.required("percent", problems, units::percent)))
+}
+
+fn pin(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<Pin> {
+    let object = value.object(&["header", "exact", "prefix", "suffix", "variant"], problems)?;
+    let header = object.required("header", problems, header::name);
+    let text = condition::one_text(value, &object, problems);
+    let variant = object.required("variant", problems, |value, problems| variant(value, split, problems));
+    Some(Pin { header: header?, value: text?, variant: variant? })
+}

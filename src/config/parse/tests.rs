@@ -1,0 +1,390 @@
+//! What is accepted and as what, what is refused and where.
+
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Refused, parse};
+use crate::config::raw::Node;
+use crate::config::*;
+use crate::path::PathPattern;
+
+/// Every key with a value of its own.
+const FULL: &str = include_str!("../../../tests/data/config/full.json");
+
+/// One configuration a line.
+const GOOD: &str = include_str!("../../../tests/data/config/good.txt");
+
+/// Configurations with problems; the file says how it is written.
+const REFUSED: &str = include_str!("refused.txt");
+
+/// `FULL` with the first occurrence of a text replaced, which must be there.
+fn full_with(text: &str, by: &str) -> String {
+    assert!(FULL.contains(text), "{text} is not in the example");
+    FULL.replacen(text, by, 1)
+}
+
+/// A configuration whose one route has `keys` besides its name.
+fn route(keys: &str) -> String {
+    format!(r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "r"{keys}}}]}}"#)
+}
+
+/// A configuration whose one shadow has `keys` besides what is required.
+fn shadow(keys: &str) -> String {
+    route(&format!(r#", "shadows": [{{"name": "s", "cluster": "c", "percent": 1{keys}}}]"#))
+}
+
+/// A configuration with a split that has a canary `v2`, and `keys`.
+fn split(keys: &str) -> String {
+    route(&format!(r#", "split": {{"baseline": "v1", "canaries": [{{"name": "v2", "percent": 1}}], "key": "request"{keys}}}"#))
+}
+
+fn good(text: &str) -> Config {
+    parse(text.as_bytes()).unwrap_or_else(|refused| panic!("{text}: {:#?}", refused.problems))
+}
+
+fn refused(text: &str) -> Refused {
+    parse(text.as_bytes()).expect_err(text)
+}
+
+/// The paths of all problems.
+fn paths(text: &str) -> Vec<String> {
+    refused(text).problems.into_iter().map(|problem| problem.path).collect()
+}
+
+#[test]
+fn every_key_arrives() {
+    let config = good(FULL);
+    assert_eq!((&*config.experiment, config.trust_copies), ("fraud-2026-11", false));
+    assert_eq!(config.limits, Limits { pairs: 9, memory: 2 << 20, body: 512 << 10 });
+    assert_eq!(config.evidence, Evidence { per_second: 0, values: true });
+    assert_eq!(config.split_headers, ["x-variant".into()]);
+
+    let route = &config.routes[0];
+    assert_eq!((&*route.name, &*route.experiment, route.protocol), ("fraud", "fraud-v2-a", Protocol::Json));
+    let tenant = HeaderMatch { name: "x-tenant".into(), value: HeaderValueMatch::Text(Text::Exact("acme".into())) };
+    let debug = HeaderMatch { name: "x-debug".into(), value: HeaderValueMatch::Present(false) };
+    let set = Match {
+        methods: vec!["POST".into(), "PUT".into()],
+        path: Some(Text::Prefix("/v2/models/fraud/".into())),
+        authority: Some(Text::Exact("fraud.ml.svc".into())),
+        headers: vec![tenant, debug],
+    };
+    assert_eq!(route.matches, [set]);
+    assert_eq!(route.sample_by, Some(Key::Cookie("uid".into())));
+    assert_eq!(route.slices, Some(Slices { header: "x-region".into(), values: vec!["eu".into(), "us".into()] }));
+
+    let variant = |name: &str, ppm| Variant { name: name.into(), ppm };
+    let expected = Split {
+        variants: vec![variant("v1", 949_999), variant("v2", 50_000), variant("v3", 1)],
+        key: Some(Key::Header("x-user-id".into())),
+        salt: "pepper".into(),
+        pins: vec![Pin { header: "x-model-pin".into(), value: Text::Exact("v2".into()), variant: 1 }],
+        header: "x-variant".into(),
+        expose: true,
+    };
+    assert_eq!(route.split, Some(expected));
+
+    let expected = Shadow {
+        name: "v2-copy".into(),
+        role: Role::Control,
+        cluster: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
+        ppm: 105_000,
+        of: Some(vec![0, 2]),
+        timeout: Duration::from_secs(60),
+        max_in_flight: 4,
+        request: CopyRequest {
+            path: Some(("/v2/models/fraud/".into(), "/v2/models/fraud-v2/".into())),
+            authority: Some("fraud-v2.ml.svc".into()),
+            model: Some("fraud-v2".into()),
+            set: vec![("x-env".into(), "shadow".into()), ("authorization".into(), "Bearer abc".into())],
+            remove: vec!["x-billing-id".into()],
+            keep_credentials: true,
+        },
+    };
+    assert_eq!(route.shadows, [expected]);
+
+    let path = |text| PathPattern::parse(text).unwrap();
+    let expected = Compare {
+        default: Tolerance { absolute: 0.0, relative: 0.5 },
+        tolerances: vec![(path("outputs[*].score"), Tolerance { absolute: 0.01, relative: 0.5 })],
+        ignore: vec![path("id"), path("outputs[*].parameters")],
+        unordered: vec![Unordered { path: path("tags"), by: None }, Unordered { path: path("results"), by: Some("id".into()) }],
+    };
+    assert_eq!(route.compare, expected);
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = good(&shadow(""));
+    assert!(config.trust_copies);
+    assert_eq!(config.limits, Limits { pairs: 512, memory: 16 << 20, body: 1 << 20 });
+    assert_eq!(config.evidence, Evidence { per_second: 1, values: false });
+    assert!(config.split_headers.is_empty());
+    let route = &config.routes[0];
+    assert_eq!(route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
+    assert_eq!((&*route.experiment, route.protocol), ("e", Protocol::Auto));
+    assert_eq!((&route.split, &route.sample_by, &route.slices), (&None, &None, &None));
+    assert_eq!(route.compare.default, Tolerance { absolute: 1e-6, relative: 1e-3 });
+    let shadow = &route.shadows[0];
+    assert_eq!((shadow.role, shadow.timeout, shadow.max_in_flight), (Role::Candidate, Duration::from_secs(2), 32));
+    assert_eq!((&shadow.of, &shadow.request), (&None, &CopyRequest::default()));
+
+    let config = good(&split(""));
+    let split = config.routes[0].split.as_ref().unwrap();
+    assert_eq!((&*split.salt, &*split.header, split.expose), ("r", "x-gnomon-variant", false));
+    assert_eq!(config.split_headers, ["x-gnomon-variant".into()]);
+
+    let with_split = route_of(r#", "split": {"baseline": "v1"}, "shadows": [{"name": "s", "cluster": "c", "percent": 1}]"#);
+    assert_eq!(with_split.shadows[0].of, Some(vec![0]));
+    assert_eq!(with_split.split.unwrap().variants, [Variant { name: "v1".into(), ppm: 1_000_000 }]);
+}
+
+fn route_of(keys: &str) -> Route {
+    good(&route(keys)).routes.remove(0)
+}
+
+#[test]
+fn good_configurations_are_accepted() {
+    assert!(GOOD.lines().count() > 20);
+    GOOD.lines().for_each(|text| drop(good(text)));
+    assert_eq!(route_of(r#", "sample_by": "request""#).sample_by, None);
+}
+
+#[test]
+fn what_a_tolerance_leaves_out_stays_as_above() {
+    let route = route_of(
+        r#", "compare": {"absolute": 2, "relative": 3, "tolerances": [{"path": "a", "absolute": 0}, {"path": "b", "relative": 0}]}"#,
+    );
+    let tolerances: Vec<Tolerance> = route.compare.tolerances.into_iter().map(|(_, tolerance)| tolerance).collect();
+    assert_eq!(tolerances, [Tolerance { absolute: 0.0, relative: 3.0 }, Tolerance { absolute: 2.0, relative: 0.0 }]);
+}
+
+#[test]
+fn each_split_header_is_there_once() {
+    let routes = ["x-a", "x-b", "X-A"].iter().enumerate().map(|(i, header)| {
+        let path = format!(r#"{{"path": {{"exact": "/{i}"}}}}"#);
+        format!(r#"{{"name": "r{i}", "match": {path}, "split": {{"baseline": "v", "header": "{header}"}}}}"#)
+    });
+    let routes: Vec<String> = routes.collect();
+    let config = good(&format!(r#"{{"version": 1, "experiment": "e", "routes": [{}]}}"#, routes.join(", ")));
+    assert_eq!(config.split_headers, ["x-a".into(), "x-b".into()]);
+}
+
+#[test]
+fn slices_are_bounded() {
+    let values = |count: usize| {
+        let values: Vec<String> = (0..count).map(|i| format!("\"v{i}\"")).collect();
+        route(&format!(r#", "slices": {{"header": "a", "values": [{}]}}"#, values.join(", ")))
+    };
+    good(&values(64));
+    assert_eq!(paths(&values(65)), ["routes[0].slices.values"]);
+}
+
+#[test]
+fn text_that_is_no_configuration() {
+    assert_eq!(refused(" ").problems[0].found, "nothing");
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for text in ["", "  \n", "{", "version: 1", "[]", "null", "1", "\"a\"", "{} {}", "{\"version\": 1,}", "\u{feff}{}", &deep] {
+        let refused = refused(text);
+        assert_eq!(refused.problems.len(), if text == "{}" { 3 } else { 1 }, "{text}");
+        assert_eq!((&*refused.problems[0].path, refused.reject), ("$", false), "{text}");
+    }
+    assert!(!parse(b"{\"version\": \"\xff\"}").unwrap_err().reject);
+}
+
+/// A configuration as `refused.txt` writes it, and where its base is.
+fn edited(base: &str, edit: &str) -> (String, &'static str) {
+    let keys = if edit.is_empty() || edit.contains(" => ") { String::new() } else { format!(", {edit}") };
+    let (text, path) = match base {
+        "route" => (route(&keys), "routes[0]"),
+        "shadow" => (shadow(&keys), "routes[0].shadows[0]"),
+        "split" => (split(&keys), "routes[0].split"),
+        "full" => (FULL.to_owned(), ""),
+        _ => (edit.to_owned(), ""),
+    };
+    let Some((from, to)) = edit.split_once(" => ") else { return (text, path) };
+    assert!(text.contains(from), "{from} is not in {text}");
+    (text.replacen(from, to, 1), path)
+}
+
+#[test]
+fn each_problem_has_its_path() {
+    let rows: Vec<&str> = REFUSED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(rows.len() > 120);
+    for row in rows {
+        let columns: Vec<&str> = row.split(" | ").collect();
+        let &[base, edit, expected] = &*columns else { panic!("not three columns: {row}") };
+        let (text, path) = edited(base, edit);
+        let whole = |short: &str| if short.starts_with('.') { format!("{path}{short}") } else { short.to_owned() };
+        let problems = refused(&text).problems;
+        let found: Vec<&str> = problems.iter().map(|problem| &*problem.path).collect();
+        assert_eq!(found, expected.split(' ').map(whole).collect::<Vec<_>>(), "{row}: {problems:#?}");
+        assert!(problems.iter().all(|problem| !problem.found.is_empty() && !problem.hint.is_empty()), "{row}");
+    }
+}
+
+#[test]
+fn a_covered_route_is_found_beside_other_problems() {
+    let text = r#"{"version": 1, "experiment": "e", "routes": [{"name": "A"}, {"name": "b", "bogus": 1}]}"#;
+    assert_eq!(paths(text), ["routes[0].name", "routes[1].bogus", "routes[1]"]);
+}
+
+#[test]
+fn reject_is_found_beside_any_problem() {
+    for (text, reject) in [
+        (r#"{"on_invalid": "reject"}"#, true),
+        (r#"{"routes": 1, "on_invalid": "reject", "bogus": null}"#, true),
+        (r#"{"on_invalid": "pass"}"#, false),
+        (r#"{"on_invalid": "Reject"}"#, false),
+        (r#"{"on_invalid": ["reject"]}"#, false),
+        (r#"{"on_invalid": "reject", "on_invalid": "pass"}"#, false),
+        (r#"[{"on_invalid": "reject"}]"#, false),
+        (r#"{"on_invalid": "reject""#, false),
+        ("{}", false),
+    ] {
+        assert_eq!(refused(text).reject, reject, "{text}");
+    }
+}
+
+#[test]
+fn hints_say_what_to_do() {
+    for (text, path, found, hint) in [
+        (shadow(r#", "time_out": "1s""#), "routes[0].shadows[0].time_out", "\"1s\"", "did you mean timeout?"),
+        (shadow(r#", "maxInFlight": 1"#), "routes[0].shadows[0].maxInFlight", "1", "did you mean max_in_flight?"),
+        (full_with("\"limits\"", "\"zzz\""), "zzz", "an object", "version, on_invalid, experiment, trust_copies, routes, limits, evidence"),
+        (route(r#", "protocol": "kserve-v1""#), "routes[0].protocol", "\"kserve-v1\"", "does not know it yet"),
+        (route(r#", "observe": {}"#), "routes[0].observe", "an empty object", "does not know it yet"),
+        (
+            shadow(r#", "cluster": {"name": "c"}"#).replace(r#""cluster": "c", "#, ""),
+            "routes[0].shadows[0].cluster",
+            "an object",
+            "not know that yet",
+        ),
+        (full_with("\"fraud-2026-11\"", "2026"), "experiment", "2026", "put it in quotes"),
+        (full_with("fraud-2026-11", &"x".repeat(200)), "experiment", "xxxxxxxx…", "1 to 32"),
+        (full_with(r#"["v1", "v3"]"#, r#"["v9"]"#), "routes[0].shadows[0].of[0]", "\"v9\"", "v1, v2, v3"),
+        (
+            shadow(r#", "request": {"headers": {"set": {"authorization": "secret\n"}}}"#),
+            "routes[0].shadows[0].request.headers.set.authorization",
+            "a text",
+            "line breaks",
+        ),
+    ] {
+        let problems = refused(&text).problems;
+        let problem = problems.iter().find(|problem| problem.path == path).unwrap_or_else(|| panic!("{path}: {problems:#?}"));
+        assert!(problem.found.contains(found), "{problem}");
+        assert!(problem.hint.contains(hint), "{problem}");
+        assert!(problem.to_string().chars().count() < 300, "{problem}");
+    }
+}
+
+#[test]
+fn memory_in_the_worst_case() {
+    assert_eq!(good(&route("")).worst_case_memory(), 41 << 20);
+    assert_eq!(good(FULL).worst_case_memory(), 17 << 19);
+}
+
+#[test]
+fn two_hundred_problems_at_once() {
+    let shadows = vec![r#"{"name": "S", "cluster": "", "percent": 101, "timeout": "0s"}"#; 50].join(", ");
+    let problems = refused(&route(&format!(r#", "shadows": [{shadows}]"#))).problems;
+    let rows = |key: &str| problems.iter().filter(|problem| problem.path.ends_with(key)).count();
+    assert_eq!((rows(".cluster"), rows(".percent"), rows(".timeout")), (50, 50, 50));
+    assert_eq!(rows(".name"), 99, "fifty bad names, forty-nine of them taken");
+}
+
+/// Any JSON there is, with keys that mean something here.
+fn any_json() -> impl Strategy<Value = String> {
+    let keys = prop::sample::select(vec![
+        "version",
+        "experiment",
+        "routes",
+        "name",
+        "match",
+        "path",
+        "exact",
+        "split",
+        "baseline",
+        "canaries",
+        "percent",
+        "shadows",
+        "cluster",
+        "timeout",
+        "limits",
+        "body",
+        "compare",
+        "ignore",
+        "slices",
+        "values",
+        "on_invalid",
+        "é",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        any::<i32>().prop_map(|value| value.to_string()),
+        prop::sample::select(vec!["\"a\"", "\"\"", "1.5", "1", "\"1s\"", "\"reject\"", "\"[[\"", "100", "\"1MiB\""])
+            .prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(5, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((keys.clone(), inner), 0..6).prop_map(|pairs| {
+                let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+                format!("{{{}}}", pairs.join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Err(refused) = parse(&bytes) {
+            prop_assert!(!refused.problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_json_is_judged(text in any_json()) {
+        if let Err(refused) = parse(text.as_bytes()) {
+            prop_assert!(!refused.problems.is_empty());
+            prop_assert!(refused.problems.iter().all(|problem| !problem.path.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_damaged_example_is_judged(at in 0..FULL.len(), by in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = FULL.as_bytes().to_vec();
+        if cut { bytes.truncate(at) } else { bytes[at] = by }
+        if let Err(refused) = parse(&bytes) {
+            prop_assert!(!refused.problems.is_empty());
+        }
+    }
+
+    /// Four decimals are exact, five are not accepted.
+    #[test]
+    fn percentages_are_whole_parts_of_a_million(ppm in 0_u32..=1_000_000, fifth in 1_u32..10) {
+        let text = |percent: String| shadow("").replace("\"percent\": 1", &format!("\"percent\": {percent}"));
+        let percent = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+        prop_assert_eq!(good(&text(percent.clone())).routes[0].shadows[0].ppm, ppm);
+        let finer = text(format!("{percent}{fifth}"));
+        prop_assert!(parse(finer.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn order_and_duplicates_are_kept() {
+    let node = Node::from_json(br#"{"b": 1, "a": [true, null], "b": "x"}"#).unwrap();
+    let expected = Node::Object(vec![
+        ("b".into(), Node::Number(1.0)),
+        ("a".into(), Node::Array(vec![Node::Bool(true), Node::Null])),
+        ("b".into(), Node::Text("x".into())),
+    ]);
+    assert_eq!(node, expected);
+}

@@ -1,0 +1,122 @@
+//! Readers of single values: names, numbers, percentages, durations, sizes, words.
+
+use std::time::Duration;
+
+use super::value::{NOT_YET, Problems, Value};
+use crate::config::Name;
+use crate::config::raw::Node;
+use crate::limits;
+
+/// Names with a meaning of their own in labels.
+const RESERVED: [&str; 3] = ["none", "all", "other"];
+
+/// Longest name.
+const MAX_NAME: usize = 32;
+
+/// A name that may become a label value.
+pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
+    let text = value.text(problems)?;
+    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let bytes = text.as_bytes();
+    let inside = bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
+    if bytes.is_empty() {
+        value.refuse("give a name that is not empty", problems)
+    } else if bytes.len() > MAX_NAME || !inside || !edge(bytes.first()) || !edge(bytes.last()) {
+        value.refuse("give a name of 1 to 32 lower-case letters, digits and hyphens, with no hyphen at either end", problems)
+    } else if RESERVED.contains(&text) {
+        value.refuse("none, all and other are reserved: choose another name", problems)
+    } else {
+        Some(text.into())
+    }
+}
+
+/// One of a few words. Of `later` the build says that it doesn't know them yet.
+pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], later: &[&str], problems: &mut Problems) -> Option<T> {
+    let text = value.text(problems)?;
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+        return Some(*meaning);
+    }
+    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    if later.contains(&text) {
+        return value.refuse(format!("this build does not know it yet: give one of {}", words.join(", ")), problems);
+    }
+    value.refuse(format!("give one of {}", words.join(", ")), problems)
+}
+
+/// A whole number from `least` up. `1.0` is one too: Istio's numbers are doubles.
+pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> Option<u32> {
+    match value.node {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
+        Node::Number(number) if number.fract() == 0.0 && (f64::from(least)..=f64::from(u32::MAX)).contains(number) => Some(*number as u32),
+        _ => value.refuse(format!("give a whole number from {least} to {}", u32::MAX), problems),
+    }
+}
+
+/// A finite number that is not negative.
+pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
+    match value.node {
+        Node::Number(number) if number.is_finite() && *number >= 0.0 => Some(number.abs()),
+        _ => value.refuse("give a number that is not negative", problems),
+    }
+}
+
+/// A percentage in parts per million.
+pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+    let Node::Number(percent) = value.node else {
+        return value.refuse("give a number from 0 to 100, without a percent sign or quotes", problems);
+    };
+    if !(0.0..=100.0).contains(percent) {
+        return value.refuse("give a number from 0 to 100", problems);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
+    let ppm = (percent * 10_000.0).round() as u32;
+    // Division is correctly rounded, so it gives the double that four decimals are read as, and no other.
+    #[expect(clippy::float_cmp, reason = "exact by design")]
+    if f64::from(ppm) / 10_000.0 != *percent {
+        return value.refuse("give at most four decimals: traffic is divided into a million parts", problems);
+    }
+    Some(ppm)
+}
+
+/// A timeout: above zero and at most [`limits::MAX_TIMEOUT`].
+pub(super) fn timeout(value: &Value<'_>, problems: &mut Problems) -> Option<Duration> {
+    const UNITS: [(&str, u64); 3] = [("ms", 1), ("s", 1_000), ("m", 60_000)];
+    const HINT: &str = "give a duration such as 500ms, 2s or 1m, at most 5m";
+    let duration = quantity(value, &UNITS, HINT, problems).map(Duration::from_millis)?;
+    if duration.is_zero() {
+        value.refuse("give a timeout above zero, at most 5m", problems)
+    } else if duration > limits::MAX_TIMEOUT {
+        value.refuse("give a timeout of at most 5m: a copy holds memory for as long as it waits", problems)
+    } else {
+        Some(duration)
+    }
+}
+
+/// A number of bytes: above zero and at most `most`, which `hint` names.
+pub(super) fn size(value: &Value<'_>, most: usize, hint: &str, problems: &mut Problems) -> Option<usize> {
+    const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)];
+    let bytes = quantity(value, &UNITS, &format!("give a size such as 512KiB or 16MiB, {hint}"), problems)?;
+    match usize::try_from(bytes) {
+        Ok(0) => value.refuse(format!("give a size above zero, {hint}"), problems),
+        Ok(bytes) if bytes <= most => Some(bytes),
+        _ => value.refuse(format!("give a smaller size, {hint}"), problems),
+    }
+}
+
+/// A whole number with one of `units` behind it, in the smallest unit. Those beyond 64 bits count as the largest of these.
+fn quantity(value: &Value<'_>, units: &[(&str, u64)], hint: &str, problems: &mut Problems) -> Option<u64> {
+    let Node::Text(text) = value.node else {
+        return value.refuse(hint, problems);
+    };
+    let found = units.iter().find_map(|(unit, factor)| {
+        let digits = text.strip_suffix(unit)?;
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        whole.then(|| digits.parse().unwrap_or(u64::MAX).saturating_mul(*factor))
+    });
+    found.map_or_else(|| value.refuse(hint, problems), Some)
+}
+
+/// Nothing but an empty list: what it lists comes with a later version.
+pub(super) fn not_yet(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
+    value.list(problems, |item, problems| item.refuse::<()>(NOT_YET, problems)).map(|_| ())
+}

@@ -1,0 +1,205 @@
+//! A value together with where it stands, and what every object is checked for: unknown keys, duplicate keys, `null`, missing keys.
+//!
+//! Readers return `None` only after they have reported a problem, so that a structure is built from its parts with `?` once all of
+//! them have been read.
+
+use std::collections::BTreeSet;
+
+use super::nearest;
+use crate::config::problem::Problem;
+use crate::config::raw::{self, Node};
+
+/// What has been found so far.
+pub(super) type Problems = Vec<Problem>;
+
+/// Keys that later versions have and this build does not know, whatever object they belong to.
+const LATER: [&str; 9] = ["observe", "guardrail", "task", "expect", "when", "warmup", "from_env", "body", "bucket"];
+
+/// The hint for what a later version will know.
+pub(super) const NOT_YET: &str = "this build does not know it yet: leave it out";
+
+/// A value and its path.
+#[derive(Clone, Debug)]
+pub(super) struct Value<'a> {
+    pub(super) node: &'a Node,
+    pub(super) path: String,
+}
+
+impl<'a> Value<'a> {
+    /// The whole configuration.
+    pub(super) fn root(node: &'a Node) -> Self {
+        Self { node, path: String::new() }
+    }
+
+    /// Reports that this value is wrong; returns `None` for the reader to return.
+    pub(super) fn refuse<T>(&self, hint: impl Into<String>, problems: &mut Problems) -> Option<T> {
+        self.refuse_as(self.node.to_string(), hint, problems)
+    }
+
+    /// The same for a value that is not to be shown as it is.
+    pub(super) fn refuse_as<T>(&self, found: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) -> Option<T> {
+        let path = if self.path.is_empty() { "$".to_owned() } else { self.path.clone() };
+        problems.push(Problem { path, found: found.into(), hint: hint.into() });
+        None
+    }
+
+    /// A text.
+    pub(super) fn text(&self, problems: &mut Problems) -> Option<&'a str> {
+        match self.node {
+            Node::Text(text) => Some(text),
+            Node::Number(_) | Node::Bool(_) => self.refuse("give a text: put it in quotes", problems),
+            _ => self.refuse("give a text", problems),
+        }
+    }
+
+    /// A text of at least one character, none of them a control character.
+    pub(super) fn line(&self, problems: &mut Problems) -> Option<&'a str> {
+        match self.text(problems)? {
+            "" => self.refuse("give a text that is not empty", problems),
+            text if text.chars().any(char::is_control) => self.refuse("give a text without control characters", problems),
+            text => Some(text),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
+        match self.node {
+            Node::Bool(value) => Some(*value),
+            _ => self.refuse("give true or false", problems),
+        }
+    }
+
+    /// Every item of a list, each read by `read`; one problem more does not keep the others from being found.
+    pub(super) fn list<T>(&self, problems: &mut Problems, mut read: impl FnMut(&Value<'a>, &mut Problems) -> Option<T>) -> Option<Vec<T>> {
+        let items = self.items(problems)?;
+        let all: Vec<Option<T>> = items.iter().map(|item| read(item, problems)).collect();
+        all.into_iter().collect()
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Value<'a>>> {
+        match self.node {
+            Node::Array(items) => Some(items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect()),
+            _ => self.refuse("give a list", problems),
+        }
+    }
+
+    /// An object with no other keys than `keys`.
+    pub(super) fn object(&self, keys: &[&str], problems: &mut Problems) -> Option<Object<'a>> {
+        self.members(|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
+    }
+
+    /// An object each of whose keys is there once, has a value, and is one that `strange` has no hint for.
+    pub(super) fn members(&self, strange: impl Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
+        let Node::Object(pairs) = self.node else {
+            return self.refuse("give an object", problems);
+        };
+        let object = Object { path: self.path.clone(), pairs };
+        let mut seen = BTreeSet::new();
+        for (key, node) in pairs {
+            let member = object.member(key, node);
+            if let Some(hint) = strange(key) {
+                member.refuse::<()>(hint, problems);
+            } else if !seen.insert(key) {
+                member.refuse::<()>("this key is there more than once: keep one of them", problems);
+            } else if *node == Node::Null {
+                member.refuse::<()>("null stands for nothing here: give a value or leave the key out", problems);
+            }
+        }
+        Some(object)
+    }
+
+    /// The first value of `key`, if this is an object that has it; for looking again at what has been checked before.
+    pub(super) fn child(&self, key: &str) -> Option<Value<'a>> {
+        match self.node {
+            Node::Object(pairs) => Object { path: self.path.clone(), pairs }.get(key),
+            _ => None,
+        }
+    }
+
+    fn item(&self, index: usize, node: &'a Node) -> Value<'a> {
+        Value { node, path: format!("{}[{index}]", self.path) }
+    }
+}
+
+/// The hint for a key that does not belong where it is.
+fn unknown(key: &str, keys: &[&str]) -> String {
+    if LATER.contains(&key) {
+        return NOT_YET.to_owned();
+    }
+    match nearest::nearest(key, keys) {
+        Some(near) => format!("unknown key: did you mean {near}?"),
+        None => format!("unknown key: the keys here are {}", keys.join(", ")),
+    }
+}
+
+/// An object and its path.
+#[derive(Clone, Debug)]
+pub(super) struct Object<'a> {
+    path: String,
+    pub(super) pairs: &'a [(String, Node)],
+}
+
+impl<'a> Object<'a> {
+    /// A key's first value, wherever it came from.
+    pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
+        self.pairs.iter().find(|(name, _)| name == key).map(|(name, node)| self.member(name, node))
+    }
+
+    /// Reads a key that must be there.
+    pub(super) fn required<T>(
+        &self,
+        key: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
+    ) -> Option<T> {
+        let Some(value) = self.get(key) else {
+            return self.missing(key, "this key is required", problems);
+        };
+        value.read(problems, read)
+    }
+
+    /// Reads a key that may be left out, which means `default`.
+    pub(super) fn or<T>(
+        &self,
+        key: &str,
+        default: T,
+        problems: &mut Problems,
+        read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).map_or(Some(default), |value| value.read(problems, read))
+    }
+
+    /// Reads a key that may be left out, which means nothing.
+    pub(super) fn maybe<T>(
+        &self,
+        key: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.or(key, None, problems, |value, problems| read(value, problems).map(Some))
+    }
+
+    /// Reports that `key` should be there.
+    pub(super) fn missing<T>(&self, key: &str, hint: &str, problems: &mut Problems) -> Option<T> {
+        self.member(key, &Node::Null).refuse_as("nothing", hint, problems)
+    }
+
+    /// The value `node` of `key`, with its path.
+    pub(super) fn member<'b>(&self, key: &str, node: &'b Node) -> Value<'b> {
+        let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        let path = match (plain, self.path.is_empty()) {
+            (true, true) => raw::cut(key),
+            (true, false) => format!("{}.{}", self.path, raw::cut(key)),
+            (false, _) => format!("{}[{}]", self.path, raw::cut(&format!("{key:?}"))),
+        };
+        Value { node, path }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// `read`, unless the value is `null`, which its object has reported.
+    pub(super) fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>) -> Option<T> {
+        if *self.node == Node::Null { None } else { read(self, problems) }
+    }
+}

@@ -1,0 +1,156 @@
+//! A configuration as written: nothing lost, nothing judged.
+//!
+//! A [`Node`] keeps the order of keys and their duplicates, so that [`super::parse`] can report all there is to report. It is read
+//! through serde, so the same type comes from JSON in the filter and from YAML in the native binary. It knows no configuration key.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Characters of a value that are shown in a problem.
+const SHOWN: usize = 60;
+
+/// A value of a configuration text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any number; Istio's are doubles anyway.
+    Number(f64),
+    /// A text.
+    Text(String),
+    /// A list.
+    Array(Vec<Node>),
+    /// Keys and values in the order written, duplicates included.
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// Why it is not JSON, with line and column; so is nesting deeper than 128 levels.
+    pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(text).map_err(|error| error.to_string())
+    }
+
+    /// The first value of `key`, if this is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match self {
+            Node::Object(pairs) => pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// This value's text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// What a person is shown of a value: short, on one line, and of lists and objects only that they are one (they may hold credentials).
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Node::Null => f.write_str("null"),
+            Node::Bool(value) => write!(f, "{value}"),
+            Node::Number(value) => f.write_str(&cut(&value.to_string())),
+            Node::Text(text) => f.write_str(&cut(&format!("{text:?}"))),
+            Node::Array(items) if items.is_empty() => f.write_str("an empty list"),
+            Node::Array(_) => f.write_str("a list"),
+            Node::Object(pairs) if pairs.is_empty() => f.write_str("an empty object"),
+            Node::Object(_) => f.write_str("an object"),
+        }
+    }
+}
+
+/// The first characters of `text`, with `…` if there are more.
+pub(super) fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+#[expect(clippy::cast_precision_loss, reason = "a configuration has no use for integers beyond 2^53")]
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        Node::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Node, E> {
+        Ok(Node::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = access.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Node::Object(pairs))
+    }
+}

@@ -1,0 +1,39 @@
+//! Gnomon: shadows, compares and splits live ML-inference traffic inside Envoy.
+//!
+//! Reading order, from data to decisions to the host:
+//!
+//! 1. [`limits`]: the bounds, each with its reason.
+//! 2. [`path`]: paths into a JSON value.
+//! 3. [`request`]: a borrowed view of request headers.
+//! 4. [`outcome`]: the words in which all is counted.
+//! 5. [`capture`]: bounded buffers for bodies.
+//! 6. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
+//! 7. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 8. [`mirror`]: which requests are copied, and what the copy looks like.
+//! 9. [`compare`]: whether two answers agree.
+//! 10. [`stats`]: the exported series.
+//! 11. [`engine`]: the life of a request and its pairs, as events in and effects out.
+//! 12. `host`: the only module that speaks to Envoy (feature `host`).
+//!
+//! Each module knows only those before it.
+//!
+//! Everything but `host` is free of I/O, clocks and logging.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects
+    )
+)]
+#![deny(missing_docs, unsafe_code)]
+
+pub mod config;
+pub mod limits;
+pub mod path;
+pub mod request;

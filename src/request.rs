@@ -1,0 +1,100 @@
+//! A borrowed view of request headers, as bytes: values need not be UTF-8.
+//!
+//! It reads and never decides; what a header means is the business of [`crate::split`] and [`crate::mirror`].
+
+/// Header fields as the host gives them: lower-case names in order, values as bytes.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// Whether a `content-type` is that of gRPC proper, whose status is in `grpc-status`. (gRPC-Web has it in the body.)
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let (kind, rest) = content_type.split_at_checked(GRPC.len()).unwrap_or_default();
+    kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+}
+
+/// Request headers of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    fields: &'a [(String, Vec<u8>)],
+}
+
+impl<'a> Request<'a> {
+    /// A view of `fields`.
+    pub fn new(fields: &'a [(String, Vec<u8>)]) -> Self {
+        Self { fields }
+    }
+
+    /// All fields in order.
+    pub fn fields(&self) -> &'a [(String, Vec<u8>)] {
+        self.fields
+    }
+
+    /// The first value of the header `name` (lower case).
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// All values of the header `name` (lower case), in order.
+    pub fn headers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// `:method`, or nothing.
+    pub fn method(&self) -> &'a [u8] {
+        self.header(":method").unwrap_or_default()
+    }
+
+    /// `:path` without its query.
+    pub fn path(&self) -> &'a [u8] {
+        self.target().0
+    }
+
+    /// The query after `?`, if there is one.
+    pub fn query(&self) -> Option<&'a [u8]> {
+        self.target().1
+    }
+
+    /// `:authority`, or nothing.
+    pub fn authority(&self) -> &'a [u8] {
+        self.header(":authority").unwrap_or_default()
+    }
+
+    fn target(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        let target = self.header(":path").unwrap_or_default();
+        match target.iter().position(|&byte| byte == b'?') {
+            Some(mark) => (target.get(..mark).unwrap_or_default(), target.get(mark.saturating_add(1)..)),
+            None => (target, None),
+        }
+    }
+}
+
+/// Fields for tests, from text.
+#[cfg(test)]
+pub(crate) fn fields(fields: &[(&str, &str)]) -> Fields {
+    fields.iter().map(|&(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn the_query_begins_at_the_first_question_mark() {
+        for (target, path, query) in
+            [("/a", "/a", None), ("/a?", "/a", Some("")), ("/a?b=1?c", "/a", Some("b=1?c")), ("?b", "", Some("b")), ("*", "*", None)]
+        {
+            let fields = fields(&[(":path", target)]);
+            let request = Request::new(&fields);
+            assert_eq!((request.path(), request.query()), (path.as_bytes(), query.map(str::as_bytes)), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_empty() {
+        let request = Request::new(&[]);
+        assert_eq!((request.method(), request.path(), request.query(), request.authority()), (&b""[..], &b""[..], None, &b""[..]));
+    }
+}
