@@ -33,7 +33,12 @@
 )]
 #![deny(missing_docs, unsafe_code)]
 
+pub mod capture;
 pub mod config;
 pub mod limits;
+pub mod mirror;
+pub mod outcome;
 pub mod path;
 pub mod request;
+pub mod route;
+pub mod split;

@@ -1,0 +1,196 @@
+//! Which requests are copied to which shadow, and to which slice their pairs belong.
+//!
+//! What the copy looks like is the business of [`headers`] and [`model`]. Bounds on work in flight, breakers and outcomes are not
+//! decided here: they need memory of other requests, and this module has none.
+
+pub mod headers;
+pub mod model;
+
+use crate::config::{Key, Name, Route, Shadow, Slices};
+use crate::request::Request;
+use crate::split::{bucket, key};
+
+/// The header that marks a copy; its value is the shadow's name.
+pub const SHADOW_HEADER: &str = "x-gnomon-shadow";
+
+/// The bucket that decides for all shadows of `route` at once whether `request` is sampled: so a request that a shadow gets, every
+/// shadow with a larger percentage gets too. `random` (any number, evenly drawn) decides where there is no id to hash.
+pub fn draw(route: &Route, request: &Request, random: u64) -> u32 {
+    match key::value(route.sample_by.as_ref().unwrap_or(&Key::Request), request) {
+        Some(id) => bucket::bucket(&[route.experiment.as_bytes(), route.name.as_bytes(), b"shadow", id]),
+        None => bucket::random(random),
+    }
+}
+
+/// Whether `shadow` gets a copy of a request that drew `draw` and that `variant` answers.
+pub fn sampled(shadow: &Shadow, draw: u32, variant: usize) -> bool {
+    draw < shadow.ppm && shadow.of.as_ref().is_none_or(|variants| variants.contains(&variant))
+}
+
+/// Whether `request` is itself a copy (or says so).
+pub fn is_copy(request: &Request) -> bool {
+    request.header(SHADOW_HEADER).is_some()
+}
+
+/// Whether `request` asks for a tunnel or another protocol: what follows it is no body that could be copied.
+pub fn is_upgrade(request: &Request) -> bool {
+    request.method() == b"CONNECT"
+        || request.header(":protocol").is_some()
+        || request.header("upgrade").is_some()
+            && request.headers("connection").any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")))
+}
+
+/// Index into [`slice_names`] of the slice of `request`.
+pub fn slice(slices: Option<&Slices>, request: &Request) -> usize {
+    slices.map_or(0, |slices| {
+        let value = request.header(&slices.header);
+        slices.values.iter().position(|name| value == Some(name.as_bytes())).unwrap_or(slices.values.len())
+    })
+}
+
+/// Names of all slices: `all` where none are configured, otherwise the configured values and `other`.
+pub fn slice_names(slices: Option<&Slices>) -> Vec<Name> {
+    match slices {
+        Some(slices) => slices.values.iter().cloned().chain([Name::from("other")]).collect(),
+        None => vec![Name::from("all")],
+    }
+}
+
+/// Elements of a comma-separated header value.
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::config::{Compare, CopyRequest, Protocol, Role, Tolerance};
+    use crate::request::fields;
+
+    pub(super) fn shadow(ppm: u32, of: Option<Vec<usize>>, request: CopyRequest) -> Shadow {
+        Shadow {
+            name: "v2-copy".into(),
+            role: Role::Candidate,
+            cluster: "v2".to_owned(),
+            ppm,
+            of,
+            timeout: Duration::from_secs(2),
+            max_in_flight: 1,
+            request,
+        }
+    }
+
+    fn route(sample_by: Option<Key>) -> Route {
+        Route {
+            name: "fraud".into(),
+            experiment: "fraud-2026-11".into(),
+            matches: Vec::new(),
+            protocol: Protocol::Auto,
+            split: None,
+            sample_by,
+            shadows: Vec::new(),
+            compare: Compare {
+                default: Tolerance { absolute: 0.0, relative: 0.0 },
+                tolerances: Vec::new(),
+                ignore: Vec::new(),
+                unordered: Vec::new(),
+            },
+            slices: None,
+        }
+    }
+
+    /// The expected draw is `xxhash.xxh64(b"fraud-2026-11\0fraud\0shadow\0" + id).intdigest() % 1000000` of Python's `xxhash`.
+    #[test]
+    fn the_draw_hashes_experiment_route_and_id() {
+        let id = "4f1f3a6e-7a1b-9b6c-8d2e-0123456789ab";
+        for (sample_by, headers, expected) in [
+            (None, vec![("x-request-id", id)], 329_482),
+            (Some(Key::Request), vec![("x-request-id", id)], 329_482),
+            (Some(Key::Header(Rc::from("x-user"))), vec![("x-request-id", "r"), ("x-user", id)], 329_482),
+            (Some(Key::Header(Rc::from("x-user"))), vec![("x-request-id", id)], 7),
+            (None, vec![("x-request-id", "")], 7),
+            (None, vec![], 7),
+        ] {
+            assert_eq!(draw(&route(sample_by.clone()), &Request::new(&fields(&headers)), 3_000_007), expected, "{sample_by:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_shadow_gets_its_share_of_the_variants_it_is_for() {
+        for (ppm, of, draw, variant, expected) in [
+            (100_000, None, 99_999, 3, true),
+            (100_000, None, 100_000, 0, false),
+            (0, None, 0, 0, false),
+            (1_000_000, None, 999_999, 0, true),
+            (1_000_000, Some(vec![0, 2]), 0, 2, true),
+            (1_000_000, Some(vec![0, 2]), 0, 1, false),
+            (1_000_000, Some(vec![]), 0, 0, false),
+        ] {
+            let shadow = shadow(ppm, of, CopyRequest::default());
+            assert_eq!(sampled(&shadow, draw, variant), expected, "{shadow:?} {draw} {variant}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_header_alone() {
+        assert!(is_copy(&Request::new(&fields(&[("x-gnomon-shadow", "")]))));
+        assert!(!is_copy(&Request::new(&fields(&[("x-gnomon-variant", "v1")]))));
+    }
+
+    #[test]
+    fn upgrades_and_tunnels_are_told_from_requests_with_a_body() {
+        for (headers, expected) in [
+            (vec![(":method", "CONNECT")], true),
+            (vec![(":method", "CONNECT"), (":protocol", "websocket")], true),
+            (vec![(":method", "GET"), (":protocol", "websocket")], true),
+            (vec![(":method", "GET"), ("connection", "Upgrade"), ("upgrade", "websocket")], true),
+            (vec![(":method", "POST"), ("connection", "keep-alive, upgrade"), ("upgrade", "h2c")], true),
+            (vec![("connection", "keep-alive"), ("connection", "UPGRADE"), ("upgrade", "x")], true),
+            (vec![("connection", "upgrade")], false),
+            (vec![("upgrade", "websocket")], false),
+            (vec![("connection", "x-upgrade, upgrades"), ("upgrade", "websocket")], false),
+            (vec![(":method", "POST")], false),
+        ] {
+            assert_eq!(is_upgrade(&Request::new(&fields(&headers))), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_slice_is_a_configured_value_or_other() {
+        let slices = Slices { header: Rc::from("x-region"), values: vec!["eu".into(), "us".into()] };
+        let names = slice_names(Some(&slices));
+        for (headers, expected) in [
+            (vec![("x-region", "eu")], "eu"),
+            (vec![("x-region", "us"), ("x-region", "eu")], "us"),
+            (vec![("x-region", "EU")], "other"),
+            (vec![("x-region", "")], "other"),
+            (vec![], "other"),
+        ] {
+            assert_eq!(&*names[slice(Some(&slices), &Request::new(&fields(&headers)))], expected, "{headers:?}");
+        }
+        let names = slice_names(None);
+        assert_eq!((names.len(), &*names[slice(None, &Request::new(&[]))]), (1, "all"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_smaller_percentage_is_nested_in_a_larger_one(
+            id in prop::collection::vec(any::<u8>(), 0..40),
+            random: u64,
+            ppm in (0_u32..=1_000_000, 0_u32..=1_000_000),
+        ) {
+            let fields = [("x-request-id".to_owned(), id)];
+            let draw = draw(&route(None), &Request::new(&fields), random);
+            let gets = |ppm| sampled(&shadow(ppm, None, CopyRequest::default()), draw, 0);
+            prop_assert!(!gets(ppm.0.min(ppm.1)) || gets(ppm.0.max(ppm.1)));
+            prop_assert!(gets(1_000_000));
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! The header fields of a copy: those of the request, less what belongs to the client's connection, to Envoy or to the client alone,
+//! and as the shadow's `request` section changes them.
+//!
+//! The call that sends a copy takes text only: a field whose value is not UTF-8 is left out of the copy. Trailers are not copied (the
+//! host's call can't send them).
+
+use std::rc::Rc;
+
+use super::{SHADOW_HEADER, tokens};
+use crate::config::Shadow;
+use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
+use crate::request::Request;
+
+/// Fields that speak of one connection, and those that are set anew.
+const CONNECTION: [&str; 11] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields that let the bearer act for the client.
+const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-forwarded-client-cert"];
+
+/// The host would refuse the copy, for this reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub &'static str);
+
+/// The header fields of the copy of `request` for `shadow`, whose body will be `body_len` bytes long.
+///
+/// A copy without a body gets no `content-length`: Envoy writes the `0` itself where the protocol wants one.
+///
+/// # Errors
+/// If the host would refuse them: a pseudo-header is missing or not UTF-8, or there are too many fields or bytes.
+pub fn copy_headers(
+    shadow: &Shadow,
+    split_headers: &[Rc<str>],
+    request: &Request,
+    body_len: usize,
+) -> Result<Vec<(String, String)>, Refused> {
+    let mut copy = kept(shadow, split_headers, request)?;
+    // The filter reads answers as they come.
+    set(&mut copy, "accept-encoding", "identity");
+    if is_grpc(request) {
+        // gRPC servers refuse a request without it.
+        set(&mut copy, "te", "trailers");
+    }
+    change(&mut copy, shadow);
+    if body_len > 0 {
+        set(&mut copy, "content-length", &body_len.to_string());
+    }
+    set(&mut copy, SHADOW_HEADER, &shadow.name);
+    // Stable: the order among pseudo-headers and among the others stays.
+    copy.sort_by_key(|(name, _)| !name.starts_with(':'));
+    check(&copy)?;
+    Ok(copy)
+}
+
+/// The fields of `request` that its copy keeps.
+fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result<Vec<(String, String)>, Refused> {
+    let connection = request.headers("connection").collect::<Vec<_>>().join(&b',').to_ascii_lowercase();
+    let mut named: Vec<&[u8]> = tokens(&connection).collect();
+    named.sort_unstable();
+    let mut copy = Vec::new();
+    for (name, value) in request.fields() {
+        let pseudo = name.starts_with(':');
+        let dropped = CONNECTION.contains(&name.as_str())
+            || name.starts_with("x-envoy-")
+            || name.starts_with("x-gnomon-")
+            || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
+            || split_headers.iter().any(|header| **header == **name)
+            || named.binary_search(&name.as_bytes()).is_ok();
+        if dropped && !pseudo {
+            continue;
+        }
+        match std::str::from_utf8(value) {
+            Ok(value) => copy.push((name.clone(), value.to_owned())),
+            Err(_) if pseudo => return Err(Refused("a pseudo-header is not UTF-8")),
+            Err(_) => {}
+        }
+    }
+    Ok(copy)
+}
+
+/// What the shadow's `request` section says: remove, then rewrite, then set.
+fn change(copy: &mut Vec<(String, String)>, shadow: &Shadow) {
+    let changes = &shadow.request;
+    copy.retain(|(name, _)| !changes.remove.iter().any(|removed| **removed == **name));
+    for (name, value) in copy.iter_mut() {
+        match (name.as_str(), &changes.path, &changes.authority) {
+            (":path", Some((prefix, with)), _) => {
+                if let Some(rest) = value.strip_prefix(prefix.as_str()) {
+                    *value = format!("{with}{rest}");
+                }
+            }
+            (":authority", _, Some(authority)) => value.clone_from(authority),
+            _ => {}
+        }
+    }
+    for (name, value) in &changes.set {
+        set(copy, name, value);
+    }
+}
+
+/// Replaces all fields called `name` by one.
+fn set(copy: &mut Vec<(String, String)>, name: &str, value: &str) {
+    copy.retain(|(field, _)| field != name);
+    copy.push((name.to_owned(), value.to_owned()));
+}
+
+fn is_grpc(request: &Request) -> bool {
+    let grpc = b"application/grpc";
+    request.header("content-type").and_then(|value| value.get(..grpc.len())).is_some_and(|head| head.eq_ignore_ascii_case(grpc))
+}
+
+/// What the host checks before it sends.
+fn check(copy: &[(String, String)]) -> Result<(), Refused> {
+    for (required, missing) in [(":method", "no :method"), (":path", "no :path"), (":authority", "no :authority")] {
+        if !copy.iter().any(|(name, _)| name == required) {
+            return Err(Refused(missing));
+        }
+    }
+    if copy.len() > MAX_CALL_HEADERS {
+        return Err(Refused("too many header fields"));
+    }
+    if serialized(copy) > MAX_CALL_HEADER_BYTES {
+        return Err(Refused("too many bytes of header fields"));
+    }
+    Ok(())
+}
+
+/// Bytes of the fields on their way to the host: a count, then per field two lengths and two texts that end in NUL.
+fn serialized(copy: &[(String, String)]) -> usize {
+    copy.iter().fold(4, |sum: usize, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()).saturating_add(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::super::tests::shadow;
+    use super::*;
+    use crate::config::CopyRequest;
+    use crate::request::{Fields, fields};
+
+    const POST: [(&str, &str); 3] = [(":method", "POST"), (":authority", "fraud.local"), (":path", "/v2/models/fraud/infer?a=1")];
+    /// What the filter puts on every copy.
+    const ADDED: [(&str, &str); 2] = [("accept-encoding", "identity"), ("x-gnomon-shadow", "v2-copy")];
+
+    fn copy(changes: CopyRequest, request: &Fields, body_len: usize) -> Result<Vec<(String, String)>, Refused> {
+        copy_headers(&shadow(1, None, changes), &["x-gnomon-variant".into(), "x-pick".into()], &Request::new(request), body_len)
+    }
+
+    fn post(more: &[(&str, &str)]) -> Fields {
+        fields(&[&POST, more].concat())
+    }
+
+    fn text(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Checks what the copy of a POST without a body has beside the request's pseudo-headers and what is always added.
+    fn check(changes: CopyRequest, more: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let copy = copy(changes, &post(more), 0).unwrap();
+        let rest: Vec<_> = copy.into_iter().filter(|field| !text(&[&POST[..], &ADDED].concat()).contains(field)).collect();
+        assert_eq!(rest, text(expected), "{more:?}");
+    }
+
+    #[test]
+    fn a_plain_request_is_copied_in_order_with_pseudo_headers_first() {
+        let request =
+            fields(&[("b", "1"), (":path", "/"), ("a", "2"), (":method", "POST"), ("b", "3"), (":authority", "x"), (":scheme", "http")]);
+        let expected = [
+            (":path", "/"),
+            (":method", "POST"),
+            (":authority", "x"),
+            (":scheme", "http"),
+            ("b", "1"),
+            ("a", "2"),
+            ("b", "3"),
+            ("accept-encoding", "identity"),
+            ("content-length", "7"),
+            ("x-gnomon-shadow", "v2-copy"),
+        ];
+        assert_eq!(copy(CopyRequest::default(), &request, 7), Ok(text(&expected)));
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_or_to_envoy_is_left_out() {
+        let gone = [
+            ("connection", "keep-alive, X-Hop ,x-hop2"),
+            ("connection", ":path"),
+            ("x-hop", "1"),
+            ("x-hop2", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "close"),
+            ("te", "gzip"),
+            ("trailer", "x"),
+            ("trailers", "x"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("expect", "100-continue"),
+            ("accept-encoding", "gzip, br"),
+            ("content-length", "5"),
+            ("x-envoy-upstream-rq-timeout-ms", "50"),
+            ("x-envoy-", ""),
+            ("x-gnomon-shadow", "forged"),
+            ("x-gnomon-anything", "1"),
+            ("x-pick", "v2"),
+        ];
+        check(CopyRequest::default(), &gone, &[]);
+        let stay = [("x-request-id", "r"), ("traceparent", "00-1"), ("content-type", "application/json"), ("accept", "*/*"), ("te2", "x")];
+        check(CopyRequest::default(), &stay, &stay);
+    }
+
+    #[test]
+    fn credentials_are_left_out_unless_kept() {
+        let credentials =
+            [("authorization", "Bearer x"), ("cookie", "a=1"), ("proxy-authorization", "y"), ("x-forwarded-client-cert", "Hash=z")];
+        check(CopyRequest::default(), &credentials, &[]);
+        check(CopyRequest { keep_credentials: true, ..CopyRequest::default() }, &credentials, &credentials);
+    }
+
+    #[test]
+    fn grpc_gets_te_trailers() {
+        for kind in ["application/grpc", "application/grpc+proto", "Application/gRPC-web"] {
+            check(CopyRequest::default(), &[("te", "x"), ("content-type", kind)], &[("content-type", kind), ("te", "trailers")]);
+        }
+        check(CopyRequest::default(), &[("te", "trailers"), ("content-type", "application/gr")], &[("content-type", "application/gr")]);
+    }
+
+    #[test]
+    fn only_a_body_has_a_length() {
+        let length = |body_len| {
+            let copy = copy(CopyRequest::default(), &post(&[("content-length", "99")]), body_len).unwrap();
+            copy.into_iter().filter(|(name, _)| name == "content-length").map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(length(0), Vec::<String>::new());
+        assert_eq!(length(1_048_576), ["1048576"]);
+    }
+
+    #[test]
+    fn removes_then_rewrites_then_sets() {
+        let changes = CopyRequest {
+            path: Some(("/v2/models/fraud/".to_owned(), "/v2/models/fraud-v2/".to_owned())),
+            authority: Some("fraud-v2.local".to_owned()),
+            model: None,
+            set: vec![
+                ("x-env".into(), "shadow".to_owned()),
+                ("authorization".into(), "Bearer own".to_owned()),
+                ("x-gone".into(), "back".to_owned()),
+            ],
+            remove: vec!["x-billing-id".into(), "x-gone".into()],
+            keep_credentials: false,
+        };
+        let request = post(&[
+            ("x-billing-id", "1"),
+            ("x-env", "live"),
+            ("x-env", "live2"),
+            ("authorization", "Bearer client"),
+            ("x-gone", "1"),
+            ("x-billing-id", "2"),
+        ]);
+        let expected = [
+            (":method", "POST"),
+            (":authority", "fraud-v2.local"),
+            (":path", "/v2/models/fraud-v2/infer?a=1"),
+            ("accept-encoding", "identity"),
+            ("x-env", "shadow"),
+            ("authorization", "Bearer own"),
+            ("x-gone", "back"),
+            ("x-gnomon-shadow", "v2-copy"),
+        ];
+        assert_eq!(copy(changes, &request, 0), Ok(text(&expected)));
+    }
+
+    #[test]
+    fn a_path_without_the_prefix_stays() {
+        for (prefix, path, expected) in [("/b", "/a?/b", "/a?/b"), ("/a/", "/a", "/a"), ("/a", "/a", "/z"), ("/a", "/a?/a", "/z?/a")] {
+            let changes = CopyRequest { path: Some((prefix.to_owned(), "/z".to_owned())), ..CopyRequest::default() };
+            let copy = copy(changes, &fields(&[(":path", path), (":method", "POST"), (":authority", "x")]), 0).unwrap();
+            assert_eq!(copy[0].1, expected, "{prefix} {path}");
+        }
+    }
+
+    #[test]
+    fn what_the_host_would_refuse_is_refused_here() {
+        for missing in [":method", ":path", ":authority"] {
+            let mut request = post(&[]);
+            request.retain(|(name, _)| name != missing);
+            assert_eq!(copy(CopyRequest::default(), &request, 0).unwrap_err().0, format!("no {missing}"));
+        }
+        let mut request = post(&[]);
+        request[2].1.push(0xff);
+        assert_eq!(copy(CopyRequest::default(), &request, 0), Err(Refused("a pseudo-header is not UTF-8")));
+    }
+
+    #[test]
+    fn the_bounds_on_fields_and_bytes_are_exact() {
+        let fields_left = MAX_CALL_HEADERS - POST.len() - ADDED.len();
+        let mut request = post(&vec![("a", ""); fields_left]);
+        assert_eq!(copy(CopyRequest::default(), &request, 0).map(|copy| copy.len()), Ok(MAX_CALL_HEADERS));
+        request.push(("a".to_owned(), Vec::new()));
+        assert_eq!(copy(CopyRequest::default(), &request, 0), Err(Refused("too many header fields")));
+
+        // The host's encoding, written out: a count of 4 bytes, then per field two lengths of 4 bytes, then name NUL value NUL.
+        let used: usize = 4 + POST.iter().chain(&ADDED).map(|(name, value)| 4 + 4 + name.len() + 1 + value.len() + 1).sum::<usize>();
+        let mut request = post(&[]);
+        request.push(("a".to_owned(), vec![b'x'; MAX_CALL_HEADER_BYTES - used - 11]));
+        assert!(copy(CopyRequest::default(), &request, 0).is_ok());
+        request[3].1.push(b'x');
+        assert_eq!(copy(CopyRequest::default(), &request, 0), Err(Refused("too many bytes of header fields")));
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_left_out() {
+        let mut request = post(&[("a", "1")]);
+        request.push(("b".to_owned(), b"\xff".to_vec()));
+        let copy = copy(CopyRequest::default(), &request, 0).unwrap();
+        assert!(copy.iter().any(|(name, _)| name == "a") && !copy.iter().any(|(name, _)| name == "b"));
+    }
+
+    fn any_name() -> impl Strategy<Value = String> {
+        let forbidden = CONNECTION.iter().chain(&CREDENTIALS).map(|&name| name.to_owned()).collect::<Vec<_>>();
+        prop_oneof![
+            prop::sample::select(forbidden),
+            "x-(envoy|gnomon)-[a-z]{0,3}",
+            prop::sample::select(vec!["x-pick".to_owned(), "content-type".to_owned()]),
+            "[a-c]",
+            "[ -~]{1,8}".prop_filter("the request has its own pseudo-headers", |name| !name.starts_with(':')),
+        ]
+    }
+
+    fn any_value() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..20),
+            "[a-c]{1,2}(, ?[A-C])*".prop_map(String::into_bytes),
+            Just(b"application/grpc".to_vec()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_copy_never_has_what_it_must_not_and_has_all_the_rest(
+            more in prop::collection::vec((any_name(), any_value()), 0..50),
+            body_len in 0_usize..3,
+        ) {
+            let request = [post(&[]), more.clone()].concat();
+            let named: Vec<String> = more
+                .iter()
+                .filter(|(name, _)| name == "connection")
+                .flat_map(|(_, value)| String::from_utf8_lossy(value).split(',').map(|token| token.trim().to_ascii_lowercase()).collect::<Vec<_>>())
+                .collect();
+            let stays = |name: &str| {
+                !CONNECTION.contains(&name)
+                    && !CREDENTIALS.contains(&name)
+                    && !["x-envoy-", "x-gnomon-"].iter().any(|start| name.starts_with(start))
+                    && name != "x-pick"
+                    && !named.iter().any(|token| token == name)
+            };
+            let expected: Vec<_> = more
+                .iter()
+                .filter(|(name, _)| stays(name))
+                .filter_map(|(name, value)| Some((name.clone(), String::from_utf8(value.clone()).ok()?)))
+                .collect();
+            let copy = copy(CopyRequest::default(), &request, body_len).unwrap();
+            prop_assert_eq!(&copy[..3], text(&POST));
+            let (kept, added) = copy[3..].split_at(expected.len());
+            prop_assert_eq!(kept, expected);
+            let grpc = Request::new(&request).header("content-type") == Some(b"application/grpc");
+            let mut wanted = text(&ADDED[..1]);
+            if grpc {
+                wanted.extend(text(&[("te", "trailers")]));
+            }
+            if body_len > 0 {
+                wanted.extend(text(&[("content-length", &body_len.to_string())]));
+            }
+            wanted.extend(text(&ADDED[1..]));
+            prop_assert_eq!(added, wanted);
+        }
+    }
+}
