@@ -34,6 +34,7 @@
 #![deny(missing_docs, unsafe_code)]
 
 pub mod capture;
+pub mod compare;
 pub mod config;
 pub mod limits;
 pub mod mirror;

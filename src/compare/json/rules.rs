@@ -1,0 +1,147 @@
+//! Which of an operator's paths hold at the value being walked.
+//!
+//! For each level of the walk it keeps the paths whose steps so far all fit. Where none is left, a level costs nothing, and an array whose
+//! elements no path tells apart is looked up once instead of once per element.
+
+use super::tape::Value;
+use super::text;
+use crate::config::{Compare, Tolerance};
+use crate::path::{PathPattern, Step};
+use std::rc::Rc;
+
+/// A step of the walk.
+#[derive(Clone, Copy, Debug)]
+pub enum Here<'a> {
+    /// To the member of that name.
+    Name(Value<'a>),
+    /// To the element of that index.
+    Index(u32),
+}
+
+impl Here<'_> {
+    fn fits(self, step: &Step) -> bool {
+        match (self, step) {
+            (Here::Name(name), Step::Member(member)) => text::reads(name, member),
+            (Here::Index(index), Step::Index(wanted)) => index as usize == *wanted,
+            (Here::Index(_), Step::AnyIndex) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What the operator's paths say of one value.
+#[derive(Clone, Copy, Debug)]
+pub struct Effect {
+    /// It does not count, nor does anything below.
+    pub ignored: bool,
+    /// For it as a number.
+    pub tolerance: Tolerance,
+    has_own_tolerance: bool,
+    /// For it as an array: index into [`Compare::unordered`].
+    pub unordered: Option<usize>,
+}
+
+impl Effect {
+    fn none(plan: &Compare) -> Self {
+        Self { ignored: false, tolerance: plan.default, has_own_tolerance: false, unordered: None }
+    }
+
+    /// Adds what a path says that ends here. Paths come in the plan's order, and the first wins.
+    fn add(&mut self, plan: &Compare, path: Live) {
+        match path {
+            Live::Ignore(_) => self.ignored = true,
+            Live::Tolerance(index) => {
+                if let (false, Some(&(_, tolerance))) = (self.has_own_tolerance, plan.tolerances.get(index)) {
+                    self.tolerance = tolerance;
+                    self.has_own_tolerance = true;
+                }
+            }
+            Live::Unordered(index) => self.unordered = self.unordered.or(Some(index)),
+        }
+    }
+}
+
+/// One of the plan's paths.
+#[derive(Clone, Copy, Debug)]
+enum Live {
+    Ignore(usize),
+    Tolerance(usize),
+    Unordered(usize),
+}
+
+/// The paths that are alive at each level, from the root to the value being walked.
+#[derive(Debug)]
+pub struct Rules {
+    plan: Rc<Compare>,
+    live: Vec<Live>,
+    /// Where each level begins in `live`.
+    levels: Vec<usize>,
+}
+
+impl Rules {
+    /// At the root, of which the effect is given.
+    pub fn new(plan: Rc<Compare>) -> (Self, Effect) {
+        let ignore = (0..plan.ignore.len()).map(Live::Ignore);
+        let tolerances = (0..plan.tolerances.len()).map(Live::Tolerance);
+        let unordered = (0..plan.unordered.len()).map(Live::Unordered);
+        let live: Vec<Live> = ignore.chain(tolerances).chain(unordered).collect();
+        let mut effect = Effect::none(&plan);
+        for &path in &live {
+            if steps(&plan, path).is_empty() {
+                effect.add(&plan, path);
+            }
+        }
+        (Self { plan, live, levels: vec![0] }, effect)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Rc<Compare> {
+        &self.plan
+    }
+
+    /// Goes one step down.
+    #[inline]
+    pub fn enter(&mut self, here: Here<'_>) -> Effect {
+        let begin = self.levels.last().copied().unwrap_or(0);
+        let end = self.live.len();
+        let depth = self.levels.len();
+        self.levels.push(end);
+        let mut effect = Effect::none(&self.plan);
+        for at in begin..end {
+            let Some(&path) = self.live.get(at) else { break };
+            let steps = steps(&self.plan, path);
+            if steps.get(depth.wrapping_sub(1)).is_some_and(|step| here.fits(step)) {
+                self.live.push(path);
+                if steps.len() == depth {
+                    effect.add(&self.plan, path);
+                }
+            }
+        }
+        effect
+    }
+
+    /// Goes back up.
+    #[inline]
+    pub fn leave(&mut self) {
+        if let Some(begin) = self.levels.pop() {
+            self.live.truncate(begin);
+        }
+    }
+
+    /// Whether [`Rules::enter`] would say the same of every element of the array at this level.
+    pub fn is_uniform(&self) -> bool {
+        let begin = self.levels.last().copied().unwrap_or(0);
+        let depth = self.levels.len();
+        let live = self.live.get(begin..).unwrap_or_default();
+        !live.iter().any(|&path| matches!(steps(&self.plan, path).get(depth.wrapping_sub(1)), Some(Step::Index(_))))
+    }
+}
+
+fn steps(plan: &Compare, path: Live) -> &[Step] {
+    let pattern: Option<&PathPattern> = match path {
+        Live::Ignore(index) => plan.ignore.get(index),
+        Live::Tolerance(index) => plan.tolerances.get(index).map(|(pattern, _)| pattern),
+        Live::Unordered(index) => plan.unordered.get(index).map(|unordered| &unordered.path),
+    };
+    pattern.map(PathPattern::steps).unwrap_or_default()
+}

@@ -1,0 +1,286 @@
+//! Walks two JSON values side by side to the first difference that counts.
+//!
+//! The way down is a stack of frames, one per container, so that a walk can stop anywhere and go on in the next slice. Depth is bounded
+//! by the reader.
+
+use super::matched::{By, Matched};
+use super::number;
+use super::place::{Place, excerpt};
+use super::rules::{Effect, Here, Rules};
+use super::tape::{Document, Tag, Value, first_child};
+use super::text::TextOrder;
+use crate::compare::{Divergence, Kind, Side};
+use crate::config::{Compare, Tolerance};
+use core::cmp::Ordering;
+use std::rc::Rc;
+
+/// What looking at two elements costs beside the text they touch.
+const ELEMENT: usize = 8;
+
+/// Both answers.
+#[derive(Debug)]
+pub struct Pair {
+    /// What the client got.
+    pub primary: Document,
+    /// What the shadow answered.
+    pub shadow: Document,
+}
+
+impl Pair {
+    /// One of them.
+    pub fn side(&self, side: Side) -> &Document {
+        match side {
+            Side::Primary => &self.primary,
+            Side::Shadow => &self.shadow,
+        }
+    }
+}
+
+/// What a frame comes to next.
+#[derive(Debug)]
+pub enum Next {
+    /// Something to skip, or the budget was not enough: ask again while there is budget.
+    Busy,
+    /// Two values to be compared.
+    Pair {
+        /// Node of the primary's value.
+        primary: u32,
+        /// Node of the shadow's value.
+        shadow: u32,
+        /// What the plan says of them.
+        effect: Effect,
+    },
+    /// A value of the primary that has no partner.
+    Missing(u32),
+    /// A value of the shadow that has no partner.
+    Extra(u32),
+    /// No more children.
+    End,
+}
+
+/// A container under way.
+#[derive(Debug)]
+enum Frame {
+    /// Around the root.
+    Root(Option<Effect>),
+    Elements(Elements),
+    Matched(Box<Matched>),
+}
+
+/// Two arrays of one length, compared in order.
+#[derive(Debug)]
+struct Elements {
+    /// The next element of each side, and how many there still are.
+    primary: u32,
+    shadow: u32,
+    remaining: u32,
+    /// The index of the next element.
+    index: u32,
+    /// Of the element that the walk is at; of every element, if uniform.
+    effect: Option<Effect>,
+    uniform: bool,
+}
+
+/// A walk under way.
+#[derive(Debug)]
+pub struct Walk {
+    rules: Rules,
+    frames: Vec<Frame>,
+    /// Two strings that are being compared.
+    text: Option<(TextOrder, u32, u32)>,
+}
+
+/// How a walk ends.
+#[derive(Debug)]
+pub enum Finding {
+    /// No difference that counts.
+    Equivalent,
+    /// The first that does.
+    Diverged(Divergence),
+}
+
+impl Walk {
+    /// At the roots.
+    pub fn new(plan: Rc<Compare>) -> Self {
+        let (rules, effect) = Rules::new(plan);
+        Self { rules, frames: vec![Frame::Root(Some(effect))], text: None }
+    }
+
+    /// Walks on for about `budget` bytes; `None` when that was not enough.
+    pub fn step(&mut self, pair: &Pair, budget: &mut usize) -> Option<Finding> {
+        while *budget > 0 {
+            if let Some((order, primary, shadow)) = &mut self.text {
+                let order = order.step(pair.primary.value(*primary), pair.shadow.value(*shadow), budget)?;
+                let (primary, shadow) = (*primary, *shadow);
+                self.text = None;
+                if order != Ordering::Equal {
+                    return Some(self.diverged(pair, Kind::Text, Some(primary), Some(shadow)));
+                }
+            }
+            let next = match self.frames.last_mut() {
+                None => return Some(Finding::Equivalent),
+                Some(Frame::Root(effect)) => match effect.take() {
+                    Some(effect) if !effect.ignored => Next::Pair { primary: 0, shadow: 0, effect },
+                    _ => Next::End,
+                },
+                Some(Frame::Elements(elements)) => elements.next(pair, &mut self.rules, budget),
+                Some(Frame::Matched(matched)) => matched.next(pair, &mut self.rules, budget),
+            };
+            match next {
+                Next::Busy => {}
+                Next::Pair { primary, shadow, effect } => {
+                    if let Err(kind) = self.compare(pair, primary, shadow, effect, budget) {
+                        return Some(self.diverged(pair, kind, Some(primary), Some(shadow)));
+                    }
+                }
+                Next::Missing(node) => return Some(self.diverged(pair, Kind::Missing, Some(node), None)),
+                Next::Extra(node) => return Some(self.diverged(pair, Kind::Extra, None, Some(node))),
+                Next::End => {
+                    self.frames.pop();
+                }
+            }
+        }
+        None
+    }
+
+    /// Compares two values, or takes up the comparison of what is in them.
+    fn compare(&mut self, pair: &Pair, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
+        let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
+        match (a.tag, b.tag) {
+            (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => self.text = Some((TextOrder::default(), primary, shadow)),
+            (Tag::Object, Tag::Object) => {
+                self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Name))));
+            }
+            (Tag::Array, Tag::Array) => self.begin_array(pair, primary, shadow, effect)?,
+            _ => {
+                if a.tag.is_number() && b.tag.is_number() {
+                    *budget = budget.saturating_sub(number::cost(a, b));
+                }
+                compare_plain(a, b, effect.tolerance)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_array(&mut self, pair: &Pair, primary: u32, shadow: u32, effect: Effect) -> Result<(), Kind> {
+        let rule = effect.unordered.and_then(|index| Some((index, self.rules.plan().unordered.get(index)?)));
+        if let Some((index, rule)) = rule
+            && rule.by.is_some()
+        {
+            self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Member(index)))));
+            return Ok(());
+        }
+        let remaining = pair.primary.children(primary);
+        if remaining != pair.shadow.children(shadow) {
+            return Err(Kind::Length);
+        }
+        if rule.is_some() && has_only_scalars(&pair.primary, primary) && has_only_scalars(&pair.shadow, shadow) {
+            self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Rank))));
+        } else {
+            let (primary, shadow) = (first_child(primary), first_child(shadow));
+            let uniform = self.rules.is_uniform();
+            self.frames.push(Frame::Elements(Elements { primary, shadow, remaining, index: 0, effect: None, uniform }));
+        }
+        Ok(())
+    }
+
+    fn diverged(&self, pair: &Pair, kind: Kind, primary: Option<u32>, shadow: Option<u32>) -> Finding {
+        let mut place = Place::default();
+        for frame in &self.frames {
+            let here = match frame {
+                Frame::Root(_) => None,
+                Frame::Elements(elements) => Some(Here::Index(elements.index.wrapping_sub(1))),
+                Frame::Matched(matched) => matched.here(pair),
+            };
+            if let Some(here) = here {
+                place.push(here);
+            }
+        }
+        let (path, pattern) = place.finish();
+        let relative = match (kind, primary, shadow) {
+            (Kind::Number, Some(primary), Some(shadow)) => {
+                number::relative_difference(pair.primary.value(primary), pair.shadow.value(shadow))
+            }
+            _ => None,
+        };
+        let source = |document: &Document, node: Option<u32>| node.map(|node| excerpt(document.source(node))).unwrap_or_default();
+        let values = (source(&pair.primary, primary), source(&pair.shadow, shadow));
+        Finding::Diverged(Divergence { kind, path, pattern, relative, values })
+    }
+}
+
+/// Compares two values that are neither both strings, nor both arrays, nor both objects.
+fn compare_plain(a: Value<'_>, b: Value<'_>, tolerance: Tolerance) -> Result<(), Kind> {
+    let is_boolean = |tag| matches!(tag, Tag::False | Tag::True);
+    let (equal, kind) = match (a.tag, b.tag) {
+        (Tag::Null, _) | (_, Tag::Null) => (a.tag == b.tag, Kind::Null),
+        (left, right) if left.is_number() && right.is_number() => (number::equal(a, b, tolerance), Kind::Number),
+        (left, right) if is_boolean(left) && is_boolean(right) => (left == right, Kind::Boolean),
+        _ => (false, Kind::Type),
+    };
+    if equal { Ok(()) } else { Err(kind) }
+}
+
+/// A scalar takes one node and a container at least two.
+fn has_only_scalars(document: &Document, array: u32) -> bool {
+    document.after(array).wrapping_sub(first_child(array)) == document.children(array)
+}
+
+impl Elements {
+    /// Goes on to the next two elements that are not plainly equal.
+    fn next(&mut self, pair: &Pair, rules: &mut Rules, budget: &mut usize) -> Next {
+        if self.remaining == 0 {
+            if self.effect.is_some() {
+                rules.leave();
+            }
+            return Next::End;
+        }
+        let effect = self.effect(rules);
+        if self.uniform && !effect.ignored {
+            self.pass_numbers(pair, effect.tolerance, budget);
+        }
+        if *budget == 0 || self.remaining == 0 {
+            return Next::Busy;
+        }
+        *budget = budget.saturating_sub(ELEMENT);
+        let (primary, shadow) = (self.primary, self.shadow);
+        self.primary = pair.primary.after(primary);
+        self.shadow = pair.shadow.after(shadow);
+        self.remaining = self.remaining.wrapping_sub(1);
+        self.index = self.index.wrapping_add(1);
+        if effect.ignored { Next::Busy } else { Next::Pair { primary, shadow, effect } }
+    }
+
+    /// Passes over numbers that are equal within tolerance: the hot loop of comparing tensors.
+    fn pass_numbers(&mut self, pair: &Pair, tolerance: Tolerance, budget: &mut usize) {
+        let nodes = pair.primary.tape.run(self.primary).iter().zip(pair.shadow.tape.run(self.shadow));
+        let mut passed: u32 = 0;
+        for (&primary, &shadow) in nodes.take(self.remaining as usize) {
+            let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
+            if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
+                break;
+            }
+            *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));
+            passed = passed.wrapping_add(1);
+        }
+        self.primary = self.primary.wrapping_add(passed);
+        self.shadow = self.shadow.wrapping_add(passed);
+        self.remaining = self.remaining.wrapping_sub(passed);
+        self.index = self.index.wrapping_add(passed);
+    }
+
+    /// What the plan says of the next element.
+    fn effect(&mut self, rules: &mut Rules) -> Effect {
+        match self.effect {
+            Some(effect) if self.uniform => effect,
+            before => {
+                if before.is_some() {
+                    rules.leave();
+                }
+                let effect = rules.enter(Here::Index(self.index));
+                self.effect = Some(effect);
+                effect
+            }
+        }
+    }
+}
