@@ -36,6 +36,7 @@
 pub mod capture;
 pub mod compare;
 pub mod config;
+pub mod engine;
 pub mod limits;
 pub mod mirror;
 pub mod outcome;
@@ -43,3 +44,4 @@ pub mod path;
 pub mod request;
 pub mod route;
 pub mod split;
+pub mod stats;

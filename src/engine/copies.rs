@@ -1,0 +1,283 @@
+//! The shadow side: copies that wait, are sent and are answered, and pairs that come to their outcome. It runs in callbacks of the root
+//! context, beside the live requests.
+
+use std::rc::Rc;
+
+use super::Engine;
+use super::breaker::Finding;
+use super::effect::{Dispatch, Effect, Effects};
+use super::event::{CallError, PairId, RootId, ShadowReply, Time};
+use super::evidence::Note;
+use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
+use super::plan::Target;
+use crate::capture::{Body, Capture, Ledger, Overflow};
+use crate::compare::{Comparison, Judgement, Side};
+use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
+use crate::mirror::headers::copy_headers;
+use crate::mirror::model::ModelFinder;
+use crate::outcome::{Anomaly, Outcome, ShadowClass, Verdict};
+use crate::request::Request;
+use crate::stats::{MetricId, names};
+
+impl Engine {
+    /// Counts a new pair as open.
+    pub(super) fn open_pair(&mut self, pair: Pair, out: &mut Effects) -> PairId {
+        let id = self.next_pair;
+        self.next_pair = self.next_pair.wrapping_add(1);
+        out.add(pair.target.series.open_pairs, 1);
+        self.pairs.insert(id, pair);
+        id
+    }
+
+    /// Ends an open pair in `outcome`.
+    pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
+        let Some(pair) = self.pairs.remove(&id) else { return };
+        out.add(pair.target.series.open_pairs, -1);
+        self.conclude(&pair, outcome, note, now, out);
+        self.release_if_idle(pair.target.root, out);
+    }
+
+    /// Counts the one outcome of a sampled request at one shadow.
+    pub(super) fn conclude(&mut self, pair: &Pair, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
+        let slice = pair.target.series.slices.get(pair.slice);
+        out.count(slice.and_then(|slice| slice.outcomes.of(outcome)));
+        self.show_failure(pair, outcome, note, now, out);
+    }
+
+    pub(super) fn queue_copy(&mut self, id: PairId, upload: Rc<Upload>, now: Time) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        pair.copy = Copy::Queued { upload, model: ModelFinder::default(), since: now };
+        let due = pair.target.root;
+        if let Some(root) = self.roots.get_mut(&due) {
+            root.outbox.push_back(id);
+        }
+        self.due = Some(due);
+    }
+
+    /// One turn of work: sends some copies, compares a little, and asks for another turn if anything is left.
+    pub(super) fn work(&mut self, root: RootId, now: Time, out: &mut Effects) {
+        let mut budget = DISPATCHED_PER_CALLBACK;
+        for _ in 0..DISPATCHES_PER_CALLBACK {
+            if budget == 0 {
+                break;
+            }
+            let Some(id) = self.roots.get_mut(&root).and_then(|root| root.outbox.pop_front()) else { break };
+            self.send(id, &mut budget, now, out);
+        }
+        self.compare(root, now, out);
+        self.due = Some(root);
+    }
+
+    /// Works on the comparisons of a root context for a while.
+    pub(super) fn compare(&mut self, root: RootId, now: Time, out: &mut Effects) {
+        let mut budget = COMPARED_PER_CALLBACK;
+        while budget > 0 {
+            let Some((id, mut comparison)) = self.roots.get_mut(&root).and_then(|root| root.comparisons.pop_front()) else { break };
+            match comparison.step(&mut budget) {
+                Some(judgement) => self.judged(id, judgement, now, out),
+                None => {
+                    if let Some(root) = self.roots.get_mut(&root) {
+                        root.comparisons.push_front((id, comparison));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a queued copy, if nothing stands against it. What its body costs is taken off `budget`.
+    fn send(&mut self, id: PairId, budget: &mut usize, now: Time, out: &mut Effects) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let target = pair.target.clone();
+        let Copy::Queued { upload, model, since } = &mut pair.copy else { return };
+        if target.shadow.request.model.is_some() && !model.read(upload.body.bytes(), SEARCHED_PER_CALLBACK) {
+            *budget = 0;
+            if let Some(root) = self.roots.get_mut(&target.root) {
+                root.outbox.push_front(id);
+            }
+            return;
+        }
+        let (upload, since) = (upload.clone(), *since);
+        let Some(body) = copy_body(&target, &upload, model, &self.ledger) else {
+            return self.close_pair(id, Outcome::UnsentMemory, Note::default(), now, out);
+        };
+        *budget = budget.saturating_sub(body.bytes().len());
+        let headers = match copy_headers(&target.shadow, &target.split_headers, &Request::new(&upload.fields), body.bytes().len()) {
+            Ok(headers) => headers,
+            Err(refused) => return self.close_pair(id, Outcome::UnsentRefused, Note::said(refused.0), now, out),
+        };
+        let shadow = self.shadow(&target);
+        if shadow.in_flight >= target.shadow.max_in_flight {
+            return self.close_pair(id, Outcome::UnsentInFlight, Note::default(), now, out);
+        }
+        let Some(probe) = shadow.breaker.admit(now) else {
+            return self.close_pair(id, Outcome::UnsentBreakerOpen, Note::default(), now, out);
+        };
+        shadow.in_flight = shadow.in_flight.saturating_add(1);
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.copy = Copy::InFlight { since, sent: now, probe };
+        }
+        let timeout = target.shadow.timeout;
+        out.push(Effect::Dispatch(Dispatch { pair: id, target, headers, body, timeout }));
+    }
+
+    pub(super) fn dispatched(&mut self, id: PairId, result: Result<u32, CallError>, now: Time, out: &mut Effects) {
+        match result {
+            Ok(token) => {
+                self.calls.insert(token, id);
+            }
+            Err(error) => {
+                let Some(pair) = self.pairs.get(&id) else { return };
+                let target = pair.target.clone();
+                let probe = matches!(pair.copy, Copy::InFlight { probe: true, .. });
+                self.call_over(&target);
+                self.learn(&target, Finding::Nothing, probe, now, out);
+                let (outcome, said) = match error {
+                    CallError::NoCluster => (Outcome::UnsentNoCluster, "this proxy has no such cluster"),
+                    CallError::Refused => (Outcome::UnsentRefused, "the cluster has no healthy host, or its circuit breaker is open"),
+                };
+                self.close_pair(id, outcome, Note::said(said), now, out);
+            }
+        }
+    }
+
+    pub(super) fn shadow_answered(&mut self, token: u32, mut reply: Option<ShadowReply>, now: Time, out: &mut Effects) {
+        let Some(id) = self.calls.remove(&token) else { return out.anomalies.push(Anomaly::UnknownCall) };
+        let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
+        let Copy::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
+        let target = pair.target.clone();
+        let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
+        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.body, &self.ledger));
+        let elapsed = now.saturating_sub(sent);
+        let reply = Reply::read(reply, body, elapsed, target.shadow.timeout);
+        out.count(target.series.responses.of(reply.class));
+        if !matches!(reply.class, ShadowClass::Reset | ShadowClass::Timeout | ShadowClass::Local) {
+            out.record(target.series.duration, elapsed);
+        }
+        self.call_over(&target);
+        if reply.class == ShadowClass::Success {
+            // The shadow works, whatever the client's answer comes to, and whenever.
+            self.learn(&target, Finding::Works, probe, now, out);
+        }
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.copy = Copy::Answered { since, at: now, reply, probe };
+        }
+        self.settle(id, now, out);
+        self.work(target.root, now, out);
+    }
+
+    pub(super) fn primary_answered(&mut self, id: PairId, primary: Primary, now: Time, out: &mut Effects) {
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.primary = Some(primary);
+        }
+        self.settle(id, now, out);
+    }
+
+    /// Takes a pair on if both its sides are known: to its outcome, or to its comparison.
+    fn settle(&mut self, id: PairId, now: Time, out: &mut Effects) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let (Some(primary), Copy::Answered { since, at, reply, probe }) = (&pair.primary, &pair.copy) else { return };
+        let (primary, since, at, reply, probe, target) = (primary.clone(), *since, *at, reply.clone(), *probe, pair.target.clone());
+        if reply.class != ShadowClass::Success {
+            self.learn(&target, pair::finding(primary.class), probe, now, out);
+        }
+        if let Some(outcome) = pair::outcome(primary.class, reply.class) {
+            let note = Note { status: reply.status, grpc_status: reply.grpc_status, class: Some(reply.class), said: None };
+            return self.close_pair(id, outcome, note, now, out);
+        }
+        let Some(completed) = primary.completed else {
+            out.anomalies.push(Anomaly::Unsettled);
+            return self.close_pair(id, Outcome::Incomparable, Note::default(), now, out);
+        };
+        let latencies = Latencies { primary: completed.saturating_sub(since), shadow: at.saturating_sub(since) };
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.copy = Copy::Comparing(latencies);
+            pair.primary = None;
+        }
+        let mut comparison = Comparison::new(target.route.protocol, target.compare.clone(), primary.answer, reply.answer);
+        let mut budget = COMPARED_AT_ONCE;
+        if let Some(judgement) = comparison.step(&mut budget) {
+            return self.judged(id, judgement, now, out);
+        }
+        if let Some(root) = self.roots.get_mut(&target.root) {
+            root.comparisons.push_back((id, comparison));
+        }
+        self.due = Some(target.root);
+    }
+
+    /// A comparison is done.
+    fn judged(&mut self, id: PairId, judgement: Judgement, now: Time, out: &mut Effects) {
+        let Some(pair) = self.pairs.get(&id) else { return };
+        let target = pair.target.clone();
+        let pairs = target.series.slices.get(pair.slice).map(|slice| slice.pairs.clone());
+        let verdict = match &judgement {
+            Judgement::Identical => Verdict::Identical,
+            Judgement::Equivalent => Verdict::Equivalent,
+            Judgement::Diverged(divergence) => {
+                out.count(target.series.divergences.of(divergence.kind));
+                self.count_path(&target, names::value(&divergence.pattern), out);
+                Verdict::Diverged
+            }
+            Judgement::Incomparable { side, reason } => {
+                let side = match side {
+                    Side::Primary => "primary",
+                    Side::Shadow => "shadow",
+                };
+                return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{side}: {reason}")), now, out);
+            }
+        };
+        out.count(pairs.and_then(|pairs| pairs.of(verdict)));
+        if let Judgement::Diverged(divergence) = &judgement {
+            self.show_divergence(id, divergence, now, out);
+        }
+        self.close_pair(id, Outcome::Compared, Note::default(), now, out);
+    }
+
+    /// Counts a diverged pair at `path`, a clean label value.
+    fn count_path(&mut self, target: &Rc<Target>, path: String, out: &mut Effects) {
+        let shadow = self.shadow(target);
+        let mut known = target.series.paths.iter().chain(&shadow.paths);
+        match known.find(|(known, _)| *known == path) {
+            Some((_, series)) => out.add(*series, 1),
+            None if shadow.paths_full => out.add(target.series.other_paths, 1),
+            None => out.push(Effect::RegisterPath(target.clone(), path)),
+        }
+    }
+
+    pub(super) fn path_registered(&mut self, target: &Target, path: String, series: Option<MetricId>, out: &mut Effects) {
+        out.add(series.unwrap_or(target.series.other_paths), 1);
+        // (A root context that has ended meanwhile must not be remembered again.)
+        let Some(shadow) = self.shadows.get_mut(&(target.root, target.index)) else { return };
+        match series {
+            Some(series) => shadow.paths.push((path, series)),
+            None => shadow.paths_full = true,
+        }
+    }
+
+    fn call_over(&mut self, target: &Target) {
+        let state = self.shadow(target);
+        state.in_flight = state.in_flight.saturating_sub(1);
+    }
+
+    /// Tells a shadow's breaker, and the gauge if it opened or closed.
+    fn learn(&mut self, target: &Target, finding: Finding, probe: bool, now: Time, out: &mut Effects) {
+        let breaker = &mut self.shadow(target).breaker;
+        let before = breaker.is_open();
+        breaker.learn(finding, probe, now);
+        match (before, breaker.is_open()) {
+            (false, true) => out.add(target.series.breaker_open, 1),
+            (true, false) => out.add(target.series.breaker_open, -1),
+            _ => {}
+        }
+    }
+}
+
+/// The body of a copy: the request's, or one that names another model; `None` if there is no memory for that.
+fn copy_body(target: &Target, upload: &Upload, model: &ModelFinder, ledger: &Ledger) -> Option<Body> {
+    match &target.shadow.request.model {
+        Some(name) if model.has_found() => {
+            let rewritten = model.rewrite(upload.body.bytes(), name)?;
+            Capture::whole(rewritten, usize::MAX, ledger).ok()
+        }
+        _ => Some(upload.body.clone()),
+    }
+}

@@ -1,0 +1,233 @@
+//! What can happen to the engine, as data: each host callback becomes one [`Event`].
+
+use std::rc::Rc;
+
+use super::plan::{Plan, Target};
+use crate::request::{Fields, is_grpc};
+use crate::stats::MetricId;
+
+/// The host's id of a root context.
+pub type RootId = u32;
+
+/// The host's id of a stream context, unique in a VM.
+pub type StreamId = u32;
+
+/// The engine's own id of a pair.
+pub type PairId = u64;
+
+/// A point in time, as wall-clock time since the Unix epoch. It may jump; differences saturate at zero.
+pub type Time = std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A root context has taken a configuration.
+    Configured {
+        /// What it is to do.
+        plan: Rc<Plan>,
+        /// Equal for root contexts of one plugin with the same configuration text.
+        key: u64,
+    },
+    /// A root context has no valid configuration: its streams pass untouched.
+    Untouched {
+        /// The root context.
+        root: RootId,
+        /// As in [`Event::Configured`].
+        key: u64,
+    },
+    /// Request headers arrived, complete.
+    RequestHeaders {
+        /// The stream's root context.
+        root: RootId,
+        /// The stream.
+        stream: StreamId,
+        /// Its header fields.
+        fields: Fields,
+        /// Whether there is no body.
+        end: bool,
+    },
+    /// A piece of a request body arrived.
+    RequestBody {
+        /// The stream.
+        stream: StreamId,
+        /// The piece, perhaps empty.
+        chunk: Vec<u8>,
+        /// Whether it is the last.
+        end: bool,
+    },
+    /// Request trailers arrived: the body is complete.
+    RequestTrailers {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Response headers are on their way to the client.
+    ResponseHeaders {
+        /// The stream.
+        stream: StreamId,
+        /// What they say.
+        head: Head,
+    },
+    /// A piece of a response body is on its way to the client.
+    ResponseBody {
+        /// The stream.
+        stream: StreamId,
+        /// The piece, perhaps empty.
+        chunk: Vec<u8>,
+    },
+    /// A stream is over.
+    StreamEnd {
+        /// The stream.
+        stream: StreamId,
+        /// How.
+        ending: Ending,
+    },
+    /// The root context was woken to work.
+    Work {
+        /// The root context.
+        root: RootId,
+    },
+    /// The host took a copy, or refused it.
+    Dispatched {
+        /// The pair the copy belongs to.
+        pair: PairId,
+        /// The host's token of the call.
+        result: Result<u32, CallError>,
+    },
+    /// A copy was answered, or its call has failed.
+    ShadowAnswered {
+        /// The host's token of the call.
+        token: u32,
+        /// The answer; `None` if the call was reset or timed out after headers.
+        reply: Option<ShadowReply>,
+    },
+    /// A pair diverged at a path that has been registered: it is to be counted there.
+    PathRegistered {
+        /// The shadow.
+        target: Rc<Target>,
+        /// The path, a clean label value.
+        path: String,
+        /// Its series; `None` if there are as many already as may be.
+        series: Option<MetricId>,
+    },
+    /// The host wants to end a root context.
+    Retire {
+        /// The root context.
+        root: RootId,
+    },
+}
+
+/// How a client's stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With the last byte of the answer.
+    Answered {
+        /// When that passed.
+        at: Time,
+        /// `grpc-status` in the answer's trailers, raw.
+        grpc_status: Option<Vec<u8>>,
+    },
+    /// Envoy followed a redirect for the client, and asks again in a stream of its own.
+    Redirected,
+    /// The client broke it off.
+    ClientLeft,
+    /// The upstream or Envoy broke it off.
+    Broken,
+}
+
+impl Ending {
+    /// How a stream ended before its answer was complete, by Envoy's `response.code_details` of it.
+    pub fn broken_off(details: &[u8]) -> Self {
+        const CLIENT: [&[u8]; 3] = [b"downstream_remote_disconnect", b"http2.remote_re", b"http3.remote_re"];
+        match details {
+            b"internal_redirect" => Ending::Redirected,
+            _ if CLIENT.iter().any(|beginning| details.starts_with(beginning)) => Ending::ClientLeft,
+            _ => Ending::Broken,
+        }
+    }
+}
+
+/// What the engine needs of response headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `:status`; 0 if it can't be read.
+    pub status: u16,
+    /// `content-type`, raw.
+    pub content_type: Vec<u8>,
+    /// `content-encoding`, raw.
+    pub content_encoding: Vec<u8>,
+    /// `grpc-status`, raw.
+    pub grpc_status: Option<Vec<u8>>,
+    /// `grpc-message`, raw.
+    pub grpc_message: Vec<u8>,
+}
+
+impl Head {
+    /// Reads header fields.
+    pub fn read(fields: &Fields) -> Self {
+        let mut head = Head::default();
+        for (name, value) in fields {
+            match name.as_str() {
+                ":status" => head.status = status(value),
+                "content-type" => head.content_type.clone_from(value),
+                "content-encoding" => head.content_encoding.clone_from(value),
+                "grpc-status" => head.grpc_status = Some(value.clone()),
+                "grpc-message" => head.grpc_message.clone_from(value),
+                _ => {}
+            }
+        }
+        head
+    }
+
+    /// Whether the answer is one of gRPC's.
+    pub fn is_grpc(&self) -> bool {
+        is_grpc(&self.content_type)
+    }
+}
+
+/// The number in a `:status` field; 0 if it has none.
+pub fn status(value: &[u8]) -> u16 {
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// A complete answer to a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowReply {
+    /// Its headers (and `grpc-status` from its trailers).
+    pub head: Head,
+    /// Whether an upstream sent it; otherwise Envoy answered for it.
+    pub from_upstream: bool,
+    /// The body; `None` if it is longer than `limits.body`.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Why the host did not take a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// It has no such cluster.
+    NoCluster,
+    /// The cluster has no host, or its circuit breaker is open.
+    Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn envoy_tells_who_broke_a_stream_off() {
+        for (details, want) in [
+            (&b"downstream_remote_disconnect"[..], Ending::ClientLeft),
+            (b"http2.remote_reset", Ending::ClientLeft),
+            (b"http2.remote_refuse", Ending::ClientLeft),
+            (b"http3.remote_reset", Ending::ClientLeft),
+            (b"internal_redirect", Ending::Redirected),
+            (b"upstream_reset_after_response_started{remote_reset}", Ending::Broken),
+            (b"stream_idle_timeout", Ending::Broken),
+            (b"", Ending::Broken),
+        ] {
+            assert_eq!(Ending::broken_off(details), want, "{}", String::from_utf8_lossy(details));
+        }
+    }
+}

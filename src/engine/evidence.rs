@@ -1,0 +1,160 @@
+//! Lines that show an operator why: one JSON object each, rate limited, without anything of a body unless asked for.
+
+use serde_json::{Map, Value, json};
+
+use super::Engine;
+use super::effect::{Effect, Effects, micros};
+use super::event::{PairId, Time};
+use super::pair::{Copy, Pair};
+use crate::compare::Divergence;
+use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
+use crate::outcome::{Label, Line};
+use crate::outcome::{Outcome, ShadowClass};
+
+/// What is known of a copy that failed or was not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The status; 0 if there was none.
+    pub status: u16,
+    /// The `grpc-status`.
+    pub grpc_status: Option<String>,
+    /// The class of the answer.
+    pub class: Option<ShadowClass>,
+    /// What the host or the comparison said.
+    pub said: Option<String>,
+}
+
+impl Note {
+    /// A note of what was said.
+    pub fn said(text: impl Into<String>) -> Self {
+        Self { said: Some(text.into()), ..Self::default() }
+    }
+}
+
+/// Lines logged in the current second.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    second: u64,
+    lines: u32,
+}
+
+impl Throttle {
+    /// Whether one more line may be logged at `now`, at most `per_second`.
+    fn allows(&mut self, per_second: u32, now: Time) -> bool {
+        if self.second != now.as_secs() {
+            *self = Self { second: now.as_secs(), lines: 0 };
+        }
+        let allowed = self.lines < per_second;
+        self.lines = self.lines.saturating_add(u32::from(allowed));
+        allowed
+    }
+}
+
+impl Engine {
+    /// A line for a copy that failed or was not sent: on a change of outcome or of what the shadow said, and again at most once a minute.
+    pub(super) fn show_failure(&mut self, pair: &Pair, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
+        if matches!(outcome, Outcome::PrimaryFailed | Outcome::Cancelled | Outcome::Replaced) {
+            return;
+        }
+        let last = &mut self.shadow(&pair.target).shown;
+        if outcome == Outcome::Compared {
+            *last = None;
+            return;
+        }
+        let recent = |at: Time| now >= at && now.saturating_sub(at) < EVIDENCE_REMINDER;
+        if last.is_some_and(|(shown, at)| shown == (outcome, note.class) && recent(at)) {
+            return;
+        }
+        let kind = (outcome, note.class);
+        let mut line = head(pair);
+        line.insert("outcome".into(), outcome.label().into());
+        if note.status != 0 {
+            line.insert("status".into(), note.status.into());
+        }
+        if let Some(grpc_status) = &note.grpc_status {
+            line.insert("grpc_status".into(), cut(grpc_status).into());
+        }
+        if let Some(hint) = hint(pair, outcome, note.class) {
+            line.insert("hint".into(), hint.into());
+        }
+        if let Some(said) = note.said {
+            line.insert("said".into(), said.into());
+        }
+        if self.show(pair.target.evidence.per_second, line, now, out) {
+            self.shadow(&pair.target).shown = Some((kind, now));
+        }
+    }
+
+    /// A line for a diverged pair.
+    pub(super) fn show_divergence(&mut self, id: PairId, divergence: &Divergence, now: Time, out: &mut Effects) {
+        let Some(pair) = self.pairs.get(&id) else { return };
+        let evidence = pair.target.evidence;
+        let mut line = head(pair);
+        line.insert("kind".into(), divergence.kind.label().into());
+        line.insert("path".into(), cut(&divergence.path).into());
+        if let Some(relative) = divergence.relative {
+            line.insert("relative_difference".into(), json!(relative));
+        }
+        if let Copy::Comparing(latencies) = pair.copy {
+            line.insert("primary_microseconds".into(), micros(latencies.primary).into());
+            line.insert("shadow_microseconds".into(), micros(latencies.shadow).into());
+        }
+        if evidence.values {
+            line.insert("primary_value".into(), divergence.values.0.as_str().into());
+            line.insert("shadow_value".into(), divergence.values.1.as_str().into());
+        }
+        self.show(evidence.per_second, line, now, out);
+    }
+
+    /// Logs a line, if that is allowed now; whether it was.
+    fn show(&mut self, per_second: u32, line: Map<String, Value>, now: Time, out: &mut Effects) -> bool {
+        let logged = self.throttle.allows(per_second, now);
+        out.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
+        if logged {
+            out.push(Effect::Evidence(Value::Object(line).to_string()));
+        }
+        logged
+    }
+}
+
+/// What every line says first.
+fn head(pair: &Pair) -> Map<String, Value> {
+    let slice = pair.target.series.slices.get(pair.slice).map(|slice| &*slice.name);
+    [
+        ("experiment", Value::from(&*pair.target.route.experiment)),
+        ("route", Value::from(&*pair.target.route.name)),
+        ("shadow", Value::from(&*pair.target.shadow.name)),
+        ("slice", Value::from(slice.unwrap_or_default())),
+        ("request_id", Value::from(cut(&pair.request_id))),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_LABEL).collect()
+}
+
+/// What to do about a copy that failed or was not sent, where that is known.
+fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'static str> {
+    let by_class = |class| match class {
+        ShadowClass::Unauthorized | ShadowClass::Forbidden if !pair.target.shadow.request.keep_credentials => {
+            Some("credentials are left out of copies, see keep_credentials")
+        }
+        ShadowClass::NotFound => Some("the shadow has nothing at this path, see request.path and request.model"),
+        ShadowClass::Local => Some("Envoy could not reach the shadow: is it up, and does its cluster have the right port?"),
+        ShadowClass::Reset => Some("the shadow broke off, or its answer is over 32 MiB"),
+        _ => None,
+    };
+    match outcome {
+        Outcome::UnsentNoCluster => Some("see the clusters of this proxy; in Istio the name is outbound|PORT||HOST"),
+        Outcome::UnsentBody => Some("only complete request bodies of up to limits.body are copied"),
+        Outcome::UnsentMemory => Some("captured bodies have reached limits.memory"),
+        Outcome::UnsentInFlight => Some("the shadow's max_in_flight or limits.pairs is reached: is the shadow slower than the primary?"),
+        Outcome::UnsentUpgrade => Some("upgraded connections are never copied"),
+        Outcome::UnsentBreakerOpen => Some("the shadow failed ten times in a row and is left alone for a while"),
+        Outcome::TimedOut => Some("the shadow was slower than its timeout"),
+        _ => class.and_then(by_class),
+    }
+}

@@ -1,0 +1,214 @@
+//! The live side: what is done while a client's request and its answer pass. Nothing here waits, and nothing changes them but the split
+//! header (and `x-gnomon-shadow` where copies are not trusted).
+
+use std::rc::Rc;
+
+use super::Engine;
+use super::effect::{Effect, Effects, Follow};
+use super::event::{Ending, Head, PairId, RootId, StreamId, Time};
+use super::evidence::Note;
+use super::pair::{self, Copy, Pair, Primary, Upload};
+use super::plan::{Answerer, Plan, RoutePlan, Target};
+use crate::capture::{Capture, Overflow};
+use crate::mirror;
+use crate::outcome::{Class, Outcome, effective_status};
+use crate::request::{Fields, Request};
+use crate::{route, split};
+
+/// A client's request and its answer, while the stream lasts.
+#[derive(Debug)]
+pub struct Exchange {
+    plan: Rc<Plan>,
+    answerer: Rc<Answerer>,
+    /// When the request headers came.
+    started: Time,
+    /// The response header that shows the variant.
+    expose: Option<(Rc<str>, crate::config::Name)>,
+    upload: Uploading,
+    /// The answer as far as it has come.
+    answer: Option<(Head, Capture)>,
+    /// Open pairs of this request.
+    pairs: Vec<PairId>,
+}
+
+/// How far the request is.
+#[derive(Debug)]
+enum Uploading {
+    /// It is captured for its copies.
+    Captured { fields: Fields, body: Capture },
+    /// It is complete, or no copy wants it any more.
+    Over,
+}
+
+impl Engine {
+    pub(super) fn request_headers(&mut self, root: RootId, stream: StreamId, fields: Fields, end: bool, now: Time, out: &mut Effects) {
+        let Some(plan) = self.plan(root) else { return };
+        let request = Request::new(&fields);
+        for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
+            out.push(Effect::RemoveRequestHeader(header.clone()));
+        }
+        if mirror::is_copy(&request) {
+            if plan.config.trust_copies {
+                return;
+            }
+            out.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
+        }
+        let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
+        let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
+        let Some(answerer) = route.variants.get(decision.variant) else { return };
+        out.count(answerer.series.requests.of(decision.reason));
+        let split = route.route.split.as_ref();
+        if let Some(split) = split {
+            out.push(Effect::SetRequestHeader(split.header.clone(), answerer.name.clone()));
+        }
+        let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
+        let pairs = self.sample(route, &request, decision.variant, now, out);
+        let answerer = answerer.clone();
+        let upload = match pairs.as_slice() {
+            [] => Uploading::Over,
+            _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
+        };
+        let follow = Follow {
+            request_body: !pairs.is_empty() && !end,
+            response_headers: !pairs.is_empty() || expose.is_some(),
+            response_body: !pairs.is_empty(),
+        };
+        let exchange = Exchange { plan: plan.clone(), answerer, started: now, expose, upload, answer: None, pairs };
+        self.exchanges.insert(stream, exchange);
+        out.push(Effect::Follow(follow));
+        if end {
+            self.request_complete(stream, now);
+        }
+    }
+
+    /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
+    fn sample(&mut self, route: &RoutePlan, request: &Request, variant: usize, now: Time, out: &mut Effects) -> Vec<PairId> {
+        let mut pairs = Vec::new();
+        if route.shadows.is_empty() {
+            return pairs;
+        }
+        let draw = mirror::draw(&route.route, request, self.random.next());
+        let slice = mirror::slice(route.route.slices.as_ref(), request);
+        for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
+            out.add(target.series.sampled, 1);
+            let pair = Pair {
+                target: target.clone(),
+                slice,
+                request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
+                primary: None,
+                copy: Copy::Uploading,
+            };
+            match self.unsent(target, request, now) {
+                Some(outcome) => self.conclude(&pair, outcome, Note::default(), now, out),
+                None => pairs.push(self.open_pair(pair, out)),
+            }
+        }
+        pairs
+    }
+
+    /// Why no copy can be made of a request, as far as its headers tell.
+    fn unsent(&mut self, target: &Target, request: &Request, now: Time) -> Option<Outcome> {
+        let length = request.header("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+        if mirror::is_upgrade(request) {
+            Some(Outcome::UnsentUpgrade)
+        } else if length.is_some_and(|length| length > target.limits.body) {
+            Some(Outcome::UnsentBody)
+        } else if !self.shadow(target).breaker.admits(now) {
+            Some(Outcome::UnsentBreakerOpen)
+        } else if self.pairs.len() >= target.limits.pairs {
+            Some(Outcome::UnsentInFlight)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn request_body(&mut self, stream: StreamId, chunk: &[u8], end: bool, now: Time, out: &mut Effects) {
+        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        let Uploading::Captured { body, .. } = &mut exchange.upload else { return };
+        match body.push(chunk, exchange.plan.config.limits.body) {
+            Ok(()) if end => self.request_complete(stream, now),
+            Ok(()) => {}
+            Err(overflow) => {
+                exchange.upload = Uploading::Over;
+                let response_headers = exchange.expose.is_some();
+                out.push(Effect::Follow(Follow { request_body: false, response_headers, response_body: false }));
+                let outcome = match overflow {
+                    Overflow::Body => Outcome::UnsentBody,
+                    Overflow::Memory => Outcome::UnsentMemory,
+                };
+                for id in std::mem::take(&mut exchange.pairs) {
+                    self.close_pair(id, outcome, Note::default(), now, out);
+                }
+            }
+        }
+    }
+
+    /// The request is complete: its copies are due.
+    pub(super) fn request_complete(&mut self, stream: StreamId, now: Time) {
+        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
+        let Ok(body) = body.into_body() else { return };
+        let upload = Rc::new(Upload { fields, body });
+        for id in exchange.pairs.clone() {
+            self.queue_copy(id, upload.clone(), now);
+        }
+    }
+
+    pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, out: &mut Effects) {
+        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        if let Some((header, variant)) = exchange.expose.take() {
+            out.push(Effect::SetResponseHeader(header, variant));
+        }
+        exchange.answer = Some((head, Capture::new(&self.ledger)));
+    }
+
+    pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], out: &mut Effects) {
+        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        let Some((_, body)) = &mut exchange.answer else { return };
+        // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
+        let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
+        if !wanted || body.push(chunk, exchange.plan.config.limits.body).is_err() {
+            let request_body = matches!(exchange.upload, Uploading::Captured { .. });
+            out.push(Effect::Follow(Follow { request_body, response_headers: true, response_body: false }));
+        }
+    }
+
+    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, now: Time, out: &mut Effects) {
+        let Some(Exchange { answerer, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+        let primary = primary(answer, ending, pairs.is_empty());
+        out.count(answerer.series.responses.of(primary.class));
+        if let Some(at) = primary.completed {
+            out.record(answerer.series.duration, at.saturating_sub(started));
+        }
+        let never_complete = matches!(upload, Uploading::Captured { .. });
+        for id in pairs {
+            if never_complete {
+                let (outcome, note) = match primary.class {
+                    Class::Cancelled => (Outcome::Cancelled, Note::default()),
+                    Class::Success => (Outcome::UnsentBody, Note::said("the answer was complete before the request body")),
+                    _ => (Outcome::PrimaryFailed, Note::default()),
+                };
+                self.close_pair(id, outcome, note, now, out);
+            } else {
+                self.primary_answered(id, primary.clone(), now, out);
+            }
+        }
+    }
+}
+
+/// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
+fn primary(answer: Option<(Head, Capture)>, ending: Ending, unpaired: bool) -> Primary {
+    let broken = |class| Primary { class, answer: pair::answer(Head::default(), Err(Overflow::Body)), completed: None };
+    match (answer, ending) {
+        (Some((mut head, body)), Ending::Answered { at, grpc_status }) => {
+            head.grpc_status = grpc_status.or(head.grpc_status);
+            let class = Class::of(effective_status(head.status, head.is_grpc(), head.grpc_status.as_deref()));
+            Primary { class, answer: pair::answer(head, body.into_body()), completed: Some(at) }
+        }
+        // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)
+        (Some((Head { status: 101, .. }, _)), _) if unpaired => broken(Class::Success),
+        (_, Ending::ClientLeft) => broken(Class::Cancelled),
+        (_, Ending::Redirected) => broken(Class::Redirect),
+        _ => broken(Class::Reset),
+    }
+}

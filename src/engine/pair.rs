@@ -1,0 +1,237 @@
+//! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
+
+use std::rc::Rc;
+
+use super::breaker::Finding;
+use super::event::{Head, ShadowReply, Time};
+use super::plan::Target;
+use crate::capture::{Body, Overflow};
+use crate::compare::Answer;
+use crate::limits::TIMER_SLACK;
+use crate::mirror::model::ModelFinder;
+use crate::outcome::{Class, Outcome, ShadowClass, effective_status};
+use crate::request::Fields;
+
+/// An open pair.
+#[derive(Debug)]
+pub struct Pair {
+    /// The shadow.
+    pub target: Rc<Target>,
+    /// Which of [`crate::stats::ShadowSeries::slices`].
+    pub slice: usize,
+    /// `x-request-id`, for evidence.
+    pub request_id: String,
+    /// How the client was answered, once its stream is over.
+    pub primary: Option<Primary>,
+    /// How far the copy is.
+    pub copy: Copy,
+}
+
+/// How the client was answered.
+#[derive(Clone, Debug)]
+pub struct Primary {
+    /// The class of the answer.
+    pub class: Class,
+    /// The answer as it is compared.
+    pub answer: Answer,
+    /// When its last byte passed, if it was complete.
+    pub completed: Option<Time>,
+}
+
+/// How far a copy is.
+#[derive(Debug)]
+pub enum Copy {
+    /// The request body is not complete.
+    Uploading,
+    /// It waits to be sent.
+    Queued {
+        /// What it is made of.
+        upload: Rc<Upload>,
+        /// Where the body names its model, as far as that has been looked for.
+        model: ModelFinder,
+        /// When the request body was complete: both latencies start here.
+        since: Time,
+    },
+    /// It is on its way.
+    InFlight {
+        /// As in [`Copy::Queued`].
+        since: Time,
+        /// When it was sent.
+        sent: Time,
+        /// Whether it probes an open breaker.
+        probe: bool,
+    },
+    /// It was answered, or failed.
+    Answered {
+        /// As in [`Copy::Queued`].
+        since: Time,
+        /// When.
+        at: Time,
+        /// How.
+        reply: Reply,
+        /// Whether it probed an open breaker.
+        probe: bool,
+    },
+    /// Its comparison is under way.
+    Comparing(Latencies),
+}
+
+/// A complete request, shared by its copies.
+#[derive(Debug)]
+pub struct Upload {
+    /// Its header fields as the client sent them.
+    pub fields: Fields,
+    /// Its body.
+    pub body: Body,
+}
+
+/// What came of a copy that was sent.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The class of the answer.
+    pub class: ShadowClass,
+    /// Its status; 0 if there was none.
+    pub status: u16,
+    /// Its `grpc-status`.
+    pub grpc_status: Option<String>,
+    /// The answer as it is compared.
+    pub answer: Answer,
+}
+
+/// The `grpc-message` of Envoy's own answer to a gRPC call that timed out.
+const GRPC_TIMEOUT: &[u8] = b"upstream request timeout";
+
+/// How long both answers took from the complete request body to their last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latencies {
+    /// The primary's.
+    pub primary: Time,
+    /// The shadow's.
+    pub shadow: Time,
+}
+
+impl Reply {
+    /// Reads what the host gave, `elapsed` after the copy was sent; `body` is the captured body.
+    ///
+    /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503: no
+    /// HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
+    pub fn read(reply: Option<ShadowReply>, body: Result<Body, Overflow>, elapsed: Time, timeout: Time) -> Self {
+        let Some(ShadowReply { head, from_upstream, .. }) = reply else {
+            let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
+            let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
+            return Self { class, status: 0, grpc_status: None, answer: answer(Head::default(), body) };
+        };
+        let effective = effective_status(head.status, head.is_grpc(), head.grpc_status.as_deref());
+        let grpc_error = head.is_grpc() && head.status == 200 && effective >= 400;
+        let class = match head.status {
+            504 if !from_upstream => ShadowClass::Timeout,
+            502 | 503 if !from_upstream => ShadowClass::Local,
+            _ if !from_upstream && grpc_error && head.grpc_message == GRPC_TIMEOUT => ShadowClass::Timeout,
+            _ if !from_upstream && grpc_error => ShadowClass::Local,
+            _ => ShadowClass::of(effective),
+        };
+        let grpc_status = head.grpc_status.as_deref().map(|text| String::from_utf8_lossy(text).into_owned());
+        Self { class, status: head.status, grpc_status, answer: answer(head, body) }
+    }
+}
+
+/// An answer as it is compared.
+pub fn answer(head: Head, body: Result<Body, Overflow>) -> Answer {
+    Answer { status: head.status, content_type: head.content_type, content_encoding: head.content_encoding, body }
+}
+
+/// What a copy that was sent comes to: an outcome, or (`None`) a comparison. The first that holds of design order: cancelled, both
+/// failed, primary failed, timed out, overloaded, failed.
+pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
+    match (primary, shadow) {
+        (Class::Cancelled, _) => Some(Outcome::Cancelled),
+        (Class::Success, ShadowClass::Success) => None,
+        (Class::Success, ShadowClass::Timeout) => Some(Outcome::TimedOut),
+        (Class::Success, ShadowClass::TooManyRequests) => Some(Outcome::ShadowOverloaded),
+        (Class::Success, _) => Some(Outcome::ShadowFailed),
+        (_, ShadowClass::Success) => Some(Outcome::PrimaryFailed),
+        _ => Some(Outcome::BothFailed),
+    }
+}
+
+/// What the breaker learns of a shadow that failed.
+pub fn finding(primary: Class) -> Finding {
+    if primary == Class::Success { Finding::Fails } else { Finding::Nothing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Label;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const TIMEOUT: Time = Time::from_secs(2);
+
+    fn reply(status: u16, from_upstream: bool, grpc_status: Option<&str>) -> ShadowReply {
+        let content_type = if grpc_status.is_some() { "application/grpc" } else { "application/json" };
+        let head = Head {
+            status,
+            content_type: content_type.into(),
+            content_encoding: Vec::new(),
+            grpc_status: grpc_status.map(|text| text.as_bytes().to_vec()),
+            grpc_message: Vec::new(),
+        };
+        ShadowReply { head, from_upstream, body: Some(Vec::new()) }
+    }
+
+    #[test]
+    fn replies_are_classified() {
+        let soon = Time::from_millis(3);
+        let mut late = reply(200, false, Some("14"));
+        late.head.grpc_message = GRPC_TIMEOUT.to_vec();
+        for (given, elapsed, want) in [
+            (None, soon, "reset"),
+            (None, TIMEOUT, "timeout"),
+            (None, Time::from_millis(1950), "timeout"),
+            (None, Time::from_millis(1850), "reset"),
+            (Some(reply(200, true, None)), soon, "2xx"),
+            (Some(reply(504, false, None)), TIMEOUT, "timeout"),
+            (Some(reply(504, true, None)), soon, "5xx"),
+            (Some(reply(503, false, None)), soon, "local"),
+            (Some(reply(502, false, None)), soon, "local"),
+            (Some(reply(503, true, None)), soon, "5xx"),
+            (Some(reply(429, true, None)), soon, "429"),
+            (Some(reply(200, true, Some("0"))), soon, "2xx"),
+            (Some(reply(200, true, Some("8"))), soon, "429"),
+            (Some(reply(200, false, Some("14"))), soon, "local"),
+            (Some(late), Time::from_millis(1900), "timeout"),
+        ] {
+            let what = format!("{given:?} after {elapsed:?}");
+            assert_eq!(Reply::read(given, Err(Overflow::Body), elapsed, TIMEOUT).class.label(), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_failing_shadow_is_judged_by_its_primary() {
+        for class in Class::ALL {
+            let want = if *class == Class::Success { Finding::Fails } else { Finding::Nothing };
+            assert_eq!(finding(*class), want, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_outcome_that_holds_counts() {
+        use Class::{Cancelled, Redirect, Reset, ServerError, Success};
+        for (primary, shadow, want) in [
+            (Success, ShadowClass::Success, None),
+            (Success, ShadowClass::Timeout, Some("timed_out")),
+            (Success, ShadowClass::TooManyRequests, Some("shadow_overloaded")),
+            (Success, ShadowClass::Local, Some("shadow_failed")),
+            (Success, ShadowClass::NotFound, Some("shadow_failed")),
+            (Redirect, ShadowClass::Redirect, Some("both_failed")),
+            (ServerError, ShadowClass::Success, Some("primary_failed")),
+            (ServerError, ShadowClass::Timeout, Some("both_failed")),
+            (Reset, ShadowClass::TooManyRequests, Some("both_failed")),
+            (Cancelled, ShadowClass::Timeout, Some("cancelled")),
+            (Cancelled, ShadowClass::Success, Some("cancelled")),
+        ] {
+            assert_eq!(outcome(primary, shadow).map(Label::label), want, "{primary:?} {shadow:?}");
+        }
+    }
+}

@@ -1,0 +1,522 @@
+//! Whole lives of requests, told to the engine as events. What is asserted is what can be seen: series, effects on the request, evidence.
+
+mod schedules;
+mod worker;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::event::{CallError, Ending, Event, ShadowReply, Time};
+use crate::stats::names;
+use worker::{ROOT, Worker, config, head, merge, with_shadow};
+
+#[test]
+fn a_pair_is_compared_whoever_answers_first() {
+    for shadow_first in [false, true] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.request(ROOT, 1, &[], false);
+        worker.upload(1, r#"{"x""#, false);
+        worker.upload(1, ":1}", true);
+        assert_eq!(worker.sum(&["gnomon_open_pairs"]), 1);
+        assert_eq!(worker.send(5), 1);
+        if shadow_first {
+            worker.shadow(5, 200, "[1, 2]");
+        }
+        worker.answer(1, 200, "[1,2]");
+        worker.end(1);
+        if !shadow_first {
+            worker.shadow(5, 200, "[1, 2]");
+        }
+        worker.work();
+        worker.assert_outcome("compared");
+        assert_eq!(worker.sum(&["gnomon_pairs_total", "equivalent"]), 1);
+        assert_eq!(worker.sum(&["gnomon_requests_total", "unsplit"]), 1);
+        assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=2xx"]), 1);
+        assert_eq!(worker.sum(&["gnomon_shadow_responses_total", "class=.=2xx"]), 1);
+        assert_eq!(worker.sum(&["gnomon_response_duration_microseconds"]), 1);
+        assert_eq!(worker.sum(&["gnomon_shadow_duration_microseconds"]), 1);
+        assert!(worker.headers.is_empty() && worker.evidence.is_empty());
+    }
+}
+
+#[test]
+fn a_copy_is_what_the_client_sent() {
+    let mut worker = Worker::new(with_shadow(json!({"request": {"model": "other", "path": {"prefix": "/v1/", "with": "/v2/"}}})));
+    worker.request(ROOT, 1, &[("authorization", "secret"), ("x-mine", "1")], false);
+    worker.upload(1, r#"{"model":"m"}"#, true);
+    worker.work();
+    let copy = &worker.copies[0];
+    let header = |name: &str| copy.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    assert_eq!(copy.body.bytes(), br#"{"model":"other"}"#);
+    assert_eq!([header(":path"), header("x-mine"), header("authorization")], [Some("/v2/x"), Some("1"), None]);
+    assert_eq!([header("x-gnomon-shadow"), header("content-length")], [Some("s"), Some("17")]);
+    assert_eq!(copy.timeout, Time::from_secs(2));
+}
+
+#[test]
+fn the_split_header_is_the_filters_own() {
+    let split = json!({"baseline": "v1", "canaries": [{"name": "v2", "percent": 100}], "key": "request", "expose": true});
+    let mut all = config(json!({}));
+    all["routes"][0]["split"] = split;
+    all["routes"][0]["shadows"][0]["of"] = json!(["v2"]);
+    let mut worker = Worker::new(all);
+    worker.request(ROOT, 1, &[("x-gnomon-variant", "v1")], true);
+    worker.on(Event::ResponseHeaders { stream: 1, head: head(200) });
+    worker.end(1);
+    assert_eq!(worker.headers, ["-x-gnomon-variant", "x-gnomon-variant: v2", "response x-gnomon-variant: v2"]);
+    assert_eq!(worker.sum(&["gnomon_requests_total", "variant=.=v2", "reason=.=weight"]), 1);
+    assert_eq!(worker.send(1), 1);
+    worker.shadow(1, 200, "");
+    worker.assert_outcome("compared");
+
+    worker.headers.clear();
+    worker.on(Event::RequestHeaders { root: ROOT, stream: 2, fields: vec![("x-gnomon-variant".into(), vec![b'x'])], end: true });
+    assert_eq!(worker.headers, ["-x-gnomon-variant"], "it is taken off requests of no route, too");
+}
+
+#[test]
+fn copies_are_left_alone_unless_they_are_not_to_be_trusted() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[("x-gnomon-shadow", "s")], true);
+    assert!(worker.headers.is_empty() && worker.series.is_empty());
+
+    let mut worker = Worker::new(config(json!({"trust_copies": false})));
+    worker.request(ROOT, 1, &[("x-gnomon-shadow", "s")], true);
+    assert_eq!(worker.headers, ["-x-gnomon-shadow"]);
+    assert_eq!(worker.sum(&["gnomon_sampled_total"]), 1);
+}
+
+#[test]
+fn answers_lead_to_outcomes() {
+    let ok = (200, "{}");
+    for (primary, shadow, want) in [
+        (ok, ok, "compared"),
+        (ok, (500, ""), "shadow_failed"),
+        (ok, (429, ""), "shadow_overloaded"),
+        ((500, ""), ok, "primary_failed"),
+        ((302, ""), (302, ""), "both_failed"),
+        (ok, (200, "{"), "incomparable"),
+        ((200, "nonsense"), ok, "incomparable"),
+    ] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.pair(1, primary, shadow);
+        worker.assert_outcome(want);
+    }
+}
+
+#[test]
+fn calls_that_fail_lead_to_outcomes() {
+    let local = |status| Some(ShadowReply { head: head(status), from_upstream: false, body: Some(Vec::new()) });
+    for (reply, after, want, class) in [
+        (None, Time::from_millis(5), "shadow_failed", "reset"),
+        (None, Time::from_secs(2), "timed_out", "timeout"),
+        (local(504), Time::from_secs(2), "timed_out", "timeout"),
+        (local(503), Time::from_millis(1), "shadow_failed", "local"),
+    ] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.request(ROOT, 1, &[], true);
+        worker.send(9);
+        worker.answer(1, 200, "{}");
+        worker.end(1);
+        worker.now += after;
+        worker.on(Event::ShadowAnswered { token: 9, reply });
+        worker.assert_outcome(want);
+        assert_eq!(worker.sum(&["gnomon_shadow_responses_total", &format!("class=.={class}")]), 1);
+    }
+    for (error, want) in [(CallError::NoCluster, "unsent_no_cluster"), (CallError::Refused, "unsent_refused")] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.request(ROOT, 1, &[], true);
+        worker.work();
+        let pair = worker.take_copies()[0];
+        worker.on(Event::Dispatched { pair, result: Err(error) });
+        worker.answer(1, 200, "{}");
+        worker.end(1);
+        worker.assert_outcome(want);
+        assert_eq!(worker.evidence[0]["outcome"], want);
+    }
+}
+
+#[test]
+fn what_goes_over_a_bound_is_not_sent() {
+    let small = json!({"limits": {"body": "8B", "memory": "12B", "pairs": 2}});
+    let mut worker = Worker::new(config(small));
+    worker.request(ROOT, 1, &[], false);
+    worker.upload(1, "12345", false);
+    worker.upload(1, "6789", false);
+    worker.upload(1, "more", true);
+    worker.request(ROOT, 2, &[("content-length", "9")], false);
+    assert_eq!(worker.outcomes(), BTreeMap::from([("unsent_body".to_owned(), 2)]));
+    worker.request(ROOT, 3, &[], false);
+    worker.upload(3, "12345678", false);
+    worker.request(ROOT, 4, &[], false);
+    worker.upload(4, "12345", true);
+    assert_eq!(worker.outcomes()["unsent_memory"], 1);
+    worker.request(ROOT, 5, &[], false);
+    worker.request(ROOT, 6, &[], false);
+    assert_eq!(worker.outcomes()["unsent_in_flight"], 1, "two pairs are open");
+    worker.request(ROOT, 7, &[("connection", "upgrade"), ("upgrade", "websocket")], false);
+    assert_eq!(worker.outcomes()["unsent_upgrade"], 1);
+    for stream in 1..8 {
+        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft });
+    }
+    assert_eq!(worker.outcomes()["cancelled"], 2);
+    worker.assert_at_rest();
+}
+
+#[test]
+fn an_answer_that_no_copy_waits_for_is_not_captured() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.work();
+    let pair = worker.take_copies()[0];
+    worker.on(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
+    worker.answer(1, 200, "{}");
+    assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
+}
+
+#[test]
+fn an_answer_over_a_bound_is_incomparable() {
+    for (limits, primary, shadow) in [
+        (json!({"body": "8B"}), "123456789", "{}"),
+        (json!({"body": "8B"}), "{}", "123456789"),
+        (json!({"body": "8B", "memory": "8B"}), "{     }", "{     }"),
+    ] {
+        let mut worker = Worker::new(config(json!({"limits": limits})));
+        worker.pair(1, (200, primary), (200, shadow));
+        worker.assert_outcome("incomparable");
+    }
+}
+
+#[test]
+fn so_many_are_in_flight_and_no_more() {
+    let mut worker = Worker::new(with_shadow(json!({"max_in_flight": 2})));
+    for stream in 1..4 {
+        worker.request(ROOT, stream, &[], true);
+    }
+    assert_eq!(worker.wakes, 1, "one turn of work is asked for, not three");
+    assert_eq!(worker.send(1), 2);
+    assert_eq!(worker.outcomes(), BTreeMap::from([("unsent_in_flight".to_owned(), 1)]));
+    worker.shadow(1, 200, "");
+    worker.request(ROOT, 4, &[], true);
+    assert_eq!(worker.send(4), 1);
+    assert_eq!(worker.sum(&["gnomon_open_pairs"]), 3, "the answered one waits for its primary");
+}
+
+#[test]
+fn a_client_that_leaves_counts_for_nobody() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft });
+    assert_eq!(worker.sum(&["gnomon_responses_total", "cancelled"]), 1);
+    assert_eq!(worker.sum(&["gnomon_open_pairs"]), 1, "its copy is still in flight");
+    worker.shadow(1, 500, "");
+    worker.assert_outcome("cancelled");
+}
+
+#[test]
+fn an_answer_before_the_end_of_the_request_leaves_nothing_to_send() {
+    for (status, want) in [(200, "unsent_body"), (413, "primary_failed")] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.request(ROOT, 1, &[], false);
+        worker.upload(1, "half", false);
+        worker.answer(1, status, "");
+        worker.end(1);
+        worker.assert_outcome(want);
+    }
+}
+
+#[test]
+fn the_breaker_opens_probes_and_closes() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=10 {
+        worker.pair(stream, (200, "{}"), (500, ""));
+    }
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), 1);
+    worker.pair(11, (200, "{}"), (200, "{}"));
+    assert_eq!(worker.outcomes()["unsent_breaker_open"], 1);
+    worker.now += Time::from_secs(5);
+    worker.pair(12, (200, "{}"), (200, "{}"));
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
+    assert_eq!(worker.outcomes()["compared"], 1);
+    worker.assert_at_rest();
+}
+
+#[test]
+fn a_probe_that_works_closes_the_breaker_while_the_client_still_reads() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=10 {
+        worker.pair(stream, (200, "{}"), (500, ""));
+    }
+    worker.now += Time::from_secs(5);
+    worker.request(ROOT, 11, &[], true);
+    worker.send(11);
+    worker.shadow(11, 200, "{}");
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
+}
+
+#[test]
+fn large_copies_go_one_at_a_time_and_their_memory_is_counted() {
+    let mut all = with_shadow(json!({"request": {"model": "other"}}));
+    merge(&mut all, json!({"limits": {"memory": "4MiB", "body": "1MiB"}}));
+    let mut worker = Worker::new(all);
+    let body = format!(r#"{{"model":"m","text":"{}"}}"#, "x".repeat(300 << 10));
+    for stream in 1..=3 {
+        worker.request(ROOT, stream, &[], false);
+        worker.upload(stream, &body, true);
+    }
+    let mut turns = 0;
+    while worker.wakes > 0 {
+        worker.wakes = 0;
+        worker.on(Event::Work { root: ROOT });
+        assert!(worker.copies.len() <= 1);
+        if let Some(copy) = worker.copies.first() {
+            assert_eq!(copy.body.bytes().len(), body.len() + "other".len() - 1);
+            assert!(worker.engine.ledger.used() >= copy.body.bytes().len());
+        }
+        for (token, pair) in (turns * 10..).zip(worker.take_copies()) {
+            worker.on(Event::Dispatched { pair, result: Ok(token) });
+        }
+        turns += 1;
+    }
+    assert!(turns > 12, "a body is searched for its model in slices: {turns} turns");
+    assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
+    assert_eq!(worker.engine.calls.len(), 3);
+}
+
+#[test]
+fn a_copy_without_room_for_another_model_is_not_sent() {
+    let mut all = with_shadow(json!({"request": {"model": "other"}}));
+    merge(&mut all, json!({"limits": {"memory": "16B", "body": "16B"}}));
+    let mut worker = Worker::new(all);
+    worker.request(ROOT, 1, &[], false);
+    worker.upload(1, r#"{"model":"m"}"#, true);
+    worker.work();
+    assert_eq!(worker.outcomes()["unsent_memory"], 1);
+}
+
+#[test]
+fn a_redirect_that_envoy_follows_is_no_failure_of_the_primary_to_answer() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::broken_off(b"internal_redirect") });
+    worker.shadow(1, 302, "");
+    assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=3xx"]), 1);
+    worker.assert_outcome("both_failed");
+}
+
+#[test]
+fn a_configuration_that_comes_back_takes_the_place_of_its_waiting_twin() {
+    let mut worker = Worker::new(config(json!({})));
+    let other = config(json!({"experiment": "f"}));
+    for (root, next) in [(1, other.clone()), (2, config(json!({}))), (3, other)] {
+        if root != 2 {
+            worker.request(root, root, &[], true);
+            worker.on(Event::Work { root });
+            worker.send(root);
+            worker.answer(root, 200, "{}");
+            worker.end(root);
+        }
+        worker.configure(root + 1, next);
+        worker.on(Event::Retire { root });
+    }
+    assert_eq!(worker.outcomes(), BTreeMap::from([("replaced".to_owned(), 1)]), "the host has dropped the first one's call");
+    assert!(!worker.released);
+    worker.shadow(3, 200, "{}");
+    assert!(worker.released);
+    worker.assert_at_rest();
+}
+
+#[test]
+fn an_old_root_context_waits_for_its_answers_if_a_younger_one_lives() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.answer(1, 200, "{}");
+    worker.end(1);
+    worker.configure(2, config(json!({"experiment": "f"})));
+    worker.on(Event::Retire { root: ROOT });
+    assert!(worker.kept && !worker.released);
+    worker.shadow(1, 200, "{}");
+    assert!(worker.released);
+    worker.assert_outcome("compared");
+}
+
+#[test]
+fn when_the_vm_ends_a_waiting_root_context_counts_too() {
+    for older_first in [false, true] {
+        let mut worker = Worker::new(config(json!({})));
+        worker.configure(2, config(json!({"experiment": "f"})));
+        for root in [1, 2] {
+            worker.request(root, root, &[], true);
+            worker.on(Event::Work { root });
+            worker.send(root);
+            worker.answer(root, 200, "{}");
+            worker.end(root);
+        }
+        for root in if older_first { [1, 2] } else { [2, 1] } {
+            worker.on(Event::Retire { root });
+        }
+        assert!(!worker.released, "only the active root context may be released");
+        assert_eq!(worker.sum(&["replaced"]), 2);
+        worker.assert_at_rest();
+    }
+}
+
+#[test]
+fn a_pair_with_both_answers_is_compared_even_as_the_vm_ends() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.shadow(1, 200, "{}");
+    worker.answer(1, 200, "{}");
+    worker.end(1);
+    worker.on(Event::Retire { root: ROOT });
+    worker.assert_outcome("compared");
+}
+
+#[test]
+fn an_upgrade_that_nobody_asked_for_is_broken() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.on(Event::ResponseHeaders { stream: 1, head: head(101) });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Broken });
+    worker.shadow(1, 200, "{}");
+    worker.assert_outcome("primary_failed");
+}
+
+#[test]
+fn the_last_root_context_of_a_vm_counts_what_will_never_be_answered() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=10 {
+        worker.pair(stream, (200, "{}"), (500, ""));
+    }
+    worker.series.clear();
+    worker.now += Time::from_secs(6);
+    worker.request(ROOT, 20, &[], true);
+    worker.send(20);
+    worker.answer(20, 200, "{}");
+    worker.end(20);
+    worker.on(Event::Retire { root: ROOT });
+    assert!(!worker.kept);
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), -1, "its open breaker goes with it");
+    worker.assert_outcome("replaced");
+}
+
+#[test]
+fn a_long_comparison_is_worked_off_in_turns() {
+    let mut worker = Worker::new(config(json!({})));
+    let long: Vec<u32> = (0..40_000).collect();
+    let (primary, shadow) = (json!(long).to_string(), json!(long).to_string().replace(',', ", "));
+    worker.request(ROOT, 1, &[], true);
+    worker.send(1);
+    worker.answer(1, 200, &primary);
+    worker.end(1);
+    let reply = ShadowReply { head: head(200), from_upstream: true, body: Some(shadow.into()) };
+    worker.on(Event::ShadowAnswered { token: 1, reply: Some(reply) });
+    let mut turns = 0;
+    while worker.wakes > 0 {
+        worker.wakes = 0;
+        turns += 1;
+        worker.on(Event::Work { root: ROOT });
+    }
+    assert!(turns > 5, "{turns} turns");
+    worker.assert_outcome("compared");
+}
+
+#[test]
+fn evidence_says_what_diverged_and_no_more_than_was_asked_for() {
+    for values in [false, true] {
+        let mut worker = Worker::new(config(json!({"evidence": {"values": values}})));
+        worker.pair(1, (200, r#"{"a":{"b c":[1,2]}}"#), (200, r#"{"a":{"b c":[1,4]}}"#));
+        let line = &worker.evidence[0];
+        assert_eq!(line["experiment"], "e");
+        assert_eq!(line["request_id"], "id");
+        assert_eq!(line["kind"], "number");
+        assert_eq!(line["path"], r#"a["b c"][1]"#);
+        assert_eq!(line["relative_difference"], 0.5);
+        assert_eq!(line.get("primary_value").is_some(), values);
+        assert_eq!(worker.sum(&["gnomon_divergences_total", "kind=.=number"]), 1);
+        assert_eq!(worker.sum(&["gnomon_divergent_paths_total", r#"path=.=a["b c"][*];.;"#]), 1);
+    }
+}
+
+#[test]
+fn only_the_first_paths_have_series_of_their_own() {
+    let mut worker = Worker::new(config(json!({})));
+    for round in 0..2 {
+        for member in 0..20 {
+            let [primary, shadow] = [1, 2].map(|value| format!(r#"{{"m{member}":{value}}}"#));
+            worker.pair(1 + round * 20 + member, (200, &primary), (200, &shadow));
+        }
+    }
+    assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=m0;"]), 2);
+    assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=m16;"]), 0);
+    assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=other;"]), 8);
+    assert_eq!(worker.registrations, 17, "the host is asked once for each, and for one too many");
+
+    let mut next = Worker { registry: worker.registry, ..Worker::new(config(json!({}))) };
+    next.configure(2, config(json!({})));
+    assert!(next.names.iter().any(|name| name.contains("path=.=m15;")), "a new configuration holds on to the series");
+}
+
+#[test]
+fn evidence_is_limited() {
+    let mut worker = Worker::new(config(json!({"evidence": {"per_second": 2}})));
+    for stream in 1..=5 {
+        worker.pair(stream, (200, "[1]"), (200, "[2]"));
+    }
+    assert_eq!(worker.evidence.len(), 2);
+    assert_eq!(worker.sum(&["gnomon_evidence_total", "logged"]), 2);
+    assert_eq!(worker.sum(&["gnomon_evidence_total", "suppressed"]), 3);
+    worker.now += Time::from_secs(1);
+    worker.pair(6, (200, "[1]"), (200, "[2]"));
+    assert_eq!(worker.evidence.len(), 3);
+}
+
+#[test]
+fn a_failing_shadow_is_shown_once_a_minute() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=3 {
+        worker.pair(stream, (200, "{}"), (401, ""));
+    }
+    assert_eq!(worker.evidence.len(), 1);
+    assert_eq!((&worker.evidence[0]["outcome"], &worker.evidence[0]["status"]), (&json!("shadow_failed"), &json!(401)));
+    assert!(worker.evidence[0]["hint"].as_str().unwrap().contains("keep_credentials"));
+    worker.pair(4, (200, "{}"), (429, ""));
+    assert_eq!(worker.evidence.len(), 2, "another outcome is shown at once");
+    worker.pair(8, (200, "{}"), (404, ""));
+    worker.pair(9, (200, "{}"), (500, ""));
+    assert_eq!(worker.evidence.len(), 4, "so is another failure");
+    worker.pair(10, (200, "{}"), (429, ""));
+    worker.evidence.truncate(2);
+    worker.now += Time::from_secs(61);
+    worker.pair(5, (200, "{}"), (429, ""));
+    assert_eq!(worker.evidence.len(), 3);
+    worker.pair(6, (200, "{}"), (200, "{}"));
+    worker.pair(7, (200, "{}"), (429, ""));
+    assert_eq!(worker.evidence.len(), 4, "a failure after a success is a change, too");
+}
+
+#[test]
+fn a_failure_that_was_not_shown_is_shown_later() {
+    let mut worker = Worker::new(config(json!({"evidence": {"per_second": 1}})));
+    worker.pair(1, (200, "[1]"), (200, "[2]"));
+    worker.pair(2, (200, "{}"), (404, ""));
+    assert_eq!(worker.evidence.len(), 1);
+    worker.now += Time::from_secs(1);
+    worker.pair(3, (200, "{}"), (404, ""));
+    assert_eq!(worker.evidence[1]["status"], 404);
+}
+
+#[test]
+fn an_answer_nobody_waits_for_is_an_anomaly() {
+    let mut worker = Worker::new(config(json!({})));
+    worker.on(Event::ShadowAnswered { token: 77, reply: None });
+    assert_eq!(worker.sum(&["gnomon_anomalies_total", &names::series("", &[("what", "unknown_call")])]), 1);
+}

@@ -1,0 +1,99 @@
+//! Random orders of events: nothing is lost, and all that was taken is given back.
+
+use proptest::prelude::*;
+use serde_json::json;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::worker::{Worker, config, head};
+use crate::engine::event::{CallError, Ending, Event, RootId, ShadowReply, StreamId, Time};
+
+/// One step of a random life.
+#[derive(Clone, Debug)]
+enum Act {
+    Request { stream: StreamId, end: bool },
+    Upload { stream: StreamId, size: usize, end: bool },
+    Answer { stream: StreamId, status: u16 },
+    End { stream: StreamId, ending: Option<bool> },
+    Work { root: RootId, taken: bool },
+    Shadow { call: usize, status: Option<u16> },
+    Pass(u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let stream = 1..8_u32;
+    prop_oneof![
+        (stream.clone(), any::<bool>()).prop_map(|(stream, end)| Act::Request { stream, end }),
+        (stream.clone(), 0..60_usize, any::<bool>()).prop_map(|(stream, size, end)| Act::Upload { stream, size, end }),
+        (stream.clone(), prop_oneof![Just(200), Just(500), Just(101)]).prop_map(|(stream, status)| Act::Answer { stream, status }),
+        (stream, any::<Option<bool>>()).prop_map(|(stream, ending)| Act::End { stream, ending }),
+        (1..3_u32, prop::bool::weighted(0.9)).prop_map(|(root, taken)| Act::Work { root, taken }),
+        (0..4_usize, prop::option::of(prop_oneof![Just(200), Just(429), Just(503)]))
+            .prop_map(|(call, status)| Act::Shadow { call, status }),
+        (0..4000_u64).prop_map(Act::Pass),
+    ]
+}
+
+proptest! {
+    /// Whatever the order of events: nothing is lost, and all that was taken is given back.
+    #[test]
+    fn every_sampled_request_ends_in_one_outcome(acts in prop::collection::vec(act(), 1..120), retire_first in any::<bool>()) {
+        let limits = json!({"limits": {"body": "100B", "memory": "300B", "pairs": 4}});
+        let mut worker = Worker::new(config(limits.clone()));
+        worker.configure(2, config(limits));
+        let mut calls = Vec::new();
+        let mut token = 0;
+        for act in acts {
+            match act {
+                Act::Request { stream, end } if !worker.engine.exchanges.contains_key(&stream) => {
+                    worker.request(1 + stream % 2, stream, &[], end);
+                }
+                Act::Request { .. } => {}
+                Act::Upload { stream, size, end } => worker.upload(stream, &"x".repeat(size), end),
+                Act::Answer { stream, status } => worker.answer(stream, status, "{\"a\":1}"),
+                Act::End { stream, ending: None } => worker.end(stream),
+                Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft }),
+                Act::End { stream, ending: Some(false) } => worker.on(Event::StreamEnd { stream, ending: Ending::Broken }),
+                Act::Work { root, taken } => {
+                    worker.on(Event::Work { root });
+                    for pair in worker.take_copies() {
+                        token += 1;
+                        let result = if taken { Ok(token) } else { Err(CallError::Refused) };
+                        worker.on(Event::Dispatched { pair, result });
+                        if taken {
+                            calls.push(token);
+                        }
+                    }
+                }
+                Act::Shadow { call, status } if call < calls.len() => {
+                    let reply = status.map(|status| ShadowReply { head: head(status), from_upstream: true, body: Some(b"{\"a\":1}".to_vec()) });
+                    worker.on(Event::ShadowAnswered { token: calls.swap_remove(call), reply });
+                }
+                Act::Shadow { .. } => {}
+                Act::Pass(milliseconds) => worker.now += Time::from_millis(milliseconds),
+            }
+            prop_assert_eq!(worker.sum(&["gnomon_open_pairs"]), worker.engine.pairs.len() as i64);
+            prop_assert_eq!(worker.sum(&["gnomon_captured_bytes"]), worker.engine.ledger.used() as i64);
+            prop_assert!(worker.engine.pairs.len() <= 4 && worker.engine.ledger.used() <= 300);
+        }
+        for stream in 1..8 {
+            worker.on(Event::StreamEnd { stream, ending: Ending::Broken });
+        }
+        for root in if retire_first { [2, 1] } else { [1, 2] } {
+            worker.on(Event::Retire { root });
+        }
+        for token in calls {
+            if worker.engine.calls.contains_key(&token) {
+                worker.on(Event::ShadowAnswered { token, reply: None });
+            }
+        }
+        for root in [1, 2] {
+            worker.on(Event::Work { root });
+        }
+        for pair in worker.take_copies() {
+            worker.on(Event::Dispatched { pair, result: Err(CallError::Refused) });
+        }
+        worker.assert_at_rest();
+        prop_assert_eq!(worker.sum(&["gnomon_breaker_open"]), worker.engine.shadows.values().filter(|shadow| shadow.breaker.is_open()).count() as i64);
+    }
+}

@@ -1,0 +1,226 @@
+//! A worker without a host: it tells the engine what happens and keeps what comes of it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use xxhash_rust::xxh64::xxh64;
+
+use crate::config::parse::parse;
+use crate::engine::Engine;
+use crate::engine::effect::{Dispatch, Effect};
+use crate::engine::event::{Ending, Event, Head, PairId, RootId, ShadowReply, StreamId, Time};
+use crate::engine::plan::Plan;
+use crate::limits::MAX_PATHS;
+use crate::stats::{MetricId, WorkerSeries, divergent_path};
+
+/// It keeps series by name, and the copies that were to be dispatched.
+pub struct Worker {
+    pub engine: Engine,
+    pub names: Vec<String>,
+    pub series: BTreeMap<String, i64>,
+    /// Paths that have a series, as the host's shared data keeps them (of one shadow).
+    pub registry: Vec<String>,
+    /// How often the host was asked for one.
+    pub registrations: usize,
+    pub now: Time,
+    pub copies: Vec<Dispatch>,
+    pub evidence: Vec<Value>,
+    pub headers: Vec<String>,
+    pub wakes: usize,
+    pub kept: bool,
+    pub released: bool,
+}
+
+pub const ROOT: RootId = 1;
+
+pub fn config(change: Value) -> Value {
+    let mut config = json!({
+        "version": 1, "experiment": "e",
+        "routes": [{"name": "r", "protocol": "json", "match": {"path": {"prefix": "/v1/"}},
+            "shadows": [{"name": "s", "cluster": "shadow", "percent": 100, "timeout": "2s"}]}],
+        "evidence": {"per_second": 100},
+    });
+    merge(&mut config, change);
+    config
+}
+
+/// Puts `change` over `value`: objects member by member, all else whole.
+pub fn merge(value: &mut Value, change: Value) {
+    match (value, change) {
+        (Value::Object(value), Value::Object(change)) => {
+            for (name, change) in change {
+                merge(value.entry(name).or_insert(Value::Null), change);
+            }
+        }
+        (value, change) => *value = change,
+    }
+}
+
+/// [`config`] with `change` put over its only shadow.
+pub fn with_shadow(change: Value) -> Value {
+    let mut all = config(json!({}));
+    merge(&mut all["routes"][0]["shadows"][0], change);
+    all
+}
+
+impl Worker {
+    pub fn new(config: Value) -> Self {
+        let mut names = Vec::new();
+        let series = WorkerSeries::define(&mut |_, name| define(&mut names, name));
+        let mut worker = Self {
+            engine: Engine::new(series, 7),
+            names,
+            series: BTreeMap::new(),
+            registry: Vec::new(),
+            registrations: 0,
+            now: Time::from_secs(1_000_000),
+            copies: Vec::new(),
+            evidence: Vec::new(),
+            headers: Vec::new(),
+            wakes: 0,
+            kept: false,
+            released: false,
+        };
+        worker.configure(ROOT, config);
+        worker
+    }
+
+    pub fn configure(&mut self, root: RootId, config: Value) {
+        let text = config.to_string();
+        let key = xxh64(text.as_bytes(), 0);
+        let config = parse(text.as_bytes()).unwrap();
+        let registry = self.registry.clone();
+        let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &|_, _| registry.clone());
+        self.on(Event::Configured { plan: Rc::new(plan), key });
+    }
+
+    pub fn on(&mut self, event: Event) {
+        let mut effects = self.engine.on(event, self.now);
+        while !effects.is_empty() {
+            let mut more = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Add(id, by) => *self.series.entry(self.names[id as usize].clone()).or_default() += by,
+                    Effect::Record(id, _) => *self.series.entry(format!("{}#", self.names[id as usize])).or_default() += 1,
+                    Effect::RegisterPath(target, path) => {
+                        self.registrations += 1;
+                        if self.registry.len() < MAX_PATHS {
+                            self.registry.push(path.clone());
+                        }
+                        let name = divergent_path(&target.route, &target.shadow.name, &path);
+                        let series = self.registry.contains(&path).then(|| define(&mut self.names, &name));
+                        more.extend(self.engine.on(Event::PathRegistered { target, path, series }, self.now));
+                    }
+                    Effect::Wake => self.wakes += 1,
+                    Effect::Dispatch(copy) => self.copies.push(copy),
+                    Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
+                    Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
+                    Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
+                    Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
+                    Effect::KeepRoot => self.kept = true,
+                    Effect::ReleaseRoot => self.released = true,
+                    Effect::Follow(_) => {}
+                }
+            }
+            effects = more;
+        }
+    }
+
+    pub fn request(&mut self, root: RootId, stream: StreamId, extra: &[(&str, &str)], end: bool) {
+        let fields = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")].iter().chain(extra);
+        let fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        self.on(Event::RequestHeaders { root, stream, fields, end });
+    }
+
+    pub fn upload(&mut self, stream: StreamId, chunk: &str, end: bool) {
+        self.on(Event::RequestBody { stream, chunk: chunk.into(), end });
+    }
+
+    pub fn answer(&mut self, stream: StreamId, status: u16, body: &str) {
+        self.on(Event::ResponseHeaders { stream, head: head(status) });
+        self.on(Event::ResponseBody { stream, chunk: body.into() });
+    }
+
+    /// The client has its whole answer.
+    pub fn end(&mut self, stream: StreamId) {
+        let ending = Ending::Answered { at: self.now, grpc_status: None };
+        self.on(Event::StreamEnd { stream, ending });
+    }
+
+    pub fn work(&mut self) {
+        while self.wakes > 0 {
+            self.wakes = 0;
+            self.on(Event::Work { root: ROOT });
+        }
+    }
+
+    /// Sends what waits; the host takes each copy, with tokens from `token` on.
+    pub fn send(&mut self, token: u32) -> usize {
+        self.work();
+        let pairs = self.take_copies();
+        for (token, pair) in (token..).zip(&pairs) {
+            self.on(Event::Dispatched { pair: *pair, result: Ok(token) });
+        }
+        pairs.len()
+    }
+
+    /// The pairs whose copies were to be dispatched. The copies are dropped, as the shell does once the host has them.
+    pub fn take_copies(&mut self) -> Vec<PairId> {
+        std::mem::take(&mut self.copies).into_iter().map(|copy| copy.pair).collect()
+    }
+
+    pub fn shadow(&mut self, token: u32, status: u16, body: &str) {
+        let reply = ShadowReply { head: head(status), from_upstream: true, body: Some(body.into()) };
+        self.on(Event::ShadowAnswered { token, reply: Some(reply) });
+        self.work();
+    }
+
+    /// A request and its copy, both answered.
+    pub fn pair(&mut self, stream: StreamId, primary: (u16, &str), shadow: (u16, &str)) {
+        self.request(ROOT, stream, &[], false);
+        self.upload(stream, "{}", true);
+        self.answer(stream, primary.0, primary.1);
+        self.end(stream);
+        if self.send(stream) == 1 {
+            self.shadow(stream, shadow.0, shadow.1);
+        }
+    }
+
+    /// The series whose names contain all of `parts`, summed.
+    pub fn sum(&self, parts: &[&str]) -> i64 {
+        self.series.iter().filter(|(name, _)| parts.iter().all(|part| name.contains(part))).map(|(_, value)| value).sum()
+    }
+
+    pub fn outcomes(&self) -> BTreeMap<String, i64> {
+        let outcome = |name: &str| name.rsplit("outcome=.=").next().unwrap().trim_end_matches(";.;").to_owned();
+        let mut outcomes = BTreeMap::new();
+        for (name, value) in self.series.iter().filter(|(name, _)| name.starts_with("gnomon_shadow_outcomes_total")) {
+            *outcomes.entry(outcome(name)).or_default() += value;
+        }
+        outcomes
+    }
+
+    /// What must hold when nothing is under way: every sampled request has one outcome, all that was taken is given back.
+    pub fn assert_at_rest(&self) {
+        assert_eq!(self.outcomes().values().sum::<i64>(), self.sum(&["gnomon_sampled_total"]), "sampled against {:?}", self.outcomes());
+        for gauge in ["gnomon_open_pairs", "gnomon_captured_bytes", "gnomon_anomalies_total"] {
+            assert_eq!(self.sum(&[gauge]), 0, "{gauge}");
+        }
+        assert!(self.engine.pairs.is_empty() && self.engine.exchanges.is_empty() && self.engine.calls.is_empty());
+    }
+
+    pub fn assert_outcome(&self, want: &str) {
+        assert_eq!(self.outcomes(), BTreeMap::from([(want.to_owned(), 1)]));
+        self.assert_at_rest();
+    }
+}
+
+fn define(names: &mut Vec<String>, name: &str) -> MetricId {
+    names.push(name.to_owned());
+    (names.len() - 1) as MetricId
+}
+
+pub fn head(status: u16) -> Head {
+    Head { status, content_type: b"application/json".to_vec(), ..Head::default() }
+}

@@ -1,0 +1,221 @@
+//! The exported series: which ones a configuration has, and their ids at the host.
+//!
+//! Every series that a configuration can name is defined at once, at 0, when the configuration is taken: a counter that is born at 1
+//! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
+//! where the counts of all workers add up.
+
+pub mod names;
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::compare::Kind;
+use crate::config::{Config, Name, Route, Shadow};
+use crate::mirror;
+use crate::outcome::{Anomaly, Class, Label, Line, Outcome, ShadowClass, Verdict};
+use crate::split::Reason;
+
+/// How a series moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricType {
+    /// Only up.
+    Counter,
+    /// Up and down.
+    Gauge,
+    /// A distribution of whole numbers.
+    Histogram,
+}
+
+/// The host's id of a series.
+pub type MetricId = u32;
+
+/// Defines a series at the host. Defining one again gives the same series under another id, and neither id is ever freed.
+pub type Define<'a> = &'a mut dyn FnMut(MetricType, &str) -> MetricId;
+
+/// One series for each value of a label.
+#[derive(Clone, Debug)]
+pub struct Family<L> {
+    ids: Rc<[MetricId]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Family<L> {
+    fn define(define: Define, name: &str, labels: &[(&str, &str)], label: &'static str) -> Self {
+        let ids = L::ALL.iter().map(|value| {
+            let mut all = labels.to_vec();
+            all.push((label, value.label()));
+            define(MetricType::Counter, &names::series(name, &all))
+        });
+        Self { ids: ids.collect(), label: PhantomData }
+    }
+
+    /// The series of `value`; there always is one.
+    pub fn of(&self, value: L) -> Option<MetricId> {
+        self.ids.get(value.index()).copied()
+    }
+}
+
+/// Series that every worker has, whatever its configuration.
+#[derive(Clone, Debug)]
+pub struct WorkerSeries {
+    /// `gnomon_captured_bytes`
+    pub captured_bytes: MetricId,
+    /// `gnomon_evidence_total`
+    pub evidence: Family<Line>,
+    /// `gnomon_anomalies_total`
+    pub anomalies: Family<Anomaly>,
+    /// `gnomon_build_info`
+    pub build_info: MetricId,
+}
+
+impl WorkerSeries {
+    /// Defines them.
+    pub fn define(define: Define) -> Self {
+        Self {
+            captured_bytes: define(MetricType::Gauge, "gnomon_captured_bytes"),
+            evidence: Family::define(define, "gnomon_evidence_total", &[], "outcome"),
+            anomalies: Family::define(define, "gnomon_anomalies_total", &[], "what"),
+            build_info: define(MetricType::Gauge, &names::series("gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))])),
+        }
+    }
+}
+
+/// Series of one variant, or of a route without split.
+#[derive(Clone, Debug)]
+pub struct VariantSeries {
+    /// `gnomon_requests_total`
+    pub requests: Family<Reason>,
+    /// `gnomon_responses_total`
+    pub responses: Family<Class>,
+    /// `gnomon_response_duration_microseconds`
+    pub duration: MetricId,
+}
+
+impl VariantSeries {
+    /// Defines those of `variant` (`none` for a route without split).
+    pub fn define(define: Define, route: &Route, variant: &str) -> Self {
+        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", variant)];
+        Self {
+            requests: Family::define(define, "gnomon_requests_total", &labels, "reason"),
+            responses: Family::define(define, "gnomon_responses_total", &labels, "class"),
+            duration: define(MetricType::Histogram, &names::series("gnomon_response_duration_microseconds", &labels)),
+        }
+    }
+}
+
+/// Series of one shadow and slice.
+#[derive(Clone, Debug)]
+pub struct SliceSeries {
+    /// The value of the `slice` label.
+    pub name: Name,
+    /// `gnomon_shadow_outcomes_total`
+    pub outcomes: Family<Outcome>,
+    /// `gnomon_pairs_total`
+    pub pairs: Family<Verdict>,
+}
+
+/// Series of one shadow.
+#[derive(Clone, Debug)]
+pub struct ShadowSeries {
+    /// `gnomon_sampled_total`
+    pub sampled: MetricId,
+    /// Those by slice, in the order of the configuration, then `other`.
+    pub slices: Vec<SliceSeries>,
+    /// `gnomon_shadow_responses_total`
+    pub responses: Family<ShadowClass>,
+    /// `gnomon_shadow_duration_microseconds`
+    pub duration: MetricId,
+    /// `gnomon_divergences_total`
+    pub divergences: Family<Kind>,
+    /// `gnomon_divergent_paths_total` of the paths registered before: a series lives only as long as a VM holds it.
+    pub paths: Vec<(String, MetricId)>,
+    /// `gnomon_divergent_paths_total` of all paths that have no series of their own.
+    pub other_paths: MetricId,
+    /// `gnomon_open_pairs`
+    pub open_pairs: MetricId,
+    /// `gnomon_breaker_open`
+    pub breaker_open: MetricId,
+}
+
+impl ShadowSeries {
+    /// Defines those of `shadow`; `paths` are those registered before.
+    pub fn define(define: Define, route: &Route, shadow: &Shadow, paths: Vec<String>) -> Self {
+        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", &*shadow.name)];
+        let slices = mirror::slice_names(route.slices.as_ref()).into_iter().map(|slice| {
+            let mut labels = labels.to_vec();
+            labels.push(("slice", &slice));
+            SliceSeries {
+                outcomes: Family::define(define, "gnomon_shadow_outcomes_total", &labels, "outcome"),
+                pairs: Family::define(define, "gnomon_pairs_total", &labels, "verdict"),
+                name: slice.clone(),
+            }
+        });
+        let slices = slices.collect();
+        let mut path = |path: &str| define(MetricType::Counter, &divergent_path(route, &shadow.name, path));
+        let other_paths = path(OTHER);
+        let paths = paths.into_iter().map(|label| (path(&label), label)).map(|(id, label)| (label, id)).collect();
+        Self {
+            other_paths,
+            paths,
+            sampled: define(MetricType::Counter, &names::series("gnomon_sampled_total", &labels)),
+            slices,
+            responses: Family::define(define, "gnomon_shadow_responses_total", &labels, "class"),
+            duration: define(MetricType::Histogram, &names::series("gnomon_shadow_duration_microseconds", &labels)),
+            divergences: Family::define(define, "gnomon_divergences_total", &labels, "kind"),
+            open_pairs: define(MetricType::Gauge, &names::series("gnomon_open_pairs", &labels)),
+            breaker_open: define(MetricType::Gauge, &names::series("gnomon_breaker_open", &labels)),
+        }
+    }
+}
+
+/// The label value that stands for all beyond the first few.
+pub const OTHER: &str = "other";
+
+/// The name of the `gnomon_divergent_paths_total` series of `path`, a clean label value.
+pub fn divergent_path(route: &Route, shadow: &str, path: &str) -> String {
+    let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", shadow), ("path", path)];
+    names::series("gnomon_divergent_paths_total", &labels)
+}
+
+/// The name of the `gnomon_configuration` gauge of the plugin `plugin` (Envoy's name of it).
+pub fn configuration(plugin: &str) -> String {
+    names::series("gnomon_configuration", &[("plugin", &names::value(plugin))])
+}
+
+/// The `gnomon_split_ppm` gauges of a configuration with their values, in parts per million.
+pub fn split_ppm(config: &Config) -> Vec<(String, u32)> {
+    let of_route = |route: &Route| {
+        let variants = route.split.iter().flat_map(|split| &split.variants);
+        let named = variants.map(|variant| {
+            let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];
+            (names::series("gnomon_split_ppm", &labels), variant.ppm)
+        });
+        named.collect::<Vec<_>>()
+    };
+    config.routes.iter().flat_map(of_route).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn in_order<L: Label>() {
+        for (place, value) in L::ALL.iter().enumerate() {
+            assert_eq!(value.index(), place, "{} is not where its index says", value.label());
+        }
+    }
+
+    #[test]
+    fn labels_stand_in_the_order_of_their_enum() {
+        in_order::<Outcome>();
+        in_order::<Verdict>();
+        in_order::<Class>();
+        in_order::<ShadowClass>();
+        in_order::<Anomaly>();
+        in_order::<Line>();
+        in_order::<Kind>();
+        in_order::<Reason>();
+    }
+}

@@ -1,0 +1,87 @@
+//! How a series is spelled: its name first, then `label=.=value;.;` for each label, which Envoy's tag extraction turns into
+//! `name{label="value"}`.
+//!
+//! It also makes label values of what comes from bodies. It knows no particular series; those are in [`crate::stats`].
+
+use crate::limits::MAX_LABEL;
+
+/// The labels Gnomon uses, as `stats_tags` (Envoy) and `extraStatTags` (Istio) must list them.
+pub const TAGS: [&str; 19] = [
+    "experiment",
+    "route",
+    "variant",
+    "shadow",
+    "reason",
+    "class",
+    "outcome",
+    "slice",
+    "verdict",
+    "kind",
+    "path",
+    "gate",
+    "subject",
+    "what",
+    "plugin",
+    "token",
+    "model_version",
+    "primary_answer",
+    "shadow_answer",
+];
+
+/// The full name of a series.
+pub fn series(name: &str, labels: &[(&str, &str)]) -> String {
+    let mut text = String::from(name);
+    for (label, value) in labels {
+        text.push_str(label);
+        text.push_str("=.=");
+        text.push_str(value);
+        text.push_str(";.;");
+    }
+    text
+}
+
+/// A label value made of text that somebody else chose: cut at [`MAX_LABEL`] characters, and whatever could break the spelling of a
+/// series or of Prometheus' text format becomes `_`.
+pub fn value(text: &str) -> String {
+    text.chars().take(MAX_LABEL).map(|c| if matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\') { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn the_name_comes_first() {
+        assert_eq!(series("gnomon_captured_bytes", &[]), "gnomon_captured_bytes");
+        assert_eq!(series("gnomon_x_total", &[("route", "r"), ("variant", "v1")]), "gnomon_x_totalroute=.=r;.;variant=.=v1;.;");
+    }
+
+    #[test]
+    fn values_are_cleaned_and_cut() {
+        for (text, want) in
+            [("a.b[*].c", "a.b[*].c"), ("a;b=c\\d", "a_b_c_d"), ("naïve\n", "na_ve_"), ("[\"two words\"]", "[\"two words\"]")]
+        {
+            assert_eq!(value(text), want);
+        }
+        assert_eq!(value(&"ä".repeat(200)), "_".repeat(MAX_LABEL));
+    }
+
+    #[test]
+    fn no_tag_is_a_suffix_of_another() {
+        for tag in TAGS {
+            assert!(TAGS.iter().all(|other| *other == tag || !other.ends_with(tag)), "the regex of {tag} would match inside another's");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_never_breaks_the_spelling(text in ".*") {
+            let value = value(&text);
+            prop_assert!(value.chars().count() <= MAX_LABEL);
+            prop_assert!(!value.contains(";.;") && !value.contains("=.=") && value.is_ascii());
+        }
+    }
+}
