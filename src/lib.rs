@@ -37,6 +37,8 @@ pub mod capture;
 pub mod compare;
 pub mod config;
 pub mod engine;
+#[cfg(feature = "host")]
+mod host;
 pub mod limits;
 pub mod mirror;
 pub mod outcome;

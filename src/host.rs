@@ -1,0 +1,122 @@
+//! The shell: the only place that speaks to Envoy, through the `proxy-wasm` SDK.
+//!
+//! A callback reads bytes, builds one [`Event`], lends the engine out once, and carries out the effects after the engine is back. It
+//! decides nothing.
+//!
+//! Never to trap is its first duty, and the SDK panics easily: only `hostcalls` functions that return a `Result` are used, headers are
+//! read as bytes, and each call is made in the phase that the host allows it in (`clippy.toml` bans the rest).
+//!
+//! * [`root`]: root contexts: configuration, turns of work, answers to copies.
+//! * [`stream`]: client requests.
+//! * [`calls`]: dispatching copies and waking a root context.
+//! * [`metrics`]: series at the host.
+//! * [`shared`]: what all workers know, in the host's shared data.
+
+mod calls;
+mod metrics;
+mod root;
+mod shared;
+mod stream;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::{Duration, UNIX_EPOCH};
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{LogLevel, MapType};
+
+use calls::Queue;
+
+use crate::config::Name;
+use crate::engine::Engine;
+use crate::engine::effect::{Effect, Follow};
+use crate::engine::event::{Event, Time};
+use crate::outcome::Anomaly;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
+}}
+
+thread_local! {
+    /// The engine of this VM. A VM has one thread.
+    static ENGINE: RefCell<Engine> = RefCell::new(Engine::new(metrics::worker(), seed()));
+}
+
+/// A number that a client can't know: the standard library's own hash seed, which WASI's `random_get` provides.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// What the engine answers to the callback itself.
+#[derive(Debug, Default)]
+struct Reaction {
+    /// What it wants to know of the rest of the stream; nothing was said: nothing.
+    follow: Option<Follow>,
+    /// Whether the root context must not end yet.
+    keep_root: bool,
+}
+
+/// Tells the engine what happened at the time `now` and does what it wants; `queue` is that of the root context concerned.
+fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
+    let mut reaction = Reaction::default();
+    let mut effects = VecDeque::from(tell(event, now));
+    while let Some(effect) = effects.pop_front() {
+        match effect {
+            Effect::RemoveRequestHeader(name) => expect(hostcalls::remove_map_value(MapType::HttpRequestHeaders, &name)),
+            Effect::SetRequestHeader(name, value) => set_header(MapType::HttpRequestHeaders, &name, &value),
+            Effect::SetResponseHeader(name, value) => set_header(MapType::HttpResponseHeaders, &name, &value),
+            Effect::Follow(follow) => reaction.follow = Some(follow),
+            Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
+            Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
+            Effect::RegisterPath(target, path) => {
+                let series = metrics::register_path(&target, &path);
+                effects.extend(tell(Event::PathRegistered { target, path, series }, now));
+            }
+            Effect::Wake => calls::wake(queue),
+            Effect::Dispatch(copy) => {
+                let pair = copy.pair;
+                // The copy is dropped here, so that the engine sees the memory that it held come back.
+                let result = calls::dispatch(copy);
+                effects.extend(tell(Event::Dispatched { pair, result }, now));
+            }
+            Effect::Evidence(line) => log::warn!("{line}"),
+            Effect::KeepRoot => reaction.keep_root = true,
+            Effect::ReleaseRoot => expect(hostcalls::done()),
+        }
+    }
+    reaction
+}
+
+/// One use of the engine, over before any effect is carried out.
+fn tell(event: Event, now: Time) -> Vec<Effect> {
+    ENGINE.with(|engine| match engine.try_borrow_mut() {
+        Ok(mut engine) => engine.on(event, now),
+        Err(_) => {
+            metrics::anomaly(Anomaly::Reentrant);
+            Vec::new()
+        }
+    })
+}
+
+fn set_header(map: MapType, name: &str, value: &Name) {
+    expect(hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes())));
+}
+
+/// Counts a host call that failed although it never should.
+fn expect<T, E>(result: Result<T, E>) {
+    if result.is_err() {
+        metrics::anomaly(Anomaly::HostCall);
+    }
+}
+
+/// The host's wall clock.
+fn now() -> Time {
+    hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or(Duration::ZERO)
+}
+
+/// A property, raw.
+fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
