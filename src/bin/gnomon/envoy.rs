@@ -1,0 +1,60 @@
+//! Gnomon in Envoy's own files: bootstraps, listeners, discovery files, and patches of them in an EnvoyFilter.
+//!
+//! A Wasm filter is known by its type, wherever it stands. Filters of other people are left alone.
+
+use gnomon::config::raw::Node;
+
+use crate::found::{Found, Source, field, mentions_gnomon};
+
+/// The type of a Wasm HTTP filter.
+const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// Adds every Gnomon filter in `node` to `found`; `place` says where the node is.
+pub fn find<'a>(node: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
+    if let Some(config) = filter(node) {
+        found.extend(gnomon(config, place));
+    }
+    match node {
+        Node::Array(items) => items.iter().for_each(|item| find(item, place, found)),
+        Node::Object(pairs) => pairs.iter().for_each(|(_, value)| find(value, place, found)),
+        _ => {}
+    }
+}
+
+/// The `config` of a Wasm filter, written plainly or as a TypedStruct.
+fn filter(node: &Node) -> Option<&Node> {
+    let named = |key: &str| node.get(key).and_then(Node::as_text).is_some_and(|name| name.rsplit('/').next() == Some(WASM));
+    if named("@type") {
+        node.get("config")
+    } else if named("type_url") || named("typeUrl") {
+        node.get("value")?.get("config")
+    } else {
+        None
+    }
+}
+
+/// The filter with this `config`, if it is Gnomon.
+fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
+    let source = source(config);
+    let names = ["name", "root_id", "vm_config"].into_iter().filter_map(|key| field(config, key));
+    if !names.into_iter().any(mentions_gnomon) && !source.looks_like_gnomon() {
+        return None;
+    }
+    let name = config.get("name").and_then(Node::as_text).unwrap_or_default();
+    let place = if name.is_empty() { place.to_owned() } else { format!("{place}, filter {name}") };
+    Some(Found { place, plugin: Some(format!("filter {name}")), source, warnings: Vec::new() })
+}
+
+/// The filter's `configuration`, an Any.
+fn source(config: &Node) -> Source<'_> {
+    let Some(any) = config.get("configuration") else { return Source::Missing };
+    let kind = any.get("@type").and_then(Node::as_text).and_then(|kind| kind.rsplit('/').next());
+    match (kind, any.get("value")) {
+        (Some("google.protobuf.StringValue"), Some(Node::Text(text))) => Source::Text(text),
+        (Some("google.protobuf.StringValue"), None) => Source::Missing,
+        (Some("google.protobuf.Struct"), _) => Source::Unread(
+            "Envoy gives a google.protobuf.Struct to the filter in Protobuf's encoding: write it as google.protobuf.StringValue",
+        ),
+        _ => Source::Unread("write it as google.protobuf.StringValue: this can't be checked"),
+    }
+}

@@ -1,0 +1,51 @@
+//! `gnomon`: what can be done with Gnomon away from a proxy.
+//!
+//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files and tells what the filter would say about them,
+//! with the filter's own parser. It starts nothing and reaches no network.
+//!
+//! Reading order: [`documents`] (text to values), [`found`] (what a configuration found is), [`manifest`] and [`envoy`] (where it may
+//! be), [`check`] (what is said about it).
+
+#![deny(
+    missing_docs,
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
+
+mod check;
+mod documents;
+mod envoy;
+mod found;
+mod manifest;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, Command, value_parser};
+
+const ABOUT: &str = "Checks Gnomon configurations: WasmPlugin, TrafficExtension, EnvoyExtensionPolicy and Envoy files, or a bare one";
+const AFTER: &str = "Exits 1 if there is any problem, 0 if there is none; warnings do not count.";
+
+fn main() -> ExitCode {
+    let files = Arg::new("file").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf));
+    let check = Command::new("check").about(ABOUT).after_help(AFTER).arg(files.help("YAML (any number of documents) or JSON"));
+    let gnomon = Command::new("gnomon").about("Gnomon on the command line").version(env!("CARGO_PKG_VERSION"));
+    let matches = gnomon.subcommand_required(true).arg_required_else_help(true).subcommand(check).get_matches();
+
+    let files: Vec<PathBuf> = match matches.subcommand() {
+        Some((_, check)) => check.get_many("file").into_iter().flatten().cloned().collect(),
+        None => Vec::new(),
+    };
+    let report = check::check(&files);
+    match (std::io::stdout().lock().write_all(report.text.as_bytes()), report.problems) {
+        (Ok(()), 0) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

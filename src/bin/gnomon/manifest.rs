@@ -1,0 +1,91 @@
+//! Gnomon in Kubernetes manifests, and the choice among all that a document may be.
+
+use gnomon::config::raw::Node;
+
+use crate::envoy;
+use crate::found::{Found, Source, mentions_gnomon};
+
+/// Keys of a configuration; a document with one of them is taken for a bare one.
+const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
+
+const BOTH_SIDES: &str = "without spec.targetRefs, and with a spec.match that has no mode (CLIENT or SERVER), it runs on both sides of a call, \
+                          and gateway and sidecar both copy: say where it belongs";
+const NO_TARGET: &str = "without spec.targetRefs it is attached to nothing: say which Gateway or route it belongs to";
+
+/// Adds every Gnomon configuration in a document to `found`; `place` says which document it is.
+pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
+    let text = |node: Option<&'a Node>| node.and_then(Node::as_text);
+    let (Some(kind), Some(_)) = (text(document.get("kind")), text(document.get("apiVersion"))) else {
+        if KEYS.iter().any(|key| document.get(key).is_some()) {
+            return found.push(Found { place: place.to_owned(), plugin: None, source: Source::Node(document), warnings: Vec::new() });
+        }
+        return envoy::find(document, place, found);
+    };
+    if let (true, Some(Node::Array(items))) = (kind.ends_with("List"), document.get("items")) {
+        return items.iter().for_each(|item| find(item, place, found));
+    }
+
+    let metadata = document.get("metadata");
+    let part = |key| text(metadata.and_then(|metadata| metadata.get(key)));
+    let name = match (part("namespace"), part("name")) {
+        (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
+        (None, Some(name)) => name.to_owned(),
+        (_, None) => "without a name".to_owned(),
+    };
+    let place = format!("{place}, {kind} {name}");
+    let spec = document.get("spec").unwrap_or(&Node::Null);
+    match kind {
+        "WasmPlugin" => istio(document, spec, spec, place, name, found),
+        "TrafficExtension" => {
+            if let Some(wasm) = spec.get("wasm") {
+                istio(document, spec, wasm, place, name, found);
+            }
+        }
+        "EnvoyExtensionPolicy" => gateway(document, spec, &place, &name, found),
+        _ => envoy::find(document, &place, found),
+    }
+}
+
+/// Istio's resources: `wasm` holds the plugin, `spec` says where it runs.
+fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, name: String, found: &mut Vec<Found<'a>>) {
+    let source = wasm.get("pluginConfig").map_or(Source::Missing, Source::Node);
+    if !is_gnomon(document, wasm, "pluginConfig", &source) {
+        return;
+    }
+    let one_side = |item: &Node| matches!(item.get("mode").and_then(Node::as_text), Some("CLIENT" | "SERVER"));
+    let sides = matches!(spec.get("match"), Some(Node::Array(items)) if !items.is_empty() && items.iter().all(one_side));
+    let warnings = if sides || has_target(spec) { Vec::new() } else { vec![BOTH_SIDES] };
+    found.push(Found { place, plugin: Some(format!("plugin {name}")), source, warnings });
+}
+
+/// Envoy Gateway's resource: a list of plugins.
+fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, found: &mut Vec<Found<'a>>) {
+    let Some(Node::Array(plugins)) = spec.get("wasm") else { return };
+    for (index, wasm) in plugins.iter().enumerate() {
+        let source = wasm.get("config").map_or(Source::Missing, Source::Node);
+        if !is_gnomon(document, wasm, "config", &source) {
+            continue;
+        }
+        let own = wasm.get("name").and_then(Node::as_text).map_or_else(|| index.to_string(), str::to_owned);
+        found.push(Found {
+            place: format!("{place}, wasm[{index}]"),
+            plugin: Some(format!("plugin {name}/{own}")),
+            source,
+            warnings: if has_target(spec) { Vec::new() } else { vec![NO_TARGET] },
+        });
+    }
+}
+
+/// Whether anything about a plugin but its configuration names Gnomon, or the configuration looks like one of Gnomon's.
+fn is_gnomon(document: &Node, wasm: &Node, config: &str, source: &Source<'_>) -> bool {
+    let Node::Object(fields) = wasm else { return false };
+    let name = document.get("metadata").and_then(|metadata| metadata.get("name"));
+    name.is_some_and(mentions_gnomon)
+        || fields.iter().any(|(key, value)| key != config && mentions_gnomon(value))
+        || source.looks_like_gnomon()
+}
+
+fn has_target(spec: &Node) -> bool {
+    let some = |key| spec.get(key).is_some_and(|node| *node != Node::Array(Vec::new()) && *node != Node::Null);
+    some("targetRefs") || some("targetRef") || some("targetSelectors")
+}

@@ -1,0 +1,229 @@
+//! The JSON Schema of the configuration agrees with the parser, and with the documented defaults.
+#![cfg(not(target_arch = "wasm32"))]
+
+use gnomon::config::parse::parse;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+const SCHEMA: &str = include_str!("../docs/configuration.schema.json");
+const FULL: &str = include_str!("data/config/full.json");
+const GOOD: &str = include_str!("data/config/good.txt");
+
+fn schema() -> Validator {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+fn full() -> Value {
+    serde_json::from_str(FULL).unwrap()
+}
+
+/// Every place in `value` as a JSON pointer, the whole included.
+fn places(value: &Value) -> Vec<String> {
+    fn walk(value: &Value, place: String, places: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| walk(item, format!("{place}/{i}"), places)),
+            Value::Object(pairs) => pairs.iter().for_each(|(key, item)| walk(item, format!("{place}/{key}"), places)),
+            _ => {}
+        }
+        places.push(place);
+    }
+    let mut places = Vec::new();
+    walk(value, String::new(), &mut places);
+    places
+}
+
+fn assert_both_refuse(schema: &Validator, config: &Value, what: &str) {
+    assert!(!schema.is_valid(config), "the schema accepts {what}");
+    assert!(parse(config.to_string().as_bytes()).is_err(), "the parser accepts {what}");
+}
+
+#[test]
+fn both_accept_what_is_good() {
+    let schema = schema();
+    for text in GOOD.lines().chain([FULL]) {
+        let refused = parse(text.as_bytes()).err();
+        assert!(refused.is_none(), "the parser refuses {text}: {refused:#?}");
+        if let Err(error) = schema.validate(&serde_json::from_str(text).unwrap()) {
+            panic!("the schema refuses {text}: {} {error}", error.instance_path());
+        }
+    }
+}
+
+#[test]
+fn both_refuse_an_unknown_key_in_every_object() {
+    let (schema, mut objects) = (schema(), 0);
+    for place in places(&full()) {
+        let mut config = full();
+        let Some(Value::Object(pairs)) = config.pointer_mut(&place) else { continue };
+        // Its keys are names of headers.
+        if place.ends_with("/headers/set") {
+            continue;
+        }
+        pairs.insert("zzz".to_owned(), json!(1));
+        objects += 1;
+        assert_both_refuse(&schema, &config, &format!("an unknown key at {place:?}"));
+    }
+    assert_eq!(objects, FULL.matches('{').count() - 1);
+}
+
+#[test]
+fn both_refuse_a_wrong_type_of_every_value() {
+    let schema = schema();
+    for place in places(&full()) {
+        for wrong in [json!(null), json!(true), json!(-1.5), json!("zzz zzz"), json!([]), json!({})] {
+            let mut config = full();
+            let value = config.pointer_mut(&place).unwrap();
+            if std::mem::discriminant(value) == std::mem::discriminant(&wrong) {
+                continue;
+            }
+            // An object here may be a condition on every request.
+            if place.ends_with("/match") && wrong == json!({}) {
+                continue;
+            }
+            *value = wrong.clone();
+            assert_both_refuse(&schema, &config, &format!("{wrong} at {place:?}"));
+        }
+    }
+}
+
+/// Without any one of its values, or with one of them twice, what the parser accepts the schema accepts.
+#[test]
+fn the_schema_is_no_stricter_than_the_parser() {
+    let (schema, mut accepted, mut refused) = (schema(), 0, 0);
+    for place in places(&full()).iter().filter(|place| !place.is_empty()) {
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        let mut config = full();
+        match config.pointer_mut(parent).unwrap() {
+            Value::Object(pairs) => drop(pairs.remove(key)),
+            Value::Array(items) => drop(items.remove(key.parse().unwrap())),
+            _ => unreachable!(),
+        }
+        if parse(config.to_string().as_bytes()).is_ok() {
+            accepted += 1;
+            assert!(schema.is_valid(&config), "without {place} the parser accepts it, the schema does not");
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(accepted > 40 && refused > 15, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn both_require_the_same_keys() {
+    let schema = schema();
+    for place in [
+        "/version",
+        "/experiment",
+        "/routes",
+        "/routes/0/name",
+        "/routes/0/match/path/prefix",
+        "/routes/0/match/headers/0/name",
+        "/routes/0/match/headers/0/exact",
+        "/routes/0/split/baseline",
+        "/routes/0/split/key",
+        "/routes/0/split/key/header",
+        "/routes/0/split/canaries/0/name",
+        "/routes/0/split/canaries/0/percent",
+        "/routes/0/split/pins/0/header",
+        "/routes/0/split/pins/0/exact",
+        "/routes/0/split/pins/0/variant",
+        "/routes/0/shadows/0/name",
+        "/routes/0/shadows/0/cluster",
+        "/routes/0/shadows/0/percent",
+        "/routes/0/shadows/0/request/path/prefix",
+        "/routes/0/shadows/0/request/path/with",
+        "/routes/0/compare/tolerances/0/path",
+        "/routes/0/compare/unordered/1/path",
+        "/routes/0/slices/header",
+    ] {
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        let mut config = full();
+        assert!(config.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).is_some(), "{place}");
+        assert_both_refuse(&schema, &config, &format!("a configuration without {place}"));
+    }
+}
+
+/// Values out of range are refused by the schema where it can say so.
+#[test]
+fn both_refuse_values_out_of_range() {
+    let schema = schema();
+    for (place, values) in [
+        ("/version", vec![json!(2), json!("1")]),
+        ("/on_invalid", vec![json!("maybe")]),
+        ("/experiment", vec![json!(""), json!("A"), json!("-a"), json!("a-"), json!("all"), json!("a".repeat(33))]),
+        ("/routes/0/protocol", vec![json!("openai")]),
+        ("/routes/0/match/methods", vec![json!([]), json!(["post"])]),
+        ("/routes/0/match", vec![json!([])]),
+        ("/routes/0/match/headers/0/name", vec![json!(":path"), json!("a b"), json!("")]),
+        (
+            "/routes/0/split/key",
+            vec![json!("random"), json!({"header": "a", "cookie": "b"}), json!({"cookie": "a=b"}), json!({"query": ""})],
+        ),
+        ("/routes/0/shadows/0/percent", vec![json!(100.1), json!(-1)]),
+        ("/routes/0/shadows/0/timeout", vec![json!("1h"), json!("1.5s"), json!(" 1s"), json!("1s\n")]),
+        ("/routes/0/shadows/0/max_in_flight", vec![json!(0), json!(1.5), json!(1_u64 << 32)]),
+        ("/routes/0/shadows/0/of", vec![json!([]), json!(["v1", "v1"])]),
+        ("/routes/0/shadows/0/cluster", vec![json!(""), json!("a\nb")]),
+        (
+            "/routes/0/shadows/0/request/headers/set",
+            vec![json!({":path": "/"}), json!({"Host": "a"}), json!({"X-Gnomon-A": "b"}), json!({"": "a"})],
+        ),
+        ("/routes/0/gates", vec![json!([{}])]),
+        ("/routes/0/compare/ignore/0", vec![json!(""), json!("a[["), json!("a..b"), json!("a.*"), json!("[\"a]"), json!("a[-1]")]),
+        ("/routes/0/compare/absolute", vec![json!(-1)]),
+        ("/routes/0/slices/values", vec![json!(["a", "a"]), json!((0..65).map(|i| format!("v{i}")).collect::<Vec<_>>())]),
+        ("/limits/memory", vec![json!("1MB"), json!("MiB")]),
+        ("/limits/pairs", vec![json!(0)]),
+    ] {
+        for value in values {
+            let mut config = full();
+            *config.pointer_mut(place).unwrap() = value.clone();
+            assert_both_refuse(&schema, &config, &format!("{value} at {place}"));
+        }
+    }
+}
+
+/// The defaults that an editor shows change nothing when they are written out.
+#[test]
+fn defaults_in_the_schema_are_those_of_the_parser() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let default = |place: &str| {
+        let mut pairs = serde_json::Map::new();
+        for (key, property) in schema.pointer(place).unwrap()["properties"].as_object().unwrap() {
+            pairs.extend(property.get("default").map(|value| (key.clone(), value.clone())));
+        }
+        Value::Object(pairs)
+    };
+    let with = |mut object: Value, more: Value| {
+        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        object
+    };
+    let short = json!({
+        "version": 1, "experiment": "e",
+        "routes": [{
+            "name": "r", "match": {}, "split": {"baseline": "v1"}, "compare": {}, "slices": {"header": "a"},
+            "shadows": [{"name": "s", "cluster": "c", "percent": 1, "request": {"headers": {}}}]
+        }],
+        "limits": {}, "evidence": {}
+    });
+    let mut long = with(short.clone(), default(""));
+    for (place, definition) in [
+        ("/routes/0/match", "/$defs/match"),
+        ("/routes/0/split", "/$defs/split"),
+        ("/routes/0/compare", "/$defs/compare"),
+        ("/routes/0/slices", "/$defs/slices"),
+        ("/routes/0/shadows/0", "/$defs/shadow"),
+        ("/routes/0/shadows/0/request", "/$defs/request"),
+        ("/routes/0/shadows/0/request/headers", "/$defs/request/properties/headers"),
+        ("/limits", "/$defs/limits"),
+        ("/evidence", "/$defs/evidence"),
+    ] {
+        let object = long.pointer_mut(place).unwrap();
+        *object = with(object.take(), default(definition));
+    }
+    let parsed = |config: &Value| parse(config.to_string().as_bytes()).unwrap();
+    assert_ne!(long, short);
+    assert_eq!(parsed(&long), parsed(&short));
+}
