@@ -1,0 +1,127 @@
+//! What must hold after every scenario, whatever happened in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proxy_wasm::types::{LogLevel, MetricType};
+
+use crate::metrics::{CONTRACT, Value};
+use crate::world::World;
+
+/// The values that labels of enumerations may have.
+const OUTCOMES: &[&str] = &[
+    "compared",
+    "incomparable",
+    "shadow_failed",
+    "shadow_overloaded",
+    "timed_out",
+    "primary_failed",
+    "both_failed",
+    "cancelled",
+    "replaced",
+    "unsent_no_cluster",
+    "unsent_refused",
+    "unsent_in_flight",
+    "unsent_memory",
+    "unsent_body",
+    "unsent_upgrade",
+    "unsent_breaker_open",
+];
+const CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx", "reset", "cancelled"];
+const SHADOW_CLASSES: &[&str] = &["2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"];
+const REASONS: &[&str] = &["weight", "pin", "keyless", "unsplit"];
+const VERDICTS: &[&str] = &["identical", "equivalent", "diverged"];
+const KINDS: &[&str] = &["type", "missing", "extra", "length", "number", "text", "boolean", "null", "status"];
+
+impl World {
+    /// The outcomes of a shadow that have been counted, with their numbers.
+    pub fn outcomes(&self, shadow: &str) -> BTreeMap<String, u64> {
+        self.counted("gnomon_shadow_outcomes_total", &[("shadow", shadow)], "outcome")
+    }
+
+    /// A statistic by the values of one label, without those that are 0.
+    pub fn counted(&self, stat: &str, labels: &[(&str, &str)], by: &str) -> BTreeMap<String, u64> {
+        let proxy = self.proxy();
+        let mut counts = BTreeMap::new();
+        for (series, value) in proxy.metrics.select(stat, labels) {
+            if let Value::Counter(count @ 1..) | Value::Gauge(count @ 1..) = value {
+                *counts.entry(series.label(by).to_owned()).or_default() += count;
+            }
+        }
+        counts
+    }
+
+    /// At any time: each sampled request has one outcome or is open, and no gauge has gone below zero.
+    pub fn check_balance(&self) {
+        let proxy = self.proxy();
+        let seed = self.seed;
+        let mut balances: BTreeMap<[&str; 3], [u64; 3]> = BTreeMap::new();
+        for (place, stat) in ["gnomon_sampled_total", "gnomon_open_pairs", "gnomon_shadow_outcomes_total"].into_iter().enumerate() {
+            for (series, value) in proxy.metrics.select(stat, &[]) {
+                let (Value::Counter(count) | Value::Gauge(count)) = value else { continue };
+                let shadow = ["experiment", "route", "shadow"].map(|label| series.label(label));
+                let balance = balances.entry(shadow).or_default();
+                balance[place] = balance[place].wrapping_add(*count);
+            }
+        }
+        for (shadow, [sampled, open, ended]) in balances {
+            let what = format!("of {shadow:?} {sampled} were sampled, {ended} have an outcome, {open} are open");
+            assert_eq!(ended.wrapping_add(open), sampled, "seed {seed}: {what}");
+        }
+        for (stat, ..) in CONTRACT.iter().filter(|(_, kind, _)| *kind == MetricType::Gauge) {
+            for (series, value) in proxy.metrics.select(stat, &[]) {
+                assert!(!matches!(value, Value::Gauge(value) if *value > u64::MAX / 2), "seed {seed}: {series:?} is below zero: {value:?}");
+            }
+        }
+        assert_eq!(proxy.metrics.sum("gnomon_anomalies_total", &[]), 0, "seed {seed}: the filter survived an internal error");
+    }
+
+    /// At rest: nothing is held, all counters agree with each other, and every exchange was left alone.
+    pub fn check(&self) {
+        self.check_balance();
+        let seed = self.seed;
+        for gauge in ["gnomon_open_pairs", "gnomon_captured_bytes"] {
+            assert_eq!(self.sum(gauge, &[]), 0, "seed {seed}: {gauge} is not back at zero");
+        }
+        self.check_labels();
+        let compared = self.sum("gnomon_shadow_outcomes_total", &[("outcome", "compared")]);
+        assert_eq!(self.sum("gnomon_pairs_total", &[]), compared, "seed {seed}: pairs against outcomes");
+        let diverged = self.sum("gnomon_pairs_total", &[("verdict", "diverged")]);
+        assert_eq!(self.sum("gnomon_divergences_total", &[]), diverged, "seed {seed}: kinds against verdicts");
+        assert_eq!(self.sum("gnomon_divergent_paths_total", &[]), diverged, "seed {seed}: paths against verdicts");
+        if self.exchanges.iter().all(|exchange| exchange.ended) {
+            let [requests, responses] = ["gnomon_requests_total", "gnomon_responses_total"].map(|stat| self.sum(stat, &[]));
+            assert_eq!(requests, responses, "seed {seed}: requests against responses");
+        }
+        self.check_lines();
+    }
+
+    fn check_labels(&self) {
+        let tables = [
+            ("gnomon_shadow_outcomes_total", "outcome", OUTCOMES),
+            ("gnomon_responses_total", "class", CLASSES),
+            ("gnomon_shadow_responses_total", "class", SHADOW_CLASSES),
+            ("gnomon_requests_total", "reason", REASONS),
+            ("gnomon_pairs_total", "verdict", VERDICTS),
+            ("gnomon_divergences_total", "kind", KINDS),
+            ("gnomon_evidence_total", "outcome", &["logged", "suppressed"]),
+        ];
+        let proxy = self.proxy();
+        for (stat, label, values) in tables {
+            let found: BTreeSet<&str> = proxy.metrics.select(stat, &[]).map(|(series, _)| series.label(label)).collect();
+            let strange: Vec<_> = found.iter().filter(|value| !values.contains(value)).collect();
+            assert!(strange.is_empty(), "seed {}: {stat} has {label}s that nobody knows: {strange:?}", self.seed);
+        }
+    }
+
+    /// Every line at level `warn` is evidence: one JSON object, counted. No payload shows up anywhere.
+    fn check_lines(&self) {
+        let evidence = self.lines(LogLevel::Warn);
+        for line in &evidence {
+            let value: Result<serde_json::Value, _> = serde_json::from_str(line);
+            assert!(value.is_ok_and(|value| value.is_object()), "seed {}: not a line of evidence: {line}", self.seed);
+        }
+        assert_eq!(evidence.len() as u64, self.sum("gnomon_evidence_total", &[("outcome", "logged")]), "seed {}: evidence", self.seed);
+        let leaked = self.proxy().log.iter().find(|line| line.text.contains("payload")).map(|line| line.text.clone());
+        assert_eq!(leaked, None, "seed {}: payload in the log", self.seed);
+    }
+}

@@ -1,0 +1,186 @@
+//! The statistics of a proxy: one value per name for all workers, as Envoy's root scope keeps them, and the reading of names.
+//!
+//! A name is `gnomon_…` and then `label=.=value;.;` for each label. [`CONTRACT`] is the table of statistics with their labels; a
+//! series that is not in it is a violation.
+
+use std::collections::BTreeMap;
+
+use proxy_wasm::types::{MetricType, Status};
+
+/// Every statistic: name, type, labels in order.
+pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
+    ("gnomon_requests_total", MetricType::Counter, &["experiment", "route", "variant", "reason"]),
+    ("gnomon_responses_total", MetricType::Counter, &["experiment", "route", "variant", "class"]),
+    ("gnomon_response_duration_microseconds", MetricType::Histogram, &["experiment", "route", "variant"]),
+    ("gnomon_sampled_total", MetricType::Counter, &["experiment", "route", "shadow"]),
+    ("gnomon_shadow_outcomes_total", MetricType::Counter, &["experiment", "route", "shadow", "slice", "outcome"]),
+    ("gnomon_shadow_responses_total", MetricType::Counter, &["experiment", "route", "shadow", "class"]),
+    ("gnomon_shadow_duration_microseconds", MetricType::Histogram, &["experiment", "route", "shadow"]),
+    ("gnomon_pairs_total", MetricType::Counter, &["experiment", "route", "shadow", "slice", "verdict"]),
+    ("gnomon_divergences_total", MetricType::Counter, &["experiment", "route", "shadow", "kind"]),
+    ("gnomon_divergent_paths_total", MetricType::Counter, &["experiment", "route", "shadow", "path"]),
+    ("gnomon_split_ppm", MetricType::Gauge, &["experiment", "route", "variant"]),
+    ("gnomon_open_pairs", MetricType::Gauge, &["experiment", "route", "shadow"]),
+    ("gnomon_captured_bytes", MetricType::Gauge, &[]),
+    ("gnomon_breaker_open", MetricType::Gauge, &["experiment", "route", "shadow"]),
+    ("gnomon_evidence_total", MetricType::Counter, &["outcome"]),
+    ("gnomon_configuration", MetricType::Gauge, &["plugin"]),
+    ("gnomon_build_info", MetricType::Gauge, &["what"]),
+    ("gnomon_anomalies_total", MetricType::Counter, &["what"]),
+];
+
+/// A parsed name: the statistic and the values of its labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Series {
+    pub stat: &'static str,
+    pub labels: Vec<(&'static str, String)>,
+}
+
+impl Series {
+    /// Reads a flat name; an error says how it breaks the contract.
+    pub fn parse(kind: MetricType, name: &str) -> Result<Self, String> {
+        let Some(&(stat, expected, labels)) = CONTRACT.iter().find(|(stat, ..)| name.starts_with(stat)) else {
+            return Err(format!("the statistic {name} is not in the table"));
+        };
+        if kind != expected {
+            return Err(format!("{stat} is defined as a {kind:?}, not as a {expected:?}"));
+        }
+        let mut rest = &name[stat.len()..];
+        let mut values = Vec::new();
+        for &label in labels {
+            let value = rest.strip_prefix(label).and_then(|rest| rest.strip_prefix("=.=")).and_then(|rest| rest.split_once(";.;"));
+            let Some((value, tail)) = value else { return Err(format!("{name} lacks the label {label} in its place")) };
+            if value.is_empty() || value.chars().count() > 128 {
+                return Err(format!("{name}: the value of {label} is empty or too long"));
+            }
+            values.push((label, value.to_owned()));
+            rest = tail;
+        }
+        if rest.is_empty() { Ok(Self { stat, labels: values }) } else { Err(format!("{name} has more labels than the table says")) }
+    }
+
+    /// Whether the series has all of `labels`.
+    pub fn has(&self, labels: &[(&str, &str)]) -> bool {
+        labels.iter().all(|wanted| self.labels.iter().any(|(name, value)| (*name, value.as_str()) == *wanted))
+    }
+
+    /// The value of a label, or nothing.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// What a series has counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Counter(u64),
+    Gauge(u64),
+    Histogram(Vec<u64>),
+}
+
+/// All series of the proxy.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    values: BTreeMap<String, Value>,
+    /// The series of each statistic, with their names.
+    series: BTreeMap<&'static str, BTreeMap<String, Series>>,
+}
+
+impl Metrics {
+    /// Brings a series into being. An error is a breach of the contract, which the host itself would not notice.
+    pub fn define(&mut self, kind: MetricType, name: &str) -> Result<(), String> {
+        let zero = match kind {
+            MetricType::Counter => Value::Counter(0),
+            MetricType::Gauge => Value::Gauge(0),
+            _ => Value::Histogram(Vec::new()),
+        };
+        if !self.values.contains_key(name) {
+            self.values.insert(name.to_owned(), zero);
+            let series = Series::parse(kind, name)?;
+            self.series.entry(series.stat).or_default().insert(name.to_owned(), series);
+        }
+        Ok(())
+    }
+
+    /// As Envoy: a counter only grows, a gauge below zero wraps, a histogram has no increments.
+    pub fn increment(&mut self, name: &str, offset: i64) -> Result<(), Status> {
+        match self.values.get_mut(name).ok_or(Status::NotFound)? {
+            Value::Counter(value) if offset > 0 => *value += offset.unsigned_abs(),
+            Value::Gauge(value) => *value = value.wrapping_add_signed(offset),
+            _ => return Err(Status::BadArgument),
+        }
+        Ok(())
+    }
+
+    /// As Envoy: adds to a counter, sets a gauge, samples a histogram.
+    pub fn record(&mut self, name: &str, sample: u64) -> Result<(), Status> {
+        match self.values.get_mut(name).ok_or(Status::NotFound)? {
+            Value::Counter(value) => *value += sample,
+            Value::Gauge(value) => *value = sample,
+            Value::Histogram(samples) => samples.push(sample),
+        }
+        Ok(())
+    }
+
+    /// The value that all workers see; a histogram has none.
+    pub fn get(&self, name: &str) -> Result<u64, Status> {
+        match self.values.get(name).ok_or(Status::NotFound)? {
+            Value::Counter(value) | Value::Gauge(value) => Ok(*value),
+            Value::Histogram(_) => Err(Status::BadArgument),
+        }
+    }
+
+    /// Every series of `stat` that has all of `labels`.
+    pub fn select<'a>(&'a self, stat: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a Series, &'a Value)> {
+        let chosen = self.series.get(stat).into_iter().flatten().filter(move |(_, series)| series.has(labels));
+        chosen.map(|(name, series)| (series, &self.values[name]))
+    }
+
+    /// The sum over counters and gauges of `stat` that have all of `labels`; samples of a histogram count one each.
+    pub fn sum(&self, stat: &str, labels: &[(&str, &str)]) -> u64 {
+        assert!(CONTRACT.iter().any(|(name, ..)| *name == stat), "no such statistic: {stat}");
+        let amount = |value: &Value| match value {
+            Value::Counter(value) | Value::Gauge(value) => *value,
+            Value::Histogram(samples) => samples.len() as u64,
+        };
+        self.select(stat, labels).map(|(_, value)| amount(value)).fold(0, u64::wrapping_add)
+    }
+
+    /// All values, for comparing two runs.
+    pub fn snapshot(&self) -> BTreeMap<String, Value> {
+        self.values.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_behave_as_in_envoy() {
+        let mut metrics = Metrics::default();
+        metrics.define(MetricType::Gauge, "gnomon_captured_bytes").unwrap();
+        metrics.define(MetricType::Counter, "gnomon_anomalies_totalwhat=.=x;.;").unwrap();
+        metrics.increment("gnomon_captured_bytes", -1).unwrap();
+        assert_eq!(metrics.get("gnomon_captured_bytes"), Ok(u64::MAX));
+        assert_eq!(metrics.increment("gnomon_anomalies_totalwhat=.=x;.;", 0), Err(Status::BadArgument));
+        assert_eq!(metrics.increment("other", 1), Err(Status::NotFound));
+        metrics.define(MetricType::Gauge, "gnomon_captured_bytes").unwrap();
+        assert_eq!(metrics.get("gnomon_captured_bytes"), Ok(u64::MAX), "defined again, not reset");
+    }
+
+    #[test]
+    fn names_are_held_to_the_table() {
+        for (kind, name) in [
+            (MetricType::Counter, "gnomon_unknown_total"),
+            (MetricType::Gauge, "gnomon_anomalies_totalwhat=.=x;.;"),
+            (MetricType::Counter, "gnomon_anomalies_total"),
+            (MetricType::Counter, "gnomon_anomalies_totalwhat=.=x;.;plugin=.=y;.;"),
+            (MetricType::Counter, "gnomon_anomalies_totalwhat=.=;.;"),
+        ] {
+            assert!(Series::parse(kind, name).is_err(), "{name}");
+        }
+        let series = Series::parse(MetricType::Counter, "gnomon_sampled_totalexperiment=.=e;.;route=.=r;.;shadow=.=s;.;").unwrap();
+        assert_eq!((series.stat, series.label("shadow")), ("gnomon_sampled_total", "s"));
+    }
+}
