@@ -1,0 +1,55 @@
+"""A client for HTTP/2 without TLS (prior knowledge): one request, with trailers both ways."""
+
+import socket
+from dataclasses import dataclass, field
+
+import h2.config
+import h2.connection
+import h2.events
+
+
+@dataclass
+class AnswerH2:
+    """A response as it arrived; `reset` if the stream was broken off."""
+
+    headers: list = field(default_factory=list)
+    body: bytes = b""
+    trailers: list = field(default_factory=list)
+    reset: bool = False
+
+    @property
+    def status(self):
+        """The status code."""
+        return int(dict(self.headers).get(":status", 0))
+
+
+def exchange_h2(port, path, body=b"", headers=(), trailers=()):
+    """Sends one POST (small enough for the initial window) and reads the answer."""
+    link = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
+    answer = AnswerH2()
+    with socket.create_connection(("127.0.0.1", port), 30) as wire:
+        link.initiate_connection()
+        stream = link.get_next_available_stream_id()
+        head = [(":method", "POST"), (":scheme", "http"), (":authority", "models.test"), (":path", path), *headers]
+        link.send_headers(stream, head, end_stream=not body and not trailers)
+        if body:
+            link.send_data(stream, body, end_stream=not trailers)
+        if trailers:
+            link.send_headers(stream, list(trailers), end_stream=True)
+        wire.sendall(link.data_to_send())
+        while data := wire.recv(1 << 16):
+            for event in link.receive_data(data):
+                if isinstance(event, h2.events.ResponseReceived):
+                    answer.headers = list(event.headers)
+                elif isinstance(event, h2.events.DataReceived):
+                    answer.body += event.data
+                    link.acknowledge_received_data(event.flow_controlled_length, stream)
+                elif isinstance(event, h2.events.TrailersReceived):
+                    answer.trailers = list(event.headers)
+                elif isinstance(event, h2.events.StreamReset):
+                    answer.reset = True
+                    return answer
+                elif isinstance(event, h2.events.StreamEnded):
+                    return answer
+            wire.sendall(link.data_to_send())
+    raise ConnectionError("the proxy closed the connection in the middle of an answer")

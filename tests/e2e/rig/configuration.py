@@ -1,0 +1,29 @@
+"""The filter's configuration as the tests write it: small builders whose keyword arguments are the documented keys."""
+
+EXPERIMENT = "exp"
+
+
+def shadow(name="copy", cluster="shadow", percent=100, **more):
+    """A shadow that gets everything, with a timeout that only a shadow that never answers reaches."""
+    return {"name": name, "cluster": cluster, "percent": percent, "timeout": "30s", **more}
+
+
+def route(name="main", prefix="/v1/", **more):
+    """A JSON route that takes POST requests under `prefix`."""
+    return {"name": name, "match": {"path": {"prefix": prefix}}, "protocol": "json", **more}
+
+
+def split(baseline="v1", canaries=(), **more):
+    """A split by `x-user-id`; `canaries` is a list of (name, percent)."""
+    named = [{"name": name, "percent": percent} for name, percent in canaries]
+    return {"baseline": baseline, "canaries": named, "key": {"header": "x-user-id"}, **more}
+
+
+def configuration(*routes, **more):
+    """A whole configuration."""
+    return {"version": 1, "experiment": EXPERIMENT, "routes": list(routes), **more}
+
+
+def mirrored(**more):
+    """The commonest one: one JSON route with one shadow; `more` goes to the shadow."""
+    return configuration(route(shadows=[shadow(**more)]))

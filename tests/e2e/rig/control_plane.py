@@ -1,0 +1,38 @@
+"""A control plane in a file: Envoy watches it and takes what is written there, as it would take an ECDS push."""
+
+import json
+import os
+import pathlib
+
+from .envoy import PLUGIN, WASM_TYPE, wasm_filter
+from .waiting import until
+
+
+class ControlPlane:
+    """Pushes configurations of one plugin."""
+
+    def __init__(self, folder, wasm, configuration):
+        self._path, self._wasm, self._version = pathlib.Path(folder) / "ecds.json", wasm, 0
+        self._push(configuration, None)
+
+    def filter(self):
+        """The filter's entry in a listener: where to find the rest."""
+        source = {"path_config_source": {"path": str(self._path)}, "resource_api_version": "V3"}
+        return {"name": PLUGIN, "config_discovery": {"config_source": source, "type_urls": [WASM_TYPE]}}
+
+    def push(self, envoy, configuration, new_vm):
+        """Makes `envoy` take a configuration: in the VMs that run, or (as every update does in Istio) in new ones. Returns when its
+        workers have been told."""
+        count = "extension_config_discovery.http_filter.gnomon.config_reload"
+        before = envoy.stat(f".*{count}")
+        self._push(configuration, {"GENERATION": str(self._version)} if new_vm else None)
+        until(lambda: envoy.stat(f".*{count}") > before, "Envoy to take an update")
+
+    def _push(self, configuration, environment):
+        self._version += 1
+        entry = wasm_filter(self._wasm, configuration, vm_id="", environment=environment)
+        kind = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+        resource = {"@type": kind, "name": PLUGIN, "typed_config": entry["typed_config"]}
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps({"version_info": str(self._version), "resources": [resource]}))
+        os.replace(written, self._path)

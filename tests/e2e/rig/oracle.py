@@ -1,0 +1,25 @@
+"""The two hash formulas of the contract, by Python's `xxhash` and not by the filter's code."""
+
+import xxhash
+
+BUCKETS = 1_000_000
+
+
+def _bucket(*parts):
+    joined = b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)
+    return xxhash.xxh64(joined, seed=0).intdigest() % BUCKETS
+
+
+def variant(key, salt, baseline, canaries):
+    """The variant that `key` is assigned to; `canaries` is a list of (name, percent) in the configured order."""
+    bucket, start = _bucket(salt, "split", key), 0
+    for name, percent in canaries:
+        start += round(percent * 10_000)
+        if bucket < start:
+            return name
+    return baseline
+
+
+def sampled(identity, experiment, route, percent):
+    """Whether a shadow of `percent` gets the request whose `x-request-id` (or `sample_by` key) is `identity`."""
+    return _bucket(experiment, route, "shadow", identity) < percent * 10_000

@@ -1,0 +1,89 @@
+"""Every series of the contract, by name, type and labels, and from the start."""
+
+from rig.client import request
+from rig.configuration import EXPERIMENT, configuration, route, shadow, split
+from rig.upstream import Reply
+
+TABLE = {
+    "gnomon_requests_total": ("counter", "experiment route variant reason"),
+    "gnomon_responses_total": ("counter", "experiment route variant class"),
+    "gnomon_response_duration_microseconds": ("histogram", "experiment route variant"),
+    "gnomon_sampled_total": ("counter", "experiment route shadow"),
+    "gnomon_shadow_outcomes_total": ("counter", "experiment route shadow slice outcome"),
+    "gnomon_shadow_responses_total": ("counter", "experiment route shadow class"),
+    "gnomon_shadow_duration_microseconds": ("histogram", "experiment route shadow"),
+    "gnomon_pairs_total": ("counter", "experiment route shadow slice verdict"),
+    "gnomon_divergences_total": ("counter", "experiment route shadow kind"),
+    "gnomon_divergent_paths_total": ("counter", "experiment route shadow path"),
+    "gnomon_split_ppm": ("gauge", "experiment route variant"),
+    "gnomon_open_pairs": ("gauge", "experiment route shadow"),
+    "gnomon_captured_bytes": ("gauge", ""),
+    "gnomon_breaker_open": ("gauge", "experiment route shadow"),
+    "gnomon_evidence_total": ("counter", "outcome"),
+    "gnomon_configuration": ("gauge", "plugin"),
+    "gnomon_build_info": ("gauge", "what"),
+    "gnomon_anomalies_total": ("counter", "what"),
+}
+OUTCOMES = set(
+    "compared incomparable shadow_failed shadow_overloaded timed_out primary_failed both_failed cancelled replaced unsent_no_cluster "
+    "unsent_refused unsent_in_flight unsent_memory unsent_body unsent_upgrade unsent_breaker_open".split()
+)
+OUTCOMES_LATER = {"other_variant", "wrong_version"}
+CLASSES = {"2xx", "3xx", "4xx", "5xx", "reset", "cancelled"}
+SHADOW_CLASSES = {"2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"}
+KINDS = {"type", "missing", "extra", "length", "number", "text", "boolean", "null", "status"}
+
+ROUTES = configuration(
+    route("split", "/split/", split=split(canaries=[("v2", 10)], pins=[{"header": "x-pin", "exact": "2", "variant": "v2"}]),
+          shadows=[shadow("a", "shadow"), shadow("b", "shadow")], slices={"header": "x-region", "values": ["eu"]}),
+    route("plain", "/plain/", experiment="own", shadows=[shadow("c", "shadow")]),
+)  # fmt: skip
+
+
+def proxy_of(lab):
+    """A proxy with two routes and three shadows whose answers differ."""
+    clusters = {"primary": lab.upstream(Reply(b"[1]")), "shadow": lab.upstream(Reply(b"[2]"))}
+    return lab.proxy(ROUTES, clusters, concurrency=2)
+
+
+def values(metrics, name, label, **labels):
+    """The values of a label over all series of a name, zero or not."""
+    return {dict(found)[label] for found in metrics.series(name, **labels)}
+
+
+def test_every_series_exists_at_zero_before_any_traffic(lab):
+    metrics = proxy_of(lab).metrics()
+    for (name, labels), value in metrics.values.items():
+        if name.startswith("gnomon_") and name not in ("gnomon_split_ppm", "gnomon_configuration", "gnomon_build_info"):
+            assert value == 0, f"{name} {labels}"
+    assert values(metrics, "gnomon_requests_total", "variant", route="split") == {"v1", "v2"}
+    assert {"weight", "pin", "keyless"} <= values(metrics, "gnomon_requests_total", "reason", route="split")
+    assert values(metrics, "gnomon_requests_total", "variant", route="plain", reason="unsplit") == {"none"}
+    assert values(metrics, "gnomon_responses_total", "class", route="split", variant="v2") == CLASSES
+    assert values(metrics, "gnomon_responses_total", "class", route="plain", variant="none") == CLASSES
+    for name, r, slices in (("a", "split", {"eu", "other"}), ("b", "split", {"eu", "other"}), ("c", "plain", {"all"})):
+        where = {"experiment": "own" if r == "plain" else EXPERIMENT, "route": r, "shadow": name}
+        assert metrics.series("gnomon_sampled_total", **where)
+        assert metrics.series("gnomon_open_pairs", **where) and metrics.series("gnomon_breaker_open", **where)
+        assert values(metrics, "gnomon_shadow_responses_total", "class", **where) == SHADOW_CLASSES
+        assert KINDS <= values(metrics, "gnomon_divergences_total", "kind", **where)
+        for slice_ in slices:
+            found = values(metrics, "gnomon_shadow_outcomes_total", "outcome", slice=slice_, **where)
+            assert OUTCOMES <= found <= OUTCOMES | OUTCOMES_LATER
+            assert values(metrics, "gnomon_pairs_total", "verdict", slice=slice_, **where) == {"identical", "equivalent", "diverged"}
+        assert values(metrics, "gnomon_pairs_total", "slice", **where) == slices
+    assert values(metrics, "gnomon_evidence_total", "outcome") == {"logged", "suppressed"}
+    assert metrics.series("gnomon_captured_bytes") and metrics.series("gnomon_anomalies_total")
+    assert list(metrics.series("gnomon_build_info").values()) == [1.0]
+
+
+def test_names_types_and_labels_are_those_of_the_contract(lab):
+    proxy = proxy_of(lab)
+    for path in ("/split/", "/plain/"):
+        proxy.send(request(path))
+    proxy.eventually("gnomon_pairs_total", 3, verdict="diverged")
+    metrics = proxy.metrics()
+    assert metrics.names() == {name: kind for name, (kind, _) in TABLE.items()}
+    for name, (kind, labels) in TABLE.items():
+        series = f"{name}_count" if kind == "histogram" else name
+        assert metrics.label_sets(series) == {frozenset(labels.split())}, name
