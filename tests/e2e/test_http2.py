@@ -1,7 +1,7 @@
 """HTTP/2: trailers both ways, and gRPC, whose verdict on an answer stands in the trailers."""
 
 import pytest
-from rig.client_h2 import exchange_h2
+from rig.client_h2 import Leave, exchange_h2
 from rig.configuration import configuration, route, shadow
 from rig.upstream import Reply
 
@@ -88,3 +88,14 @@ def test_a_primary_that_resets_its_stream(lab):
     bare, filtered = (exchange_h2(proxy.ports[listener], "/v1/x", b"{}") for listener in ("bare", "filtered"))
     assert (filtered.status, filtered.body, filtered.reset) == (bare.status, bare.body, bare.reset)
     proxy.eventually("gnomon_shadow_outcomes_total", 1, outcome="primary_failed")
+
+
+def test_a_client_that_resets_its_stream(lab):
+    primary, copy = lab.upstream_h2(Reply(ending="hang")), lab.upstream_h2()
+    proxy = proxy_of(lab, primary, copy)
+    leave = Leave(
+        before=lambda: proxy.eventually("gnomon_shadow_responses_total", 1, **{"class": "2xx"}),
+        after=lambda: proxy.eventually("gnomon_responses_total", 1, **{"class": "cancelled"}),
+    )
+    exchange_h2(proxy.port, "/v1/x", b"{}", leave=leave)
+    proxy.eventually("gnomon_shadow_outcomes_total", 1, outcome="cancelled")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 
 
@@ -23,8 +24,16 @@ class AnswerH2:
         return int(dict(self.headers).get(":status", 0))
 
 
-def exchange_h2(port, path, body=b"", headers=(), trailers=()):
-    """Sends one POST (small enough for the initial window) and reads the answer."""
+@dataclass
+class Leave:
+    """A client that resets its stream once `before` has returned; the connection stays until `after` has."""
+
+    before: object
+    after: object
+
+
+def exchange_h2(port, path, body=b"", headers=(), trailers=(), leave=None):
+    """Sends one POST (small enough for the initial window) and reads the answer, unless it is to `leave`."""
     link = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
     answer = AnswerH2()
     with socket.create_connection(("127.0.0.1", port), 30) as wire:
@@ -37,6 +46,13 @@ def exchange_h2(port, path, body=b"", headers=(), trailers=()):
         if trailers:
             link.send_headers(stream, list(trailers), end_stream=True)
         wire.sendall(link.data_to_send())
+        if leave:
+            leave.before()
+            link.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+            wire.sendall(link.data_to_send())
+            leave.after()
+            answer.reset = True
+            return answer
         while data := wire.recv(1 << 16):
             for event in link.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
