@@ -5,6 +5,20 @@
 /// Header fields as the host gives them: lower-case names in order, values as bytes.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
+/// Fields that concern one connection only (RFC 9110, section 7.6.1, and what else is used so).
+pub const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Whether a `content-type` is that of gRPC proper, whose status is in `grpc-status`. (gRPC-Web has it in the body.)
 pub fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";

@@ -175,7 +175,7 @@ fn no_downloads(file: &File) -> Vec<String> {
 }
 
 fn stands_alone(file: &File) -> Vec<String> {
-    let folders = ["/work/", "/root/", "/home/", "/opt/", "../shared", "host-facts", "real-parts", "design.md", ".library"];
+    let folders = ["/work/", "/root/", "/home/", "/opt/"];
     if names_what_it_forbids(file) { vec![] } else { containing(file, &folders) }
 }
 

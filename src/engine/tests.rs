@@ -1,5 +1,6 @@
 //! Whole lives of requests, told to the engine as events. What is asserted is what can be seen: series, effects on the request, evidence.
 
+mod roots;
 mod schedules;
 mod worker;
 
@@ -310,76 +311,6 @@ fn a_redirect_that_envoy_follows_is_no_failure_of_the_primary_to_answer() {
 }
 
 #[test]
-fn a_configuration_that_comes_back_takes_the_place_of_its_waiting_twin() {
-    let mut worker = Worker::new(config(json!({})));
-    let other = config(json!({"experiment": "f"}));
-    for (root, next) in [(1, other.clone()), (2, config(json!({}))), (3, other)] {
-        if root != 2 {
-            worker.request(root, root, &[], true);
-            worker.on(Event::Work { root });
-            worker.send(root);
-            worker.answer(root, 200, "{}");
-            worker.end(root);
-        }
-        worker.configure(root + 1, next);
-        worker.on(Event::Retire { root });
-    }
-    assert_eq!(worker.outcomes(), BTreeMap::from([("replaced".to_owned(), 1)]), "the host has dropped the first one's call");
-    assert!(!worker.released);
-    worker.shadow(3, 200, "{}");
-    assert!(worker.released);
-    worker.assert_at_rest();
-}
-
-#[test]
-fn an_old_root_context_waits_for_its_answers_if_a_younger_one_lives() {
-    let mut worker = Worker::new(config(json!({})));
-    worker.request(ROOT, 1, &[], true);
-    worker.send(1);
-    worker.answer(1, 200, "{}");
-    worker.end(1);
-    worker.configure(2, config(json!({"experiment": "f"})));
-    worker.on(Event::Retire { root: ROOT });
-    assert!(worker.kept && !worker.released);
-    worker.shadow(1, 200, "{}");
-    assert!(worker.released);
-    worker.assert_outcome("compared");
-}
-
-#[test]
-fn when_the_vm_ends_a_waiting_root_context_counts_too() {
-    for older_first in [false, true] {
-        let mut worker = Worker::new(config(json!({})));
-        worker.configure(2, config(json!({"experiment": "f"})));
-        for root in [1, 2] {
-            worker.request(root, root, &[], true);
-            worker.on(Event::Work { root });
-            worker.send(root);
-            worker.answer(root, 200, "{}");
-            worker.end(root);
-        }
-        for root in if older_first { [1, 2] } else { [2, 1] } {
-            worker.on(Event::Retire { root });
-        }
-        assert!(!worker.released, "only the active root context may be released");
-        assert_eq!(worker.sum(&["replaced"]), 2);
-        worker.assert_at_rest();
-    }
-}
-
-#[test]
-fn a_pair_with_both_answers_is_compared_even_as_the_vm_ends() {
-    let mut worker = Worker::new(config(json!({})));
-    worker.request(ROOT, 1, &[], true);
-    worker.send(1);
-    worker.shadow(1, 200, "{}");
-    worker.answer(1, 200, "{}");
-    worker.end(1);
-    worker.on(Event::Retire { root: ROOT });
-    worker.assert_outcome("compared");
-}
-
-#[test]
 fn an_upgrade_that_nobody_asked_for_is_broken() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
@@ -388,24 +319,6 @@ fn an_upgrade_that_nobody_asked_for_is_broken() {
     worker.on(Event::StreamEnd { stream: 1, ending: Ending::Broken });
     worker.shadow(1, 200, "{}");
     worker.assert_outcome("primary_failed");
-}
-
-#[test]
-fn the_last_root_context_of_a_vm_counts_what_will_never_be_answered() {
-    let mut worker = Worker::new(config(json!({})));
-    for stream in 1..=10 {
-        worker.pair(stream, (200, "{}"), (500, ""));
-    }
-    worker.series.clear();
-    worker.now += Time::from_secs(6);
-    worker.request(ROOT, 20, &[], true);
-    worker.send(20);
-    worker.answer(20, 200, "{}");
-    worker.end(20);
-    worker.on(Event::Retire { root: ROOT });
-    assert!(!worker.kept);
-    assert_eq!(worker.sum(&["gnomon_breaker_open"]), -1, "its open breaker goes with it");
-    worker.assert_outcome("replaced");
 }
 
 #[test]

@@ -9,22 +9,10 @@ use std::rc::Rc;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
-use crate::request::Request;
+use crate::request::{HOP_BY_HOP, Request};
 
-/// Fields that speak of one connection, and those that are set anew.
-const CONNECTION: [&str; 11] = [
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Fields that a copy has in its own way or not at all, beside those that concern one connection only.
+const OWN: [&str; 3] = ["accept-encoding", "content-length", "expect"];
 
 /// Fields that let the bearer act for the client.
 const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-forwarded-client-cert"];
@@ -71,7 +59,8 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
     let mut copy = Vec::new();
     for (name, value) in request.fields() {
         let pseudo = name.starts_with(':');
-        let dropped = CONNECTION.contains(&name.as_str())
+        let dropped = HOP_BY_HOP.contains(&name.as_str())
+            || OWN.contains(&name.as_str())
             || name.starts_with("x-envoy-")
             || name.starts_with("x-gnomon-")
             || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
@@ -330,7 +319,7 @@ mod tests {
     }
 
     fn any_name() -> impl Strategy<Value = String> {
-        let forbidden = CONNECTION.iter().chain(&CREDENTIALS).map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let forbidden = HOP_BY_HOP.iter().chain(&OWN).chain(&CREDENTIALS).map(|&name| name.to_owned()).collect::<Vec<_>>();
         prop_oneof![
             prop::sample::select(forbidden),
             "x-(envoy|gnomon)-[a-z]{0,3}",
@@ -361,7 +350,7 @@ mod tests {
                 .flat_map(|(_, value)| String::from_utf8_lossy(value).split(',').map(|token| token.trim().to_ascii_lowercase()).collect::<Vec<_>>())
                 .collect();
             let stays = |name: &str| {
-                !CONNECTION.contains(&name)
+                !HOP_BY_HOP.contains(&name) && !OWN.contains(&name)
                     && !CREDENTIALS.contains(&name)
                     && !["x-envoy-", "x-gnomon-"].iter().any(|start| name.starts_with(start))
                     && name != "x-pick"

@@ -1,22 +1,9 @@
 //! Names and values of headers, and which of them a configuration may touch.
 
+use crate::request::HOP_BY_HOP;
 use std::rc::Rc;
 
 use super::value::{Problems, Value};
-
-/// Headers of one connection (RFC 9110, section 7.6.1, and the older ones that proxies treat alike): they never travel on.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Whether `text` is a token of RFC 9110: what names of headers and cookies, and methods, are made of.
 pub(super) fn is_token(text: &str) -> bool {
