@@ -31,18 +31,18 @@ impl Note {
     }
 }
 
-/// Lines logged in the current second.
+/// Lines logged in the second that began with the first of them.
 #[derive(Debug, Default)]
 pub struct Throttle {
-    second: u64,
+    since: Time,
     lines: u32,
 }
 
 impl Throttle {
     /// Whether one more line may be logged at `now`, at most `per_second`.
     fn allows(&mut self, per_second: u32, now: Time) -> bool {
-        if self.second != now.as_secs() {
-            *self = Self { second: now.as_secs(), lines: 0 };
+        if now < self.since || now.saturating_sub(self.since) >= Time::from_secs(1) {
+            *self = Self { since: now, lines: 0 };
         }
         let allowed = self.lines < per_second;
         self.lines = self.lines.saturating_add(u32::from(allowed));

@@ -381,7 +381,9 @@ fn only_the_first_paths_have_series_of_their_own() {
 #[test]
 fn evidence_is_limited() {
     let mut worker = Worker::new(config(json!({"evidence": {"per_second": 2}})));
+    worker.now += Time::from_millis(900);
     for stream in 1..=5 {
+        worker.now += Time::from_millis(50); // over the turn of a second of the clock
         worker.pair(stream, (200, "[1]"), (200, "[2]"));
     }
     assert_eq!(worker.evidence.len(), 2);
