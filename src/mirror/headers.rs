@@ -11,8 +11,9 @@ use crate::config::Shadow;
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
 use crate::request::{HOP_BY_HOP, Request};
 
-/// Fields that a copy has in its own way or not at all, beside those that concern one connection only.
-const OWN: [&str; 3] = ["accept-encoding", "content-length", "expect"];
+/// Fields that a copy has in its own way or not at all, beside those that concern one connection only. (The usual split header is one even
+/// where no route splits.)
+const OWN: [&str; 5] = ["accept-encoding", "content-length", "expect", SHADOW_HEADER, "x-gnomon-variant"];
 
 /// Fields that let the bearer act for the client.
 const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-forwarded-client-cert"];
@@ -62,7 +63,6 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
         let dropped = HOP_BY_HOP.contains(&name.as_str())
             || OWN.contains(&name.as_str())
             || name.starts_with("x-envoy-")
-            || name.starts_with("x-gnomon-")
             || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
             || split_headers.iter().any(|header| **header == **name)
             || named.binary_search(&name.as_bytes()).is_ok();
@@ -203,11 +203,17 @@ mod tests {
             ("x-envoy-upstream-rq-timeout-ms", "50"),
             ("x-envoy-", ""),
             ("x-gnomon-shadow", "forged"),
-            ("x-gnomon-anything", "1"),
             ("x-pick", "v2"),
         ];
         check(CopyRequest::default(), &gone, &[]);
-        let stay = [("x-request-id", "r"), ("traceparent", "00-1"), ("content-type", "application/json"), ("accept", "*/*"), ("te2", "x")];
+        let stay = [
+            ("x-request-id", "r"),
+            ("traceparent", "00-1"),
+            ("content-type", "application/json"),
+            ("accept", "*/*"),
+            ("te2", "x"),
+            ("x-gnomon-other", "1"),
+        ];
         check(CopyRequest::default(), &stay, &stay);
     }
 
@@ -352,7 +358,7 @@ mod tests {
             let stays = |name: &str| {
                 !HOP_BY_HOP.contains(&name) && !OWN.contains(&name)
                     && !CREDENTIALS.contains(&name)
-                    && !["x-envoy-", "x-gnomon-"].iter().any(|start| name.starts_with(start))
+                    && !name.starts_with("x-envoy-")
                     && name != "x-pick"
                     && !named.iter().any(|token| token == name)
             };

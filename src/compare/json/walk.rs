@@ -163,16 +163,16 @@ impl Walk {
     }
 
     fn begin_array(&mut self, pair: &Pair, primary: u32, shadow: u32, effect: Effect) -> Result<(), Kind> {
+        let remaining = pair.primary.children(primary);
+        if remaining != pair.shadow.children(shadow) {
+            return Err(Kind::Length);
+        }
         let rule = effect.unordered.and_then(|index| Some((index, self.rules.plan().unordered.get(index)?)));
         if let Some((index, rule)) = rule
             && rule.by.is_some()
         {
             self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Member(index)))));
             return Ok(());
-        }
-        let remaining = pair.primary.children(primary);
-        if remaining != pair.shadow.children(shadow) {
-            return Err(Kind::Length);
         }
         if rule.is_some() && has_only_scalars(&pair.primary, primary) && has_only_scalars(&pair.shadow, shadow) {
             self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Rank))));

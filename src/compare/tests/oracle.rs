@@ -107,11 +107,11 @@ impl Oracle<'_> {
 
     fn arrays(&mut self, a: &[Value], b: &[Value]) -> Found {
         let rule = self.plan.unordered.iter().find(|rule| self.fits(&rule.path));
-        if let Some(by) = rule.and_then(|rule| rule.by.as_ref()) {
-            return self.matched(a, b, by);
-        }
         if a.len() != b.len() {
             return self.found(Kind::Length);
+        }
+        if let Some(by) = rule.and_then(|rule| rule.by.as_ref()) {
+            return self.matched(a, b, by);
         }
         let (mut left, mut right): (Vec<_>, Vec<_>) = (a.iter().enumerate().collect(), b.iter().enumerate().collect());
         if rule.is_some() && a.iter().chain(b).all(|value| !value.is_array() && !value.is_object()) {
