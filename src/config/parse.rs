@@ -42,7 +42,8 @@ pub struct Refused {
 pub fn parse(text: &[u8]) -> Result<Config, Refused> {
     let unread = |found: &str, hint: String| {
         let problem = Problem { path: "$".to_owned(), found: found.to_owned(), hint };
-        Err(Refused { problems: vec![problem], reject: false })
+        let reject = Node::only(text, "on_invalid").is_some_and(|node| rejects(&node));
+        Err(Refused { problems: vec![problem], reject })
     };
     if text.trim_ascii().is_empty() {
         return unread("nothing", "give a configuration: at least version, experiment and routes".to_owned());

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Characters of a value that are shown in a problem.
 const SHOWN: usize = 60;
@@ -34,6 +34,13 @@ impl Node {
     /// Why it is not JSON, with line and column; so is nesting deeper than 128 levels.
     pub fn from_json(text: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(text).map_err(|error| error.to_string())
+    }
+
+    /// Of a JSON object that can't be read whole (too deep, a number out of range): just what it has under `key`.
+    pub fn only(text: &[u8], key: &'static str) -> Option<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let node = reader.deserialize_map(Only(key)).ok()?;
+        reader.end().is_ok().then_some(node)
     }
 
     /// The first value of `key`, if this is an object that has it.
@@ -150,6 +157,29 @@ impl<'de> Visitor<'de> for NodeVisitor {
         let mut pairs = Vec::new();
         while let Some(pair) = access.next_entry()? {
             pairs.push(pair);
+        }
+        Ok(Node::Object(pairs))
+    }
+}
+
+/// Reads the members of one name, and skips all others.
+struct Only(&'static str);
+
+impl<'de> Visitor<'de> for Only {
+    type Value = Node;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == self.0 {
+                pairs.push((key, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
         }
         Ok(Node::Object(pairs))
     }

@@ -6,7 +6,7 @@ use super::Engine;
 use super::effect::{Effect, Effects, micros};
 use super::event::{PairId, Time};
 use super::pair::{Copy, Pair};
-use crate::compare::Divergence;
+use crate::compare::{Divergence, Kind};
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
 use crate::outcome::{Label, Line};
 use crate::outcome::{Outcome, ShadowClass};
@@ -99,7 +99,8 @@ impl Engine {
             line.insert("primary_microseconds".into(), micros(latencies.primary).into());
             line.insert("shadow_microseconds".into(), micros(latencies.shadow).into());
         }
-        if evidence.values {
+        // At the root the values are the bodies; but for a status.
+        if evidence.values && (divergence.path != "$" || divergence.kind == Kind::Status) {
             line.insert("primary_value".into(), divergence.values.0.as_str().into());
             line.insert("shadow_value".into(), divergence.values.1.as_str().into());
         }

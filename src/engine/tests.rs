@@ -360,6 +360,15 @@ fn evidence_says_what_diverged_and_no_more_than_was_asked_for() {
 }
 
 #[test]
+fn evidence_never_shows_a_whole_body() {
+    let mut worker = Worker::new(config(json!({"evidence": {"values": true}})));
+    worker.pair(1, (200, r#""a""#), (200, r#""b""#));
+    worker.pair(2, (200, "{}"), (201, "{}"));
+    assert_eq!((worker.evidence[0]["path"].as_str(), worker.evidence[0].get("primary_value")), (Some("$"), None));
+    assert_eq!((worker.evidence[1]["path"].as_str(), worker.evidence[1]["shadow_value"].as_str()), (Some("$"), Some("201")));
+}
+
+#[test]
 fn only_the_first_paths_have_series_of_their_own() {
     let mut worker = Worker::new(config(json!({})));
     for round in 0..2 {

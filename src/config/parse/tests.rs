@@ -248,6 +248,10 @@ fn reject_is_found_beside_any_problem() {
     ] {
         assert_eq!(refused(text).reject, reject, "{text}");
     }
+    let deep = format!(r#"{{"x": {}{}, "on_invalid": "reject"}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    for text in [r#"{"on_invalid": "reject", "version": 1e999}"#, &deep] {
+        assert!(refused(text).reject, "{text}");
+    }
 }
 
 #[test]
