@@ -18,6 +18,7 @@ struct Account {
 
 impl Ledger {
     /// An empty account that may rise to `limit` bytes.
+    #[cfg(test)]
     pub fn new(limit: usize) -> Self {
         let ledger = Self::default();
         ledger.set_limit(limit);
@@ -72,6 +73,7 @@ impl Held {
     }
 }
 
+#[cfg(test)]
 impl From<Vec<u8>> for Held {
     /// Bytes on an account of their own.
     fn from(bytes: Vec<u8>) -> Self {

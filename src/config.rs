@@ -231,6 +231,15 @@ pub struct Compare {
     pub unordered: Vec<Unordered>,
 }
 
+#[cfg(test)]
+impl Compare {
+    /// Exact numbers, nothing ignored, everything in order.
+    pub fn exact() -> Self {
+        let default = Tolerance { absolute: 0.0, relative: 0.0 };
+        Self { default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+    }
+}
+
 /// Numbers are equal if `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {

@@ -71,7 +71,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::config::{Compare, CopyRequest, Protocol, Role, Tolerance};
+    use crate::config::{Compare, CopyRequest, Protocol, Role};
     use crate::request::fields;
 
     pub(super) fn shadow(ppm: u32, of: Option<Vec<usize>>, request: CopyRequest) -> Shadow {
@@ -96,12 +96,7 @@ mod tests {
             split: None,
             sample_by,
             shadows: Vec::new(),
-            compare: Compare {
-                default: Tolerance { absolute: 0.0, relative: 0.0 },
-                tolerances: Vec::new(),
-                ignore: Vec::new(),
-                unordered: Vec::new(),
-            },
+            compare: Compare::exact(),
             slices: None,
         }
     }

@@ -86,7 +86,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::config::{Compare, Evidence, Limits, Protocol, Route, Tolerance};
+    use crate::config::{Compare, Evidence, Limits, Protocol, Route};
     use crate::request::{Fields, fields};
 
     fn exact(text: &str) -> Text {
@@ -114,12 +114,7 @@ mod tests {
             split: None,
             sample_by: None,
             shadows: Vec::new(),
-            compare: Compare {
-                default: Tolerance { absolute: 0.0, relative: 0.0 },
-                tolerances: Vec::new(),
-                ignore: Vec::new(),
-                unordered: Vec::new(),
-            },
+            compare: Compare::exact(),
             slices: None,
         };
         Config {

@@ -17,21 +17,16 @@ fn path(text: &str) -> PathPattern {
     PathPattern::parse(text).unwrap()
 }
 
-/// Exact numbers, nothing ignored, everything in order.
-fn exact() -> Compare {
-    Compare { default: Tolerance { absolute: 0.0, relative: 0.0 }, tolerances: vec![], ignore: vec![], unordered: vec![] }
-}
-
 fn within(absolute: f64, relative: f64) -> Compare {
-    Compare { default: Tolerance { absolute, relative }, ..exact() }
+    Compare { default: Tolerance { absolute, relative }, ..Compare::exact() }
 }
 
 fn ignoring(paths: &[&str]) -> Compare {
-    Compare { ignore: paths.iter().map(|text| path(text)).collect(), ..exact() }
+    Compare { ignore: paths.iter().map(|text| path(text)).collect(), ..Compare::exact() }
 }
 
 fn unordered(text: &str, by: Option<&str>) -> Compare {
-    Compare { unordered: vec![Unordered { path: path(text), by: by.map(str::to_owned) }], ..exact() }
+    Compare { unordered: vec![Unordered { path: path(text), by: by.map(str::to_owned) }], ..Compare::exact() }
 }
 
 fn answer(body: &[u8]) -> Answer {
@@ -68,18 +63,18 @@ fn check(primary: &str, shadow: &str, plan: &Compare, expected: &str) {
 
 #[test]
 fn same_bytes_are_identical_and_other_bytes_may_be_equivalent() {
-    check("{}", "{}", &exact(), "identical");
-    check("", "", &exact(), "identical");
-    check("not JSON", "not JSON", &exact(), "identical");
-    check("{}", " {\n} ", &exact(), "equivalent");
-    check(r#"{"a":1,"b":[true,null]}"#, r#"{"b":[true,null],"a":1}"#, &exact(), "equivalent");
-    check("[1]", "[1.0]", &exact(), "equivalent");
-    check("1e2", "100", &exact(), "equivalent");
+    check("{}", "{}", &Compare::exact(), "identical");
+    check("", "", &Compare::exact(), "identical");
+    check("not JSON", "not JSON", &Compare::exact(), "identical");
+    check("{}", " {\n} ", &Compare::exact(), "equivalent");
+    check(r#"{"a":1,"b":[true,null]}"#, r#"{"b":[true,null],"a":1}"#, &Compare::exact(), "equivalent");
+    check("[1]", "[1.0]", &Compare::exact(), "equivalent");
+    check("1e2", "100", &Compare::exact(), "equivalent");
 }
 
 #[test]
 fn each_kind_has_its_place() {
-    let plan = exact();
+    let plan = Compare::exact();
     check("1", "2", &plan, "number at $");
     check("[1]", "[2]", &plan, "number at [0]");
     check(r#"{"a":1}"#, r#"{"a":"1"}"#, &plan, "type at a");
@@ -99,7 +94,7 @@ fn each_kind_has_its_place() {
 
 #[test]
 fn the_first_difference_is_the_first_in_sorted_order() {
-    let plan = exact();
+    let plan = Compare::exact();
     check(r#"{"b":1,"a":1}"#, r#"{"a":2,"b":2}"#, &plan, "number at a");
     check(r#"{"c":1,"b":1}"#, r#"{"c":2,"a":2}"#, &plan, "extra at a");
     check(r#"{"c":1,"b":1}"#, r#"{"c":2,"d":2}"#, &plan, "missing at b");
@@ -112,10 +107,10 @@ fn the_first_difference_is_the_first_in_sorted_order() {
 
 #[test]
 fn of_duplicate_names_the_last_wins() {
-    check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#, &exact(), "equivalent");
-    check(r#"{"a":1,"b":0,"a":2,"a":3}"#, r#"{"b":0,"a":4,"a":4,"\u0061":3}"#, &exact(), "equivalent");
-    check(r#"{"a":2,"a":1}"#, r#"{"a":2}"#, &exact(), "number at a");
-    check(r#"{"a":1,"b":1,"a":1,"b":2}"#, r#"{"a":1}"#, &exact(), "missing at b");
+    check(r#"{"a":1,"a":2}"#, r#"{"a":2}"#, &Compare::exact(), "equivalent");
+    check(r#"{"a":1,"b":0,"a":2,"a":3}"#, r#"{"b":0,"a":4,"a":4,"\u0061":3}"#, &Compare::exact(), "equivalent");
+    check(r#"{"a":2,"a":1}"#, r#"{"a":2}"#, &Compare::exact(), "number at a");
+    check(r#"{"a":1,"b":1,"a":1,"b":2}"#, r#"{"a":1}"#, &Compare::exact(), "missing at b");
 }
 
 #[test]
@@ -130,9 +125,9 @@ fn numbers_are_equal_within_either_tolerance() {
     check("1.0", "1.15", &within(0.1, 0.1), "number at $");
     check("0", "1e-9", &within(0.0, 0.5), "number at $");
     check("0", "1e-9", &within(1e-6, 0.0), "equivalent");
-    check("-0", "0", &exact(), "equivalent");
-    check("-0.0", "0", &exact(), "equivalent");
-    check("1e-400", "0", &exact(), "equivalent");
+    check("-0", "0", &Compare::exact(), "equivalent");
+    check("-0.0", "0", &Compare::exact(), "equivalent");
+    check("1e-400", "0", &Compare::exact(), "equivalent");
 }
 
 #[test]
@@ -143,7 +138,7 @@ fn integers_beyond_doubles_are_exact() {
     check("-9007199254740993", "-9007199254740992", &plan, "number at $");
     check("9007199254740993", "9007199254740993 ", &plan, "equivalent");
     check("9007199254740992", "9007199254740991", &plan, "equivalent");
-    check("9007199254740993", "9007199254740993.0", &exact(), "equivalent");
+    check("9007199254740993", "9007199254740993.0", &Compare::exact(), "equivalent");
     check("9007199254740993", "1", &plan, "number at $");
     let huge = "7".repeat(5000);
     check(&huge, &format!("{huge} "), &plan, "equivalent");
@@ -164,8 +159,8 @@ fn what_is_no_finite_double() {
     check("NaN", "null", &plan, "null at $");
     check("NaN", "\"NaN\"", &plan, "type at $");
     // Too large for a double is infinite, as in the readers of Python and JavaScript.
-    check("1e999", "Infinity", &exact(), "equivalent");
-    check("1e999", "1e998", &exact(), "equivalent");
+    check("1e999", "Infinity", &Compare::exact(), "equivalent");
+    check("1e999", "1e998", &Compare::exact(), "equivalent");
     check("1e999", "-1e999", &plan, "number at $");
     check("1e999", "1e308", &plan, "number at $");
     check("1.5e308", "-1.5e308", &within(0.0, 1.9), "number at $");
@@ -175,15 +170,15 @@ fn what_is_no_finite_double() {
 
 #[test]
 fn strings_are_compared_by_what_they_mean() {
-    check(r#""a\/\u0062\n\ud83d\ude00""#, "\"a/b\\n😀\"", &exact(), "equivalent");
-    check(r#""\u00e9""#, "\"é\"", &exact(), "equivalent");
-    check(r#""\ud83d""#, r#""\uD83D""#, &exact(), "equivalent");
-    check(r#""\ud83d""#, r#""\ufffd""#, &exact(), "text at $");
-    check(r#""\ude00\ud83d""#, r#""\ud83d\ude00""#, &exact(), "text at $");
-    check(r#""\ud83d\u0061""#, r#""\ud83da""#, &exact(), "equivalent");
-    check(r#""a""#, r#""ab""#, &exact(), "text at $");
-    check(r#""a\n""#, r#""a""#, &exact(), "text at $");
-    check(r#""""#, r#" """#, &exact(), "equivalent");
+    check(r#""a\/\u0062\n\ud83d\ude00""#, "\"a/b\\n😀\"", &Compare::exact(), "equivalent");
+    check(r#""\u00e9""#, "\"é\"", &Compare::exact(), "equivalent");
+    check(r#""\ud83d""#, r#""\uD83D""#, &Compare::exact(), "equivalent");
+    check(r#""\ud83d""#, r#""\ufffd""#, &Compare::exact(), "text at $");
+    check(r#""\ude00\ud83d""#, r#""\ud83d\ude00""#, &Compare::exact(), "text at $");
+    check(r#""\ud83d\u0061""#, r#""\ud83da""#, &Compare::exact(), "equivalent");
+    check(r#""a""#, r#""ab""#, &Compare::exact(), "text at $");
+    check(r#""a\n""#, r#""a""#, &Compare::exact(), "text at $");
+    check(r#""""#, r#" """#, &Compare::exact(), "equivalent");
 }
 
 #[test]
@@ -275,7 +270,7 @@ fn unordered_objects_are_matched_by_a_member() {
 
 #[test]
 fn what_can_not_be_read_is_incomparable() {
-    let plan = exact();
+    let plan = Compare::exact();
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     check("", "{}", &plan, "Primary: JSON ends early");
     check("{}", "", &plan, "Shadow: JSON ends early");
@@ -299,7 +294,7 @@ fn what_can_not_be_read_is_incomparable() {
 
 #[test]
 fn heads_decide_before_bodies() {
-    let plan = exact();
+    let plan = Compare::exact();
     let judge = |protocol, primary: &Answer, shadow: &Answer| say(&judge_answers(protocol, &plan, primary.clone(), shadow.clone()));
     let plain = answer(b"[1]");
     let other = Answer { status: 201, ..plain.clone() };
@@ -324,7 +319,7 @@ fn the_primary_content_type_decides_under_auto() {
     let judge = |protocol, content_type: &str| {
         let primary = Answer { content_type: content_type.as_bytes().to_vec(), ..answer(b"[1]") };
         let shadow = Answer { content_type: b"text/plain".to_vec(), ..answer(b"[ 1]") };
-        say(&judge_answers(protocol, &exact(), primary, shadow))
+        say(&judge_answers(protocol, &Compare::exact(), primary, shadow))
     };
     for json in ["application/json", "Application/JSON; charset=utf-8", "text/json", "application/problem+json ;x=y"] {
         assert_eq!(judge(Protocol::Auto, json), "equivalent", "{json}");
@@ -338,7 +333,7 @@ fn the_primary_content_type_decides_under_auto() {
 
 #[test]
 fn a_divergence_says_what_and_where() {
-    let diverged = |primary: &str, shadow: &str| match judge(primary.as_bytes(), shadow.as_bytes(), &exact()) {
+    let diverged = |primary: &str, shadow: &str| match judge(primary.as_bytes(), shadow.as_bytes(), &Compare::exact()) {
         Judgement::Diverged(found) => found,
         other => panic!("{other:?}"),
     };
@@ -370,7 +365,7 @@ fn paths_can_be_read_back() {
         ("[0]", "[\"[0]\"]"),
     ] {
         let body = |value| format!(r#"[{{"{name}":{{"x":{value}}}}}]"#).into_bytes();
-        let Judgement::Diverged(found) = judge(&body(1), &body(2), &exact()) else { panic!() };
+        let Judgement::Diverged(found) = judge(&body(1), &body(2), &Compare::exact()) else { panic!() };
         let dot = if shown.starts_with('[') { "" } else { "." };
         assert_eq!(found.path, format!("[0]{dot}{shown}.x"));
         assert!(matches!(judge(&body(1), &body(2), &ignoring(&[&found.path])), Judgement::Equivalent), "{}", found.path);
@@ -382,7 +377,7 @@ fn paths_can_be_read_back() {
 fn long_names_are_cut() {
     for name in ["n".repeat(100_000), "é".repeat(100_000), "[]".repeat(100_000)] {
         let body = |value| format!(r#"{{"{name}":[{{"x":{value}}}]}}"#).into_bytes();
-        let Judgement::Diverged(found) = judge(&body(1), &body(2), &exact()) else { panic!() };
+        let Judgement::Diverged(found) = judge(&body(1), &body(2), &Compare::exact()) else { panic!() };
         for text in [found.path, found.pattern] {
             assert!(text.len() < 2100 && text.ends_with('…') && text.matches('…').count() == 1, "{text}");
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::plan::{Plan, Target};
+use crate::outcome::effective_status;
 use crate::request::{Fields, is_grpc};
 use crate::stats::MetricId;
 
@@ -181,6 +182,11 @@ impl Head {
     /// Whether the answer is one of gRPC's.
     pub fn is_grpc(&self) -> bool {
         is_grpc(&self.content_type)
+    }
+
+    /// The HTTP status that stands for the answer, gRPC's own errors included.
+    pub fn effective_status(&self) -> u16 {
+        effective_status(self.status, self.is_grpc(), self.grpc_status.as_deref())
     }
 }
 

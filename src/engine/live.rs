@@ -11,7 +11,7 @@ use super::pair::{self, Copy, Pair, Primary, Upload};
 use super::plan::{Answerer, Plan, RoutePlan, Target};
 use crate::capture::{Capture, Overflow};
 use crate::mirror;
-use crate::outcome::{Class, Outcome, effective_status};
+use crate::outcome::{Class, Outcome};
 use crate::request::{Fields, Request};
 use crate::{route, split};
 
@@ -202,7 +202,7 @@ fn primary(answer: Option<(Head, Capture)>, ending: Ending, unpaired: bool) -> P
     match (answer, ending) {
         (Some((mut head, body)), Ending::Answered { at, grpc_status }) => {
             head.grpc_status = grpc_status.or(head.grpc_status);
-            let class = Class::of(effective_status(head.status, head.is_grpc(), head.grpc_status.as_deref()));
+            let class = Class::of(head.effective_status());
             Primary { class, answer: pair::answer(head, body.into_body()), completed: Some(at) }
         }
         // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)

@@ -9,7 +9,7 @@ use crate::capture::{Body, Overflow};
 use crate::compare::Answer;
 use crate::limits::TIMER_SLACK;
 use crate::mirror::model::ModelFinder;
-use crate::outcome::{Class, Outcome, ShadowClass, effective_status};
+use crate::outcome::{Class, Outcome, ShadowClass};
 use crate::request::Fields;
 
 /// An open pair.
@@ -121,7 +121,7 @@ impl Reply {
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
             return Self { class, status: 0, grpc_status: None, answer: answer(Head::default(), body) };
         };
-        let effective = effective_status(head.status, head.is_grpc(), head.grpc_status.as_deref());
+        let effective = head.effective_status();
         let grpc_error = head.is_grpc() && head.status == 200 && effective >= 400;
         let class = match head.status {
             504 if !from_upstream => ShadowClass::Timeout,
@@ -140,8 +140,8 @@ pub fn answer(head: Head, body: Result<Body, Overflow>) -> Answer {
     Answer { status: head.status, content_type: head.content_type, content_encoding: head.content_encoding, body }
 }
 
-/// What a copy that was sent comes to: an outcome, or (`None`) a comparison. The first that holds of design order: cancelled, both
-/// failed, primary failed, timed out, overloaded, failed.
+/// What a copy that was sent comes to: an outcome, or (`None`) a comparison. The first that holds: cancelled, both failed, primary failed,
+/// timed out, overloaded, failed.
 pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
     match (primary, shadow) {
         (Class::Cancelled, _) => Some(Outcome::Cancelled),

@@ -5,7 +5,7 @@
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
-use super::metrics;
+use super::{expect, metrics};
 use crate::outcome::Anomaly;
 
 /// How often a write is tried against other workers' writes.
@@ -51,9 +51,7 @@ fn read(key: &str) -> (Vec<u8>, Option<u32>) {
 
 /// Keeps the text of a configuration that was accepted.
 pub fn remember_configuration(plugin: &str, text: &[u8]) {
-    if hostcalls::set_shared_data(&configuration_key(plugin), Some(text), None).is_err() {
-        metrics::anomaly(Anomaly::HostCall);
-    }
+    expect(hostcalls::set_shared_data(&configuration_key(plugin), Some(text), None));
 }
 
 /// The text of the last configuration that this proxy accepted for `plugin`.

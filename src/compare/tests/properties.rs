@@ -35,7 +35,7 @@ fn check_slices(primary: &str, shadow: &str, plan: &Compare, expected: &str) {
 
 #[test]
 fn long_work_is_sliced() {
-    let plan = exact();
+    let plan = Compare::exact();
     let ordered = |part: &dyn Fn(usize) -> String, count: usize| (0..count).map(part).collect::<Vec<_>>().join(",");
     let reversed = |part: &dyn Fn(usize) -> String, count: usize| (0..count).rev().map(part).collect::<Vec<_>>().join(",");
     let digits = "7".repeat(LONG);

@@ -1,9 +1,9 @@
 //! Names and values of headers, and which of them a configuration may touch.
 
-use crate::request::HOP_BY_HOP;
 use std::rc::Rc;
 
 use super::value::{Problems, Value};
+use crate::request::HOP_BY_HOP;
 
 /// Whether `text` is a token of RFC 9110: what names of headers and cookies, and methods, are made of.
 pub(super) fn is_token(text: &str) -> bool {
