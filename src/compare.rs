@@ -184,7 +184,7 @@ impl Comparison {
         match self.protocol {
             Protocol::Json => Reading::Json,
             Protocol::Auto if is_json(&self.primary.content_type) => Reading::Json,
-            Protocol::Auto | Protocol::Opaque => Reading::Opaque,
+            _ => Reading::Opaque,
         }
     }
 }

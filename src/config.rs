@@ -113,10 +113,16 @@ pub enum HeaderValueMatch {
 /// How answers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Chosen by content type.
+    /// Chosen by path and content type.
     Auto,
     /// Any JSON.
     Json,
+    /// KServe V1: `predictions`.
+    KserveV1,
+    /// The Open Inference Protocol (KServe V2): tensors, in JSON, behind JSON, or in gRPC.
+    OpenInference,
+    /// OpenAI: chat completions, completions, embeddings; whole or as a stream.
+    OpenAi,
     /// Bytes.
     Opaque,
 }
@@ -178,8 +184,12 @@ pub struct Shadow {
     pub name: Name,
     /// What it is for.
     pub role: Role,
-    /// Envoy's cluster.
-    pub cluster: String,
+    /// Where copies go.
+    pub cluster: Cluster,
+    /// What must hold of a request's body, each of them; a request of which it does not hold is not sampled.
+    pub when: Vec<BodyCondition>,
+    /// The model version that it should serve; answers of another one are not compared.
+    pub expect_version: Option<String>,
     /// Requests of a million that are drawn.
     pub ppm: u32,
     /// Indices into [`Split::variants`] whose requests are copied; `None` (a route without split): all.
@@ -190,6 +200,41 @@ pub struct Shadow {
     pub max_in_flight: u32,
     /// How the copy differs from the request.
     pub request: CopyRequest,
+}
+
+/// Envoy's clusters of a shadow: one for each port of its model, or the same twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// For all but gRPC.
+    pub http: String,
+    /// For gRPC.
+    pub grpc: String,
+}
+
+/// A condition on a value of a JSON body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BodyCondition {
+    /// Where the value is; without `[*]`.
+    pub path: PathPattern,
+    /// What it must be like; a value of another type never is.
+    pub test: BodyTest,
+}
+
+/// What a value of a body must be like.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BodyTest {
+    /// A string, this one.
+    Exact(String),
+    /// A string that begins so.
+    Prefix(String),
+    /// The same boolean.
+    Boolean(bool),
+    /// A number, this one.
+    Number(f64),
+    /// A number up to this one.
+    AtMost(f64),
+    /// A number from this one up.
+    AtLeast(f64),
 }
 
 /// What a shadow is for.
@@ -208,8 +253,14 @@ pub struct CopyRequest {
     pub path: Option<(String, String)>,
     /// Replaces `:authority`.
     pub authority: Option<String>,
-    /// Replaces the top-level `model` of a JSON body.
+    /// Replaces the top-level `model` of a JSON body, and `model_name` of a ModelInfer request.
     pub model: Option<String>,
+    /// Top-level members of a JSON body that are set, each with its value as JSON text.
+    pub body_set: Vec<(String, String)>,
+    /// Top-level members of a JSON body that are removed.
+    pub body_remove: Vec<String>,
+    /// Headers set (lower case) to what an environment variable of the VM holds.
+    pub from_env: Vec<(Rc<str>, String)>,
     /// Headers set (lower case).
     pub set: Vec<(Rc<str>, String)>,
     /// Headers removed (lower case).
@@ -221,10 +272,12 @@ pub struct CopyRequest {
 /// How answers are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
+    /// What of an answer counts.
+    pub task: Task,
     /// Used where none of `tolerances` matches.
-    pub default: Tolerance,
-    /// The first whose path matches wins.
-    pub tolerances: Vec<(PathPattern, Tolerance)>,
+    pub default: GivenTolerance,
+    /// The first whose path matches wins; each holds all that is given for its path, also what `default` gives.
+    pub tolerances: Vec<(PathPattern, GivenTolerance)>,
     /// Paths (with all below them) that never count.
     pub ignore: Vec<PathPattern>,
     /// Arrays whose order does not count.
@@ -235,8 +288,85 @@ pub struct Compare {
 impl Compare {
     /// Exact numbers, nothing ignored, everything in order.
     pub fn exact() -> Self {
-        let default = Tolerance { absolute: 0.0, relative: 0.0 };
-        Self { default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+        let default = GivenTolerance { absolute: Some(0.0), relative: Some(0.0) };
+        Self { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+    }
+}
+
+/// What of an answer counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// All of it, as its protocol says.
+    Auto,
+    /// The label of each row.
+    Labels(Labels),
+    /// Floating-point numbers alone.
+    Scores {
+        /// Where they are; `None`: everywhere.
+        path: Option<PathPattern>,
+    },
+    /// All numbers, and nothing else.
+    Regression {
+        /// Where they are; `None`: everywhere.
+        path: Option<PathPattern>,
+    },
+    /// The direction of vectors.
+    Embedding {
+        /// Where they are; `None`: each row.
+        path: Option<PathPattern>,
+        /// Least cosine of two that are equal, from -1 to 1.
+        cosine: f64,
+    },
+    /// Strings.
+    Text {
+        /// Where they are; `None`: everywhere the answer has text.
+        path: Option<PathPattern>,
+        /// Whether runs of white space count as one space, and those at the ends as nothing.
+        normalize: bool,
+    },
+    /// How an answer ended, which tools it calls, whether it refuses, whether it is JSON; wording does not count.
+    Structure,
+    /// What numbers lead to.
+    Decision(Decision),
+}
+
+/// How the label of a row is found: a string, boolean or whole number is one; of a vector it is the index of the largest number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// Where labels or score vectors are; `None`: where the protocol has its rows.
+    pub path: Option<PathPattern>,
+    /// How many of the best are looked at, above zero.
+    pub top: usize,
+    /// How many of these both answers must share, from 1 to `top`.
+    pub overlap: usize,
+    /// Names of the indices of score vectors; if empty, an index is its own name.
+    pub names: Vec<Rc<str>>,
+}
+
+/// What numbers lead to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Where the numbers are.
+    pub path: PathPattern,
+    /// Ascending: a number from the i-th up leads to at least `names[i + 1]`.
+    pub thresholds: Vec<f64>,
+    /// One more than thresholds, at most [`crate::limits::MAX_ANSWER_NAMES`].
+    pub names: Vec<Rc<str>>,
+}
+
+/// A tolerance as far as it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GivenTolerance {
+    /// Not negative, finite.
+    pub absolute: Option<f64>,
+    /// Not negative, finite.
+    pub relative: Option<f64>,
+}
+
+impl GivenTolerance {
+    /// What is given, and what is not as in `default`.
+    pub fn or(self, default: Tolerance) -> Tolerance {
+        Tolerance { absolute: self.absolute.unwrap_or(default.absolute), relative: self.relative.unwrap_or(default.relative) }
     }
 }
 
@@ -247,6 +377,11 @@ pub struct Tolerance {
     pub absolute: f64,
     /// Not negative, finite.
     pub relative: f64,
+}
+
+impl Tolerance {
+    /// For numbers of JSON texts where none is given.
+    pub const JSON: Self = Self { absolute: 1e-6, relative: 1e-3 };
 }
 
 /// An array whose order does not count.

@@ -30,6 +30,12 @@ pub const MAX_CALL_HEADER_BYTES: usize = 1 << 20;
 /// Distinct values of the `path` label of one shadow; further ones count as `other`.
 pub const MAX_PATHS: usize = 16;
 
+/// Distinct values of the `model_version` label of one subject; further ones count as `other`.
+pub const MAX_MODEL_VERSIONS: usize = 8;
+
+/// Distinct values of `primary_answer` and `shadow_answer` of one shadow; further ones count as `other`.
+pub const MAX_ANSWER_NAMES: usize = 8;
+
 /// Characters of a label value that comes from a body.
 pub const MAX_LABEL: usize = 128;
 

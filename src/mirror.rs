@@ -71,14 +71,16 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::config::{Compare, CopyRequest, Protocol, Role};
+    use crate::config::{Cluster, Compare, CopyRequest, Protocol, Role};
     use crate::request::fields;
 
     pub(super) fn shadow(ppm: u32, of: Option<Vec<usize>>, request: CopyRequest) -> Shadow {
         Shadow {
             name: "v2-copy".into(),
             role: Role::Candidate,
-            cluster: "v2".to_owned(),
+            cluster: Cluster { http: "v2".to_owned(), grpc: "v2".to_owned() },
+            when: Vec::new(),
+            expect_version: None,
             ppm,
             of,
             timeout: Duration::from_secs(2),

@@ -6,7 +6,7 @@ mod properties;
 
 use super::{Answer, Comparison, Judgement, Kind, Side};
 use crate::capture::{Held, Overflow};
-use crate::config::{Compare, Protocol, Tolerance, Unordered};
+use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;
 use crate::path::{PathPattern, Step};
 use std::rc::Rc;
@@ -18,7 +18,7 @@ fn path(text: &str) -> PathPattern {
 }
 
 fn within(absolute: f64, relative: f64) -> Compare {
-    Compare { default: Tolerance { absolute, relative }, ..Compare::exact() }
+    Compare { default: GivenTolerance { absolute: Some(absolute), relative: Some(relative) }, ..Compare::exact() }
 }
 
 fn ignoring(paths: &[&str]) -> Compare {
@@ -184,7 +184,7 @@ fn strings_are_compared_by_what_they_mean() {
 #[test]
 fn tolerances_hold_at_their_paths() {
     let mut plan = within(0.0, 0.0);
-    let tolerance = |absolute| Tolerance { absolute, relative: 0.0 };
+    let tolerance = |absolute| GivenTolerance { absolute: Some(absolute), relative: Some(0.0) };
     plan.tolerances = vec![
         (path("o[*].score"), tolerance(0.1)),
         (path("o[1].score"), tolerance(10.0)),
@@ -240,7 +240,7 @@ fn unordered_scalars_are_compared_sorted() {
     check(r#"{"t":[1,2]}"#, r#"{"t":[[],1]}"#, &plan, "type at t[0]");
     check(r#"{"u":[1,2]}"#, r#"{"u":[2,1]}"#, &plan, "number at u[0]");
     let mut tolerant = plan;
-    tolerant.tolerances = vec![(path("t[*]"), Tolerance { absolute: 0.25, relative: 0.0 })];
+    tolerant.tolerances = vec![(path("t[*]"), GivenTolerance { absolute: Some(0.25), relative: Some(0.0) })];
     check(r#"{"t":[3,1,2]}"#, r#"{"t":[1.25,2,3.25]}"#, &tolerant, "equivalent");
 }
 

@@ -256,6 +256,7 @@ mod tests {
             ],
             remove: vec!["x-billing-id".into(), "x-gone".into()],
             keep_credentials: false,
+            ..CopyRequest::default()
         };
         let request = post(&[
             ("x-billing-id", "1"),

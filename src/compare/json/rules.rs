@@ -5,7 +5,7 @@
 
 use super::tape::Value;
 use super::text;
-use crate::config::{Compare, Tolerance};
+use crate::config::{Compare, GivenTolerance};
 use crate::path::{PathPattern, Step};
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ pub struct Effect {
     /// It does not count, nor does anything below.
     pub ignored: bool,
     /// For it as a number.
-    pub tolerance: Tolerance,
+    pub tolerance: GivenTolerance,
     has_own_tolerance: bool,
     /// For it as an array: index into [`Compare::unordered`].
     pub unordered: Option<usize>,

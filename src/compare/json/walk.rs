@@ -156,7 +156,7 @@ impl Walk {
                 if a.tag.is_number() && b.tag.is_number() {
                     *budget = budget.saturating_sub(number::cost(a, b));
                 }
-                compare_plain(a, b, effect.tolerance)?;
+                compare_plain(a, b, effect.tolerance.or(Tolerance::JSON))?;
             }
         }
         Ok(())
@@ -237,7 +237,7 @@ impl Elements {
         }
         let effect = self.effect(rules);
         if self.uniform && !effect.ignored {
-            self.pass_numbers(pair, effect.tolerance, budget);
+            self.pass_numbers(pair, effect.tolerance.or(Tolerance::JSON), budget);
         }
         if *budget == 0 || self.remaining == 0 {
             return Next::Busy;

@@ -99,8 +99,9 @@ impl Oracle<'_> {
         {
             return x == y;
         }
-        let Tolerance { absolute, relative } =
+        let given =
             self.plan.tolerances.iter().find(|(pattern, _)| self.fits(pattern)).map_or(self.plan.default, |&(_, tolerance)| tolerance);
+        let Tolerance { absolute, relative } = given.or(Tolerance::JSON);
         let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
         (a - b).abs() <= absolute || (a - b).abs() <= relative * a.abs().max(b.abs())
     }

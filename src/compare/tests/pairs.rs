@@ -1,6 +1,6 @@
 //! Random pairs of JSON values, one a mutation of the other, with random plans.
 
-use crate::config::{Compare, Tolerance, Unordered};
+use crate::config::{Compare, GivenTolerance, Task, Unordered};
 use crate::path::PathPattern;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -37,13 +37,16 @@ pub fn plan() -> impl Strategy<Value = Compare> {
     const LISTS: [(&str, Option<&str>); 8] =
         [("a", None), ("$", None), ("b", Some("id")), ("$", Some("id")), ("a", Some("a")), ("[*]", None), ("a.b", Some("id")), ("b", None)];
     let parse = |text: &str| PathPattern::parse(text).unwrap();
-    let tolerance =
-        || (select(vec![0.0, 0.01, 1.0]), select(vec![0.0, 0.001, 0.5])).prop_map(|(absolute, relative)| Tolerance { absolute, relative });
+    let tolerance = || {
+        (select(vec![0.0, 0.01, 1.0]), select(vec![0.0, 0.001, 0.5]))
+            .prop_map(|(absolute, relative)| GivenTolerance { absolute: Some(absolute), relative: Some(relative) })
+    };
     let tolerances = subsequence(PATHS.to_vec(), 0..4).prop_shuffle();
     let ignore = subsequence(PATHS.to_vec(), 0..3);
     let unordered = subsequence(LISTS.to_vec(), 0..4).prop_shuffle();
     (tolerance(), prop::collection::vec(tolerance(), 4), tolerances, ignore, unordered).prop_map(
         move |(default, own, tolerances, ignore, unordered)| Compare {
+            task: Task::Auto,
             default,
             tolerances: tolerances.into_iter().map(parse).zip(own).collect(),
             ignore: ignore.into_iter().map(parse).collect(),

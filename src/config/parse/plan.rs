@@ -3,38 +3,35 @@
 use super::units;
 use super::value::{Problems, Value};
 use crate::config::raw::Node;
-use crate::config::{Compare, Tolerance, Unordered};
+use crate::config::{Compare, GivenTolerance, Task, Unordered};
 use crate::path::PathPattern;
-
-/// The tolerance where none is configured.
-const TOLERANCE: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-3 };
 
 /// What a route without `compare` does.
 pub(super) fn default() -> Compare {
-    Compare { default: TOLERANCE, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+    Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
 }
 
 /// `compare`.
 pub(super) fn compare(value: &Value<'_>, problems: &mut Problems) -> Option<Compare> {
     let object = value.object(&["absolute", "relative", "tolerances", "ignore", "unordered"], problems)?;
-    let absolute = object.or("absolute", TOLERANCE.absolute, problems, units::tolerance);
-    let relative = object.or("relative", TOLERANCE.relative, problems, units::tolerance);
-    let above = Tolerance { absolute: absolute.unwrap_or(TOLERANCE.absolute), relative: relative.unwrap_or(TOLERANCE.relative) };
+    let absolute = object.maybe("absolute", problems, units::tolerance);
+    let relative = object.maybe("relative", problems, units::tolerance);
+    let above = GivenTolerance { absolute: absolute.unwrap_or_default(), relative: relative.unwrap_or_default() };
     let tolerances = object
         .or("tolerances", Vec::new(), problems, |value, problems| value.list(problems, |item, problems| tolerance(item, above, problems)));
     let ignore = object.or("ignore", Vec::new(), problems, |value, problems| value.list(problems, path));
     let unordered = object.or("unordered", Vec::new(), problems, |value, problems| value.list(problems, unordered));
-    let default = Tolerance { absolute: absolute?, relative: relative? };
-    Some(Compare { default, tolerances: tolerances?, ignore: ignore?, unordered: unordered? })
+    let default = GivenTolerance { absolute: absolute?, relative: relative? };
+    Some(Compare { task: Task::Auto, default, tolerances: tolerances?, ignore: ignore?, unordered: unordered? })
 }
 
 /// A tolerance of its own for some paths; what it leaves out is as `above`.
-fn tolerance(value: &Value<'_>, above: Tolerance, problems: &mut Problems) -> Option<(PathPattern, Tolerance)> {
+fn tolerance(value: &Value<'_>, above: GivenTolerance, problems: &mut Problems) -> Option<(PathPattern, GivenTolerance)> {
     let object = value.object(&["path", "absolute", "relative"], problems)?;
     let path = object.required("path", problems, path);
-    let absolute = object.or("absolute", above.absolute, problems, units::tolerance);
-    let relative = object.or("relative", above.relative, problems, units::tolerance);
-    Some((path?, Tolerance { absolute: absolute?, relative: relative? }))
+    let absolute = object.maybe("absolute", problems, units::tolerance);
+    let relative = object.maybe("relative", problems, units::tolerance);
+    Some((path?, GivenTolerance { absolute: absolute?.or(above.absolute), relative: relative?.or(above.relative) }))
 }
 
 fn unordered(value: &Value<'_>, problems: &mut Problems) -> Option<Unordered> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::value::{Problems, Value};
 use super::{header, split, units};
 use crate::config::raw::Node;
-use crate::config::{CopyRequest, Role, Shadow};
+use crate::config::{Cluster, CopyRequest, Role, Shadow};
 
 const KEYS: [&str; 8] = ["name", "role", "cluster", "percent", "of", "timeout", "max_in_flight", "request"];
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -29,6 +29,8 @@ pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mu
         name: name?,
         role: role?,
         cluster: cluster?,
+        when: Vec::new(),
+        expect_version: None,
         ppm: ppm?,
         of: of?,
         timeout: timeout?,
@@ -37,10 +39,10 @@ pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mu
     })
 }
 
-fn cluster(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
+fn cluster(value: &Value<'_>, problems: &mut Problems) -> Option<Cluster> {
     match value.node {
         Node::Object(_) => value.refuse("this build does not know that yet: give the name of a cluster", problems),
-        _ => value.line(problems).map(str::to_owned),
+        _ => value.line(problems).map(|name| Cluster { http: name.to_owned(), grpc: name.to_owned() }),
     }
 }
 
@@ -65,7 +67,17 @@ fn request(value: &Value<'_>, problems: &mut Problems) -> Option<CopyRequest> {
     let headers = object.or("headers", (Vec::new(), Vec::new()), problems, headers);
     let keep_credentials = object.or("keep_credentials", false, problems, Value::boolean);
     let (set, remove) = headers?;
-    Some(CopyRequest { path: path?, authority: authority?, model: model?, set, remove, keep_credentials: keep_credentials? })
+    Some(CopyRequest {
+        path: path?,
+        authority: authority?,
+        model: model?,
+        body_set: Vec::new(),
+        body_remove: Vec::new(),
+        from_env: Vec::new(),
+        set,
+        remove,
+        keep_credentials: keep_credentials?,
+    })
 }
 
 fn rewrite(value: &Value<'_>, problems: &mut Problems) -> Option<(String, String)> {

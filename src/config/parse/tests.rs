@@ -91,7 +91,12 @@ fn every_key_arrives() {
     let expected = Shadow {
         name: "v2-copy".into(),
         role: Role::Control,
-        cluster: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
+        cluster: Cluster {
+            http: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
+            grpc: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
+        },
+        when: Vec::new(),
+        expect_version: None,
         ppm: 105_000,
         of: Some(vec![0, 2]),
         timeout: Duration::from_secs(60),
@@ -100,6 +105,9 @@ fn every_key_arrives() {
             path: Some(("/v2/models/fraud/".into(), "/v2/models/fraud-v2/".into())),
             authority: Some("fraud-v2.ml.svc".into()),
             model: Some("fraud-v2".into()),
+            body_set: Vec::new(),
+            body_remove: Vec::new(),
+            from_env: Vec::new(),
             set: vec![("x-env".into(), "shadow".into()), ("authorization".into(), "Bearer abc".into())],
             remove: vec!["x-billing-id".into()],
             keep_credentials: true,
@@ -109,8 +117,9 @@ fn every_key_arrives() {
 
     let path = |text| PathPattern::parse(text).unwrap();
     let expected = Compare {
-        default: Tolerance { absolute: 0.0, relative: 0.5 },
-        tolerances: vec![(path("outputs[*].score"), Tolerance { absolute: 0.01, relative: 0.5 })],
+        task: Task::Auto,
+        default: GivenTolerance { absolute: Some(0.0), relative: Some(0.5) },
+        tolerances: vec![(path("outputs[*].score"), GivenTolerance { absolute: Some(0.01), relative: Some(0.5) })],
         ignore: vec![path("id"), path("outputs[*].parameters")],
         unordered: vec![Unordered { path: path("tags"), by: None }, Unordered { path: path("results"), by: Some("id".into()) }],
     };
@@ -128,7 +137,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
     assert_eq!((&*route.experiment, route.protocol), ("e", Protocol::Auto));
     assert_eq!((&route.split, &route.sample_by, &route.slices), (&None, &None, &None));
-    assert_eq!(route.compare.default, Tolerance { absolute: 1e-6, relative: 1e-3 });
+    assert_eq!(route.compare.default, GivenTolerance::default());
     let shadow = &route.shadows[0];
     assert_eq!((shadow.role, shadow.timeout, shadow.max_in_flight), (Role::Candidate, Duration::from_secs(2), 32));
     assert_eq!((&shadow.of, &shadow.request), (&None, &CopyRequest::default()));
@@ -159,8 +168,11 @@ fn what_a_tolerance_leaves_out_stays_as_above() {
     let route = route_of(
         r#", "compare": {"absolute": 2, "relative": 3, "tolerances": [{"path": "a", "absolute": 0}, {"path": "b", "relative": 0}]}"#,
     );
-    let tolerances: Vec<Tolerance> = route.compare.tolerances.into_iter().map(|(_, tolerance)| tolerance).collect();
-    assert_eq!(tolerances, [Tolerance { absolute: 0.0, relative: 3.0 }, Tolerance { absolute: 2.0, relative: 0.0 }]);
+    let tolerances: Vec<GivenTolerance> = route.compare.tolerances.into_iter().map(|(_, tolerance)| tolerance).collect();
+    assert_eq!(
+        tolerances,
+        [GivenTolerance { absolute: Some(0.0), relative: Some(3.0) }, GivenTolerance { absolute: Some(2.0), relative: Some(0.0) }]
+    );
 }
 
 #[test]
