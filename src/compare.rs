@@ -1,17 +1,28 @@
-//! Whether two answers to one request agree.
+//! Whether two answers to one request agree, and what each of them tells.
 //!
 //! A [`Comparison`] owns both answers and is worked off in slices: each [`Comparison::step`] does a bounded amount of work, so that no
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
+//!
+//! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
+//! compare), [`json`] and [`tensor`] (what contents are made of), then the protocols.
 
-mod json;
+pub mod choice;
+pub mod content;
+pub mod form;
+pub mod json;
+pub mod tensor;
 #[cfg(test)]
 mod tests;
 
-use crate::capture::{Body, Held, Overflow};
-use crate::config::{Compare, Protocol};
-use crate::outcome::labels;
-use json::{JsonComparison, excerpt};
 use std::rc::Rc;
+
+use crate::capture::{Body, Held, Overflow};
+use crate::config::{Compare, Task};
+use crate::outcome::{End, labels};
+use content::{Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
+use form::Form;
+use json::place::excerpt;
+use json::{DocumentReader, JsonJudge, JsonReader};
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +33,32 @@ pub struct Answer {
     pub content_type: Vec<u8>,
     /// `content-encoding`, raw; empty or `identity` for a plain body.
     pub content_encoding: Vec<u8>,
+    /// `inference-header-content-length`, raw: how many bytes of JSON stand before binary tensors; empty without them.
+    pub inference_header_length: Vec<u8>,
+    /// `grpc-encoding`, raw: how compressed gRPC messages are encoded.
+    pub grpc_encoding: Vec<u8>,
     /// The body as received, or why there is none.
-    pub body: Result<Body, Overflow>,
+    pub body: Result<Body, Unread>,
+}
+
+/// Why an answer has no body that could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It was given up while it came.
+    Overflow(Overflow),
+    /// It was joined while it came, and is not what its protocol says.
+    Malformed(Fault),
+}
+
+impl Unread {
+    /// For evidence.
+    fn reason(self) -> Fault {
+        match self {
+            Unread::Overflow(Overflow::Body) => "longer than limits.body",
+            Unread::Overflow(Overflow::Memory) => "no room for it in limits.memory",
+            Unread::Malformed(fault) => fault,
+        }
+    }
 }
 
 /// Which answer.
@@ -81,6 +116,13 @@ pub enum Kind {
     Text,
     Boolean,
     Null,
+    Label,
+    Shape,
+    Datatype,
+    Finish,
+    Tools,
+    Refusal,
+    Dimension,
 }
 
 labels!(Kind {
@@ -93,16 +135,47 @@ labels!(Kind {
     Text => "text",
     Boolean => "boolean",
     Null => "null",
+    Label => "label",
+    Shape => "shape",
+    Datatype => "datatype",
+    Finish => "finish",
+    Tools => "tools",
+    Refusal => "refusal",
+    Dimension => "dimension",
 });
+
+/// What comes of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Whether the answers agree.
+    pub judgement: Judgement,
+    /// What the primary tells, as far as it was read.
+    pub primary: Facts,
+    /// What the shadow tells, as far as it was read.
+    pub shadow: Facts,
+    /// What became of what, for tasks that name answers.
+    pub decided: Vec<Decided>,
+}
 
 /// A comparison under way.
 #[derive(Debug)]
 pub struct Comparison {
-    protocol: Protocol,
+    form: Form,
     plan: Rc<Compare>,
-    primary: Answer,
-    shadow: Answer,
+    primary: Half,
+    shadow: Half,
     stage: Stage,
+    /// Whether the bodies are the same bytes.
+    identical: bool,
+}
+
+/// One side of a comparison.
+#[derive(Debug)]
+struct Half {
+    answer: Answer,
+    /// What was read, or why it can't be; `None` before.
+    content: Option<Result<Rc<Content>, Fault>>,
+    facts: Facts,
 }
 
 #[derive(Debug)]
@@ -111,107 +184,194 @@ enum Stage {
     New,
     /// The bodies are equally long, and the same bytes so far.
     Bytes(usize),
-    /// The bodies differ, and are read as JSON.
-    Json(Box<JsonComparison>),
+    /// An answer is being read as its protocol says.
+    Read(Side, Box<dyn Reader>),
+    /// Two contents are being compared.
+    Judge(Box<dyn Judge>),
     /// The end.
-    Done(Judgement),
+    Done(Judgement, Vec<Decided>),
 }
 
-/// How bodies that are not the same bytes are read. A protocol with rules of its own gets a variant here, a stage, and a module.
-enum Reading {
-    Opaque,
-    Json,
+impl Half {
+    fn new(answer: Answer) -> Self {
+        Self { answer, content: None, facts: Facts::default() }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.answer.body.as_deref().map(Held::bytes).unwrap_or_default()
+    }
 }
 
 impl Comparison {
-    /// Sets two 2xx answers against each other as `plan` and `protocol` say. Does no work yet.
-    pub fn new(protocol: Protocol, plan: Rc<Compare>, primary: Answer, shadow: Answer) -> Self {
-        Self { protocol, plan, primary, shadow, stage: Stage::New }
+    /// Sets two 2xx answers against each other as `plan` says. Does no work yet.
+    pub fn new(form: Form, plan: Rc<Compare>, primary: Answer, shadow: Answer) -> Self {
+        let (primary, shadow) = (Half::new(primary), Half::new(shadow));
+        Self { form, plan, primary, shadow, stage: Stage::New, identical: false }
     }
 
     /// Works until it is done or `budget` bytes have been touched; `None` means call again, with a budget above zero. It may overrun the
-    /// budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms in Wasm. Once
-    /// done, it says the same again.
-    pub fn step(&mut self, budget: &mut usize) -> Option<Judgement> {
-        while *budget > 0 {
-            self.stage = match &mut self.stage {
-                Stage::New => {
-                    *budget = budget.saturating_sub(1);
-                    self.begin()
-                }
-                Stage::Bytes(equal) => match same_bytes(&self.primary, &self.shadow, equal, budget) {
-                    None => continue,
-                    Some(true) => Stage::Done(Judgement::Identical),
-                    Some(false) => self.read(),
-                },
-                Stage::Json(json) => Stage::Done(json.step(budget)?),
-                Stage::Done(judgement) => return Some(judgement.clone()),
-            };
+    /// budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms in Wasm.
+    pub fn step(&mut self, budget: &mut usize) -> Option<Report> {
+        while *budget > 0 && !matches!(self.stage, Stage::Done(..)) {
+            *budget = budget.saturating_sub(1);
+            if let Some(next) = self.turn(budget) {
+                self.stage = next;
+            }
         }
         match &self.stage {
-            Stage::Done(judgement) => Some(judgement.clone()),
+            Stage::Done(judgement, decided) => Some(Report {
+                judgement: judgement.clone(),
+                primary: self.primary.facts.clone(),
+                shadow: self.shadow.facts.clone(),
+                decided: decided.clone(),
+            }),
             _ => None,
+        }
+    }
+
+    /// Goes on with the stage at hand; the next one, once it is over.
+    fn turn(&mut self, budget: &mut usize) -> Option<Stage> {
+        match &mut self.stage {
+            Stage::New => Some(self.begin()),
+            Stage::Bytes(equal) => same_bytes(self.primary.bytes(), self.shadow.bytes(), equal, budget).map(|same| {
+                self.identical = same;
+                self.after_bytes()
+            }),
+            Stage::Read(side, reader) => {
+                let side = *side;
+                let content = reader.step(budget).transpose()?;
+                Some(self.have_read(side, content))
+            }
+            Stage::Judge(judge) => {
+                let (Some(Ok(primary)), Some(Ok(shadow))) = (&self.primary.content, &self.shadow.content) else {
+                    return Some(self.unreadable());
+                };
+                let judgement = judge.step(Contents { primary, shadow }, budget)?;
+                let decided = judge.decided();
+                Some(Stage::Done(if self.identical { Judgement::Identical } else { judgement }, decided))
+            }
+            Stage::Done(..) => None,
         }
     }
 
     /// What the heads of the answers say.
     fn begin(&mut self) -> Stage {
-        let (primary, shadow) = (&self.primary, &self.shadow);
-        if primary.status != shadow.status {
-            let values = (primary.status.to_string(), shadow.status.to_string());
-            return diverged_at_root(Kind::Status, values);
+        let (primary, shadow) = (self.primary.answer.status, self.shadow.answer.status);
+        if primary != shadow {
+            return diverged_at_root(Kind::Status, (primary.to_string(), shadow.to_string()));
         }
-        for (side, answer) in [(Side::Primary, primary), (Side::Shadow, shadow)] {
-            if let Err(reason) = is_readable(answer) {
-                return Stage::Done(Judgement::Incomparable { side, reason });
+        for half in [&mut self.primary, &mut self.shadow] {
+            if let Err(fault) = is_readable(&half.answer) {
+                half.content = Some(Err(fault));
             }
         }
-        if body(primary).len() == body(shadow).len() { Stage::Bytes(0) } else { self.read() }
+        let readable = self.primary.content.is_none() && self.shadow.content.is_none();
+        if readable && self.primary.bytes().len() == self.shadow.bytes().len() { Stage::Bytes(0) } else { self.after_bytes() }
     }
 
-    /// Takes up the comparison of bodies that are not the same bytes.
-    fn read(&mut self) -> Stage {
-        match self.reading() {
-            Reading::Opaque => diverged_at_root(Kind::Text, (excerpt(body(&self.primary)), excerpt(body(&self.shadow)))),
-            Reading::Json => {
-                let [primary, shadow] = [&mut self.primary, &mut self.shadow].map(|side| side.body.clone().unwrap_or_default());
-                Stage::Json(Box::new(JsonComparison::new(self.plan.clone(), primary, shadow)))
+    /// What comes once it is known whether the bodies are the same bytes.
+    fn after_bytes(&mut self) -> Stage {
+        match self.form {
+            Form::Opaque | Form::Json if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            Form::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
+                diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
+            _ => self.read(Side::Primary),
         }
     }
 
-    fn reading(&self) -> Reading {
-        match self.protocol {
-            Protocol::Json => Reading::Json,
-            Protocol::Auto if is_json(&self.primary.content_type) => Reading::Json,
-            _ => Reading::Opaque,
+    /// Takes up the reading of one side, or, if nothing of it can be read, what comes after it.
+    fn read(&mut self, side: Side) -> Stage {
+        let half = match side {
+            Side::Primary => &self.primary,
+            Side::Shadow => &self.shadow,
+        };
+        match (&half.content, &half.answer.body, side) {
+            (None, Ok(body), _) => Stage::Read(side, reader(self.form, &half.answer, body.clone())),
+            (_, _, Side::Primary) => self.read(Side::Shadow),
+            (_, _, Side::Shadow) => self.judge(),
         }
+    }
+
+    fn have_read(&mut self, side: Side, content: Result<Content, Fault>) -> Stage {
+        let half = match side {
+            Side::Primary => &mut self.primary,
+            Side::Shadow => &mut self.shadow,
+        };
+        half.facts = match &content {
+            Ok(content) => content.facts.clone(),
+            Err(_) => Facts { end: (self.form == Form::OpenAi).then_some(End::Invalid), ..Facts::default() },
+        };
+        half.content = Some(content.map(Rc::new));
+        if side == Side::Primary && self.identical {
+            // The same bytes need not be read twice.
+            self.shadow.content.clone_from(&self.primary.content);
+            self.shadow.facts = self.primary.facts.clone();
+        }
+        if side == Side::Primary { self.read(Side::Shadow) } else { self.judge() }
+    }
+
+    /// Takes up the comparison of what was read.
+    fn judge(&mut self) -> Stage {
+        match (&self.primary.content, &self.shadow.content) {
+            (Some(Ok(_)), Some(Ok(_))) if self.identical && !names_answers(&self.plan.task) => {
+                Stage::Done(Judgement::Identical, Vec::new())
+            }
+            (Some(Ok(primary)), Some(Ok(_))) => Stage::Judge(judge(&self.plan, primary)),
+            _ => self.unreadable(),
+        }
+    }
+
+    /// The end of a pair of which one side at least can't be read.
+    fn unreadable(&self) -> Stage {
+        let fault = |half: &Half| half.content.as_ref().and_then(|content| content.as_ref().err().copied());
+        let (side, reason) = match (fault(&self.primary), fault(&self.shadow)) {
+            (Some(reason), _) => (Side::Primary, reason),
+            (None, reason) => (Side::Shadow, reason.unwrap_or_default()),
+        };
+        let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason } };
+        Stage::Done(judgement, Vec::new())
+    }
+}
+
+/// Whether a task counts what became of what, also of answers that are the same bytes.
+fn names_answers(task: &Task) -> bool {
+    matches!(task, Task::Labels(_) | Task::Decision(_))
+}
+
+/// What reads the body of `answer` in `form`.
+fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
+    let _ = answer;
+    match form {
+        _ => Box::new(JsonReader(DocumentReader::whole(body))),
+    }
+}
+
+/// What sets two contents against each other, of which the primary's is given.
+fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
+    match (&plan.task, &primary.parts) {
+        (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
+        _ => Box::new(JsonJudge::new(plan.clone())),
     }
 }
 
 fn diverged_at_root(kind: Kind, values: (String, String)) -> Stage {
     let (path, pattern) = ("$".to_owned(), "$".to_owned());
-    Stage::Done(Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values }))
-}
-
-fn body(answer: &Answer) -> &[u8] {
-    answer.body.as_deref().map(Held::bytes).unwrap_or_default()
+    Stage::Done(Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values }), Vec::new())
 }
 
 /// Whether a body is there, and not encoded.
-fn is_readable(answer: &Answer) -> Result<(), &'static str> {
+fn is_readable(answer: &Answer) -> Result<(), Fault> {
     let encoding = answer.content_encoding.trim_ascii();
-    match answer.body {
-        Err(Overflow::Body) => Err("longer than limits.body"),
-        Err(Overflow::Memory) => Err("no room for it in limits.memory"),
+    match &answer.body {
+        Err(unread) => Err(unread.reason()),
         Ok(_) if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") => Ok(()),
         Ok(_) => Err("encoded in a way that can't be decoded"),
     }
 }
 
 /// Whether two bodies of one length are the same bytes, of which the first `equal` are known to be; `None` if the budget was not enough.
-fn same_bytes(primary: &Answer, shadow: &Answer, equal: &mut usize, budget: &mut usize) -> Option<bool> {
-    let (a, b) = (body(primary), body(shadow));
+fn same_bytes(a: &[u8], b: &[u8], equal: &mut usize, budget: &mut usize) -> Option<bool> {
     let end = equal.saturating_add(*budget).min(a.len());
     *budget = budget.saturating_sub(end.saturating_sub(*equal));
     if a.get(*equal..end) != b.get(*equal..end) {
@@ -219,10 +379,4 @@ fn same_bytes(primary: &Answer, shadow: &Answer, equal: &mut usize, budget: &mut
     }
     *equal = end;
     (end == a.len()).then_some(true)
-}
-
-/// Whether a content type is that of a JSON text: `application/json`, `text/json`, or any with the suffix `+json` (RFC 6839).
-fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json")
 }

@@ -49,6 +49,7 @@ pub enum Outcome {
     UnsentBody,
     UnsentUpgrade,
     UnsentBreakerOpen,
+    WrongVersion,
 }
 labels!(Outcome {
     Compared => "compared",
@@ -67,6 +68,7 @@ labels!(Outcome {
     UnsentBody => "unsent_body",
     UnsentUpgrade => "unsent_upgrade",
     UnsentBreakerOpen => "unsent_breaker_open",
+    WrongVersion => "wrong_version",
 });
 
 /// What a compared pair showed.
@@ -78,6 +80,46 @@ pub enum Verdict {
     Diverged,
 }
 labels!(Verdict { Identical => "identical", Equivalent => "equivalent", Diverged => "diverged" });
+
+/// How a generated answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was complete.
+    Stop,
+    /// It was cut at the limit of tokens.
+    Length,
+    /// It asks for tools.
+    ToolCalls,
+    /// A filter took text out.
+    ContentFilter,
+    /// The model refused.
+    Refusal,
+    /// It has neither text nor tools.
+    Empty,
+    /// It can't be read as the protocol says.
+    Invalid,
+    /// In another way.
+    Other,
+}
+labels!(End {
+    Stop => "stop",
+    Length => "length",
+    ToolCalls => "tool_calls",
+    ContentFilter => "content_filter",
+    Refusal => "refusal",
+    Empty => "empty",
+    Invalid => "invalid",
+    Other => "other",
+});
+
+/// What a token was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after its label")]
+pub enum Token {
+    Prompt,
+    Completion,
+}
+labels!(Token { Prompt => "prompt", Completion => "completion" });
 
 /// What became of an evidence line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -198,6 +198,7 @@ pub fn split_ppm(config: &Config) -> Vec<(String, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::{End, Token};
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -215,6 +216,8 @@ mod tests {
         in_order::<ShadowClass>();
         in_order::<Anomaly>();
         in_order::<Line>();
+        in_order::<End>();
+        in_order::<Token>();
         in_order::<Kind>();
         in_order::<Reason>();
     }

@@ -1,77 +1,89 @@
-//! Two JSON texts: read into tapes, then walked to the first difference that counts.
+//! JSON texts: read into tapes, and walked to the first difference that counts.
 
 mod matched;
-mod number;
+pub mod number;
 mod order;
-mod place;
-mod reader;
-mod rules;
-mod tape;
-mod text;
+pub mod place;
+pub mod reader;
+pub mod rules;
+pub mod tape;
+pub mod text;
 mod walk;
 
-pub use place::excerpt;
+use std::rc::Rc;
 
-use super::{Judgement, Side};
+use super::Judgement;
+use super::content::{Content, Contents, Facts, Fault, Judge, Parts, Reader};
 use crate::capture::Body;
 use crate::config::Compare;
-use reader::Reader;
-use std::rc::Rc;
-use tape::{Document, Tape};
+use tape::Document;
 use walk::{Finding, Pair, Walk};
 
-/// A comparison of two JSON texts under way.
+/// Reads a body, or the beginning of one, as JSON.
 #[derive(Debug)]
-pub struct JsonComparison {
-    pair: Pair,
-    stage: Stage,
-    walk: Walk,
+pub struct DocumentReader {
+    body: Body,
+    /// Bytes of JSON that the body begins with.
+    length: usize,
+    reader: reader::Reader,
 }
 
-#[derive(Debug)]
-enum Stage {
-    Read(Side, Reader),
-    Walk,
-}
-
-impl JsonComparison {
-    /// Sets two bodies against each other.
-    pub fn new(plan: Rc<Compare>, primary: Body, shadow: Body) -> Self {
-        let document = |body| Document { body, tape: Tape::default() };
-        let pair = Pair { primary: document(primary), shadow: document(shadow) };
-        Self { pair, stage: Stage::Read(Side::Primary, Reader::default()), walk: Walk::new(plan) }
+impl DocumentReader {
+    /// Of a body that is JSON in its first `length` bytes.
+    pub fn new(body: Body, length: usize) -> Self {
+        Self { body, length, reader: reader::Reader::default() }
     }
 
-    /// Goes on for about `budget` bytes; `None` when that was not enough.
-    pub fn step(&mut self, budget: &mut usize) -> Option<Judgement> {
+    /// Of a body that is all JSON.
+    pub fn whole(body: Body) -> Self {
+        let length = body.bytes().len();
+        Self::new(body, length)
+    }
+
+    /// Reads on for about `budget` bytes; `None` when that was not enough.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn step(&mut self, budget: &mut usize) -> Result<Option<Document>, Fault> {
         while *budget > 0 {
-            match &mut self.stage {
-                Stage::Read(side, reader) => {
-                    let side = *side;
-                    let document = match side {
-                        Side::Primary => &mut self.pair.primary,
-                        Side::Shadow => &mut self.pair.shadow,
-                    };
-                    match reader.step(document.body.bytes(), budget) {
-                        Err(reason) => return Some(Judgement::Incomparable { side, reason }),
-                        Ok(false) => {}
-                        Ok(true) => {
-                            document.tape = core::mem::take(&mut reader.tape);
-                            self.stage = match side {
-                                Side::Primary => Stage::Read(Side::Shadow, Reader::default()),
-                                Side::Shadow => Stage::Walk,
-                            };
-                        }
-                    }
-                }
-                Stage::Walk => {
-                    return self.walk.step(&self.pair, budget).map(|finding| match finding {
-                        Finding::Equivalent => Judgement::Equivalent,
-                        Finding::Diverged(divergence) => Judgement::Diverged(divergence),
-                    });
-                }
+            let text = self.body.bytes().get(..self.length).unwrap_or_default();
+            if self.reader.step(text, budget)? {
+                let tape = core::mem::take(&mut self.reader.tape);
+                return Ok(Some(Document { body: self.body.clone(), tape }));
             }
         }
-        None
+        Ok(None)
+    }
+}
+
+/// Reads an answer as any JSON.
+#[derive(Debug)]
+pub struct JsonReader(pub DocumentReader);
+
+impl Reader for JsonReader {
+    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
+        let document = self.0.step(budget)?;
+        Ok(document.map(|document| Content { document, parts: Parts::Json, facts: Facts::default() }))
+    }
+}
+
+/// Compares two documents value by value.
+#[derive(Debug)]
+pub struct JsonJudge(Walk);
+
+impl JsonJudge {
+    /// As `plan` says.
+    pub fn new(plan: Rc<Compare>) -> Self {
+        Self(Walk::new(plan))
+    }
+}
+
+impl Judge for JsonJudge {
+    fn step(&mut self, pair: Contents<'_>, budget: &mut usize) -> Option<Judgement> {
+        let documents = Pair { primary: &pair.primary.document, shadow: &pair.shadow.document };
+        self.0.step(documents, budget).map(|finding| match finding {
+            Finding::Equivalent => Judgement::Equivalent,
+            Finding::Diverged(divergence) => Judgement::Diverged(divergence),
+        })
     }
 }

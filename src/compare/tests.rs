@@ -4,7 +4,8 @@ mod oracle;
 mod pairs;
 mod properties;
 
-use super::{Answer, Comparison, Judgement, Kind, Side};
+use super::form::{Endpoint, Form};
+use super::{Answer, Comparison, Judgement, Kind, Side, Unread};
 use crate::capture::{Held, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;
@@ -34,12 +35,15 @@ fn answer(body: &[u8]) -> Answer {
         status: 200,
         content_type: b"application/json".to_vec(),
         content_encoding: Vec::new(),
+        inference_header_length: Vec::new(),
+        grpc_encoding: Vec::new(),
         body: Ok(Held::from(body.to_vec()).into()),
     }
 }
 
 fn judge_answers(protocol: Protocol, plan: &Compare, primary: Answer, shadow: Answer) -> Judgement {
-    Comparison::new(protocol, Rc::new(plan.clone()), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
+    let form = Form::of(protocol, Endpoint::Other, &primary.content_type);
+    Comparison::new(form, Rc::new(plan.clone()), primary, shadow).step(&mut usize::MAX.clone()).unwrap().judgement
 }
 
 fn judge(primary: &[u8], shadow: &[u8], plan: &Compare) -> Judgement {
@@ -298,8 +302,8 @@ fn heads_decide_before_bodies() {
     let judge = |protocol, primary: &Answer, shadow: &Answer| say(&judge_answers(protocol, &plan, primary.clone(), shadow.clone()));
     let plain = answer(b"[1]");
     let other = Answer { status: 201, ..plain.clone() };
-    let absent = Answer { body: Err(Overflow::Body), ..plain.clone() };
-    let crowded = Answer { body: Err(Overflow::Memory), ..plain.clone() };
+    let absent = Answer { body: Err(Unread::Overflow(Overflow::Body)), ..plain.clone() };
+    let crowded = Answer { body: Err(Unread::Overflow(Overflow::Memory)), ..plain.clone() };
     assert_eq!(judge(Protocol::Auto, &plain, &crowded), "Shadow: no room for it in limits.memory");
     let encoded = Answer { content_encoding: b"gzip".to_vec(), ..plain.clone() };
     let identity = Answer { content_encoding: b" Identity".to_vec(), ..plain.clone() };

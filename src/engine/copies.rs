@@ -11,7 +11,8 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::Target;
 use crate::capture::{Body, Capture, Ledger, Overflow};
-use crate::compare::{Comparison, Judgement, Side};
+use crate::compare::form::Form;
+use crate::compare::{Comparison, Judgement, Report, Side};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
 use crate::mirror::headers::copy_headers;
 use crate::mirror::model::ModelFinder;
@@ -74,7 +75,7 @@ impl Engine {
         while budget > 0 {
             let Some((id, mut comparison)) = self.roots.get_mut(&root).and_then(|root| root.comparisons.pop_front()) else { break };
             match comparison.step(&mut budget) {
-                Some(judgement) => self.judged(id, judgement, now, out),
+                Some(report) => self.judged(id, report, now, out),
                 None => {
                     if let Some(root) = self.roots.get_mut(&root) {
                         root.comparisons.push_front((id, comparison));
@@ -177,6 +178,7 @@ impl Engine {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let (Some(primary), Copy::Answered { since, at, reply, probe }) = (&pair.primary, &pair.copy) else { return };
         let (primary, since, at, reply, probe, target) = (primary.clone(), *since, *at, reply.clone(), *probe, pair.target.clone());
+        let endpoint = pair.endpoint;
         if reply.class != ShadowClass::Success {
             self.learn(&target, pair::finding(primary.class), probe, now, out);
         }
@@ -193,10 +195,11 @@ impl Engine {
             pair.copy = Copy::Comparing(latencies);
             pair.primary = None;
         }
-        let mut comparison = Comparison::new(target.route.protocol, target.compare.clone(), primary.answer, reply.answer);
+        let form = Form::of(target.route.protocol, endpoint, &primary.answer.content_type);
+        let mut comparison = Comparison::new(form, target.compare.clone(), primary.answer, reply.answer);
         let mut budget = COMPARED_AT_ONCE;
-        if let Some(judgement) = comparison.step(&mut budget) {
-            return self.judged(id, judgement, now, out);
+        if let Some(report) = comparison.step(&mut budget) {
+            return self.judged(id, report, now, out);
         }
         if let Some(root) = self.roots.get_mut(&target.root) {
             root.comparisons.push_back((id, comparison));
@@ -205,11 +208,11 @@ impl Engine {
     }
 
     /// A comparison is done.
-    fn judged(&mut self, id: PairId, judgement: Judgement, now: Time, out: &mut Effects) {
+    fn judged(&mut self, id: PairId, report: Report, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get(&id) else { return };
         let target = pair.target.clone();
         let pairs = target.series.slices.get(pair.slice).map(|slice| slice.pairs.clone());
-        let verdict = match &judgement {
+        let verdict = match &report.judgement {
             Judgement::Identical => Verdict::Identical,
             Judgement::Equivalent => Verdict::Equivalent,
             Judgement::Diverged(divergence) => {
@@ -226,7 +229,7 @@ impl Engine {
             }
         };
         out.count(pairs.and_then(|pairs| pairs.of(verdict)));
-        if let Judgement::Diverged(divergence) = &judgement {
+        if let Judgement::Diverged(divergence) = &report.judgement {
             self.show_divergence(id, divergence, now, out);
         }
         self.close_pair(id, Outcome::Compared, Note::default(), now, out);

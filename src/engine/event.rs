@@ -156,6 +156,10 @@ pub struct Head {
     pub content_type: Vec<u8>,
     /// `content-encoding`, raw.
     pub content_encoding: Vec<u8>,
+    /// `inference-header-content-length`, raw.
+    pub inference_header_length: Vec<u8>,
+    /// `grpc-encoding`, raw.
+    pub grpc_encoding: Vec<u8>,
     /// `grpc-status`, raw.
     pub grpc_status: Option<Vec<u8>>,
     /// `grpc-message`, raw.
@@ -171,6 +175,8 @@ impl Head {
                 ":status" => head.status = status(value),
                 "content-type" => head.content_type.clone_from(value),
                 "content-encoding" => head.content_encoding.clone_from(value),
+                "inference-header-content-length" => head.inference_header_length.clone_from(value),
+                "grpc-encoding" => head.grpc_encoding.clone_from(value),
                 "grpc-status" => head.grpc_status = Some(value.clone()),
                 "grpc-message" => head.grpc_message.clone_from(value),
                 _ => {}

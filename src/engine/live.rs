@@ -10,6 +10,7 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Pair, Primary, Upload};
 use super::plan::{Answerer, Plan, RoutePlan, Target};
 use crate::capture::{Capture, Overflow};
+use crate::compare::form::Endpoint;
 use crate::mirror;
 use crate::outcome::{Class, Outcome};
 use crate::request::{Fields, Request};
@@ -95,6 +96,7 @@ impl Engine {
                 target: target.clone(),
                 slice,
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
+                endpoint: Endpoint::of(request.path()),
                 primary: None,
                 copy: Copy::Uploading,
             };

@@ -6,7 +6,8 @@ use super::breaker::Finding;
 use super::event::{Head, ShadowReply, Time};
 use super::plan::Target;
 use crate::capture::{Body, Overflow};
-use crate::compare::Answer;
+use crate::compare::form::Endpoint;
+use crate::compare::{Answer, Unread};
 use crate::limits::TIMER_SLACK;
 use crate::mirror::model::ModelFinder;
 use crate::outcome::{Class, Outcome, ShadowClass};
@@ -21,6 +22,8 @@ pub struct Pair {
     pub slice: usize,
     /// `x-request-id`, for evidence.
     pub request_id: String,
+    /// What the request asked for.
+    pub endpoint: Endpoint,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.
@@ -137,7 +140,14 @@ impl Reply {
 
 /// An answer as it is compared.
 pub fn answer(head: Head, body: Result<Body, Overflow>) -> Answer {
-    Answer { status: head.status, content_type: head.content_type, content_encoding: head.content_encoding, body }
+    Answer {
+        status: head.status,
+        content_type: head.content_type,
+        content_encoding: head.content_encoding,
+        inference_header_length: head.inference_header_length,
+        grpc_encoding: head.grpc_encoding,
+        body: body.map_err(Unread::Overflow),
+    }
 }
 
 /// What a copy that was sent comes to: an outcome, or (`None`) a comparison. The first that holds: cancelled, both failed, primary failed,
@@ -173,9 +183,8 @@ mod tests {
         let head = Head {
             status,
             content_type: content_type.into(),
-            content_encoding: Vec::new(),
             grpc_status: grpc_status.map(|text| text.as_bytes().to_vec()),
-            grpc_message: Vec::new(),
+            ..Head::default()
         };
         ShadowReply { head, from_upstream, body: Some(Vec::new()) }
     }

@@ -189,13 +189,13 @@ enum Stage {
 
 impl Matched {
     /// Two containers of one kind: for [`By::Name`] objects, else arrays.
-    pub fn new(pair: &Pair, primary: u32, shadow: u32, by: By) -> Self {
+    pub fn new(pair: Pair<'_>, primary: u32, shadow: u32, by: By) -> Self {
         let (primary, shadow) = (Lane::new(&pair.primary, primary, by), Lane::new(&pair.shadow, shadow, by));
         Self { by, primary, shadow, stage: Stage::Prepare, order: ScalarOrder::default(), current: None }
     }
 
     /// The step to the child that the walk is at.
-    pub fn here<'a>(&self, pair: &'a Pair) -> Option<Here<'a>> {
+    pub fn here<'a>(&self, pair: Pair<'a>) -> Option<Here<'a>> {
         let (side, child) = self.current?;
         Some(match self.by {
             By::Name => Here::Name(pair.side(side).value(child.key)),
@@ -204,7 +204,7 @@ impl Matched {
     }
 
     /// Goes on to the next child.
-    pub fn next(&mut self, pair: &Pair, rules: &mut Rules, budget: &mut usize) -> Next {
+    pub fn next(&mut self, pair: Pair<'_>, rules: &mut Rules, budget: &mut usize) -> Next {
         if self.current.take().is_some() {
             rules.leave();
         }
@@ -228,7 +228,7 @@ impl Matched {
         }
     }
 
-    fn prepare(&mut self, pair: &Pair, rules: &Rules, budget: &mut usize) {
+    fn prepare(&mut self, pair: Pair<'_>, rules: &Rules, budget: &mut usize) {
         let by = if let By::Member(index) = self.by { rules.plan().unordered.get(index).and_then(|rule| rule.by.as_deref()) } else { None };
         let name = by.unwrap_or_default();
         if self.primary.prepare(&pair.primary, name, budget) && self.shadow.prepare(&pair.shadow, name, budget) {
@@ -237,7 +237,7 @@ impl Matched {
     }
 
     /// The next child by key, or the next two if they match; `None` if the budget was not enough.
-    fn keyed(&mut self, pair: &Pair, budget: &mut usize) -> Option<(Option<Child>, Option<Child>)> {
+    fn keyed(&mut self, pair: Pair<'_>, budget: &mut usize) -> Option<(Option<Child>, Option<Child>)> {
         let (Some(primary), Some(shadow)) = (self.primary.peek(), self.shadow.peek()) else {
             return Some((self.primary.peek(), self.shadow.peek()));
         };
@@ -253,7 +253,7 @@ impl Matched {
         Some((self.primary.peek_keyless(budget).ok()?, self.shadow.peek_keyless(budget).ok()?))
     }
 
-    fn arrive(&mut self, primary: Option<Child>, shadow: Option<Child>, pair: &Pair, rules: &mut Rules, budget: &mut usize) -> Next {
+    fn arrive(&mut self, primary: Option<Child>, shadow: Option<Child>, pair: Pair<'_>, rules: &mut Rules, budget: &mut usize) -> Next {
         *budget = budget.saturating_sub(CHILD);
         if primary.is_some() {
             self.primary.advance();

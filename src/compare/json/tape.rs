@@ -178,6 +178,25 @@ impl Document {
         self.tape.get(at.wrapping_add(1)).first
     }
 
+    /// The value of the member `name` of the object at `object`: of several the last. `None` also where no object is, or one with more
+    /// than [`MAX_MEMBERS`] members.
+    pub fn member(&self, object: u32, name: &str) -> Option<u32> {
+        let children = self.children(object);
+        if self.value(object).tag != Tag::Object || children > MAX_MEMBERS {
+            return None;
+        }
+        let mut found = None;
+        let mut at = first_child(object);
+        for _ in 0..children {
+            let value = self.after(at);
+            if super::text::reads(self.value(at), name) {
+                found = Some(value);
+            }
+            at = self.after(value);
+        }
+        found
+    }
+
     /// A value as it stands in the text, quotes and all below it included.
     pub fn source(&self, at: u32) -> &[u8] {
         let node = self.tape.get(at);
@@ -189,6 +208,9 @@ impl Document {
         self.body.bytes().get(start..end).unwrap_or_default()
     }
 }
+
+/// Members of an object that is searched by name: protocols have a dozen, and a search can't be sliced.
+pub const MAX_MEMBERS: u32 = 4096;
 
 /// The first child of a container.
 pub fn first_child(container: u32) -> u32 {

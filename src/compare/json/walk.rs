@@ -18,20 +18,20 @@ use std::rc::Rc;
 const ELEMENT: usize = 8;
 
 /// Both answers.
-#[derive(Debug)]
-pub struct Pair {
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
     /// What the client got.
-    pub primary: Document,
+    pub primary: &'a Document,
     /// What the shadow answered.
-    pub shadow: Document,
+    pub shadow: &'a Document,
 }
 
-impl Pair {
+impl<'a> Pair<'a> {
     /// One of them.
-    pub fn side(&self, side: Side) -> &Document {
+    pub fn side(&self, side: Side) -> &'a Document {
         match side {
-            Side::Primary => &self.primary,
-            Side::Shadow => &self.shadow,
+            Side::Primary => self.primary,
+            Side::Shadow => self.shadow,
         }
     }
 }
@@ -107,7 +107,7 @@ impl Walk {
     }
 
     /// Walks on for about `budget` bytes; `None` when that was not enough.
-    pub fn step(&mut self, pair: &Pair, budget: &mut usize) -> Option<Finding> {
+    pub fn step(&mut self, pair: Pair<'_>, budget: &mut usize) -> Option<Finding> {
         while *budget > 0 {
             if let Some((order, primary, shadow)) = &mut self.text {
                 let order = order.step(pair.primary.value(*primary), pair.shadow.value(*shadow), budget)?;
@@ -144,7 +144,7 @@ impl Walk {
     }
 
     /// Compares two values, or takes up the comparison of what is in them.
-    fn compare(&mut self, pair: &Pair, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
+    fn compare(&mut self, pair: Pair<'_>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
         match (a.tag, b.tag) {
             (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => self.text = Some((TextOrder::default(), primary, shadow)),
@@ -162,7 +162,7 @@ impl Walk {
         Ok(())
     }
 
-    fn begin_array(&mut self, pair: &Pair, primary: u32, shadow: u32, effect: Effect) -> Result<(), Kind> {
+    fn begin_array(&mut self, pair: Pair<'_>, primary: u32, shadow: u32, effect: Effect) -> Result<(), Kind> {
         let remaining = pair.primary.children(primary);
         if remaining != pair.shadow.children(shadow) {
             return Err(Kind::Length);
@@ -174,7 +174,7 @@ impl Walk {
             self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Member(index)))));
             return Ok(());
         }
-        if rule.is_some() && has_only_scalars(&pair.primary, primary) && has_only_scalars(&pair.shadow, shadow) {
+        if rule.is_some() && has_only_scalars(pair.primary, primary) && has_only_scalars(pair.shadow, shadow) {
             self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Rank))));
         } else {
             let (primary, shadow) = (first_child(primary), first_child(shadow));
@@ -184,7 +184,7 @@ impl Walk {
         Ok(())
     }
 
-    fn diverged(&self, pair: &Pair, kind: Kind, primary: Option<u32>, shadow: Option<u32>) -> Finding {
+    fn diverged(&self, pair: Pair<'_>, kind: Kind, primary: Option<u32>, shadow: Option<u32>) -> Finding {
         let mut place = Place::default();
         for frame in &self.frames {
             let here = match frame {
@@ -204,7 +204,7 @@ impl Walk {
             _ => None,
         };
         let source = |document: &Document, node: Option<u32>| node.map(|node| excerpt(document.source(node))).unwrap_or_default();
-        let values = (source(&pair.primary, primary), source(&pair.shadow, shadow));
+        let values = (source(pair.primary, primary), source(pair.shadow, shadow));
         Finding::Diverged(Divergence { kind, path, pattern, relative, values })
     }
 }
@@ -228,7 +228,7 @@ fn has_only_scalars(document: &Document, array: u32) -> bool {
 
 impl Elements {
     /// Goes on to the next two elements that are not plainly equal.
-    fn next(&mut self, pair: &Pair, rules: &mut Rules, budget: &mut usize) -> Next {
+    fn next(&mut self, pair: Pair<'_>, rules: &mut Rules, budget: &mut usize) -> Next {
         if self.remaining == 0 {
             if self.effect.is_some() {
                 rules.leave();
@@ -252,7 +252,7 @@ impl Elements {
     }
 
     /// Passes over numbers that are equal within tolerance: the hot loop of comparing tensors.
-    fn pass_numbers(&mut self, pair: &Pair, tolerance: Tolerance, budget: &mut usize) {
+    fn pass_numbers(&mut self, pair: Pair<'_>, tolerance: Tolerance, budget: &mut usize) {
         let nodes = pair.primary.tape.run(self.primary).iter().zip(pair.shadow.tape.run(self.shadow));
         let mut passed: u32 = 0;
         for (&primary, &shadow) in nodes.take(self.remaining as usize) {

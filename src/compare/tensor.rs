@@ -1,0 +1,221 @@
+//! Tensors, wherever their elements are: in JSON, behind it, in a Protobuf message. Nothing is copied; a [`Cursor`] reads element after
+//! element.
+
+use super::json::number::double;
+use super::json::tape::{Document, Tag, Value, first_child};
+use crate::config::Tolerance;
+
+/// Datatypes of the Open Inference Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after its name in the protocol")]
+pub enum Datatype {
+    Bool,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Fp16,
+    Bf16,
+    Fp32,
+    Fp64,
+    Bytes,
+}
+
+impl Datatype {
+    const ALL: [(&str, Datatype); 14] = [
+        ("BOOL", Datatype::Bool),
+        ("UINT8", Datatype::Uint8),
+        ("UINT16", Datatype::Uint16),
+        ("UINT32", Datatype::Uint32),
+        ("UINT64", Datatype::Uint64),
+        ("INT8", Datatype::Int8),
+        ("INT16", Datatype::Int16),
+        ("INT32", Datatype::Int32),
+        ("INT64", Datatype::Int64),
+        ("FP16", Datatype::Fp16),
+        ("BF16", Datatype::Bf16),
+        ("FP32", Datatype::Fp32),
+        ("FP64", Datatype::Fp64),
+        ("BYTES", Datatype::Bytes),
+    ];
+
+    /// The datatype that the protocol calls `name`.
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, datatype)| *datatype)
+    }
+
+    /// Bytes of one element in binary form; `None` for `BYTES`, whose elements bring their own length.
+    pub fn width(self) -> Option<usize> {
+        match self {
+            Datatype::Bool | Datatype::Uint8 | Datatype::Int8 => Some(1),
+            Datatype::Uint16 | Datatype::Int16 | Datatype::Fp16 | Datatype::Bf16 => Some(2),
+            Datatype::Uint32 | Datatype::Int32 | Datatype::Fp32 => Some(4),
+            Datatype::Uint64 | Datatype::Int64 | Datatype::Fp64 => Some(8),
+            Datatype::Bytes => None,
+        }
+    }
+
+    /// Whether it holds floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Datatype::Fp16 | Datatype::Bf16 | Datatype::Fp32 | Datatype::Fp64)
+    }
+
+    /// The tolerance for its numbers where none is given. FP16 has 11 significant bits and BF16 has 8, so rounding alone makes more of a
+    /// difference; whole numbers are labels, ids and counts.
+    pub fn tolerance(self) -> Tolerance {
+        match self {
+            Datatype::Fp32 | Datatype::Fp64 => Tolerance::JSON,
+            Datatype::Fp16 => Tolerance { absolute: 1e-3, relative: 5e-3 },
+            Datatype::Bf16 => Tolerance { absolute: 1e-2, relative: 2e-2 },
+            _ => Tolerance { absolute: 0.0, relative: 0.0 },
+        }
+    }
+}
+
+/// A piece of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Offset of its first byte.
+    pub start: usize,
+    /// Offset behind its last byte, never before `start`.
+    pub end: usize,
+}
+
+impl Range {
+    /// Its bytes; none if it is not within `body`.
+    pub fn of(self, body: &[u8]) -> &[u8] {
+        body.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// Where the elements of a tensor are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// In a JSON array, flat or nested: its node.
+    Json(u32),
+    /// In binary form, row after row, little-endian; `BYTES` with four bytes of length before each element.
+    Binary(Range),
+    /// In an `InferTensorContents` message, in the field of the tensor's datatype.
+    Contents(Range),
+    /// Little-endian FP32 in base64, as OpenAI's embeddings.
+    Base64(Range),
+}
+
+/// A tensor that has been checked: it has as many elements as its shape says, all of its datatype.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// What its elements are.
+    pub datatype: Datatype,
+    /// Its dimensions; their product is the number of elements.
+    pub shape: Vec<u64>,
+    /// Its elements.
+    pub data: Data,
+    /// Its place among the outputs of its answer, for paths.
+    pub place: u32,
+}
+
+impl Tensor {
+    /// How many elements it has.
+    pub fn elements(&self) -> u64 {
+        self.shape.iter().fold(1, |product: u64, dimension| product.saturating_mul(*dimension))
+    }
+
+    /// Elements of one row: those of the last dimension if there are several, otherwise one.
+    pub fn row(&self) -> u64 {
+        match self.shape.as_slice() {
+            [_, .., last] => *last,
+            _ => 1,
+        }
+    }
+
+    /// At its first element.
+    pub fn cursor(&self) -> Cursor {
+        let at = match self.data {
+            Data::Json(array) => array as usize,
+            Data::Binary(range) | Data::Contents(range) | Data::Base64(range) => range.start,
+        };
+        Cursor { data: self.data, datatype: self.datatype, at }
+    }
+}
+
+/// One element of a tensor, or one scalar of a document.
+#[derive(Clone, Copy, Debug)]
+pub enum Element<'a> {
+    /// A number, string, boolean or null of a JSON text.
+    Json(Value<'a>),
+    /// A floating-point number in binary form.
+    Float(f64),
+    /// A whole number in binary form.
+    Integer(i128),
+    /// A boolean in binary form.
+    Bool(bool),
+    /// An element of `BYTES` in binary form.
+    Bytes(&'a [u8]),
+}
+
+impl Element<'_> {
+    /// Its value as a number, if it is one.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Element::Json(value) if value.tag.is_number() => Some(double(value)),
+            Element::Float(number) => Some(number),
+            #[expect(clippy::cast_precision_loss, reason = "as in every reader of doubles")]
+            Element::Integer(number) => Some(number as f64),
+            _ => None,
+        }
+    }
+}
+
+/// A place among the elements of a tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    data: Data,
+    datatype: Datatype,
+    /// A node, or an offset into the body.
+    at: usize,
+}
+
+impl Cursor {
+    /// The next element; `None` behind the last one.
+    #[inline]
+    pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {
+        match self.data {
+            Data::Json(array) => self.next_scalar(document, array),
+            Data::Binary(range) => self.next_binary(range.of(document.body.bytes())),
+            Data::Contents(_) | Data::Base64(_) => None,
+        }
+    }
+
+    fn next_scalar<'a>(&mut self, document: &'a Document, array: u32) -> Option<Element<'a>> {
+        let end = document.after(array) as usize;
+        while self.at < end {
+            let node = self.at as u32;
+            let value = document.value(node);
+            if !value.tag.is_container() {
+                self.at = document.after(node) as usize;
+                return Some(Element::Json(value));
+            }
+            self.at = first_child(node) as usize;
+        }
+        None
+    }
+
+    fn next_binary<'a>(&mut self, _bytes: &'a [u8]) -> Option<Element<'a>> {
+        None
+    }
+}
+
+/// Whether `value` can be an element of `datatype` in JSON.
+pub fn is_element(value: Value<'_>, datatype: Datatype) -> bool {
+    match datatype {
+        Datatype::Bool => matches!(value.tag, Tag::True | Tag::False),
+        Datatype::Bytes => matches!(value.tag, Tag::Plain | Tag::Escaped),
+        _ => value.tag.is_number(),
+    }
+}
