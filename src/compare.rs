@@ -213,9 +213,9 @@ impl Comparison {
     /// budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms in Wasm.
     pub fn step(&mut self, budget: &mut usize) -> Option<Report> {
         while *budget > 0 && !matches!(self.stage, Stage::Done(..)) {
-            *budget = budget.saturating_sub(1);
             if let Some(next) = self.turn(budget) {
                 self.stage = next;
+                *budget = budget.saturating_sub(1);
             }
         }
         match &self.stage {
