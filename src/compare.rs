@@ -70,6 +70,16 @@ pub enum Side {
     Shadow,
 }
 
+impl Side {
+    /// For evidence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Side::Primary => "primary",
+            Side::Shadow => "shadow",
+        }
+    }
+}
+
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judgement {

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::path::PathPattern;
+use crate::request::is_event_stream;
 
 /// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
 pub type Name = Rc<str>;
@@ -411,6 +412,13 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of one captured body, at most `memory`.
     pub body: usize,
+}
+
+impl Limits {
+    /// Bytes of a whole answer that may be captured. Of a stream the text counts that it joins to, so its wire bytes may fill the memory.
+    pub fn of_answer(&self, content_type: &[u8]) -> usize {
+        if is_event_stream(content_type) { self.memory } else { self.body }
+    }
 }
 
 /// What is logged of pairs.

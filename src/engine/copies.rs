@@ -11,14 +11,15 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::Target;
 use crate::capture::{Body, Capture, Ledger, Overflow};
+use crate::compare::content::{Decided, Facts};
 use crate::compare::form::Form;
-use crate::compare::{Comparison, Judgement, Report, Side};
+use crate::compare::{Comparison, Judgement, Report};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
 use crate::mirror::headers::copy_headers;
 use crate::mirror::model::ModelFinder;
-use crate::outcome::{Anomaly, Outcome, ShadowClass, Verdict};
+use crate::outcome::{Anomaly, Outcome, ShadowClass, Token, Verdict};
 use crate::request::Request;
-use crate::stats::{MetricId, names};
+use crate::stats::{SubjectSeries, names};
 
 impl Engine {
     /// Counts a new pair as open.
@@ -210,49 +211,54 @@ impl Engine {
     /// A comparison is done.
     fn judged(&mut self, id: PairId, report: Report, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get(&id) else { return };
-        let target = pair.target.clone();
-        let pairs = target.series.slices.get(pair.slice).map(|slice| slice.pairs.clone());
+        let (target, answerer, told, slice) = (pair.target.clone(), pair.answerer.clone(), pair.told.clone(), pair.slice);
+        self.count_facts(target.root, &target.series.told, &report.shadow, out);
+        // Several shadows may compare one answer.
+        if !told.replace(true) {
+            self.count_facts(target.root, &answerer.series.told, &report.primary, out);
+        }
+        if let Judgement::Incomparable { side, reason } = &report.judgement {
+            return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label())), now, out);
+        }
+        if let Some(said) = wrong_version(target.shadow.expect_version.as_deref(), &report.shadow) {
+            return self.close_pair(id, Outcome::WrongVersion, Note::said(said), now, out);
+        }
         let verdict = match &report.judgement {
             Judgement::Identical => Verdict::Identical,
             Judgement::Equivalent => Verdict::Equivalent,
             Judgement::Diverged(divergence) => {
                 out.count(target.series.divergences.of(divergence.kind));
-                self.count_path(&target, names::value(&divergence.pattern), out);
+                self.count_learned(target.root, &target.series.paths, &[&divergence.pattern], 1, out);
+                self.show_divergence(id, divergence, now, out);
                 Verdict::Diverged
             }
-            Judgement::Incomparable { side, reason } => {
-                let side = match side {
-                    Side::Primary => "primary",
-                    Side::Shadow => "shadow",
-                };
-                return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{side}: {reason}")), now, out);
-            }
+            Judgement::Incomparable { .. } => return,
         };
-        out.count(pairs.and_then(|pairs| pairs.of(verdict)));
-        if let Judgement::Diverged(divergence) = &report.judgement {
-            self.show_divergence(id, divergence, now, out);
+        out.count(target.series.slices.get(slice).and_then(|slice| slice.pairs.of(verdict)));
+        for Decided { primary, shadow, rows } in &report.decided {
+            if let Some(decided) = &target.series.decided {
+                self.count_learned(target.root, decided, &[primary, shadow], i64::from(*rows), out);
+            }
         }
         self.close_pair(id, Outcome::Compared, Note::default(), now, out);
     }
 
-    /// Counts a diverged pair at `path`, a clean label value.
-    fn count_path(&mut self, target: &Rc<Target>, path: String, out: &mut Effects) {
-        let shadow = self.shadow(target);
-        let mut known = target.series.paths.iter().chain(&shadow.paths);
-        match known.find(|(known, _)| *known == path) {
-            Some((_, series)) => out.add(*series, 1),
-            None if shadow.paths_full => out.add(target.series.other_paths, 1),
-            None => out.push(Effect::RegisterPath(target.clone(), path)),
+    /// Counts what an answer of a variant or a shadow told.
+    fn count_facts(&mut self, root: RootId, series: &SubjectSeries, facts: &Facts, out: &mut Effects) {
+        if let (Some((prompt, completion)), Some(tokens)) = (facts.tokens, &series.tokens) {
+            for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
+                match (tokens.of(token), i64::try_from(count)) {
+                    (Some(id), Ok(count)) if count > 0 => out.add(id, count),
+                    (Some(_), _) => {}
+                    (None, _) => out.anomalies.push(Anomaly::UnknownSeries),
+                }
+            }
         }
-    }
-
-    pub(super) fn path_registered(&mut self, target: &Target, path: String, series: Option<MetricId>, out: &mut Effects) {
-        out.add(series.unwrap_or(target.series.other_paths), 1);
-        // (A root context that has ended meanwhile must not be remembered again.)
-        let Some(shadow) = self.shadows.get_mut(&(target.root, target.index)) else { return };
-        match series {
-            Some(series) => shadow.paths.push((path, series)),
-            None => shadow.paths_full = true,
+        if let (Some(end), Some(ends)) = (facts.end, &series.ends) {
+            out.count(ends.of(end));
+        }
+        if let (Some(version), Some(versions)) = (&facts.model_version, &series.versions) {
+            self.count_learned(root, versions, &[version], 1, out);
         }
     }
 
@@ -282,5 +288,14 @@ fn copy_body(target: &Target, upload: &Upload, model: &ModelFinder, ledger: &Led
             Capture::whole(rewritten, usize::MAX, ledger).ok()
         }
         _ => Some(upload.body.clone()),
+    }
+}
+
+/// What was found instead of the model version that is expected.
+fn wrong_version(expected: Option<&str>, facts: &Facts) -> Option<String> {
+    match (expected, facts.model_version.as_deref()) {
+        (Some(expected), Some(found)) if expected != found => Some(format!("model version {}", names::value(found))),
+        (Some(_), None) => Some("the answer names no model version".to_owned()),
+        _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The live side: what is done while a client's request and its answer pass. Nothing here waits, and nothing changes them but the split
 //! header (and `x-gnomon-shadow` where copies are not trusted).
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Engine;
@@ -10,10 +11,10 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Pair, Primary, Upload};
 use super::plan::{Answerer, Plan, RoutePlan, Target};
 use crate::capture::{Capture, Overflow};
-use crate::compare::form::Endpoint;
+use crate::compare::form::{self, Endpoint};
 use crate::mirror;
 use crate::outcome::{Class, Outcome};
-use crate::request::{Fields, Request};
+use crate::request::{Fields, Request, is_event_stream};
 use crate::{route, split};
 
 /// A client's request and its answer, while the stream lasts.
@@ -25,6 +26,8 @@ pub struct Exchange {
     started: Time,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
+    /// What the shell tells of the stream.
+    follow: Follow,
     upload: Uploading,
     /// The answer as far as it has come.
     answer: Option<(Head, Capture)>,
@@ -65,6 +68,7 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
         let pairs = self.sample(route, &request, decision.variant, now, out);
         let answerer = answerer.clone();
+        let first_byte = form::may_stream(route.route.protocol, request.path());
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
@@ -73,8 +77,9 @@ impl Engine {
             request_body: !pairs.is_empty() && !end,
             response_headers: !pairs.is_empty() || expose.is_some(),
             response_body: !pairs.is_empty(),
+            first_byte,
         };
-        let exchange = Exchange { plan: plan.clone(), answerer, started: now, expose, upload, answer: None, pairs };
+        let exchange = Exchange { plan: plan.clone(), answerer, started: now, expose, follow, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         out.push(Effect::Follow(follow));
         if end {
@@ -85,9 +90,9 @@ impl Engine {
     /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
     fn sample(&mut self, route: &RoutePlan, request: &Request, variant: usize, now: Time, out: &mut Effects) -> Vec<PairId> {
         let mut pairs = Vec::new();
-        if route.shadows.is_empty() {
-            return pairs;
-        }
+        let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
+        let endpoint = Endpoint::of(request.path());
+        let told = Rc::new(Cell::new(false));
         let draw = mirror::draw(&route.route, request, self.random.next());
         let slice = mirror::slice(route.route.slices.as_ref(), request);
         for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
@@ -96,7 +101,9 @@ impl Engine {
                 target: target.clone(),
                 slice,
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
-                endpoint: Endpoint::of(request.path()),
+                endpoint,
+                answerer: answerer.clone(),
+                told: told.clone(),
                 primary: None,
                 copy: Copy::Uploading,
             };
@@ -133,7 +140,8 @@ impl Engine {
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
                 let response_headers = exchange.expose.is_some();
-                out.push(Effect::Follow(Follow { request_body: false, response_headers, response_body: false }));
+                exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
+                out.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
@@ -171,16 +179,21 @@ impl Engine {
         let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
         if !wanted || body.push(chunk, exchange.plan.config.limits.body).is_err() {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
-            out.push(Effect::Follow(Follow { request_body, response_headers: true, response_body: false }));
+            exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
+            out.push(Effect::Follow(exchange.follow));
         }
     }
 
     pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, now: Time, out: &mut Effects) {
         let Some(Exchange { answerer, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+        let first_byte = first_byte(answer.as_ref(), &ending);
         let primary = primary(answer, ending, pairs.is_empty());
         out.count(answerer.series.responses.of(primary.class));
         if let Some(at) = primary.completed {
             out.record(answerer.series.duration, at.saturating_sub(started));
+        }
+        if let (Some(at), Some(series), Class::Success) = (first_byte, answerer.series.first_byte, primary.class) {
+            out.record(series, at.saturating_sub(started));
         }
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
@@ -198,11 +211,19 @@ impl Engine {
     }
 }
 
+/// When the first byte of a stream passed.
+fn first_byte(answer: Option<&(Head, Capture)>, ending: &Ending) -> Option<Time> {
+    match (answer, ending) {
+        (Some((head, _)), Ending::Answered { first_byte, .. }) if is_event_stream(&head.content_type) => *first_byte,
+        _ => None,
+    }
+}
+
 /// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
 fn primary(answer: Option<(Head, Capture)>, ending: Ending, unpaired: bool) -> Primary {
     let broken = |class| Primary { class, answer: pair::answer(Head::default(), Err(Overflow::Body)), completed: None };
     match (answer, ending) {
-        (Some((mut head, body)), Ending::Answered { at, grpc_status }) => {
+        (Some((mut head, body)), Ending::Answered { at, grpc_status, .. }) => {
             head.grpc_status = grpc_status.or(head.grpc_status);
             let class = Class::of(head.effective_status());
             Primary { class, answer: pair::answer(head, body.into_body()), completed: Some(at) }

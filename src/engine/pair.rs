@@ -1,10 +1,11 @@
 //! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::breaker::Finding;
 use super::event::{Head, ShadowReply, Time};
-use super::plan::Target;
+use super::plan::{Answerer, Target};
 use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
 use crate::compare::{Answer, Unread};
@@ -24,6 +25,10 @@ pub struct Pair {
     pub request_id: String,
     /// What the request asked for.
     pub endpoint: Endpoint,
+    /// Who answers the client.
+    pub answerer: Rc<Answerer>,
+    /// Whether what the client's answer tells has been counted, shared by all pairs of the request.
+    pub told: Rc<Cell<bool>>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.

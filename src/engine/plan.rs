@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::event::RootId;
 use crate::config::{Compare, Config, Evidence, Limits, Name, Route, Shadow};
+use crate::stats::learned::Definer;
 use crate::stats::{Define, ShadowSeries, VariantSeries};
 
 /// What one root context does.
@@ -64,8 +65,9 @@ pub struct Target {
 const UNSPLIT: &str = "none";
 
 impl Plan {
-    /// Binds `config` to its series. `paths` are the paths of a shadow that were registered before.
-    pub fn new(root: RootId, config: Config, define: Define, paths: &dyn Fn(&Route, &Shadow) -> Vec<String>) -> Self {
+    /// Binds `config` to its series. `registered` gives the values in a registry of that name.
+    pub fn new(root: RootId, config: Config, define: Define, registered: &dyn Fn(&str) -> Vec<String>) -> Self {
+        let definer = &mut Definer { define, registered, learned: 0 };
         let split_headers: Rc<[Rc<str>]> = config.split_headers.iter().cloned().collect();
         let mut index = 0_usize;
         let mut routes = Vec::new();
@@ -74,11 +76,11 @@ impl Plan {
                 Some(split) => split.variants.iter().map(|variant| variant.name.clone()).collect(),
                 None => vec![Name::from(UNSPLIT)],
             };
-            let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(define, &route, &name), name }));
+            let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(definer, &route, &name), name }));
             let variants = variants.collect();
             let compare = Rc::new(route.compare.clone());
             let shadows = route.shadows.iter().map(|shadow| {
-                let series = ShadowSeries::define(define, &route, shadow, paths(&route, shadow));
+                let series = ShadowSeries::define(definer, &route, shadow);
                 index = index.saturating_add(1);
                 Rc::new(Target {
                     root,

@@ -382,7 +382,7 @@ fn only_the_first_paths_have_series_of_their_own() {
     assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=other;"]), 8);
     assert_eq!(worker.registrations, 17, "the host is asked once for each, and for one too many");
 
-    let mut next = Worker { registry: worker.registry, ..Worker::new(config(json!({}))) };
+    let mut next = Worker { registries: worker.registries, ..Worker::new(config(json!({}))) };
     next.configure(2, config(json!({})));
     assert!(next.names.iter().any(|name| name.contains("path=.=m15;")), "a new configuration holds on to the series");
 }

@@ -28,6 +28,8 @@ pub struct Stream {
     head_due: bool,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
+    /// When the first byte of the answer's body passed, if the engine wants to know.
+    first_byte: Option<Time>,
     /// Whether the last byte of the answer has passed, and when, if that matters to the microsecond.
     answered: Option<Option<Time>>,
 }
@@ -35,7 +37,7 @@ pub struct Stream {
 impl Stream {
     /// A stream of a root context.
     pub fn new(id: StreamId, service: Option<Service>) -> Self {
-        Self { id, service, follow: None, grpc: false, head_due: false, grpc_status: None, answered: None }
+        Self { id, service, follow: None, grpc: false, head_due: false, grpc_status: None, first_byte: None, answered: None }
     }
 
     /// Passes an event on, and keeps in mind what the engine wants from now on.
@@ -58,7 +60,7 @@ impl Stream {
 
     /// What the response headers say.
     fn head(&self, follow: Follow) -> Head {
-        if follow.response_body || self.grpc {
+        if follow.response_body || follow.first_byte || self.grpc {
             return Head::read(&map(MapType::HttpResponseHeaders));
         }
         let text = value(MapType::HttpResponseHeaders, ":status").unwrap_or_default();
@@ -149,6 +151,9 @@ impl HttpContext for Stream {
         if end {
             self.answer_ends(follow);
         }
+        if follow.first_byte && size > 0 && self.first_byte.is_none() {
+            self.first_byte = Some(now());
+        }
         if follow.response_body && size > 0 {
             let chunk = self.chunk(BufferType::HttpResponseBody, size);
             self.tell(Event::ResponseBody { stream: self.id, chunk }, now());
@@ -174,7 +179,7 @@ impl HttpContext for Stream {
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now);
         }
         let ending = match self.answered {
-            Some(at) => Ending::Answered { at: at.unwrap_or(now), grpc_status: self.grpc_status.take() },
+            Some(at) => Ending::Answered { at: at.unwrap_or(now), first_byte: self.first_byte, grpc_status: self.grpc_status.take() },
             None => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
         };
         self.tell(Event::StreamEnd { stream: self.id, ending }, now);
