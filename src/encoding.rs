@@ -110,8 +110,10 @@ impl Decoder {
     /// Decodes on. `input` is the whole encoded body, the same at every call.
     ///
     /// About `budget` bytes of input and output, at every coding of the chain, are touched and taken off it; nothing is done if it is 0, and
-    /// otherwise something is. Two codings can't stop where they are told to: zstd decodes a block at a time, 128 KiB, and brotli can fill
-    /// its window, [`MAX_WINDOW`], by one command; what they decode is kept and handed on within the budget all the same.
+    /// otherwise something is. Two codings can't be stopped where one likes: zstd decodes block by block, 128 KiB each (of blocks that
+    /// yield as much from a few bytes, as only an attacker makes them, eight for a budget of 64 KiB), and brotli fills its window,
+    /// [`MAX_WINDOW`] at most, when a command tells it to. What they decode ahead is part of their state, and handed on within the budget
+    /// all the same.
     ///
     /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. `true`: the end of the body was reached
     /// and was well formed.

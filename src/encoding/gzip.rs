@@ -6,7 +6,10 @@ use crc32fast::Hasher;
 use miniz_oxide::DataFormat;
 
 use super::deflate::Inflate;
-use super::{CHECKSUM, CORRUPT, Coding, Fault, Progress};
+use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, Progress};
+
+/// The first byte of a member.
+const MAGIC: u8 = 0x1f;
 
 const HAS_CHECKSUM: u8 = 1 << 1;
 const HAS_EXTRA: u8 = 1 << 2;
@@ -74,8 +77,9 @@ impl Gzip {
     fn header(&mut self, input: &[u8]) -> Result<usize, Fault> {
         let part = self.part;
         match part {
+            Part::Fixed if self.members && self.fixed.is_empty() && input.first().is_some_and(|first| *first != MAGIC) => Err(GARBAGE),
             Part::Fixed => self.fixed::<10>(input, |gzip, bytes| {
-                let [0x1f, 0x8b, 8, flags, ..] = bytes else { return Err(CORRUPT) };
+                let [MAGIC, 0x8b, 8, flags, ..] = bytes else { return Err(CORRUPT) };
                 if flags & RESERVED != 0 {
                     return Err(CORRUPT);
                 }

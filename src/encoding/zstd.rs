@@ -7,15 +7,17 @@
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
 
-use super::{CHECKSUM, CORRUPT, Coding, Fault, MAX_WINDOW, Progress, WINDOW};
+use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, MAX_WINDOW, Progress, WINDOW};
 
 const MAGIC: u32 = 0xfd2f_b528;
 /// Of frames to be skipped: any last four bits.
 const SKIPPABLE: u32 = 0x184d_2a50;
 /// Most bytes a block takes or yields.
 const MAX_BLOCK: usize = 128 << 10;
-/// What a block costs beside its bytes: its tables.
-const BLOCK_WORK: usize = 2 << 10;
+/// What a block or a frame costs beside its bytes: its tables, some microseconds.
+const TABLES_WORK: usize = 8 << 10;
+/// How much a compressed block is taken to yield for each of its bytes, as long as that is not known.
+const USUAL_YIELD: usize = 16;
 
 /// The `zstd` coding.
 pub(super) struct Zstd {
@@ -51,9 +53,8 @@ impl Zstd {
         Self { decoder, pending: Vec::new(), part: Part::FrameHeader, length: 0, frames: false }
     }
 
-    /// Begins a frame with its header, which is pending.
-    fn begin(&mut self) -> Result<(), Fault> {
-        self.frames = true;
+    /// Begins a frame with its header, which is pending. Returns what it has cost.
+    fn begin(&mut self) -> Result<usize, Fault> {
         let (magic, rest) = self.pending.split_first_chunk::<4>().ok_or(CORRUPT)?;
         if is_skippable(*magic) {
             let (length, _) = rest.split_first_chunk::<4>().ok_or(CORRUPT)?;
@@ -68,25 +69,27 @@ impl Zstd {
             self.length = 0;
         }
         self.pending.clear();
-        Ok(())
+        // The first is free: the decoder had to be made anyway.
+        let cost = if self.frames { TABLES_WORK } else { 0 };
+        self.frames = true;
+        Ok(cost)
     }
 
-    /// Decodes the block that is pending. Returns what it may have cost.
+    /// Decodes the block that is pending. Returns what it has cost, as far as can be told: what a compressed block has yielded is known only
+    /// when the frame is over.
     fn block(&mut self) -> Result<usize, Fault> {
         let (header, content) = self.pending.split_first_chunk::<3>().ok_or(CORRUPT)?;
         let header = BlockHeader(*header);
+        let yielded = if header.is_compressed() { content.len().saturating_mul(USUAL_YIELD).min(MAX_BLOCK) } else { header.size() };
         if header.is_compressed() && literals(content) > MAX_BLOCK {
             return Err(CORRUPT);
         }
         self.decoder.decode_blocks(self.pending.as_slice(), BlockDecodingStrategy::UptoBlocks(1)).map_err(|_| CORRUPT)?;
         self.pending.clear();
-        // Until the frame is over it is not known what a compressed block has yielded.
-        let yielded = match header {
-            _ if self.decoder.is_finished() => self.decoder.can_collect().min(MAX_BLOCK),
-            _ if header.is_compressed() => MAX_BLOCK,
-            _ => header.size(),
-        };
-        Ok(yielded.saturating_add(BLOCK_WORK))
+        if self.decoder.is_finished() {
+            return Ok(yielded.min(self.decoder.can_collect()));
+        }
+        Ok(yielded.saturating_add(TABLES_WORK))
     }
 
     /// Checks a frame all of whose bytes were handed on.
@@ -110,7 +113,7 @@ impl Zstd {
                     return Ok(8);
                 }
                 if u32::from_le_bytes(magic) != MAGIC {
-                    return Err(CORRUPT);
+                    return Err(if self.frames { GARBAGE } else { CORRUPT });
                 }
                 rest.first().map_or(Ok(5), |descriptor| Descriptor(*descriptor).header_bytes())
             }
@@ -123,28 +126,22 @@ impl Zstd {
 
     /// Reads on until a header or a block is there, and takes it.
     fn read(&mut self, input: &[u8]) -> Result<Progress, Fault> {
-        let mut read: usize = 0;
-        let mut extra = 0;
+        let mut unread = input;
+        // How long it is shows only in its first bytes.
         loop {
-            let wanted = self.wanted()?;
-            let missing = wanted.saturating_sub(self.pending.len());
-            if missing > 0 {
-                let unread = input.get(read..).unwrap_or_default();
-                let piece = unread.get(..missing).unwrap_or(unread);
-                self.pending.extend_from_slice(piece);
-                read = read.saturating_add(piece.len());
-                if piece.is_empty() {
-                    break;
-                }
-            } else if matches!(self.part, Part::FrameHeader) {
-                self.begin()?;
-                break;
-            } else {
-                extra = self.block()?;
+            let missing = self.wanted()?.saturating_sub(self.pending.len());
+            if missing == 0 {
                 break;
             }
+            let (piece, rest) = unread.split_at_checked(missing).unwrap_or((unread, &[]));
+            if piece.is_empty() {
+                return Ok(Progress { read: input.len(), ..Progress::default() });
+            }
+            self.pending.extend_from_slice(piece);
+            unread = rest;
         }
-        Ok(Progress { read, extra, ..Progress::default() })
+        let extra = if self.part == Part::FrameHeader { self.begin()? } else { self.block()? };
+        Ok(Progress { read: input.len().saturating_sub(unread.len()), extra, ..Progress::default() })
     }
 }
 

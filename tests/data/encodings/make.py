@@ -1,53 +1,115 @@
-import gzip, zlib, brotli, zstandard, os, io
-D='/work/wt/encoding/tests/data/encodings/'
-def w(n,b):
-    open(D+n,'wb').write(b); print(n,len(b))
+"""Writes the encoded bodies of this folder into it; see README.md."""
+
+import gzip
+import io
 import random
-r=random.Random(4)
-text=('{"model_name":"m","outputs":[{"name":"p","shape":[1,1200],"datatype":"FP32","data":['+','.join(repr(round(r.random(),7)) for _ in range(1200))+']}]}').encode()
-w('answer.json',text)
-w('answer.gz',gzip.compress(text,6,mtime=0))
-b=io.BytesIO()
-g=gzip.GzipFile('answer.json','wb',9,b,mtime=1); g.write(text); g.close()
-w('named.gz',b.getvalue())
-half=len(text)//2
-w('members.gz',gzip.compress(text[:half],1,mtime=0)+gzip.compress(b'',mtime=0)+gzip.compress(text[half:],0,mtime=0))
-w('answer.zlib',zlib.compress(text,6))
-c=zlib.compressobj(9,zlib.DEFLATED,-15); w('answer.deflate',c.compress(text)+c.flush())
-w('answer.br',brotli.compress(text,quality=5))
-w('answer.br.window24',brotli.compress(text,lgwin=24))
-w('answer.zst',zstandard.ZstdCompressor(level=3,write_checksum=True).compress(text))
-co=zstandard.ZstdCompressor(level=19).compressobj()
-w('streamed.zst',b''.join([co.compress(text[:5000]),co.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK),co.compress(text[5000:]),co.flush()]))
-skip=b'\x53\x2a\x4d\x18\x05\0\0\0hello'
-z=zstandard.ZstdCompressor(write_checksum=True)
-w('frames.zst',z.compress(text[:half])+skip+z.compress(b'')+z.compress(text[half:]))
-# several blocks, some random, some of one byte
-long=bytes(r.randrange(256) for _ in range(1000))
-long=(text+long+bytes(200_000)+text[:777]*300+long)
 import struct
-w('long.zst',zstandard.ZstdCompressor(level=3,write_checksum=True).compress(long))
-w('long.br',brotli.compress(long,quality=9,lgwin=16))
-w('long.gz',gzip.compress(long,9,mtime=0))
-# chains
-w('answer.gz.gz',gzip.compress(gzip.compress(text,mtime=0),mtime=0))
-w('answer.br.gz',gzip.compress(brotli.compress(text),mtime=0))
-w('answer.zst.deflate.br.gz',gzip.compress(brotli.compress(zlib.compress(z.compress(text))),mtime=0))
-# bombs: 1 GiB of zeros
-G=1<<30; zero=bytes(1<<20)
-def stream(comp, fin):
-    out=[]
-    for _ in range(G>>20): out.append(comp(zero))
-    out.append(fin()); return b''.join(out)
-c=zlib.compressobj(9,zlib.DEFLATED,31); bomb=stream(c.compress,c.flush)
-w('bomb.gz.gz',gzip.compress(bomb,9,mtime=0))
-w('bomb.gz.br',brotli.compress(bomb))
-br=brotli.Compressor(quality=9); bb=stream(br.process,br.finish)
-w('bomb.br',bb)
-co=zstandard.ZstdCompressor(level=3).compressobj(); zb=stream(co.compress,co.flush)
-w('bomb.zst.gz',gzip.compress(zb,9,mtime=0))
-# windows
-co=zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=24)).compressobj()
-w('window24.zst',co.compress(text)+co.flush())
-co=zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=23)).compressobj()
-w('window23.zst',co.compress(text)+co.flush())
+import zlib
+from pathlib import Path
+
+import brotli
+import zstandard
+
+FOLDER = Path(__file__).parent
+RANDOM = random.Random(4)
+VALUES = ",".join(repr(round(RANDOM.random(), 7)) for _ in range(1200))
+ANSWER = ('{"model_name":"m","outputs":[{"name":"p","shape":[1,1200],"datatype":"FP32","data":[' + VALUES + "]}]}").encode()
+NOISE = bytes(RANDOM.randrange(256) for _ in range(1000))
+# Some hundred kilobytes that blocks of every kind are made of.
+LONG = ANSWER + NOISE + bytes(200_000) + ANSWER[:777] * 300 + NOISE
+HALF = len(ANSWER) // 2
+GIBIBYTE = 1 << 30
+
+
+def gz(data, level=9):
+    return gzip.compress(data, level, mtime=0)
+
+
+def zst(data, **options):
+    return zstandard.ZstdCompressor(**options).compress(data)
+
+
+def named_gz():
+    out = io.BytesIO()
+    with gzip.GzipFile("answer.json", "wb", 9, out, mtime=1) as file:
+        file.write(ANSWER)
+    return out.getvalue()
+
+
+def header_gz():
+    """A header with all that a header can have: extra field, name, comment, its own checksum."""
+    header = b"\x1f\x8b\x08\x1e\0\0\0\0\0\xff" + struct.pack("<H", 3) + b"abc" + b"name\0" + b"comment\0"
+    return header + struct.pack("<H", zlib.crc32(header) & 0xFFFF) + gz(ANSWER)[10:]
+
+
+def bare_deflate():
+    encoder = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return encoder.compress(ANSWER) + encoder.flush()
+
+
+def streamed_zst():
+    encoder = zstandard.ZstdCompressor(level=19).compressobj()
+    flush = zstandard.COMPRESSOBJ_FLUSH_BLOCK
+    return encoder.compress(ANSWER[:5000]) + encoder.flush(flush) + encoder.compress(ANSWER[5000:]) + encoder.flush()
+
+
+def windowed_zst(log):
+    parameters = zstandard.ZstdCompressionParameters(window_log=log)
+    encoder = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return encoder.compress(ANSWER) + encoder.flush()
+
+
+def frames_zst():
+    skipped = b"\x53\x2a\x4d\x18" + struct.pack("<I", 5) + b"hello"
+    return zst(ANSWER[:HALF], write_checksum=True) + skipped + zst(b"", write_checksum=True) + zst(ANSWER[HALF:], write_checksum=True)
+
+
+def zeros(encode, finish):
+    piece = bytes(1 << 20)
+    return b"".join(encode(piece) for _ in range(GIBIBYTE // len(piece))) + finish()
+
+
+def bomb_gz():
+    encoder = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return zeros(encoder.compress, encoder.flush)
+
+
+def bomb_br():
+    encoder = brotli.Compressor(quality=9)
+    return zeros(encoder.process, encoder.finish)
+
+
+def bomb_zst():
+    encoder = zstandard.ZstdCompressor().compressobj()
+    return zeros(encoder.compress, encoder.flush)
+
+
+BODIES = {
+    "answer.json": ANSWER,
+    "answer.gz": gz(ANSWER, 6),
+    "named.gz": named_gz(),
+    "header.gz": header_gz(),
+    "members.gz": gz(ANSWER[:HALF], 1) + gz(b"") + gz(ANSWER[HALF:], 0),
+    "answer.zlib": zlib.compress(ANSWER),
+    "answer.deflate": bare_deflate(),
+    "answer.br": brotli.compress(ANSWER, quality=5),
+    "answer.zst": zst(ANSWER, write_checksum=True),
+    "streamed.zst": streamed_zst(),
+    "frames.zst": frames_zst(),
+    "answer.gz.gz": gz(gz(ANSWER)),
+    "answer.br.gz": gz(brotli.compress(ANSWER)),
+    "answer.zst.deflate.br.gz": gz(brotli.compress(zlib.compress(zst(ANSWER, write_checksum=True)))),
+    "long.gz": gz(LONG),
+    "long.br": brotli.compress(LONG, quality=9, lgwin=16),
+    "long.zst": zst(LONG, write_checksum=True),
+    "bomb.gz.gz": gz(bomb_gz()),
+    "bomb.gz.br": brotli.compress(bomb_gz()),
+    "bomb.br": bomb_br(),
+    "bomb.zst.gz": gz(bomb_zst()),
+    "window24.br": brotli.compress(ANSWER, lgwin=24),
+    "window23.zst": windowed_zst(23),
+    "window24.zst": windowed_zst(24),
+}
+
+for name, body in BODIES.items():
+    (FOLDER / name).write_bytes(body)
