@@ -506,6 +506,13 @@ proptest! {
         }
     }
 
+    /// A name of a decision is a label value as it stands.
+    #[test]
+    fn names_of_decisions_are_label_values(name in "[ -~é;=]{1,8}") {
+        let text = format!(r#", "compare": {{"task": {{"decision": {{"path": "a", "thresholds": [1], "names": ["other one", {name:?}]}}}}}}"#);
+        prop_assert_eq!(parse(route(&text).as_bytes()).is_ok(), crate::stats::names::value(&name) == name);
+    }
+
     /// Four decimals are exact, five are not accepted.
     #[test]
     fn percentages_are_whole_parts_of_a_million(ppm in 0_u32..=1_000_000, fifth in 1_u32..10) {
