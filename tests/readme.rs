@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use gnomon::compare::tensor::Datatype;
 use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
 use gnomon::engine::plan::Plan;
@@ -99,10 +100,22 @@ fn the_examples_of_tasks_and_copies_are_good() {
 }
 
 #[test]
-fn the_tolerance_of_json_is_that_of_the_filter() {
-    let row = table("Tolerances").into_iter().find(|row| row[0].starts_with("JSON")).unwrap();
+fn the_table_of_tolerances_is_that_of_the_filter() {
     let number = |cell: &str| quoted(cell)[0].parse::<f64>().unwrap();
-    assert_eq!(Tolerance { absolute: number(&row[1]), relative: number(&row[2]) }, Tolerance::JSON);
+    let mut rows = 0;
+    for row in table("Tolerances") {
+        let said = Tolerance { absolute: number(&row[1]), relative: number(&row[2]) };
+        for word in row[0].replace("integers", "INT8, UINT8, INT64").split([',', ' ']) {
+            if let Some(datatype) = Datatype::parse(word.as_bytes()) {
+                assert_eq!(datatype.tolerance(), said, "{word}");
+                rows += 1;
+            }
+        }
+        if row[0].starts_with("JSON") {
+            assert_eq!(Tolerance::JSON, said);
+        }
+    }
+    assert_eq!(rows, 8, "datatypes are named in the table");
 }
 
 /// The name and the labels of a series as it is spelled: the name first, then `label=.=value;.;` for each label.
