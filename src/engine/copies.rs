@@ -11,7 +11,7 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::Target;
 use crate::capture::{Body, Capture, Ledger, Overflow};
-use crate::compare::content::{Decided, Facts};
+use crate::compare::content::{Bounds, Decided, Facts};
 use crate::compare::form::Form;
 use crate::compare::{Comparison, Judgement, Report};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
@@ -147,8 +147,9 @@ impl Engine {
         let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
         let Copy::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
         let target = pair.target.clone();
+        let content_type = &reply.as_ref().map(|reply| reply.head.content_type.clone()).unwrap_or_default();
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
-        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.body, &self.ledger));
+        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.of_answer(content_type), &self.ledger));
         let elapsed = now.saturating_sub(sent);
         let reply = Reply::read(reply, body, elapsed, target.shadow.timeout);
         out.count(target.series.responses.of(reply.class));
@@ -197,7 +198,8 @@ impl Engine {
             pair.primary = None;
         }
         let form = Form::of(target.route.protocol, endpoint, &primary.answer.content_type);
-        let mut comparison = Comparison::new(form, target.compare.clone(), primary.answer, reply.answer);
+        let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
+        let mut comparison = Comparison::new(form, target.compare.clone(), bounds, primary.answer, reply.answer);
         let mut budget = COMPARED_AT_ONCE;
         if let Some(report) = comparison.step(&mut budget) {
             return self.judged(id, report, now, out);

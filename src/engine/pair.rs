@@ -124,6 +124,7 @@ impl Reply {
     /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503: no
     /// HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
     pub fn read(reply: Option<ShadowReply>, body: Result<Body, Overflow>, elapsed: Time, timeout: Time) -> Self {
+        let body = body.map_err(Unread::Overflow);
         let Some(ShadowReply { head, from_upstream, .. }) = reply else {
             let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
@@ -144,14 +145,14 @@ impl Reply {
 }
 
 /// An answer as it is compared.
-pub fn answer(head: Head, body: Result<Body, Overflow>) -> Answer {
+pub fn answer(head: Head, body: Result<Body, Unread>) -> Answer {
     Answer {
         status: head.status,
         content_type: head.content_type,
         content_encoding: head.content_encoding,
         inference_header_length: head.inference_header_length,
         grpc_encoding: head.grpc_encoding,
-        body: body.map_err(Unread::Overflow),
+        body,
     }
 }
 
