@@ -133,8 +133,8 @@ fn serde_where_text_is_read(file: &File) -> Vec<String> {
 }
 
 /// A module knows only those that stand before it.
-const LAYERS: [&str; 14] = [
-    "limits", "path", "request", "outcome", "capture", "encoding", "config", "split", "route", "mirror", "compare", "stats", "engine",
+const LAYERS: [&str; 15] = [
+    "limits", "path", "request", "outcome", "capture", "encoding", "config", "json", "split", "route", "mirror", "compare", "stats", "engine",
     "host",
 ];
 

@@ -2,8 +2,8 @@
 
 use super::{Fault, Reader};
 use crate::capture::Held;
-use crate::compare::json::tape::{Document, Tag, first_child};
-use crate::compare::json::text::next_code;
+use crate::json::tape::{Document, Tag, first_child};
+use crate::json::text::next_code;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
