@@ -93,7 +93,7 @@ impl Worker {
         let registries = self.registries.clone();
         let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &|name| {
             registries.get(name).cloned().unwrap_or_default()
-        });
+        }, &|_| None);
         self.on(Event::Configured { plan: Rc::new(plan), key });
     }
 
