@@ -142,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn grpc_goes_to_its_own_cluster() {
+        let mut shadow = shadow(1, None, CopyRequest::default());
+        shadow.cluster.grpc = "v2-grpc".to_owned();
+        for (headers, expected) in [
+            (vec![("content-type", "application/grpc")], "v2-grpc"),
+            (vec![("content-type", "application/grpc+proto")], "v2-grpc"),
+            (vec![("content-type", "application/grpc-web")], "v2"),
+            (vec![("content-type", "application/json")], "v2"),
+            (vec![], "v2"),
+        ] {
+            assert_eq!(cluster(&shadow, &Request::new(&fields(&headers))), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
     fn a_copy_is_known_by_its_header_alone() {
         assert!(is_copy(&Request::new(&fields(&[("x-gnomon-shadow", "")]))));
         assert!(!is_copy(&Request::new(&fields(&[("x-gnomon-variant", "v1")]))));

@@ -93,7 +93,7 @@ pub struct Tape {
 
 impl Tape {
     /// How many nodes there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         (self.chunks.len() << CHUNK_BITS).wrapping_add(self.last.len())
     }
 

@@ -148,3 +148,6 @@ fn spliced(body: &[u8], cuts: &[Cut]) -> Option<Vec<u8>> {
     spliced.extend_from_slice(body.get(from..)?);
     Some(spliced)
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,3 +66,55 @@ fn legal(value: String) -> Result<Secret, &'static str> {
         Ok(Secret(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::super::tests::shadow;
+    use super::*;
+    use crate::config::CopyRequest;
+
+    /// What a header gets from a variable with this value, and what is said of it.
+    fn read(value: Option<&str>) -> (Option<String>, Vec<String>) {
+        let from_env = vec![("authorization".into(), "SHADOW_AUTH".to_owned())];
+        let mut missing = Vec::new();
+        let variable = |name: &str| value.filter(|_| name == "SHADOW_AUTH").map(str::to_owned);
+        let shadow = shadow(1, None, CopyRequest { from_env, ..CopyRequest::default() });
+        let mut headers = headers("fraud", &shadow, &variable, &mut missing);
+        assert!(headers.iter().all(|(name, _)| **name == *"authorization"));
+        (headers.pop().map(|(_, secret)| secret.value().to_owned()), missing)
+    }
+
+    #[test]
+    fn a_value_that_a_header_may_have_is_taken() {
+        for value in ["Bearer abc", "a\tb", "é", "x"] {
+            assert_eq!(read(Some(value)), (Some(value.to_owned()), vec![]), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn any_other_is_reported_and_not_shown() {
+        for (value, why) in [
+            (None, "is not there, or is not UTF-8"),
+            (Some(""), "is empty"),
+            (Some("hunter2\n"), "control character"),
+            (Some("hun\0ter2"), "control character"),
+            (Some(" hunter2"), "blank"),
+            (Some("hunter2\t"), "blank"),
+        ] {
+            let (header, lines) = read(value);
+            assert_eq!((header, lines.len()), (None, 1), "{value:?}");
+            for part in ["route fraud", "shadow v2-copy", "header authorization", "variable SHADOW_AUTH", why, "vmConfig.env"] {
+                assert!(lines[0].contains(part), "{} lacks {part}", lines[0]);
+            }
+            assert!(!lines[0].contains("hun"), "{}", lines[0]);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        assert_eq!(format!("{:?}", Secret::from("hunter2".to_owned())), "Secret");
+    }
+}

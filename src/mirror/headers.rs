@@ -363,6 +363,28 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn headers_from_the_environment_are_set_last() {
+        let environment =
+            [("authorization".into(), Secret::from("Bearer shadow".to_owned())), ("x-a".into(), Secret::from("1".to_owned()))];
+        let changes = CopyRequest { remove: vec!["x-a".into()], ..CopyRequest::default() };
+        let request = post(&[("authorization", "Bearer live"), ("x-a", "0"), ("x-a", "2")]);
+        let copy = copy_headers(&shadow(1, None, changes), &[], &environment, &Request::new(&request), Lengths::default()).unwrap();
+        let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+        assert_eq!([values("authorization"), values("x-a")], [["Bearer shadow"], ["1"]]);
+    }
+
+    #[test]
+    fn the_length_of_changed_json_is_told() {
+        let request = post(&[("inference-header-content-length", "15"), ("content-length", "99")]);
+        for (json, expected) in [(None, "15"), (Some(20), "20")] {
+            let lengths = Lengths { body: 100, json };
+            let copy = copy_headers(&shadow(1, None, CopyRequest::default()), &[], &[], &Request::new(&request), lengths).unwrap();
+            let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+            assert_eq!([values("inference-header-content-length"), values("content-length")], [[expected], ["100"]]);
+        }
+    }
+
     proptest! {
         #[test]
         fn a_copy_never_has_what_it_must_not_and_has_all_the_rest(

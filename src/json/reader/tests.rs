@@ -75,7 +75,7 @@ fn check(text: &[u8]) -> Result<(), TestCaseError> {
         (Ok(document), Ok(expected)) => {
             let found = value(&document, 0);
             prop_assert_eq!(&found, &expected);
-            prop_assert!(document.tape.len() <= text.len());
+            prop_assert!(document.tape.count() <= text.len());
             prop_assert_eq!(document.source(0), text.trim_ascii());
         }
         (Err(fault), Ok(_)) => prop_assert_eq!(fault, "JSON is nested too deep"),
