@@ -23,7 +23,7 @@ fn members_are_set_and_removed() {
             r#"{"model": "v1", "stream": true, "stream_options": {"include_usage": true}, "messages": [{"model": "v1"}]}"#,
             r#"{"model": "v2", "stream": false, "messages": [{"model": "v1"}],"seed":7}"#,
         ),
-        ("{}", r#"{"stream":false,"seed":7}"#),
+        ("{}", r#"{"seed":7,"stream":false}"#),
         ("[]", "[]"),
         (r#"{"model": "v1""#, r#"{"model": "v1""#),
     ] {
@@ -108,9 +108,9 @@ fn credentials_come_from_the_environment_and_are_never_shown() {
     let (copy, value) = (copy(&world), std::env::var(VARIABLE).expect("a variable"));
     assert_eq!(copy.header("authorization"), Some(value.clone()));
     let lines = world.lines(LogLevel::Error);
-    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(!lines.is_empty(), "every worker says what its copies must do without");
     for part in ["fraud", "copy", "x-other", "GNOMON_SURELY_UNSET", "vmConfig.env"] {
-        assert!(lines[0].contains(part), "{} lacks {part}", lines[0]);
+        assert!(lines.iter().all(|line| line.contains(part)), "{lines:?} lack {part}");
     }
     assert_eq!(copy.header("x-other").as_deref(), Some("payload"), "the copy goes without the shadow's own");
     assert!(world.proxy().log.iter().all(|line| !line.text.contains(&value)));
