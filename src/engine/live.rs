@@ -101,10 +101,10 @@ impl Engine {
         let draw = mirror::draw(&route.route, request, self.random.next());
         let slice = mirror::slice(route.route.slices.as_ref(), request);
         for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
-            out.add(target.series.sampled, 1);
             let pair = Pair {
                 target: target.clone(),
                 slice,
+                sampled: target.shadow.when.is_empty(),
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
                 endpoint,
                 answerer: answerer.clone(),
@@ -113,7 +113,10 @@ impl Engine {
                 copy: Copy::Uploading,
             };
             match self.unsent(target, request, now) {
-                Some(outcome) => self.conclude(&pair, outcome, Note::default(), now, out),
+                Some(outcome) => {
+                    out.add(target.series.sampled, 1);
+                    self.conclude(&pair, outcome, Note::default(), now, out);
+                }
                 None => pairs.push(self.open_pair(pair, out)),
             }
         }
@@ -127,7 +130,8 @@ impl Engine {
             Some(Outcome::UnsentUpgrade)
         } else if length.is_some_and(|length| length > target.limits.body) {
             Some(Outcome::UnsentBody)
-        } else if !self.shadow(target).breaker.admits(now) {
+        } else if target.shadow.when.is_empty() && !self.shadow(target).breaker.admits(now) {
+            // (Where there are conditions, it is asked once they hold.)
             Some(Outcome::UnsentBreakerOpen)
         } else if self.pairs.len() >= target.limits.pairs {
             Some(Outcome::UnsentInFlight)

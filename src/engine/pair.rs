@@ -10,7 +10,7 @@ use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
 use crate::compare::{Answer, Unread};
 use crate::limits::TIMER_SLACK;
-use crate::mirror::model::ModelFinder;
+use crate::mirror::body::Shaping;
 use crate::outcome::{Class, Outcome, ShadowClass};
 use crate::request::Fields;
 
@@ -21,6 +21,8 @@ pub struct Pair {
     pub target: Rc<Target>,
     /// Which of [`crate::stats::ShadowSeries::slices`].
     pub slice: usize,
+    /// Whether it counts as sampled: not while conditions on the request's body are to be judged.
+    pub sampled: bool,
     /// `x-request-id`, for evidence.
     pub request_id: String,
     /// What the request asked for.
@@ -55,8 +57,8 @@ pub enum Copy {
     Queued {
         /// What it is made of.
         upload: Rc<Upload>,
-        /// Where the body names its model, as far as that has been looked for.
-        model: ModelFinder,
+        /// Whether it qualifies and what it is to look like, as far as that is known.
+        shaping: Shaping,
         /// When the request body was complete: both latencies start here.
         since: Time,
     },
