@@ -60,7 +60,7 @@ def record(recorder, folder):
             keep(f"completion-{case}-stream", "/v1/completions", {**body, **USAGE}, chat)
         keep("error-no-messages", "/v1/chat/completions", {"model": "chat"}, chat, 400)
 
-        near = [started("baseline", "embedding"), started("candidate", "embedding")]
+        near = [started("baseline", "embedding"), started("twin", "embedding")]
         far = [near[0], started("stranger", "embedding")]
         for case, servers in (("near", near), ("far", far)):
             body = {"model": "embed", "input": ["A sundial", "Der Schatten"]}

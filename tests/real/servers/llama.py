@@ -7,7 +7,7 @@ from . import weights
 from .process import Endpoint, Process, answers, free_ports
 
 MAIN = pathlib.Path(__file__).parent / "llama_main.py"
-CHANGE = {"baseline": 0.0, "candidate": 0.02, "stranger": 1.0}
+CHANGE = {"baseline": 0.0, "candidate": 0.02, "twin": 0.005, "stranger": 1.0}
 
 
 class Llama(Endpoint):
