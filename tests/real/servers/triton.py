@@ -1,7 +1,7 @@
 """NVIDIA Triton on the processor: the bare server that the package nvidia-pytriton carries, with models in Python.
 
 `types` answers in any datatype what the client asks of each version, `species` is a small classifier with several outputs and batches.
-Both have versions 1 and 2; without a version in the request the newest answers, as everywhere in Triton.
+Both have versions 1 and 2. Without a version in the request the newest that is served answers.
 """
 
 import pathlib
@@ -22,10 +22,11 @@ VERSIONS = ("1", "2")
 
 
 class Triton:
-    """A running server; `http` and `grpc` are its endpoints."""
+    """A running server of some versions; `http` and `grpc` are its endpoints. `prefix` stands before the names of the models."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, versions=VERSIONS, prefix=""):
+        self.folder, self.versions, self.prefix = pathlib.Path(folder) / f"{prefix}triton", versions, prefix
+        self.folder.mkdir()
         http_port, grpc_port = free_ports(2)
         self.http, self.grpc = Endpoint(http_port), Endpoint(grpc_port, http2=True)
         command = [
@@ -45,11 +46,12 @@ class Triton:
         for name, configuration in (("types", types()), ("species", SPECIES)):
             # The Python that the backend embeds looks for numpy elsewhere, whatever PYTHONPATH says.
             source = f"import sys\nsys.path.insert(0, {str(SITE)!r})\n" + (SOURCES / f"{name}.py").read_text()
-            for version in VERSIONS:
-                (repository / name / version).mkdir(parents=True)
-                (repository / name / version / "model.py").write_text(source)
-            (repository / name / "config.pbtxt").write_text(f'name: "{name}"\nbackend: "python"\n{EVERY_VERSION}{configuration}')
-        (repository / "species" / "names.txt").write_text("setosa\nversicolor\nvirginica\n")
+            model = repository / (self.prefix + name)
+            for version in self.versions:
+                (model / version).mkdir(parents=True)
+                (model / version / "model.py").write_text(source)
+            (model / "config.pbtxt").write_text(f'name: "{model.name}"\nbackend: "python"\n{EVERY_VERSION}{configuration}')
+            (model / "names.txt").write_text("setosa\nversicolor\nvirginica\n")
         return repository
 
     def _backends(self):
