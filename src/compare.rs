@@ -4,16 +4,20 @@
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`] and [`tensor`] (what contents are made of), then the protocols.
+//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`]) and the tasks
+//! ([`tensors`]).
 
 pub mod choice;
 pub mod content;
 pub mod form;
 pub mod json;
+pub mod open_inference;
 pub mod openai;
 pub mod tensor;
+pub mod tensors;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod unpack;
 
 use std::rc::Rc;
@@ -26,6 +30,8 @@ use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Parts, Re
 use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
+use open_inference::OpenInferenceReader;
+use tensors::TensorsJudge;
 use unpack::Unpacking;
 
 /// One side of a pair.
@@ -394,8 +400,8 @@ fn names_answers(task: &Task) -> bool {
 
 /// What reads the body of `answer` in `form`.
 fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
-    let _ = answer;
     match form {
+        Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }
@@ -403,6 +409,9 @@ fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
     match (&plan.task, &primary.parts) {
+        (Task::Auto | Task::Scores { .. } | Task::Regression { .. } | Task::Text { .. }, Parts::Tensors(_)) => {
+            Box::new(TensorsJudge::new(plan.clone()))
+        }
         (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
         _ => Box::new(JsonJudge::new(plan.clone())),
     }
