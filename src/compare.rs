@@ -10,6 +10,7 @@ pub mod choice;
 pub mod content;
 pub mod form;
 pub mod json;
+pub mod open_inference_grpc;
 pub mod tensor;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
+use super::open_inference_grpc::contents;
 use crate::config::Tolerance;
 
 /// Datatypes of the Open Inference Protocol.
@@ -188,7 +189,8 @@ impl Cursor {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(range.of(document.body.bytes())),
-            Data::Contents(_) | Data::Base64(_) => None,
+            Data::Contents(ref mut rest) => contents::next(document.body.bytes(), rest, &mut self.at, self.datatype).unwrap_or_default(),
+            Data::Base64(_) => None,
         }
     }
 
