@@ -9,6 +9,7 @@ mod copies;
 pub mod effect;
 pub mod event;
 mod evidence;
+mod incoming;
 pub mod learned;
 mod live;
 pub mod pair;

@@ -9,12 +9,13 @@
 //! 5. [`capture`]: bounded buffers for bodies.
 //! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
 //! 7. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
-//! 8. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
-//! 9. [`mirror`]: which requests are copied, and what the copy looks like.
-//! 10. [`compare`]: whether two answers agree.
-//! 11. [`stats`]: the exported series.
-//! 12. [`engine`]: the life of a request and its pairs, as events in and effects out.
-//! 13. `host`: the only module that speaks to Envoy (feature `host`).
+//! 8. [`json`]: JSON texts, read in slices.
+//! 9. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 10. [`mirror`]: which requests are copied, and what the copy looks like.
+//! 11. [`compare`]: whether two answers agree.
+//! 12. [`stats`]: the exported series.
+//! 13. [`engine`]: the life of a request and its pairs, as events in and effects out.
+//! 14. `host`: the only module that speaks to Envoy (feature `host`).
 //!
 //! Each module knows only those before it.
 //!
@@ -42,6 +43,7 @@ pub mod engine;
 pub mod grpc;
 #[cfg(feature = "host")]
 mod host;
+pub mod json;
 pub mod limits;
 pub mod mirror;
 pub mod outcome;

@@ -150,7 +150,7 @@ fn the_table_of_statistics_is_that_of_the_filter() {
         define(MetricType::Gauge, &name);
     }
     define(MetricType::Gauge, &configuration("p"));
-    Plan::new(1, config, &mut define, &|_| Vec::new());
+    Plan::new(1, config, &mut define, &|_| Vec::new(), &|_| None);
 
     let rows = table("Statistics").into_iter().map(|row| {
         let labels = row[2].split_whitespace().filter(|label| *label != "none").map(str::to_owned).collect();
@@ -172,6 +172,7 @@ fn the_words_of_the_statistics_are_those_of_the_filter() {
             0
         },
         &|_| Vec::new(),
+        &|_| None,
     );
     let text = section("Statistics");
     let said: BTreeSet<&str> = quoted(&text).into_iter().collect();

@@ -41,9 +41,9 @@ impl Endpoint {
     }
 }
 
-/// Whether the answer to a request for `path` may be a stream of generated text.
-pub fn may_stream(protocol: Protocol, path: &[u8]) -> bool {
-    protocol == Protocol::OpenAi || protocol == Protocol::Auto && Endpoint::of(path) == Endpoint::OpenAi
+/// Whether an answer may be a stream of generated text.
+pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
+    protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
 }
 
 /// How the answers of a pair are read.

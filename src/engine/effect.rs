@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::event::PairId;
 use super::learned::Sum;
-use super::plan::Target;
 use crate::capture::Body;
 use crate::config::Name;
 use crate::outcome::Anomaly;
@@ -58,8 +57,8 @@ pub struct Follow {
 pub struct Dispatch {
     /// The pair it belongs to.
     pub pair: PairId,
-    /// The shadow it goes to.
-    pub target: Rc<Target>,
+    /// The cluster it goes to.
+    pub cluster: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
     /// Its body.

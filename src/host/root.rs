@@ -50,7 +50,10 @@ impl Root {
 
     fn start(&mut self, plugin: &str, key: u64, config: Config, state: State) {
         metrics::tell_split(plugin, &config);
-        let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered));
+        let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered, &variable));
+        for line in &plan.missing {
+            log::error!("configuration of {plugin}: {line}");
+        }
         self.service = Some(Service { plan: plan.clone(), queue: calls::open_queue(plugin, self.id), matching: Rc::default() });
         self.tell(Event::Configured { plan, key });
         metrics::tell_state(plugin, state);
@@ -97,6 +100,11 @@ impl Root {
             .then(|| hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten().unwrap_or_default());
         ShadowReply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
     }
+}
+
+/// A variable of the VM's environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 impl Context for Root {

@@ -26,6 +26,8 @@ pub struct Stream {
     grpc: bool,
     /// Whether response headers came that the engine has not been told of.
     head_due: bool,
+    /// The `content-type` of the body that passes; nothing of a request's.
+    content_type: Vec<u8>,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
     /// When the first byte of the answer's body passed, if the engine wants to know.
@@ -37,7 +39,17 @@ pub struct Stream {
 impl Stream {
     /// A stream of a root context.
     pub fn new(id: StreamId, service: Option<Service>) -> Self {
-        Self { id, service, follow: None, grpc: false, head_due: false, grpc_status: None, first_byte: None, answered: None }
+        Self {
+            id,
+            service,
+            follow: None,
+            grpc: false,
+            head_due: false,
+            content_type: Vec::new(),
+            grpc_status: None,
+            first_byte: None,
+            answered: None,
+        }
     }
 
     /// Passes an event on, and keeps in mind what the engine wants from now on.
@@ -54,7 +66,7 @@ impl Stream {
 
     /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
     fn chunk(&self, buffer: BufferType, size: usize) -> Vec<u8> {
-        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.body);
+        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.of_answer(&self.content_type));
         hostcalls::get_buffer(buffer, 0, size.min(limit.saturating_add(1))).ok().flatten().unwrap_or_default()
     }
 
@@ -138,6 +150,7 @@ impl HttpContext for Stream {
         self.head_due = !follow.response_headers;
         if follow.response_headers {
             let head = self.head(follow);
+            self.content_type.clone_from(&head.content_type);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now());
         }
         if end {

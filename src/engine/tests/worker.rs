@@ -28,6 +28,8 @@ pub struct Worker {
     pub evidence: Vec<Value>,
     pub headers: Vec<String>,
     pub wakes: usize,
+    /// Lines on headers that copies must do without.
+    pub missing: Vec<String>,
     pub kept: bool,
     pub released: bool,
 }
@@ -79,6 +81,7 @@ impl Worker {
             evidence: Vec::new(),
             headers: Vec::new(),
             wakes: 0,
+            missing: Vec::new(),
             kept: false,
             released: false,
         };
@@ -91,9 +94,9 @@ impl Worker {
         let key = xxh64(text.as_bytes(), 0);
         let config = parse(text.as_bytes()).unwrap();
         let registries = self.registries.clone();
-        let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &|name| {
-            registries.get(name).cloned().unwrap_or_default()
-        });
+        let registered = |name: &str| registries.get(name).cloned().unwrap_or_default();
+        let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &registered, &variable);
+        self.missing.clone_from(&plan.missing);
         self.on(Event::Configured { plan: Rc::new(plan), key });
     }
 
@@ -220,6 +223,11 @@ impl Worker {
         assert_eq!(self.outcomes(), BTreeMap::from([(want.to_owned(), 1)]));
         self.assert_at_rest();
     }
+}
+
+/// The environment of the VM.
+fn variable(name: &str) -> Option<String> {
+    (name == "SHADOW_AUTH").then(|| "Bearer shadow".to_owned())
 }
 
 fn define(names: &mut Vec<String>, name: &str) -> MetricId {
