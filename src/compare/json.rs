@@ -4,7 +4,7 @@ mod matched;
 mod order;
 pub mod place;
 pub mod rules;
-mod walk;
+pub mod walk;
 
 use std::rc::Rc;
 

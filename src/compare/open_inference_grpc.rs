@@ -10,7 +10,7 @@ pub mod response;
 mod tests;
 
 use super::content::{Bounds, Content, Facts, Fault, Parts, Reader};
-use crate::json::tape::{Document, Tape};
+use super::json::tape::{Document, Tape};
 use super::{Answer, Unread};
 use crate::capture::{Body, Capture};
 use crate::encoding::Decoder;

@@ -7,7 +7,8 @@
 
 use super::response::FIELD;
 use crate::compare::content::Fault;
-use crate::compare::tensor::{Data, Datatype, Element, Range, Tensor};
+use crate::compare::tensor::binary::{self, Lengths};
+use crate::compare::tensor::{COUNT, Data, Datatype, Element, Range, Tensor};
 use crate::protobuf::{Field, Fields, Value, field, varint};
 
 /// What passing an element costs, in bytes touched.
@@ -16,12 +17,8 @@ const ELEMENT: usize = 2;
 /// Most fields in typed contents that hold no element: unknown ones, and empty runs. The next element must be near.
 const MAX_FOREIGN: u32 = 64;
 
-/// Bytes before each element of raw BYTES: its length, little-endian.
-const LENGTH: usize = 4;
-
-const COUNT: Fault = "the shape does not multiply to the number of elements";
-const OTHER: Fault = "a tensor's contents are not of its datatype";
-const CUT: Fault = "a tensor's data is cut off within an element";
+const OTHER: Fault = "an output's contents are not of its datatype";
+const CUT: Fault = "an output's data is cut off within an element";
 
 /// The fields of `InferTensorContents`.
 const TYPED: core::ops::RangeInclusive<u32> = 1..=8;
@@ -81,21 +78,11 @@ pub fn next<'a>(body: &'a [u8], rest: &mut Range, at: &mut usize, datatype: Data
 
 /// The number at `at` in a run of them that ends where `bytes` do, and where it ends.
 fn packed(bytes: &[u8], at: usize, datatype: Datatype) -> Result<(Element<'_>, usize), Fault> {
-    let rest = bytes.get(at..).unwrap_or_default();
-    match datatype {
-        Datatype::Fp32 => {
-            let float = rest.first_chunk().ok_or(CUT)?;
-            Ok((Element::Float(f32::from_le_bytes(*float).into()), at.saturating_add(4)))
-        }
-        Datatype::Fp64 => {
-            let float = rest.first_chunk().ok_or(CUT)?;
-            Ok((Element::Float(f64::from_le_bytes(*float)), at.saturating_add(8)))
-        }
-        _ => {
-            let (number, end) = varint(bytes, at)?;
-            Ok((whole(number, datatype)?, end))
-        }
+    if datatype.is_float() {
+        return binary::element(bytes, at, datatype).ok_or(CUT);
     }
+    let (number, end) = varint(bytes, at)?;
+    Ok((whole(number, datatype)?, end))
 }
 
 /// What a number on the wire is as an element: readers of 32-bit fields drop the upper half, and any number but 0 is true.
@@ -128,8 +115,10 @@ enum Stage {
     Begin,
     /// The fields of typed contents are being read.
     Fields(Fields, Found),
-    /// The elements are being counted, as far as `at`; see [`next`] for `rest`.
-    Count { rest: Range, at: usize, left: u64 },
+    /// The lengths of raw `BYTES` are being read.
+    Strings(Lengths),
+    /// Typed elements are being counted, as far as `at`; see [`next`] for `rest`.
+    Elements { rest: Range, at: usize, left: u64 },
 }
 
 /// What the fields of typed contents are.
@@ -166,18 +155,16 @@ impl Check {
                     }
                 }
             }
-            Stage::Count { rest, at, left } => {
+            Stage::Strings(lengths) => lengths.step(body, budget)?,
+            Stage::Elements { rest, at, left } => {
                 *budget = budget.saturating_sub(ELEMENT);
-                let is_there = match self.tensor.data {
-                    Data::Binary(_) => next_raw(body, rest.end, at)?,
-                    _ => next(body, rest, at, self.tensor.datatype)?.is_some(),
-                };
-                match (is_there, left.checked_sub(u64::from(is_there))) {
-                    (true, Some(fewer)) => *left = fewer,
-                    (false, Some(0)) => {}
-                    _ => return Err(COUNT),
+                let is_over = next(body, rest, at, self.tensor.datatype)?.is_none();
+                if !is_over {
+                    *left = left.checked_sub(1).ok_or(COUNT)?;
+                } else if *left > 0 {
+                    return Err(COUNT);
                 }
-                !is_there
+                is_over
             }
         };
         Ok(done.then(|| self.tensor.clone()))
@@ -188,14 +175,13 @@ impl Check {
     /// Takes up what the data asks for; whether nothing is left to be checked.
     fn begin(&mut self, budget: &mut usize) -> Result<bool, Fault> {
         *budget = budget.saturating_sub(FIELD);
-        let elements = self.elements()?;
+        let elements = self.tensor.elements();
         match (self.tensor.data, self.tensor.datatype.width()) {
             (Data::Binary(place), Some(width)) => {
-                let length = u64::try_from(place.end.saturating_sub(place.start)).ok();
-                let wanted = u64::try_from(width).ok().and_then(|width| elements.checked_mul(width));
-                return if wanted == length { Ok(true) } else { Err(COUNT) };
+                let length = place.end.saturating_sub(place.start) as u64;
+                return if elements.saturating_mul(width as u64) == length { Ok(true) } else { Err(COUNT) };
             }
-            (Data::Binary(place), None) => self.stage = Stage::Count { rest: place, at: place.start, left: elements },
+            (Data::Binary(place), None) => self.stage = Stage::Strings(Lengths::new(place, elements)),
             (Data::Contents(place), _) if elements == 0 || field_of(self.tensor.datatype).is_some() => {
                 self.stage = Stage::Fields(Fields { at: place.start, end: place.end }, Found::default());
             }
@@ -206,23 +192,12 @@ impl Check {
 
     /// Takes up what the fields of typed contents ask for; whether nothing is left to be checked.
     fn after_fields(&mut self, found: Found, budget: &mut usize) -> Result<bool, Fault> {
-        match (self.tensor.data, found.run) {
-            (_, Some(run)) if found.own == 1 && self.tensor.datatype.is_float() => {
-                self.tensor.data = Data::Binary(run);
-                self.begin(budget)
-            }
-            (Data::Contents(place), _) => {
-                self.stage = Stage::Count { rest: place, at: place.start, left: self.elements()? };
-                Ok(false)
-            }
-            _ => Ok(false),
+        if let Some(run) = found.run.filter(|_| found.own == 1 && self.tensor.datatype.is_float()) {
+            self.tensor.data = Data::Binary(run);
         }
-    }
-
-    /// How many elements the shape asks for.
-    fn elements(&self) -> Result<u64, Fault> {
-        let product = self.tensor.shape.iter().try_fold(1_u64, |product, dimension| product.checked_mul(*dimension));
-        product.ok_or("the shape is too large")
+        let Data::Contents(place) = self.tensor.data else { return self.begin(budget) };
+        self.stage = Stage::Elements { rest: place, at: place.start, left: self.tensor.elements() };
+        Ok(false)
     }
 }
 
@@ -238,7 +213,7 @@ impl Found {
             Value::Four(_) if is_own && datatype == Datatype::Fp32 => {}
             Value::Eight(_) if is_own && datatype == Datatype::Fp64 => {}
             Value::Bytes(run) if !is_own && TYPED.contains(&field.number) && !run.is_empty() => return Err(OTHER),
-            _ if self.foreign >= MAX_FOREIGN => return Err("too many fields without elements in a tensor's contents"),
+            _ if self.foreign >= MAX_FOREIGN => return Err("too many fields without elements in an output's contents"),
             _ => {
                 self.foreign = self.foreign.saturating_add(1);
                 return Ok(());
@@ -247,16 +222,4 @@ impl Found {
         self.own = self.own.saturating_add(1);
         Ok(())
     }
-}
-
-/// Passes the next element of raw BYTES that end at `end`; whether there is one.
-fn next_raw(body: &[u8], end: usize, at: &mut usize) -> Result<bool, Fault> {
-    let rest = body.get(*at..end).unwrap_or_default();
-    if rest.is_empty() {
-        return Ok(false);
-    }
-    let length = rest.first_chunk::<LENGTH>().map(|length| u32::from_le_bytes(*length)).ok_or(CUT)?;
-    let after = usize::try_from(length).ok().and_then(|length| at.checked_add(LENGTH)?.checked_add(length));
-    *at = after.filter(|after| *after <= end).ok_or(CUT)?;
-    Ok(true)
 }

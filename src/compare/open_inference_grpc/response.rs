@@ -2,23 +2,14 @@
 //!
 //! Fields that are unknown, and known ones of another wire type, are passed over, as Google's readers do; where a single field comes several
 //! times the last one counts. Two things are refused that those readers take, because no writer makes them: typed contents of one tensor in
-//! several messages, which would be merged, and what goes over the bounds below.
+//! several messages, which would be merged, and what goes over the bounds on tensors.
 
 use core::str;
 
 use super::contents::Check;
 use crate::compare::content::Fault;
-use crate::compare::tensor::{Data, Datatype, Range, Tensor};
+use crate::compare::tensor::{Data, Datatype, MAX_DIMENSION, MAX_DIMENSIONS, MAX_NAME, MAX_OUTPUTS, Range, Tensor, share_a_name};
 use crate::protobuf::{Field, Fields, Value, varint};
-
-/// Most outputs of one answer: an output can take a hundred times the memory that it takes of the answer.
-pub const MAX_OUTPUTS: usize = 1024;
-
-/// Most dimensions of a tensor: as many as numpy allows.
-pub const MAX_DIMENSIONS: usize = 64;
-
-/// Most bytes of a tensor's name, and of a model's version: they are copied.
-pub const MAX_NAME: usize = 1024;
 
 /// What reading a field costs, in bytes touched.
 pub const FIELD: usize = 8;
@@ -70,6 +61,9 @@ impl ResponseReader {
     pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Result<Option<Response>, Fault> {
         while *budget > 0 {
             if self.turn(body, budget)? {
+                if share_a_name(&self.tensors) {
+                    return Err("two outputs have the same name");
+                }
                 let version = text(body, self.model_version)?;
                 let model_version = (!version.is_empty()).then(|| version.to_owned());
                 return Ok(Some(Response { model_version, outputs: core::mem::take(&mut self.tensors) }));
@@ -124,8 +118,8 @@ impl ResponseReader {
             RAW_OUTPUT_CONTENTS => &mut self.raw,
             _ => return Ok(()),
         };
-        if list.len() >= MAX_OUTPUTS {
-            return Err("too many outputs");
+        if list.len() >= MAX_OUTPUTS as usize {
+            return Err("more outputs than are compared");
         }
         list.push(place);
         Ok(())
@@ -173,7 +167,7 @@ impl Output {
             DATATYPE => self.datatype = place,
             SHAPE => return self.dimensions(body, place),
             CONTENTS if place.start == place.end => {}
-            CONTENTS if self.contents.start < self.contents.end => return Err("the contents of a tensor come in pieces"),
+            CONTENTS if self.contents.start < self.contents.end => return Err("an output's contents come in pieces"),
             CONTENTS => self.contents = place,
             _ => {}
         }
@@ -195,8 +189,11 @@ impl Output {
         if i64::try_from(dimension).is_err() {
             return Err("a dimension is negative");
         }
+        if dimension > MAX_DIMENSION {
+            return Err("a dimension is absurdly large");
+        }
         if self.shape.len() >= MAX_DIMENSIONS {
-            return Err("a tensor has too many dimensions");
+            return Err("an output has too many dimensions");
         }
         self.shape.push(dimension);
         Ok(())
@@ -208,7 +205,7 @@ impl Output {
         let datatype = Datatype::parse(self.datatype.of(body)).ok_or("an unknown datatype")?;
         let has_contents = self.contents.start < self.contents.end;
         let data = match raw {
-            Some(_) if has_contents => return Err("a tensor has both raw and typed contents"),
+            Some(_) if has_contents => return Err("an output has both raw and typed contents"),
             Some(raw) => Data::Binary(raw),
             None => Data::Contents(self.contents),
         };

@@ -1,14 +1,15 @@
 //! Answers to `ModelInfer`: those of another encoder, and hand-made ones, legal and not.
 
 use super::ModelInferReader;
-use super::response::{MAX_DIMENSIONS, MAX_NAME, MAX_OUTPUTS};
 use crate::capture::{Held, Ledger};
 use crate::compare::Answer;
 use crate::compare::content::{Bounds, Content, Fault, Parts, Reader};
-use crate::compare::tensor::{Data, Element, Tensor};
+use crate::compare::tensor::{self, Data, Element, MAX_DIMENSIONS, MAX_NAME, Tensor};
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const MAX_OUTPUTS: usize = tensor::MAX_OUTPUTS as usize;
 
 const TYPED: &[u8] = include_bytes!("../../../tests/data/model_infer/typed.bin");
 const RAW: &[u8] = include_bytes!("../../../tests/data/model_infer/raw.bin");
@@ -36,9 +37,13 @@ fn number(field: u64, value: u64) -> Vec<u8> {
 
 /// An output called `a`.
 fn output(datatype: &str, shape: &[u64], contents: Option<&[u8]>) -> Vec<u8> {
+    called("a", datatype, shape, contents)
+}
+
+fn called(name: &str, datatype: &str, shape: &[u64], contents: Option<&[u8]>) -> Vec<u8> {
     let shape: Vec<u8> = shape.iter().flat_map(|dimension| varint(*dimension)).collect();
     let contents = contents.map(|contents| bytes(5, contents)).unwrap_or_default();
-    bytes(5, &[bytes(1, b"a"), bytes(2, datatype.as_bytes()), bytes(3, &shape), contents].concat())
+    bytes(5, &[bytes(1, name.as_bytes()), bytes(2, datatype.as_bytes()), bytes(3, &shape), contents].concat())
 }
 
 fn raw(contents: &[u8]) -> Vec<u8> {
@@ -187,9 +192,9 @@ fn packed_or_not_or_both_is_the_same() {
 #[test]
 fn typed_contents_that_are_not_as_shape_and_datatype_say() {
     const COUNT: Fault = "the shape does not multiply to the number of elements";
-    const OTHER: Fault = "a tensor's contents are not of its datatype";
+    const OTHER: Fault = "an output's contents are not of its datatype";
     const FITS: Fault = "an element does not fit its datatype";
-    const CUT: Fault = "a tensor's data is cut off within an element";
+    const CUT: Fault = "an output's data is cut off within an element";
     let ints = |values: &[u64]| bytes(2, &values.iter().flat_map(|value| varint(*value)).collect::<Vec<u8>>());
     for (datatype, shape, contents, want) in [
         ("INT32", &[3][..], vec![ints(&[1, 2])], Err(COUNT)),
@@ -227,13 +232,13 @@ fn typed_contents_that_are_not_as_shape_and_datatype_say() {
     let few = number(99, 1).repeat(64);
     let many = number(99, 1).repeat(65);
     assert_eq!(typed("INT32", &[1], &[few, ints(&[1])]), Ok("1".to_owned()));
-    assert_eq!(typed("INT32", &[1], &[ints(&[1]), many]), Err("too many fields without elements in a tensor's contents"));
+    assert_eq!(typed("INT32", &[1], &[ints(&[1]), many]), Err("too many fields without elements in an output's contents"));
 }
 
 #[test]
 fn raw_contents_that_are_not_as_shape_and_datatype_say() {
     const COUNT: Fault = "the shape does not multiply to the number of elements";
-    const CUT: Fault = "a tensor's data is cut off within an element";
+    const BEYOND: Fault = "a string goes beyond its tensor";
     let given = |datatype, shape: &[u64], contents: &[u8]| {
         let content = read(&frame(&[output(datatype, shape, None), raw(contents)].concat()))?;
         Ok::<_, Fault>(tensors(&content)[0].data)
@@ -246,18 +251,20 @@ fn raw_contents_that_are_not_as_shape_and_datatype_say() {
         ("BF16", &[3, 2], &[0; 12], None),
         ("UINT64", &[], &[0; 8], None),
         ("BOOL", &[0], &[], None),
-        ("FP64", &[1 << 62, 1 << 62], &[], Some("the shape is too large")),
-        ("FP64", &[1 << 61], &[], Some(COUNT)),
-        ("FP64", &[i64::MAX as u64], &[0; 8], Some(COUNT)),
+        ("FP64", &[1 << 31, 1 << 31, 1 << 31], &[], Some(COUNT)),
+        ("FP64", &[1 << 31, 1 << 30], &[], Some(COUNT)),
+        ("FP64", &[u32::MAX.into(); MAX_DIMENSIONS], &[0; 8], Some(COUNT)),
+        ("FP64", &[1 << 32], &[0; 8], Some("a dimension is absurdly large")),
+        ("FP64", &[i64::MAX as u64, 0], &[0; 8], Some("a dimension is absurdly large")),
         ("FP64", &[1 << 63], &[0; 8], Some("a dimension is negative")),
         ("FP64", &[u64::MAX], &[0; 8], Some("a dimension is negative")),
         ("BYTES", &[2], b"\x02\0\0\0ab\0\0\0\0", None),
         ("BYTES", &[1], b"\x02\0\0\0ab\0\0\0\0", Some(COUNT)),
         ("BYTES", &[3], b"\x02\0\0\0ab\0\0\0\0", Some(COUNT)),
-        ("BYTES", &[1], b"\x02\0\0\0a", Some(CUT)),
-        ("BYTES", &[1], b"\x01\0\0", Some(CUT)),
-        ("BYTES", &[1], b"\xff\xff\xff\xffa", Some(CUT)),
-        ("BYTES", &[1 << 62], b"\0\0\0\0", Some(COUNT)),
+        ("BYTES", &[1], b"\x02\0\0\0a", Some(BEYOND)),
+        ("BYTES", &[1], b"\x01\0\0", Some(BEYOND)),
+        ("BYTES", &[1], b"\xff\xff\xff\xffa", Some(BEYOND)),
+        ("BYTES", &[1 << 31], b"\0\0\0\0", Some(COUNT)),
         ("BYTES", &[0], b"", None),
     ] {
         let found = given(datatype, shape, contents);
@@ -273,13 +280,15 @@ fn raw_contents_are_of_all_outputs_or_none() {
     let four = [0; 4];
     let with_typed = |contents: &[u8]| [output("FP32", &[1], Some(contents)), raw(&four)].concat();
     let bare = output("FP32", &[1], None);
+    let other = called("b", "FP32", &[1], None);
     let say = |message: &[u8]| read(&frame(message)).map(|content| tensors(&content).len());
     assert_eq!(say(&[raw(&four), bare.clone()].concat()), Ok(1));
-    assert_eq!(say(&[bare.clone(), raw(&four), raw(&four), bare.clone()].concat()), Ok(2));
-    assert_eq!(say(&[bare.clone(), bare.clone(), raw(&four)].concat()), Err("not as many raw contents as outputs"));
+    assert_eq!(say(&[bare.clone(), raw(&four), raw(&four), other.clone()].concat()), Ok(2));
+    assert_eq!(say(&[bare.clone(), raw(&four), raw(&four), bare.clone()].concat()), Err("two outputs have the same name"));
+    assert_eq!(say(&[bare.clone(), other, raw(&four)].concat()), Err("not as many raw contents as outputs"));
     assert_eq!(say(&[bare.clone(), raw(&four), raw(&four)].concat()), Err("not as many raw contents as outputs"));
     assert_eq!(say(&raw(&four)), Err("not as many raw contents as outputs"));
-    assert_eq!(say(&with_typed(&bytes(6, &four))), Err("a tensor has both raw and typed contents"));
+    assert_eq!(say(&with_typed(&bytes(6, &four))), Err("an output has both raw and typed contents"));
     assert_eq!(say(&with_typed(b"")), Ok(1), "as MLServer writes it");
     assert_eq!(say(b""), Ok(0));
 }
@@ -310,7 +319,7 @@ fn fields_come_in_any_order_and_number() {
     let [tensor] = tensors(&content) else { panic!() };
     assert_eq!((tensor.name.as_str(), tensor.shape.as_slice(), content.facts.model_version.as_deref()), ("new", &[2][..], Some("2")));
     assert_eq!(elements(tensor, &content), ["7", "8"]);
-    assert_eq!(only(&inner(&[bytes(2, b"INT8"), number(3, 1), data(), data()])), Err("the contents of a tensor come in pieces"));
+    assert_eq!(only(&inner(&[bytes(2, b"INT8"), number(3, 1), data(), data()])), Err("an output's contents come in pieces"));
     let shape = [number(3, 1), bytes(3, &[2, 1]), number(3, 1)].concat();
     assert_eq!(only(&inner(&[bytes(2, b"INT8"), shape, data()])), Ok("7 8".to_owned()));
     assert_eq!(read(&frame(&bytes(2, b""))).unwrap().facts.model_version, None);
@@ -319,12 +328,12 @@ fn fields_come_in_any_order_and_number() {
 #[test]
 fn what_goes_over_a_bound() {
     let say = |message: &[u8]| read(&frame(message)).map(|content| tensors(&content).len());
-    let empty = output("FP32", &[0], None);
-    assert_eq!(say(&empty.repeat(MAX_OUTPUTS)), Ok(MAX_OUTPUTS));
-    assert_eq!(say(&empty.repeat(MAX_OUTPUTS + 1)), Err("too many outputs"));
-    assert_eq!(say(&raw(b"").repeat(MAX_OUTPUTS + 1)), Err("too many outputs"));
+    let empty = |count: usize| (0..count).flat_map(|index| called(&index.to_string(), "FP32", &[0], None)).collect::<Vec<u8>>();
+    assert_eq!(say(&empty(MAX_OUTPUTS)), Ok(MAX_OUTPUTS));
+    assert_eq!(say(&empty(MAX_OUTPUTS + 1)), Err("more outputs than are compared"));
+    assert_eq!(say(&raw(b"").repeat(MAX_OUTPUTS + 1)), Err("more outputs than are compared"));
     assert_eq!(say(&output("FP32", &[0; MAX_DIMENSIONS], None)), Ok(1));
-    assert_eq!(say(&output("FP32", &[0; MAX_DIMENSIONS + 1], None)), Err("a tensor has too many dimensions"));
+    assert_eq!(say(&output("FP32", &[0; MAX_DIMENSIONS + 1], None)), Err("an output has too many dimensions"));
     assert_eq!(say(&bytes(2, "v".repeat(MAX_NAME).as_bytes())), Ok(0));
     assert_eq!(say(&bytes(2, "v".repeat(MAX_NAME + 1).as_bytes())), Err("a name is too long"));
     assert_eq!(say(&bytes(2, b"\xff")), Err("a name is not UTF-8"));
