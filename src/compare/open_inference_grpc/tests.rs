@@ -404,7 +404,7 @@ fn compressed_messages_are_decoded() {
     assert_eq!(read_slices(&bomb, "br", bounds(), 1 << 16).map(|_| ()), Err("longer than limits.body"));
 }
 
-const SPECIES: &[u8] = include_bytes!("../../../tests/data/answers/triton/species-same-grpc.baseline.body");
+const SPECIES: &[u8] = include_bytes!("../../../tests/data/answers/triton/species-batch-grpc.baseline.body");
 const SPECIES_GZIP: &[u8] = include_bytes!("../../../tests/data/answers/triton/species-grpc-gzip.baseline.body");
 const SPECIES_DEFLATE: &[u8] = include_bytes!("../../../tests/data/answers/triton/species-grpc-deflate.baseline.body");
 const BOMB: &[u8] = include_bytes!("../../../tests/data/encodings/bomb.br");
