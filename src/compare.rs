@@ -4,14 +4,15 @@
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`]) and the tasks
-//! ([`tensors`]).
+//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`],
+//! [`open_inference_grpc`]) and the tasks ([`tensors`]).
 
 pub mod choice;
 pub mod content;
 pub mod form;
 pub mod json;
 pub mod open_inference;
+pub mod open_inference_grpc;
 pub mod openai;
 pub mod tensor;
 pub mod tensors;
@@ -31,6 +32,7 @@ use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
 use open_inference::OpenInferenceReader;
+use open_inference_grpc::ModelInferReader;
 use tensors::TensorsJudge;
 use unpack::Unpacking;
 
@@ -345,10 +347,10 @@ impl Comparison {
 
     /// Takes up the reading of one side, or, if nothing of it can be read, what comes after it.
     fn read(&mut self, side: Side) -> Stage {
-        let form = self.form;
+        let (form, bounds) = (self.form, self.bounds.clone());
         let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone())),
+            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone(), &bounds)),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
@@ -399,9 +401,10 @@ fn names_answers(task: &Task) -> bool {
 }
 
 /// What reads the body of `answer` in `form`.
-fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
+fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
     match form {
         Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
+        Form::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }

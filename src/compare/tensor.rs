@@ -8,6 +8,7 @@ use super::content::Fault;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
 use super::json::walk::{Pair, pass_numbers};
+use super::open_inference_grpc::contents;
 use crate::config::Tolerance;
 
 /// Most outputs of one answer: an output takes far more memory here than it does in the answer.
@@ -227,7 +228,8 @@ impl Cursor {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(document, range),
-            Data::Contents(_) | Data::Base64(_) => None,
+            Data::Contents(ref mut rest) => contents::next(document.body.bytes(), rest, &mut self.at, self.datatype).unwrap_or_default(),
+            Data::Base64(_) => None,
         }
     }
 
