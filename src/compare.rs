@@ -6,6 +6,7 @@
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
 //! compare), [`json`] and [`tensor`] (what contents are made of), then the protocols.
 
+pub mod base64;
 pub mod choice;
 pub mod content;
 pub mod form;
@@ -24,6 +25,8 @@ use content::{Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
 use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
+use openai::OpenAiReader;
+use openai::choices::{ChoicesJudge, Scope};
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -344,6 +347,7 @@ fn names_answers(task: &Task) -> bool {
 fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
     let _ = answer;
     match form {
+        Form::OpenAi => Box::new(OpenAiReader::new(body)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }
@@ -351,6 +355,9 @@ fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
     match (&plan.task, &primary.parts) {
+        (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
+        (Task::Structure, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Structure)),
+        (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
         (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
         _ => Box::new(JsonJudge::new(plan.clone())),
     }

@@ -8,7 +8,7 @@ pub mod reader;
 pub mod rules;
 pub mod tape;
 pub mod text;
-mod walk;
+pub mod walk;
 
 use std::rc::Rc;
 

@@ -1,6 +1,7 @@
 //! Tensors, wherever their elements are: in JSON, behind it, in a Protobuf message. Nothing is copied; a [`Cursor`] reads element after
 //! element.
 
+use super::base64;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
 use crate::config::Tolerance;
@@ -138,7 +139,8 @@ impl Tensor {
     pub fn cursor(&self) -> Cursor {
         let at = match self.data {
             Data::Json(array) => array as usize,
-            Data::Binary(range) | Data::Contents(range) | Data::Base64(range) => range.start,
+            Data::Binary(range) | Data::Contents(range) => range.start,
+            Data::Base64(_) => 0,
         };
         Cursor { data: self.data, datatype: self.datatype, at }
     }
@@ -177,7 +179,7 @@ impl Element<'_> {
 pub struct Cursor {
     data: Data,
     datatype: Datatype,
-    /// A node, or an offset into the body.
+    /// A node, or an offset into the body, or for base64 how many elements are behind.
     at: usize,
 }
 
@@ -188,7 +190,12 @@ impl Cursor {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(range.of(document.body.bytes())),
-            Data::Contents(_) | Data::Base64(_) => None,
+            Data::Contents(_) => None,
+            Data::Base64(range) => {
+                let element = base64::element(range.of(document.body.bytes()), self.at)?;
+                self.at = self.at.wrapping_add(1);
+                Some(Element::Float(f64::from(element)))
+            }
         }
     }
 

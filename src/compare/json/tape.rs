@@ -197,6 +197,12 @@ impl Document {
         found
     }
 
+    /// Where the text of the scalar at `at` is, of a string without its quotes.
+    pub fn place(&self, at: u32) -> core::ops::Range<usize> {
+        let node = self.tape.get(at);
+        node.start()..node.second as usize
+    }
+
     /// A value as it stands in the text, quotes and all below it included.
     pub fn source(&self, at: u32) -> &[u8] {
         let node = self.tape.get(at);
