@@ -10,7 +10,6 @@ mod embeddings;
 mod events;
 mod members;
 pub mod stream;
-mod wording;
 
 use super::choice::Choice;
 use super::content::{Content, Facts, Fault, Parts, Reader};

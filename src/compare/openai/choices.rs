@@ -4,12 +4,12 @@
 //! fingerprints, tokens and their probabilities never count.
 
 use super::embedded::{FormMatch, ValueMatch};
-use super::wording::{TextMatch, Wording};
 use crate::compare::choice::{Choice, Tool, ToolKind};
 use crate::compare::content::{Content, Contents, Judge, Parts};
 use crate::compare::json::place::{Place, excerpt};
 use crate::compare::json::rules::{Here, Rules};
 use crate::compare::json::tape::{Document, Tag, Value};
+use crate::compare::text::{Text, TextMatch};
 use crate::compare::{Divergence, Judgement, Kind};
 use crate::config::Compare;
 use core::cmp::Ordering;
@@ -119,8 +119,8 @@ impl ChoicesJudge {
 
     /// Compares one aspect, or goes on with it.
     fn compare(&mut self, pair: Contents<'_>, aspect: &Aspect, budget: &mut usize) -> Option<Judgement> {
-        let primary = Wording { document: &pair.primary.document, strings: &aspect.primary };
-        let shadow = Wording { document: &pair.shadow.document, strings: &aspect.shadow };
+        let primary = Text::Strings(&pair.primary.document, &aspect.primary);
+        let shadow = Text::Strings(&pair.shadow.document, &aspect.shadow);
         if self.work.is_none() {
             *budget = budget.saturating_sub(ASPECT);
             self.work = match aspect.test {
@@ -140,7 +140,7 @@ impl ChoicesJudge {
         };
         self.work = None;
         self.aspect = self.aspect.wrapping_add(1);
-        let values = || (source(primary), source(shadow));
+        let values = || (source(&pair.primary.document, &aspect.primary), source(&pair.shadow.document, &aspect.shadow));
         (!same).then(|| diverged(aspect.kind, &aspect.path, values()))
     }
 
@@ -194,7 +194,10 @@ impl ChoicesJudge {
 
     /// Whether the operator ignores `path`, or something above it.
     fn ignores(&mut self, path: &[Here<'_>]) -> bool {
-        let ignored = path.iter().fold(false, |ignored, here| self.rules.enter(*here).ignored || ignored);
+        let mut ignored = false;
+        for here in path {
+            ignored |= self.rules.enter(*here).ignored;
+        }
         for _ in path {
             self.rules.leave();
         }
@@ -264,12 +267,11 @@ fn diverged(kind: Kind, path: &[Here<'_>], values: (String, String)) -> Judgemen
 }
 
 /// The beginning of a text, for evidence.
-fn source(wording: Wording<'_>) -> String {
-    wording.strings.first().map(|&string| excerpt(wording.document.source(string))).unwrap_or_default()
+fn source(document: &Document, strings: &[u32]) -> String {
+    strings.first().map(|&string| excerpt(document.source(string))).unwrap_or_default()
 }
 
 /// What a choice without a partner begins with, for evidence.
 fn beginning(content: &Content, choice: &Choice) -> String {
-    let document: &Document = &content.document;
-    source(Wording { document, strings: &choice.content })
+    source(&content.document, &choice.content)
 }

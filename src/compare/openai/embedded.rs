@@ -1,40 +1,44 @@
 //! JSON inside strings of JSON: the arguments of tools, and answers that are JSON themselves. All of it goes on in slices.
 
-use super::wording::{Codes, TextMatch, Wording};
 use crate::capture::Held;
 use crate::compare::json::tape::Document;
 use crate::compare::json::walk::{Finding, Pair, Walk};
 use crate::compare::json::{DocumentReader, reader};
+use crate::compare::text::{Text, TextMatch};
 use crate::config::{Compare, GivenTolerance, Task};
 use std::rc::Rc;
 
 /// The reading of a text as JSON.
 #[derive(Debug)]
 pub enum Embedded {
-    /// The text is being written out.
-    Unescape(Codes, Vec<u8>),
+    /// The text is being written out: it has been read so far.
+    Unescape(usize, Vec<u8>),
     /// It is being read.
     Read(DocumentReader),
 }
 
 impl Embedded {
-    /// Of `wording`.
-    pub fn new(wording: Wording<'_>) -> Self {
-        let length = wording.strings.iter().map(|&string| wording.document.value(string).text.len()).fold(0, usize::saturating_add);
-        let mut text = Vec::new();
-        // Where there is no room for the text, it grows as far as it can.
-        let _ = text.try_reserve_exact(length);
-        Embedded::Unescape(Codes::default(), text)
+    /// Of a text.
+    pub fn new(text: Text<'_>) -> Self {
+        let mut written = Vec::new();
+        // Growing later would move it within one step.
+        let _ = written.try_reserve_exact(text.length());
+        Embedded::Unescape(0, written)
     }
 
     /// Goes on for about `budget` bytes: what the text is as JSON, `Err` if it is none; `None` if the budget was not enough.
-    pub fn step(&mut self, wording: Wording<'_>, budget: &mut usize) -> Option<Result<Document, reader::Fault>> {
+    pub fn step(&mut self, text: Text<'_>, budget: &mut usize) -> Option<Result<Document, reader::Fault>> {
         while *budget > 0 {
             match self {
-                Embedded::Unescape(codes, text) => match codes.next(wording, budget) {
-                    Some(code) => write(code, text),
-                    None => *self = Embedded::Read(DocumentReader::whole(Rc::new(Held::from(core::mem::take(text))))),
-                },
+                Embedded::Unescape(at, written) => {
+                    let from = *at;
+                    let code = text.next_code(at);
+                    *budget = budget.saturating_sub(at.saturating_sub(from).max(1));
+                    match code {
+                        Some(code) => write(code, written),
+                        None => *self = Embedded::Read(DocumentReader::whole(Rc::new(Held::from(core::mem::take(written))))),
+                    }
+                }
                 Embedded::Read(reader) => return reader.step(budget).transpose(),
             }
         }
@@ -43,10 +47,10 @@ impl Embedded {
 }
 
 /// Appends a code point. Half of a surrogate pair can't be written as such; spelled as an escape it means the same within a JSON string.
-fn write(code: u32, text: &mut Vec<u8>) {
+fn write(code: u32, written: &mut Vec<u8>) {
     match char::from_u32(code) {
-        Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => text.extend_from_slice(format!("\\u{code:04x}").as_bytes()),
+        Some(character) => written.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => written.extend_from_slice(format!("\\u{code:04x}").as_bytes()),
     }
 }
 
@@ -71,7 +75,7 @@ impl ValueMatch {
     }
 
     /// Compares on for about `budget` bytes; whether the texts mean the same, `None` if the budget was not enough.
-    pub fn step(&mut self, primary: Wording<'_>, shadow: Wording<'_>, budget: &mut usize) -> Option<bool> {
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
         while *budget > 0 {
             let next = match self {
                 ValueMatch::Text(text) => {
@@ -108,7 +112,7 @@ fn exactly() -> Compare {
     Compare { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
 }
 
-/// A comparison of whether two texts are JSON, objects or arrays: wording does not count.
+/// A comparison of whether two texts are JSON, objects or arrays: text does not count.
 #[derive(Debug)]
 pub enum FormMatch {
     /// The primary's is read.
@@ -119,12 +123,12 @@ pub enum FormMatch {
 
 impl FormMatch {
     /// Before the first byte.
-    pub fn new(primary: Wording<'_>) -> Self {
+    pub fn new(primary: Text<'_>) -> Self {
         FormMatch::Primary(Embedded::new(primary))
     }
 
     /// Compares on for about `budget` bytes; whether both are JSON or neither, `None` if the budget was not enough.
-    pub fn step(&mut self, primary: Wording<'_>, shadow: Wording<'_>, budget: &mut usize) -> Option<bool> {
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
         while *budget > 0 {
             match self {
                 FormMatch::Primary(embedded) => {

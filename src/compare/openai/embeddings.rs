@@ -72,7 +72,9 @@ fn tensor(document: &Document, item: u32, place: u32) -> Result<Tensor, Fault> {
         Tag::Array => (Data::Json(node), document.children(node) as usize),
         Tag::Plain => {
             let place = document.place(node);
-            (Data::Base64(Range { start: place.start, end: place.end }), base64::elements(document.value(node).text)?)
+            // Without its quotes.
+            let text = Range { start: place.start.wrapping_add(1), end: place.end.wrapping_sub(1) };
+            (Data::Base64(text), base64::elements(document.value(node).text)?)
         }
         _ => return Err("an embedding is neither an array nor base64"),
     };

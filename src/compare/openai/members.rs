@@ -9,8 +9,8 @@ use crate::compare::json::tape::{Document, Tag, first_child};
 /// Most members of an object: twice as many as any server has. A search for one can't be sliced.
 const MAX_MEMBERS: u32 = 64;
 
-/// Most parts of one content.
-const MAX_PARTS: u32 = 256;
+/// Most parts of one content. Only answers of a few servers have any: two, one of them without text.
+const MAX_PARTS: u32 = 16;
 
 /// Most choices of one answer. The interface allows 128 for each of several prompts, which nobody asks for.
 pub const MAX_CHOICES: usize = 256;
