@@ -7,6 +7,7 @@
 //! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`],
 //! [`open_inference_grpc`]) and the tasks ([`tensors`]).
 
+pub mod base64;
 pub mod choice;
 pub mod content;
 pub mod form;
@@ -33,6 +34,8 @@ use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
 use open_inference::OpenInferenceReader;
 use open_inference_grpc::ModelInferReader;
+use openai::OpenAiReader;
+use openai::choices::{ChoicesJudge, Scope};
 use tensors::TensorsJudge;
 use unpack::Unpacking;
 
@@ -403,6 +406,7 @@ fn names_answers(task: &Task) -> bool {
 /// What reads the body of `answer` in `form`.
 fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
     match form {
+        Form::OpenAi => Box::new(OpenAiReader::new(body)),
         Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
         Form::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
@@ -412,6 +416,9 @@ fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn R
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
     match (&plan.task, &primary.parts) {
+        (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
+        (Task::Structure, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Structure)),
+        (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
         (Task::Auto | Task::Scores { .. } | Task::Regression { .. } | Task::Text { .. }, Parts::Tensors(_)) => {
             Box::new(TensorsJudge::new(plan.clone()))
         }
