@@ -8,8 +8,14 @@
 
 pub mod choice;
 pub mod content;
+pub mod decision;
+pub mod embedding;
 pub mod form;
 pub mod json;
+pub mod kserve_v1;
+pub mod labels;
+mod matrix;
+pub mod rows;
 pub mod tensor;
 #[cfg(test)]
 mod tests;
@@ -19,10 +25,15 @@ use std::rc::Rc;
 use crate::capture::{Body, Held, Overflow};
 use crate::config::{Compare, Task};
 use crate::outcome::{End, labels};
+use crate::path::{PathPattern, Step};
 use content::{Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
+use decision::DecisionJudge;
+use embedding::{COSINE, EmbeddingJudge};
 use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
+use kserve_v1::KserveV1Reader;
+use labels::LabelsJudge;
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,15 +354,24 @@ fn names_answers(task: &Task) -> bool {
 fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
     let _ = answer;
     match form {
+        Form::KserveV1 => Box::new(KserveV1Reader::new(body)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }
 
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
-    match (&plan.task, &primary.parts) {
-        (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
-        _ => Box::new(JsonJudge::new(plan.clone())),
+    let parts = &primary.parts;
+    match (&plan.task, parts) {
+        (Task::Labels(labels), _) => Box::new(LabelsJudge::new(labels.clone(), parts)),
+        (Task::Decision(decision), _) => Box::new(DecisionJudge::new(decision.clone(), parts)),
+        (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingJudge::new(path.as_ref(), *cosine, parts)),
+        (_, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, COSINE, parts)),
+        (_, Parts::Predictions(_)) => {
+            let predictions = PathPattern::new(vec![Step::Member("predictions".to_owned())]);
+            Box::new(JsonJudge::new(plan.clone(), Some(predictions)))
+        }
+        _ => Box::new(JsonJudge::new(plan.clone(), None)),
     }
 }
 

@@ -65,6 +65,16 @@ pub fn reads(text: Value<'_>, name: &str) -> bool {
     name.chars().all(|character| next_code(text.text, &mut at) == Some(u32::from(character))) && at == text.text.len()
 }
 
+/// What a string reads, if it is one of at most `most` bytes; a lone surrogate as the replacement character.
+pub fn read(text: Value<'_>, most: usize) -> Option<String> {
+    if !matches!(text.tag, Tag::Plain | Tag::Escaped) || text.text.len() > most {
+        return None;
+    }
+    let mut at = 0;
+    let codes = core::iter::from_fn(|| next_code(text.text, &mut at));
+    Some(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
 /// A comparison of two strings under way: the bytes of each that have been found equal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextOrder {
