@@ -224,6 +224,11 @@ pub struct Cursor {
 const STRIDE: usize = 8;
 
 impl Cursor {
+    /// At the first scalar of the JSON value at `node`, which may be a scalar itself.
+    pub fn of_json(node: u32) -> Self {
+        Self { data: Data::Json(node), datatype: Datatype::Fp64, at: node as usize }
+    }
+
     /// The next element; `None` behind the last one.
     #[inline]
     pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {

@@ -2,7 +2,7 @@
 
 use crate::capture::Held;
 use crate::compare::json::tape::Document;
-use crate::compare::json::walk::{Finding, Pair, Walk};
+use crate::compare::json::walk::{Finding, Leaves, Pair, Walk};
 use crate::compare::json::{DocumentReader, reader};
 use crate::compare::text::{Text, TextMatch};
 use crate::config::{Compare, GivenTolerance, Task};
@@ -91,7 +91,9 @@ impl ValueMatch {
                 ValueMatch::Shadow(_, embedded) => {
                     let Ok(document) = embedded.step(shadow, budget)? else { return Some(false) };
                     match core::mem::replace(self, ValueMatch::new()) {
-                        ValueMatch::Shadow(primary, _) => ValueMatch::Walk(Box::new(Walk::new(Rc::new(exactly()))), primary, document),
+                        ValueMatch::Shadow(primary, _) => {
+                            ValueMatch::Walk(Box::new(Walk::within(Rc::new(exactly()), None, Leaves::All)), primary, document)
+                        }
                         other => other,
                     }
                 }
