@@ -217,9 +217,6 @@ pub struct Cursor {
     at: usize,
 }
 
-/// What passing over elements costs beside the bytes they touch.
-const STRIDE: usize = 8;
-
 impl Cursor {
     /// The next element; `None` behind the last one.
     #[inline]
@@ -250,7 +247,7 @@ impl Cursor {
                 let bytes = passed.saturating_mul(width);
                 a.at = a.at.saturating_add(bytes);
                 b.at = b.at.saturating_add(bytes);
-                *budget = budget.saturating_sub(bytes.saturating_mul(2).saturating_add(STRIDE));
+                *budget = budget.saturating_sub(bytes.saturating_mul(2));
                 passed as u32
             }
             _ => 0,

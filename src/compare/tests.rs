@@ -1,5 +1,6 @@
 //! The whole comparison, from two answers to a judgement: a table of the rules.
 
+mod open_inference;
 mod oracle;
 mod pairs;
 mod properties;
