@@ -4,9 +4,10 @@ mod open_inference;
 mod oracle;
 mod pairs;
 mod properties;
+mod real_open_inference;
 
 use super::form::{Endpoint, Form};
-use super::{Answer, Comparison, Judgement, Kind, Side, Unread};
+use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
 use crate::capture::{Held, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;
