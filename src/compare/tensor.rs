@@ -239,7 +239,7 @@ impl Cursor {
                 passed
             }
             (Data::Binary(primary), Data::Binary(shadow), Some(width)) if a.datatype == b.datatype => {
-                let room = budget.saturating_div(width.saturating_mul(2)).min(most as usize).saturating_mul(width);
+                let room = budget.checked_div(width.saturating_mul(2)).unwrap_or(0).min(most as usize).saturating_mul(width);
                 let piece = |at: usize, range: Range| Range { start: at, end: at.saturating_add(room).min(range.end) };
                 let primary = piece(a.at, primary).of(pair.primary.body.bytes());
                 let shadow = piece(b.at, shadow).of(pair.shadow.body.bytes());
