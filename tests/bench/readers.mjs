@@ -33,7 +33,7 @@ function measure(filter, which, same) {
 }
 
 const text = { true: 'only the last number differs', false: 'all numbers differ' };
-console.log('numbers                       answers                       MB/s   ratio   longest step');
+console.log('numbers                       answers                         MB/s   ratio   longest step');
 for (const same of [false, true]) {
     const filter = exports();
     let base;
@@ -42,6 +42,6 @@ for (const same of [false, true]) {
         const { speed, longest } = measure(filter, which, same);
         base ??= speed;
         const figures = [speed.toFixed(0).padStart(6), (speed / base).toFixed(2).padStart(6), `${longest.toFixed(0)} us`.padStart(10)];
-        console.log(text[same].padEnd(30) + name.padEnd(28) + figures.join('  '));
+        console.log(text[same].padEnd(30) + name.padEnd(30) + figures.join('  '));
     }
 }

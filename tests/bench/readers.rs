@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gnomon::capture::{Capture, Ledger};
+use gnomon::compare::content::Bounds;
 use gnomon::compare::form::Form;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::{Compare, GivenTolerance, Task};
@@ -26,10 +27,11 @@ struct Case {
 }
 
 /// The first is what the others are set against.
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case { name: "JSON, as any JSON", form: Form::Json, answer: json, width: 12 },
     Case { name: "open-inference, JSON", form: Form::OpenInference, answer: json, width: 12 },
     Case { name: "open-inference, binary FP32", form: Form::OpenInference, answer: binary, width: 4 },
+    Case { name: "open-inference, gRPC raw FP32", form: Form::OpenInferenceGrpc, answer: grpc, width: 4 },
 ];
 
 thread_local! {
@@ -61,7 +63,7 @@ pub extern "C" fn begin(case: usize, same: bool) -> usize {
     let length = |answer: &Answer| answer.body.as_ref().map_or(0, |body| body.bytes().len());
     let bytes = length(&primary) + length(&shadow);
     let plan = Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: vec![], ignore: vec![], unordered: vec![] };
-    COMPARISON.set(Some(Comparison::new(form, Rc::new(plan), primary, shadow)));
+    COMPARISON.set(Some(Comparison::new(form, Rc::new(plan), Bounds { ledger: ledger(), body: usize::MAX }, primary, shadow)));
     bytes
 }
 
@@ -100,19 +102,48 @@ fn binary(numbers: &[f32]) -> Answer {
     answer(text.into_bytes().into_iter().chain(numbers.iter().flat_map(|number| number.to_le_bytes())).collect(), header)
 }
 
+/// A `ModelInferResponse` with one output and its `raw_output_contents`, in its frame.
+fn grpc(numbers: &[f32]) -> Answer {
+    let output = [field(1, b"scores"), field(2, b"FP32"), field(3, &varint(numbers.len()))].concat();
+    let raw: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let message = [field(1, b"m"), field(5, &output), field(6, &raw)].concat();
+    let length = u32::try_from(message.len()).expect("it is short enough").to_be_bytes();
+    answer([&[0], &length[..], &message].concat(), Vec::new())
+}
+
+/// A length-delimited field of Protobuf.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2], &varint(value.len())[..], value].concat()
+}
+
+fn varint(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
 fn head(numbers: &[f32]) -> String {
     format!(r#""name":"scores","datatype":"FP32","shape":[{}]"#, numbers.len())
 }
 
-fn answer(body: Vec<u8>, inference_header_length: Vec<u8>) -> Answer {
+/// An account that takes anything.
+fn ledger() -> Ledger {
     let ledger = Ledger::default();
     ledger.set_limit(usize::MAX);
+    ledger
+}
+
+fn answer(body: Vec<u8>, inference_header_length: Vec<u8>) -> Answer {
     Answer {
         status: 200,
         content_type: b"application/json".to_vec(),
         content_encoding: Vec::new(),
         inference_header_length,
         grpc_encoding: Vec::new(),
-        body: Ok(Capture::whole(body, usize::MAX, &ledger).expect("there is room")),
+        body: Ok(Capture::whole(body, usize::MAX, &ledger()).expect("there is room")),
     }
 }

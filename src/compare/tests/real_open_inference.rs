@@ -62,10 +62,14 @@ const PAIRS: &[([Recorded; 2], &str)] = &[
     (real!("triton/int8-changed-json"), "number at outputs[0].data[3]"),
     (real!("triton/species-batch-binary"), "text at outputs[1].data[1]"),
     (real!("triton/species-batch-json"), "text at outputs[1].data[1]"),
+    (real!("triton/species-binary-deflate"), "text at outputs[1].data[1]"),
+    (real!("triton/species-binary-gzip"), "text at outputs[1].data[1]"),
     (real!("triton/species-classification-binary"), "text at outputs[0].data[0]"),
     (real!("triton/species-classification-json"), "text at outputs[0].data[0]"),
     (real!("triton/species-flipped-binary"), "text at outputs[1].data[0]"),
     (real!("triton/species-flipped-json"), "text at outputs[1].data[0]"),
+    (real!("triton/species-json-deflate"), "text at outputs[1].data[1]"),
+    (real!("triton/species-json-gzip"), "text at outputs[1].data[1]"),
     (real!("triton/species-mixed"), "text at outputs[1].data[1]"),
     (real!("triton/species-same-binary"), "number at outputs[0].data[0]"),
     (real!("triton/species-same-json"), "number at outputs[0].data[0]"),
@@ -78,6 +82,7 @@ const PAIRS: &[([Recorded; 2], &str)] = &[
     (real!("triton/uint8-changed-binary"), "number at outputs[0].data[3]"),
     (real!("triton/uint8-changed-json"), "number at outputs[0].data[3]"),
     (real!("mlserver/digits-agree-json"), "number at outputs[1].data[0]"),
+    (real!("mlserver/digits-batch-gzip"), "number at outputs[0].data[2]"),
     (real!("mlserver/digits-batch-json"), "number at outputs[0].data[2]"),
     (real!("mlserver/digits-flipped-json"), "number at outputs[0].data[0]"),
     (real!("mlserver/digits-label-flipped-json"), "number at outputs[0].data[0]"),
@@ -97,14 +102,20 @@ fn recorded((head, body): Recorded) -> Answer {
         let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         line.unwrap_or_default().as_bytes().to_vec()
     };
-    Answer { content_type: field("content-type"), inference_header_length: field("inference-header-content-length"), ..answer(body) }
+    let content_encoding = field("content-encoding");
+    Answer {
+        content_type: field("content-type"),
+        content_encoding,
+        inference_header_length: field("inference-header-content-length"),
+        ..answer(body)
+    }
 }
 
 fn report(pair: [Recorded; 2], task: Task) -> Report {
     let [primary, shadow] = pair.map(recorded);
     let plan = Compare { task, default: GivenTolerance::default(), ..Compare::exact() };
     let form = Form::of(Protocol::Auto, Endpoint::Infer, &primary.content_type);
-    Comparison::new(form, Rc::new(plan), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
+    Comparison::new(form, Rc::new(plan), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
 }
 
 #[test]

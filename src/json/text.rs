@@ -58,12 +58,20 @@ fn code_unit(rest: &[u8]) -> Option<u32> {
 }
 
 /// Whether a string reads `name`.
+#[inline]
 pub fn reads(text: Value<'_>, name: &str) -> bool {
-    if text.tag == Tag::Plain {
-        return text.text == name.as_bytes();
-    }
+    if text.tag == Tag::Plain { text.text == name.as_bytes() } else { length_of(name, text.text) == Some(text.text.len()) }
+}
+
+/// Whether a string begins with `prefix`.
+pub fn begins(text: Value<'_>, prefix: &str) -> bool {
+    if text.tag == Tag::Plain { text.text.starts_with(prefix.as_bytes()) } else { length_of(prefix, text.text).is_some() }
+}
+
+/// How long `prefix` is as `text` spells it; `None` if `text` begins otherwise.
+fn length_of(prefix: &str, text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    name.chars().all(|character| next_code(text.text, &mut at) == Some(u32::from(character))) && at == text.text.len()
+    prefix.chars().all(|character| next_code(text, &mut at) == Some(u32::from(character))).then_some(at)
 }
 
 /// What a string reads, if it is one of at most `most` bytes; a lone surrogate as the replacement character.
