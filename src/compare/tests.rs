@@ -1,14 +1,16 @@
 //! The whole comparison, from two answers to a judgement: a table of the rules.
 
 mod encoded;
+mod open_inference;
 mod oracle;
 mod pairs;
 mod properties;
 mod real_grpc;
+mod real_open_inference;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
-use super::{Answer, Comparison, Judgement, Kind, Side, Unread};
+use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
 use crate::capture::{Held, Ledger, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;
