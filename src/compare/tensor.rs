@@ -4,6 +4,7 @@
 pub mod binary;
 pub mod same;
 
+use super::base64;
 use super::content::Fault;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
@@ -175,7 +176,8 @@ impl Tensor {
     pub fn cursor(&self) -> Cursor {
         let at = match self.data {
             Data::Json(array) => array as usize,
-            Data::Binary(range) | Data::Contents(range) | Data::Base64(range) => range.start,
+            Data::Binary(range) | Data::Contents(range) => range.start,
+            Data::Base64(_) => 0,
         };
         Cursor { data: self.data, datatype: self.datatype, at }
     }
@@ -214,7 +216,7 @@ impl Element<'_> {
 pub struct Cursor {
     data: Data,
     datatype: Datatype,
-    /// A node, or an offset into the body.
+    /// A node, or an offset into the body, or for base64 how many elements are behind.
     at: usize,
 }
 
@@ -222,6 +224,11 @@ pub struct Cursor {
 const STRIDE: usize = 8;
 
 impl Cursor {
+    /// At the first scalar of the JSON value at `node`, which may be a scalar itself.
+    pub fn of_json(node: u32) -> Self {
+        Self { data: Data::Json(node), datatype: Datatype::Fp64, at: node as usize }
+    }
+
     /// The next element; `None` behind the last one.
     #[inline]
     pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {
@@ -229,7 +236,11 @@ impl Cursor {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(document, range),
             Data::Contents(ref mut rest) => contents::next(document.body.bytes(), rest, &mut self.at, self.datatype).unwrap_or_default(),
-            Data::Base64(_) => None,
+            Data::Base64(range) => {
+                let element = base64::element(range.of(document.body.bytes()), self.at)?;
+                self.at = self.at.wrapping_add(1);
+                Some(Element::Float(f64::from(element)))
+            }
         }
     }
 
