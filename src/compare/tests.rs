@@ -1,9 +1,12 @@
 //! The whole comparison, from two answers to a judgement: a table of the rules.
 
 mod encoded;
+mod openai;
+mod openai_streams;
 mod oracle;
 mod pairs;
 mod properties;
+mod real_openai;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
