@@ -168,6 +168,15 @@ fn one_event_may_be_large() {
     let pieces = |stream: &[u8]| join(&stream.chunks(1001).collect::<Vec<_>>(), 1 << 20);
     let whole = pieces(&event((1 << 20) - 4)).unwrap();
     assert_eq!(whole.bytes().windows(2).filter(|pair| *pair == "ü".as_bytes()).count(), (1 << 19) - 2);
+    let tokens = "-Infinity,true,\"\\u0041\u{1f600}\\\"\",-1.5e-300,".repeat(800);
+    let tokens = format!(r#"{{"x":[{tokens}null],"choices":[{{"delta":{{"content":"a"}},"finish_reason":"stop"}}]}}"#);
+    for size in 1..40 {
+        let stream = stream(&[&tokens]);
+        let cut: Vec<&[u8]> = stream.chunks(size).collect();
+        assert!(join(&cut, 1000).is_ok(), "whatever token a piece ends in: {size}");
+    }
+    let wrong = join(&[b"data: {x", &[b' '; 20_000]], 1000);
+    assert_eq!(wrong, Err(Unread::Malformed("malformed JSON: no name where one belongs")), "read before it is complete");
     assert_eq!(pieces(&event(1 << 20)), Err(Unread::Overflow(Overflow::Body)), "with its reason the text is too long");
     // It is given up before it is complete.
     assert_eq!(pieces(&event(2 << 20)[..3 << 19]), Err(Unread::Overflow(Overflow::Body)));
