@@ -177,6 +177,7 @@ mod tests {
         ] {
             assert_eq!(read(&[stream.as_bytes()]).unwrap(), events, "{stream:?}");
         }
+        assert_eq!(read(&[b"\xefdata: a\n\n"]).unwrap(), [""; 0], "half a mark is none");
     }
 
     #[test]

@@ -102,6 +102,8 @@ fn tools_are_called_alike_if_names_and_values_are() {
     check(&custom("x"), &custom("y"), "tools at choices[0].message.tool_calls[0].custom.input");
     check(&custom("x"), &calls(&["a(x)"]), "equivalent");
     // Halves of surrogate pairs survive being written out.
+    let other = calls(&[r#"a([ "\ud83d","\ude01"])"#]);
+    check(&calls(&[r#"a(["\ud83d","\ude00"])"#]), &other, "tools at choices[0].message.tool_calls[0].function.arguments");
     check(&calls(&[r#"a(["\ud83d","\ude00"])"#]), &calls(&[r#"a([ "\ud83d","\ude00"])"#]), "equivalent");
 }
 
@@ -138,12 +140,15 @@ fn ignored_paths_do_not_count() {
     ] {
         check_with(&ignoring(paths), &one, &other, expected);
     }
+    let numbered = |text: &str| says(text).replace(":0", ":1");
+    check_with(&ignoring(&["choices[1]"]), &chat(&[says("a"), numbered("b")].join(",")), &chat(&says("a")), "equivalent");
+    let after = chat(&[numbered("b"), says("a")].join(","));
+    check_with(&ignoring(&["choices[1]"]), &chat(&numbered("a")), &after, "text at choices[0].message.content");
     let (one, other) = (chat(&calls(&["a(1)"])), chat(&calls(&["b(2)"])));
     let arguments = "choices[*].message.tool_calls[*].function.arguments";
     check_with(&ignoring(&[arguments]), &one, &other, "tools at choices[0].message.tool_calls[0].function.name");
     check_with(&ignoring(&[arguments, "choices[*].message.tool_calls[*].function.name"]), &one, &other, "equivalent");
     check_with(&ignoring(&["choices[*].message.tool_calls"]), &one, &chat(&calls(&["b", "c"])), "equivalent");
-    check_with(&ignoring(&["choices[1]"]), &chat(&[says("a"), says("b").replace(":0", ":1")].join(",")), &chat(&says("a")), "equivalent");
 }
 
 #[test]
@@ -214,6 +219,7 @@ fn an_answer_tells_its_tokens_its_model_and_its_end() {
         (choice("st\\u006fp", r#""content":"a""#), End::Stop),
         (r#"{"message":{"content":"a"}}"#.to_owned(), End::Other),
         (format!("{},{}", says("a"), choice("length", r#""content":"b""#).replace(":0", ":1")), End::Length),
+        (format!("{},{}", calls(&["a"]), choice("length", r#""content":"b""#).replace(":0", ":1")), End::ToolCalls),
         (format!("{},{}", choice("content_filter", r#""a":1"#), calls(&["a"]).replace(":0", ":1")), End::ContentFilter),
     ] {
         let facts = read(&chat(&choices), 10).unwrap().facts;
