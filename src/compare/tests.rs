@@ -2,11 +2,14 @@
 
 mod encoded;
 mod open_inference;
+mod openai;
+mod openai_streams;
 mod oracle;
 mod pairs;
 mod properties;
 mod real_grpc;
 mod real_open_inference;
+mod real_openai;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
