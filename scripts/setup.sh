@@ -52,6 +52,12 @@ test_environment() {
     virtual_environment test-venv tests/e2e/requirements.txt
 }
 
+# Real model servers and their clients; KServe's server goes with none of the others.
+real_environments() {
+    virtual_environment real-venv tests/real/requirements.txt
+    virtual_environment kserve-venv tests/real/kserve.txt
+}
+
 # install_node_runner: sets node_runner to the program that runs wasm-bindgen's tests in node. It must be of the version that Cargo.lock
 # gives wasm-bindgen, hence a folder for each.
 # Without --locked: the tool's own lock file names the newest patch of packages that a mirror of the registry may not have yet

@@ -1,14 +1,10 @@
 //! JSON texts: read into tapes, and walked to the first difference that counts.
 
 mod matched;
-pub mod number;
 mod order;
 pub mod place;
-pub mod reader;
 pub mod rules;
-pub mod tape;
-pub mod text;
-mod walk;
+pub mod walk;
 
 use std::rc::Rc;
 
@@ -16,6 +12,7 @@ use super::content::{Content, Contents, Facts, Fault, Judge, Parts, Reader};
 use super::{Judgement, Side};
 use crate::capture::Body;
 use crate::config::{Compare, Task};
+pub use crate::json::{number, reader, tape, text};
 use crate::path::PathPattern;
 use tape::Document;
 use walk::{Finding, Leaves, Pair, Walk};
@@ -80,7 +77,7 @@ impl JsonJudge {
     pub fn new(plan: Rc<Compare>, scope: Option<PathPattern>) -> Self {
         let (path, leaves) = match &plan.task {
             Task::Scores { path } | Task::Regression { path } => (path.clone(), Leaves::Numbers),
-            Task::Text { path, .. } => (path.clone(), Leaves::Texts),
+            Task::Text { path, normalize } => (path.clone(), Leaves::Texts { normalize: *normalize }),
             _ => (None, Leaves::All),
         };
         Self(Walk::within(plan, path.or(scope), leaves))

@@ -8,11 +8,10 @@ use super::number;
 use super::place::{Place, excerpt};
 use super::rules::{Effect, Here, Rules};
 use super::tape::{Document, Tag, Value, first_child};
-use super::text::TextOrder;
+use crate::compare::text::{Text, TextMatch};
 use crate::compare::{Divergence, Kind, Side};
 use crate::config::{Compare, Tolerance};
 use crate::path::PathPattern;
-use core::cmp::Ordering;
 use std::rc::Rc;
 
 /// What looking at two elements costs beside the text they touch.
@@ -90,15 +89,22 @@ pub enum Leaves {
     /// Numbers.
     Numbers,
     /// Strings.
-    Texts,
+    Texts {
+        /// Whether runs of white space count as one space, and those at the ends as nothing.
+        normalize: bool,
+    },
 }
 
 impl Leaves {
+    fn normalize(self) -> bool {
+        matches!(self, Leaves::Texts { normalize: true })
+    }
+
     fn has(self, tag: Tag) -> bool {
         match self {
             Leaves::All => true,
             Leaves::Numbers => tag.is_number(),
-            Leaves::Texts => matches!(tag, Tag::Plain | Tag::Escaped),
+            Leaves::Texts { .. } => matches!(tag, Tag::Plain | Tag::Escaped),
         }
     }
 }
@@ -112,7 +118,7 @@ pub struct Walk {
     found: bool,
     frames: Vec<Frame>,
     /// Two strings that are being compared.
-    text: Option<(TextOrder, u32, u32)>,
+    text: Option<(TextMatch, u32, u32)>,
 }
 
 /// How a walk ends.
@@ -138,11 +144,12 @@ impl Walk {
     /// Walks on for about `budget` bytes; `None` when that was not enough.
     pub fn step(&mut self, pair: Pair<'_>, budget: &mut usize) -> Option<Finding> {
         while *budget > 0 {
-            if let Some((order, primary, shadow)) = &mut self.text {
-                let order = order.step(pair.primary.value(*primary), pair.shadow.value(*shadow), budget)?;
+            if let Some((text, primary, shadow)) = &mut self.text {
+                let texts = (Text::Json(pair.primary.value(*primary)), Text::Json(pair.shadow.value(*shadow)));
+                let equal = text.step(texts.0, texts.1, budget)?;
                 let (primary, shadow) = (*primary, *shadow);
                 self.text = None;
-                if order != Ordering::Equal {
+                if !equal {
                     return Some(self.diverged(pair, Kind::Text, Some(primary), Some(shadow)));
                 }
             }
@@ -186,7 +193,9 @@ impl Walk {
         match (a.tag, b.tag) {
             (left, right) if !self.counts(left) && !self.counts(right) => {}
             (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}
-            (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => self.text = Some((TextOrder::default(), primary, shadow)),
+            (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => {
+                self.text = Some((TextMatch::new(self.leaves.normalize()), primary, shadow))
+            }
             (Tag::Object, Tag::Object) => {
                 self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Name))));
             }
@@ -243,7 +252,8 @@ impl Walk {
         let (path, pattern) = place.finish();
         let relative = match (kind, primary, shadow) {
             (Kind::Number, Some(primary), Some(shadow)) => {
-                number::relative_difference(pair.primary.value(primary), pair.shadow.value(shadow))
+                let (primary, shadow) = (pair.primary.value(primary), pair.shadow.value(shadow));
+                number::relative_difference(number::double(primary), number::double(shadow))
             }
             _ => None,
         };
@@ -295,18 +305,9 @@ impl Elements {
         if effect.ignored { Next::Busy } else { Next::Pair { primary, shadow, effect } }
     }
 
-    /// Passes over numbers that are equal within tolerance: the hot loop of comparing tensors.
+    /// Passes over numbers that are equal within tolerance.
     fn pass_numbers(&mut self, pair: Pair<'_>, tolerance: Tolerance, budget: &mut usize) {
-        let nodes = pair.primary.tape.run(self.primary).iter().zip(pair.shadow.tape.run(self.shadow));
-        let mut passed: u32 = 0;
-        for (&primary, &shadow) in nodes.take(self.remaining as usize) {
-            let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
-            if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
-                break;
-            }
-            *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));
-            passed = passed.wrapping_add(1);
-        }
+        let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, tolerance, budget);
         self.primary = self.primary.wrapping_add(passed);
         self.shadow = self.shadow.wrapping_add(passed);
         self.remaining = self.remaining.wrapping_sub(passed);
@@ -327,4 +328,20 @@ impl Elements {
             }
         }
     }
+}
+
+/// How many of the next numbers, from these nodes on and at most `most`, are equal within tolerance: the hot loop of comparing tensors. It
+/// may stop early, for want of budget or at the end of a chunk of nodes.
+pub fn pass_numbers(pair: Pair<'_>, from: (u32, u32), most: u32, tolerance: Tolerance, budget: &mut usize) -> u32 {
+    let nodes = pair.primary.tape.run(from.0).iter().zip(pair.shadow.tape.run(from.1));
+    let mut passed: u32 = 0;
+    for (&primary, &shadow) in nodes.take(most as usize) {
+        let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
+        if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
+            break;
+        }
+        *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));
+        passed = passed.wrapping_add(1);
+    }
+    passed
 }

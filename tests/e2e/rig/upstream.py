@@ -127,20 +127,26 @@ class Upstream:
             writer.close()
 
     async def _exchange(self, reader, writer):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, path, _ = head[0].split(" ", 2)
-        pairs = [line.split(":", 1) for line in head[1:] if line]
-        received = Received(method, path, [(name.lower(), value.strip(" ")) for name, value in pairs])
+        received = await read_head(reader)
         self.seen.append(received)
         if not self.early:
-            await _read_body(reader, received)
+            await read_body(reader, received)
         alive = await _write(writer, received, self.reply_to(received), reader)
         if self.early and alive:
-            await _read_body(reader, received)
+            await read_body(reader, received)
         return alive
 
 
-async def _read_body(reader, received):
+async def read_head(reader):
+    """The next request of a connection, up to its body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, path, _ = head[0].split(" ", 2)
+    pairs = [line.split(":", 1) for line in head[1:] if line]
+    return Received(method, path, [(name.lower(), value.strip(" ")) for name, value in pairs])
+
+
+async def read_body(reader, received):
+    """The rest of it, into `received`."""
     if "chunked" in (received.header("transfer-encoding") or ""):
         while size := int((await reader.readuntil(b"\n")).split(b";")[0], 16):
             received.body += await reader.readexactly(size)

@@ -1,0 +1,154 @@
+//! Numbers of JSON texts: equality within a tolerance, and a total order for matching.
+//!
+//! A number is a double, as in the readers of Python's `float` and JavaScript; one too large for that is infinite. Integers beyond 2^53,
+//! which doubles can't tell apart, are compared by their digits: JSON allows no leading zeros, so equal integers have equal texts.
+
+use super::reader::MAX_DECIMAL;
+use super::tape::{Tag, Value};
+use crate::config::Tolerance;
+use core::cmp::Ordering;
+
+/// Up to here every integer is a double.
+pub const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The number's value; infinite if too large.
+pub fn double(number: Value<'_>) -> f64 {
+    if number.text.len() > MAX_DECIMAL {
+        // Only integers are that long, and they have no leading zeros.
+        return if number.text.first() == Some(&b'-') { f64::NEG_INFINITY } else { f64::INFINITY };
+    }
+    core::str::from_utf8(number.text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// What comparing two numbers costs. Parsing more digits than a double has may go the slow way, which takes up to 100 ns a byte.
+#[inline]
+pub fn cost(left: Value<'_>, right: Value<'_>) -> usize {
+    let length = left.text.len().saturating_add(right.text.len());
+    if (FEW_DIGITS..MAX_DECIMAL.saturating_mul(2)).contains(&length) { length.saturating_mul(SLOWNESS) } else { length }
+}
+
+/// Bytes of two numbers that programs write: at most 25 each.
+const FEW_DIGITS: usize = 64;
+
+/// What a byte costs on the slow way.
+const SLOWNESS: usize = 32;
+
+/// Whether two numbers are equal within `tolerance`.
+#[inline]
+pub fn equal(left: Value<'_>, right: Value<'_>, tolerance: Tolerance) -> bool {
+    left.text == right.text || close(left, right, tolerance)
+}
+
+fn close(left: Value<'_>, right: Value<'_>, tolerance: Tolerance) -> bool {
+    let (a, b) = (double(left), double(right));
+    if left.tag == Tag::Integer && right.tag == Tag::Integer && (is_large(left, a) || is_large(right, b)) {
+        return false;
+    }
+    close_doubles(a, b, tolerance)
+}
+
+/// Whether two doubles are equal within `tolerance`; `NaN` equals `NaN`.
+#[inline]
+pub fn close_doubles(a: f64, b: f64, tolerance: Tolerance) -> bool {
+    if a.is_finite() && b.is_finite() { within(a, b, tolerance) } else { a == b || (a.is_nan() && b.is_nan()) }
+}
+
+/// `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`, of finite numbers.
+#[inline]
+fn within(a: f64, b: f64, tolerance: Tolerance) -> bool {
+    let gap = (a - b).abs();
+    let largest = a.abs().max(b.abs());
+    if gap.is_finite() {
+        gap <= tolerance.absolute || gap <= tolerance.relative * largest
+    } else {
+        // The difference of two huge numbers of unlike sign: half of it is a double.
+        let half = (a / 2.0 - b / 2.0).abs();
+        half <= tolerance.absolute / 2.0 || half <= tolerance.relative * (largest / 2.0)
+    }
+}
+
+/// Whether an integer is beyond 2^53 in magnitude. `double` is its value rounded, which for 2^53 + 1 is 2^53.
+fn is_large(integer: Value<'_>, double: f64) -> bool {
+    double.abs() > EXACT || (double.abs() == EXACT && integer.text.last() == Some(&b'3'))
+}
+
+/// `|a-b| / max(|a|,|b|)`, if finite.
+pub fn relative_difference(a: f64, b: f64) -> Option<f64> {
+    let largest = a.abs().max(b.abs());
+    let gap = (a - b).abs();
+    let difference = if gap.is_finite() { gap / largest } else { (a / largest - b / largest).abs() };
+    difference.is_finite().then_some(difference)
+}
+
+/// A total order: by value, `NaN` last; where doubles can't tell values beyond 2^53 apart, integers by their digits, after decimals.
+pub fn order(left: Value<'_>, right: Value<'_>) -> Ordering {
+    if left.text == right.text {
+        return Ordering::Equal;
+    }
+    let (a, b) = (double(left), double(right));
+    match a.partial_cmp(&b) {
+        Some(Ordering::Equal) => order_exactly(left, right, a),
+        Some(unequal) => unequal,
+        None => a.is_nan().cmp(&b.is_nan()),
+    }
+}
+
+/// The order of two numbers of equal double.
+fn order_exactly(left: Value<'_>, right: Value<'_>, double: f64) -> Ordering {
+    if double.abs() < EXACT {
+        return Ordering::Equal;
+    }
+    match (left.tag, right.tag) {
+        (Tag::Integer, Tag::Integer) => {
+            let magnitude = left.text.len().cmp(&right.text.len()).then_with(|| left.text.cmp(right.text));
+            if double < 0.0 { magnitude.reverse() } else { magnitude }
+        }
+        (Tag::Integer, _) => Ordering::Greater,
+        (_, Tag::Integer) => Ordering::Less,
+        _ => Ordering::Equal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ordering, Tag, Value, order};
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// In order; those in one row are equal.
+    const NUMBERS: [&[&str]; 18] = [
+        &["-1e999", "-Infinity"],
+        &["-1000000000000000000000000000000"],
+        &["-9007199254740994"],
+        &["-9007199254740993"],
+        &["-9007199254740991", "-9007199254740991.0"],
+        &["-1.5", "-15e-1"],
+        &["-1", "-1.0"],
+        &["0", "-0", "0.0", "-0.0", "1e-999"],
+        &["5e-324"],
+        &["1", "1.0", "1e0"],
+        &["9007199254740991"],
+        &["9007199254740992.0"],
+        &["9007199254740992"],
+        &["9007199254740993"],
+        &["9007199254740994.0"],
+        &["9007199254740994"],
+        &["Infinity", "1e999"],
+        &["NaN"],
+    ];
+
+    #[test]
+    fn order_is_total() {
+        let value = |text: &'static str| {
+            let tag = if text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) { Tag::Integer } else { Tag::Decimal };
+            Value { tag, text: text.as_bytes() }
+        };
+        let ranked = || NUMBERS.iter().enumerate().flat_map(|(rank, row)| row.iter().map(move |text| (rank, *text)));
+        for (left, a) in ranked() {
+            for (right, b) in ranked() {
+                assert_eq!(order(value(a), value(b)), left.cmp(&right), "{a} against {b}");
+            }
+        }
+        assert_eq!(order(value("-77777777777777777777"), value("-777777777777777777777")), Ordering::Greater);
+    }
+}

@@ -1,0 +1,130 @@
+//! Strings of JSON texts: what they mean, and how two of them stand to each other.
+//!
+//! Order is that of code points, which for strings without escapes is the order of their bytes. A lone surrogate is a code point of its
+//! own. Nothing is unescaped into a buffer, and a comparison goes on in slices.
+
+use super::tape::{Tag, Value};
+use core::cmp::Ordering;
+
+/// The code point that the string begins with at `at`, which is moved behind it; `None` at the end. The string must be one that
+/// [`super::reader`] has accepted.
+pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
+    let rest = text.get(*at..)?;
+    let &first = rest.first()?;
+    let (code, length) = match first {
+        b'\\' => escape(rest)?,
+        0..0x80 => (u32::from(first), 1),
+        _ => character(rest)?,
+    };
+    *at = at.wrapping_add(length);
+    Some(code)
+}
+
+/// The code point of the character of several bytes that `rest` begins with, and its length; `None` if it is no UTF-8.
+pub fn character(rest: &[u8]) -> Option<(u32, usize)> {
+    let length = match rest.first()? {
+        ..0xe0 => 2,
+        ..0xf0 => 3,
+        _ => 4,
+    };
+    let character = core::str::from_utf8(rest.get(..length)?).ok()?.chars().next()?;
+    Some((u32::from(character), length))
+}
+
+fn escape(rest: &[u8]) -> Option<(u32, usize)> {
+    let simple = |byte: u8| Some((u32::from(byte), 2));
+    match rest.get(1)? {
+        b'b' => simple(8),
+        b'f' => simple(12),
+        b'n' => simple(b'\n'),
+        b'r' => simple(b'\r'),
+        b't' => simple(b'\t'),
+        b'u' => {
+            let unit = code_unit(rest)?;
+            let low = rest.get(6..).and_then(code_unit).filter(|low| (0xdc00..0xe000).contains(low));
+            match (unit, low) {
+                (0xd800..0xdc00, Some(low)) => Some((0x10000_u32.wrapping_add((unit & 0x3ff) << 10) | (low & 0x3ff), 12)),
+                _ => Some((unit, 6)),
+            }
+        }
+        &byte => simple(byte),
+    }
+}
+
+/// The code unit of the `\u` escape that `rest` begins with.
+fn code_unit(rest: &[u8]) -> Option<u32> {
+    let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
+    u32::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Whether a string reads `name`.
+#[inline]
+pub fn reads(text: Value<'_>, name: &str) -> bool {
+    if text.tag == Tag::Plain { text.text == name.as_bytes() } else { length_of(name, text.text) == Some(text.text.len()) }
+}
+
+/// Whether a string begins with `prefix`.
+pub fn begins(text: Value<'_>, prefix: &str) -> bool {
+    if text.tag == Tag::Plain { text.text.starts_with(prefix.as_bytes()) } else { length_of(prefix, text.text).is_some() }
+}
+
+/// How long `prefix` is as `text` spells it; `None` if `text` begins otherwise.
+fn length_of(prefix: &str, text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    prefix.chars().all(|character| next_code(text, &mut at) == Some(u32::from(character))).then_some(at)
+}
+
+/// What a string reads, if it is one of at most `most` bytes; a lone surrogate as the replacement character.
+pub fn read(text: Value<'_>, most: usize) -> Option<String> {
+    if !matches!(text.tag, Tag::Plain | Tag::Escaped) || text.text.len() > most {
+        return None;
+    }
+    let mut at = 0;
+    let codes = core::iter::from_fn(|| next_code(text.text, &mut at));
+    Some(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// A comparison of two strings under way: the bytes of each that have been found equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextOrder {
+    left: usize,
+    right: usize,
+}
+
+impl TextOrder {
+    /// Compares on for about `budget` bytes; `None` when that was not enough.
+    pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Option<Ordering> {
+        if left.tag == Tag::Plain && right.tag == Tag::Plain {
+            self.plain(left.text, right.text, budget)
+        } else {
+            self.escaped(left.text, right.text, budget)
+        }
+    }
+
+    fn plain(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Option<Ordering> {
+        let (left, right) = (left.get(self.left..).unwrap_or_default(), right.get(self.left..).unwrap_or_default());
+        let shorter = left.len().min(right.len());
+        let now = shorter.min(*budget);
+        *budget = budget.wrapping_sub(now);
+        match left.get(..now).cmp(&right.get(..now)) {
+            Ordering::Equal if now < shorter => {
+                self.left = self.left.wrapping_add(now);
+                None
+            }
+            Ordering::Equal => Some(left.len().cmp(&right.len())),
+            different => Some(different),
+        }
+    }
+
+    fn escaped(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Option<Ordering> {
+        while *budget > 0 {
+            let from = self.left.wrapping_add(self.right);
+            match (next_code(left, &mut self.left), next_code(right, &mut self.right)) {
+                (None, None) => return Some(Ordering::Equal),
+                (a, b) if a != b => return Some(a.cmp(&b)),
+                _ => *budget = budget.saturating_sub(self.left.wrapping_add(self.right).wrapping_sub(from)),
+            }
+        }
+        None
+    }
+}
