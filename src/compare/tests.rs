@@ -4,6 +4,9 @@ mod encoded;
 mod oracle;
 mod pairs;
 mod properties;
+mod real_kserve_v1;
+mod row_properties;
+mod tasks;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
