@@ -5,6 +5,7 @@ mod oracle;
 mod pairs;
 mod properties;
 mod real_kserve_v1;
+mod real_rows;
 mod row_properties;
 mod tasks;
 
