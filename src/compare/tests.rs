@@ -8,8 +8,12 @@ mod oracle;
 mod pairs;
 mod properties;
 mod real_grpc;
+mod real_kserve_v1;
 mod real_open_inference;
 mod real_openai;
+mod real_rows;
+mod row_properties;
+mod tasks;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
