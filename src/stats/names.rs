@@ -41,8 +41,9 @@ pub fn series(name: &str, labels: &[(&str, &str)]) -> String {
 }
 
 /// A label value made of text that somebody else chose: cut at [`MAX_LABEL`] characters, and whatever could break the spelling of a
-/// series or of Prometheus' text format becomes `_`.
+/// series or of Prometheus' text format becomes `_`. So does no text at all: a label without a value is no label.
 pub fn value(text: &str) -> String {
+    let text = if text.is_empty() { "_" } else { text };
     text.chars().take(MAX_LABEL).map(|c| if matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\') { c } else { '_' }).collect()
 }
 
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn values_are_cleaned_and_cut() {
         for (text, want) in
-            [("a.b[*].c", "a.b[*].c"), ("a;b=c\\d", "a_b_c_d"), ("naïve\n", "na_ve_"), ("[\"two words\"]", "[\"two words\"]")]
+            [("a.b[*].c", "a.b[*].c"), ("a;b=c\\d", "a_b_c_d"), ("naïve\n", "na_ve_"), ("[\"two words\"]", "[\"two words\"]"), ("", "_")]
         {
             assert_eq!(value(text), want);
         }
@@ -80,7 +81,7 @@ mod tests {
         #[test]
         fn a_value_never_breaks_the_spelling(text in ".*") {
             let value = value(&text);
-            prop_assert!(value.chars().count() <= MAX_LABEL);
+            prop_assert!((1..=MAX_LABEL).contains(&value.chars().count()));
             prop_assert!(!value.contains(";.;") && !value.contains("=.=") && value.is_ascii());
         }
     }
