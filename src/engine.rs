@@ -14,6 +14,7 @@ pub mod learned;
 mod live;
 pub mod pair;
 pub mod plan;
+mod report;
 mod roots;
 #[cfg(test)]
 mod tests;

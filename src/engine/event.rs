@@ -219,7 +219,7 @@ pub struct ShadowReply {
     pub head: Head,
     /// Whether an upstream sent it; otherwise Envoy answered for it.
     pub from_upstream: bool,
-    /// The body; `None` if it is longer than `limits.body`.
+    /// The body; `None` if it is longer than [`crate::config::Limits::of_answer`].
     pub body: Option<Vec<u8>>,
 }
 

@@ -44,8 +44,10 @@ pub fn series(name: &str, labels: &[(&str, &str)]) -> String {
 const TAKEN: [&str; 4] = ["cache.", "component.", "tag.", "wasm_filter."];
 
 /// A label value made of text that somebody else chose: cut at [`MAX_LABEL`] characters, and whatever could break the spelling of a
-/// series or of Prometheus' text format becomes `_`; so does a dot that would set off Istio's own tag rules.
+/// series or of Prometheus' text format becomes `_`; so does a dot that would set off Istio's own tag rules, and no text at all: a label
+/// without a value is no label.
 pub fn value(text: &str) -> String {
+    let text = if text.is_empty() { "_" } else { text };
     let clean = |c| if matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\') { c } else { '_' };
     let value: String = text.chars().take(MAX_LABEL).map(clean).collect();
     TAKEN.iter().fold(value, |value, taken| if value.contains(taken) { value.replace(taken, &taken.replace('.', "_")) } else { value })
@@ -73,6 +75,7 @@ mod tests {
             ("cache.hit", "cache_hit"),
             ("a.tag.x.cache.y", "a.tag_x.cache_y"),
             ("[\"two words\"]", "[\"two words\"]"),
+            ("", "_"),
         ] {
             assert_eq!(value(text), want);
         }
@@ -90,7 +93,7 @@ mod tests {
         #[test]
         fn a_value_never_breaks_the_spelling(text in ".*") {
             let value = value(&text);
-            prop_assert!(value.chars().count() <= MAX_LABEL);
+            prop_assert!((1..=MAX_LABEL).contains(&value.chars().count()));
             prop_assert!(!value.contains(";.;") && !value.contains("=.=") && value.is_ascii());
         }
     }
