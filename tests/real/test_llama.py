@@ -165,7 +165,7 @@ def test_pair(table, case):
     assert metrics.by("gnomon_answers_total", "subject", "kind", route=case.name) == ends
     tokens = {(subject, kind): n for subject, side in sides.items() if side.tokens for kind, n in side.tokens.items()}
     assert metrics.by("gnomon_tokens_total", "subject", "token", route=case.name) == tokens
-    streamed = metrics.by("gnomon_first_byte_duration_microseconds_count", "variant", route=case.name)
+    streamed = metrics.by("gnomon_first_byte_duration_microseconds_count", "subject", route=case.name)
     assert streamed == ({"none": 1} if case.stream else {})
 
 
