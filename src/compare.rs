@@ -4,25 +4,35 @@
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`] and [`tensor`] (what contents are made of), then the protocols.
+//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`]) and the tasks
+//! ([`tensors`]).
 
 pub mod choice;
 pub mod content;
 pub mod form;
 pub mod json;
+pub mod open_inference;
+pub mod openai;
 pub mod tensor;
+pub mod tensors;
 #[cfg(test)]
 mod tests;
+pub mod text;
+mod unpack;
 
 use std::rc::Rc;
 
 use crate::capture::{Body, Held, Overflow};
 use crate::config::{Compare, Task};
 use crate::outcome::{End, labels};
-use content::{Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
+use crate::request::is_event_stream;
+use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
 use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
+use open_inference::OpenInferenceReader;
+use tensors::TensorsJudge;
+use unpack::Unpacking;
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +56,9 @@ pub struct Answer {
 pub enum Unread {
     /// It was given up while it came.
     Overflow(Overflow),
-    /// It was joined while it came, and is not what its protocol says.
+    /// Its content coding can't be undone.
+    Encoded(Fault),
+    /// It is a stream that is not what its protocol says.
     Malformed(Fault),
 }
 
@@ -56,7 +68,7 @@ impl Unread {
         match self {
             Unread::Overflow(Overflow::Body) => "longer than limits.body",
             Unread::Overflow(Overflow::Memory) => "no room for it in limits.memory",
-            Unread::Malformed(fault) => fault,
+            Unread::Encoded(fault) | Unread::Malformed(fault) => fault,
         }
     }
 }
@@ -68,6 +80,16 @@ pub enum Side {
     Primary,
     /// What the shadow answered.
     Shadow,
+}
+
+impl Side {
+    /// For evidence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Side::Primary => "primary",
+            Side::Shadow => "shadow",
+        }
+    }
 }
 
 /// What a comparison found.
@@ -162,6 +184,7 @@ pub struct Report {
 pub struct Comparison {
     form: Form,
     plan: Rc<Compare>,
+    bounds: Bounds,
     primary: Half,
     shadow: Half,
     stage: Stage,
@@ -182,6 +205,8 @@ struct Half {
 enum Stage {
     /// Nothing has been looked at.
     New,
+    /// An answer's content coding is being undone, or its stream joined.
+    Unpack(Side, Box<Unpacking>),
     /// The bodies are equally long, and the same bytes so far.
     Bytes(usize),
     /// An answer is being read as its protocol says.
@@ -204,9 +229,9 @@ impl Half {
 
 impl Comparison {
     /// Sets two 2xx answers against each other as `plan` says. Does no work yet.
-    pub fn new(form: Form, plan: Rc<Compare>, primary: Answer, shadow: Answer) -> Self {
+    pub fn new(form: Form, plan: Rc<Compare>, bounds: Bounds, primary: Answer, shadow: Answer) -> Self {
         let (primary, shadow) = (Half::new(primary), Half::new(shadow));
-        Self { form, plan, primary, shadow, stage: Stage::New, identical: false }
+        Self { form, plan, bounds, primary, shadow, stage: Stage::New, identical: false }
     }
 
     /// Works until it is done or `budget` bytes have been touched; `None` means call again, with a budget above zero. It may overrun the
@@ -233,6 +258,11 @@ impl Comparison {
     fn turn(&mut self, budget: &mut usize) -> Option<Stage> {
         match &mut self.stage {
             Stage::New => Some(self.begin()),
+            Stage::Unpack(side, unpacking) => {
+                let side = *side;
+                let body = unpacking.step(budget).transpose()?;
+                Some(self.have_unpacked(side, body))
+            }
             Stage::Bytes(equal) => same_bytes(self.primary.bytes(), self.shadow.bytes(), equal, budget).map(|same| {
                 self.identical = same;
                 self.after_bytes()
@@ -260,13 +290,46 @@ impl Comparison {
         if primary != shadow {
             return diverged_at_root(Kind::Status, (primary.to_string(), shadow.to_string()));
         }
-        for half in [&mut self.primary, &mut self.shadow] {
-            if let Err(fault) = is_readable(&half.answer) {
-                half.content = Some(Err(fault));
-            }
+        self.unpack(Side::Primary)
+    }
+
+    /// Takes up the unpacking of one side, or, if there is nothing to unpack, what comes after it.
+    fn unpack(&mut self, side: Side) -> Stage {
+        let (form, bounds) = (self.form, self.bounds.clone());
+        let answer = &self.half(side).answer;
+        let stream = form == Form::OpenAi && is_event_stream(&answer.content_type);
+        match Unpacking::new(answer, stream, &bounds) {
+            Ok(Some(unpacking)) => Stage::Unpack(side, Box::new(unpacking)),
+            Ok(None) => self.unpacked(side),
+            Err(unread) => self.have_unpacked(side, Err(unread)),
+        }
+    }
+
+    fn have_unpacked(&mut self, side: Side, body: Result<Body, Unread>) -> Stage {
+        let malformed = matches!(body, Err(Unread::Malformed(_)));
+        let half = self.half(side);
+        if let Err(unread) = &body {
+            half.content = Some(Err(unread.reason()));
+        }
+        half.facts.end = malformed.then_some(End::Invalid);
+        half.answer.body = body;
+        self.unpacked(side)
+    }
+
+    /// What comes after one side has been unpacked.
+    fn unpacked(&mut self, side: Side) -> Stage {
+        if side == Side::Primary {
+            return self.unpack(Side::Shadow);
         }
         let readable = self.primary.content.is_none() && self.shadow.content.is_none();
         if readable && self.primary.bytes().len() == self.shadow.bytes().len() { Stage::Bytes(0) } else { self.after_bytes() }
+    }
+
+    fn half(&mut self, side: Side) -> &mut Half {
+        match side {
+            Side::Primary => &mut self.primary,
+            Side::Shadow => &mut self.shadow,
+        }
     }
 
     /// What comes once it is known whether the bodies are the same bytes.
@@ -282,25 +345,21 @@ impl Comparison {
 
     /// Takes up the reading of one side, or, if nothing of it can be read, what comes after it.
     fn read(&mut self, side: Side) -> Stage {
-        let half = match side {
-            Side::Primary => &self.primary,
-            Side::Shadow => &self.shadow,
-        };
+        let form = self.form;
+        let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, reader(self.form, &half.answer, body.clone())),
+            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone())),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
     }
 
     fn have_read(&mut self, side: Side, content: Result<Content, Fault>) -> Stage {
-        let half = match side {
-            Side::Primary => &mut self.primary,
-            Side::Shadow => &mut self.shadow,
-        };
+        let end = (self.form == Form::OpenAi).then_some(End::Invalid);
+        let half = self.half(side);
         half.facts = match &content {
             Ok(content) => content.facts.clone(),
-            Err(_) => Facts { end: (self.form == Form::OpenAi).then_some(End::Invalid), ..Facts::default() },
+            Err(_) => Facts { end, ..Facts::default() },
         };
         half.content = Some(content.map(Rc::new));
         if side == Side::Primary && self.identical {
@@ -341,8 +400,8 @@ fn names_answers(task: &Task) -> bool {
 
 /// What reads the body of `answer` in `form`.
 fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
-    let _ = answer;
     match form {
+        Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }
@@ -350,6 +409,9 @@ fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
     match (&plan.task, &primary.parts) {
+        (Task::Auto | Task::Scores { .. } | Task::Regression { .. } | Task::Text { .. }, Parts::Tensors(_)) => {
+            Box::new(TensorsJudge::new(plan.clone()))
+        }
         (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
         _ => Box::new(JsonJudge::new(plan.clone())),
     }
@@ -358,16 +420,6 @@ fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
 fn diverged_at_root(kind: Kind, values: (String, String)) -> Stage {
     let (path, pattern) = ("$".to_owned(), "$".to_owned());
     Stage::Done(Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values }), Vec::new())
-}
-
-/// Whether a body is there, and not encoded.
-fn is_readable(answer: &Answer) -> Result<(), Fault> {
-    let encoding = answer.content_encoding.trim_ascii();
-    match &answer.body {
-        Err(unread) => Err(unread.reason()),
-        Ok(_) if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") => Ok(()),
-        Ok(_) => Err("encoded in a way that can't be decoded"),
-    }
 }
 
 /// Whether two bodies of one length are the same bytes, of which the first `equal` are known to be; `None` if the budget was not enough.

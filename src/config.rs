@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::path::PathPattern;
+use crate::request::is_event_stream;
 
 /// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
 pub type Name = Rc<str>;
@@ -32,12 +33,13 @@ pub struct Config {
     pub split_headers: Vec<Rc<str>>,
 }
 
-/// How many bytes a comparison may need beside the bodies it compares, as a multiple of the largest of them: its index of both.
-const INDEX: usize = 8;
+/// How many bytes the indices of bodies being read may need, as a multiple of the largest body: those of both answers of the comparison at
+/// hand, and that of the request whose copy is being made.
+const INDEX: usize = 12;
 
 impl Config {
     /// Bytes that one worker holds at most because of this configuration: all captured bodies (their buffers grow by doubling, so twice
-    /// that), the index of the comparison at hand, and one answer that is just being read. The VM itself, its code and its counters
+    /// that), the indices of those being read, and one answer that is just being taken. The VM itself, its code and its counters
     /// (4 MiB when idle) come on top.
     pub fn worst_case_memory(&self) -> usize {
         let bodies = self.limits.memory.saturating_mul(2);
@@ -411,6 +413,13 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of one captured body, at most `memory`.
     pub body: usize,
+}
+
+impl Limits {
+    /// Bytes of a whole answer that may be captured. Of a stream the text counts that it joins to, so its wire bytes may fill the memory.
+    pub fn of_answer(&self, content_type: &[u8]) -> usize {
+        if is_event_stream(content_type) { self.memory } else { self.body }
+    }
 }
 
 /// What is logged of pairs.

@@ -9,6 +9,8 @@ mod copies;
 pub mod effect;
 pub mod event;
 mod evidence;
+mod incoming;
+pub mod learned;
 mod live;
 pub mod pair;
 pub mod plan;
@@ -26,10 +28,11 @@ use xxhash_rust::xxh64::xxh64;
 use crate::capture::Ledger;
 use crate::compare::Comparison;
 use crate::outcome::{Outcome, ShadowClass};
-use crate::stats::{MetricId, WorkerSeries};
+use crate::stats::WorkerSeries;
 use breaker::Breaker;
 use effect::{Effect, Effects};
 use event::{Event, PairId, RootId, StreamId, Time};
+use learned::Lesson;
 use pair::Pair;
 use plan::Plan;
 
@@ -48,6 +51,7 @@ pub struct Engine {
     pairs: Table<PairId, Pair>,
     calls: Table<u32, PairId>,
     shadows: Table<(RootId, usize), Shadow>,
+    lessons: Table<(RootId, usize), Lesson>,
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
@@ -77,10 +81,6 @@ struct Root {
 struct Shadow {
     in_flight: u32,
     breaker: Breaker,
-    /// Paths that got a series since the configuration was taken.
-    paths: Vec<(String, MetricId)>,
-    /// Whether no other path will get one.
-    paths_full: bool,
     /// The failure shown last, and when.
     shown: Option<((Outcome, Option<ShadowClass>), Time)>,
 }
@@ -98,6 +98,7 @@ impl Engine {
             pairs: Table::with_hasher(hasher()),
             calls: Table::with_hasher(hasher()),
             shadows: Table::with_hasher(hasher()),
+            lessons: Table::with_hasher(hasher()),
             next_pair: 0,
             random: Random::new(seed),
             throttle: evidence::Throttle::default(),
@@ -120,7 +121,7 @@ impl Engine {
             Event::Work { root } => self.woken(root, now, out),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),
-            Event::PathRegistered { target, path, series } => self.path_registered(&target, path, series, out),
+            Event::Learned { sum, values, series } => self.learn_series(&sum, values, series, out),
             Event::Retire { root } => self.retire(root, now, out),
         }
         self.wake_due(out);

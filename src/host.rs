@@ -70,9 +70,9 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
             Effect::Follow(follow) => reaction.follow = Some(follow),
             Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
             Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
-            Effect::RegisterPath(target, path) => {
-                let series = metrics::register_path(&target, &path);
-                effects.extend(tell(Event::PathRegistered { target, path, series }, now));
+            Effect::Learn(sum) => {
+                let (values, series) = metrics::learn(&sum);
+                effects.extend(tell(Event::Learned { sum, values, series }, now));
             }
             Effect::Wake => calls::wake(queue),
             Effect::Dispatch(copy) => {

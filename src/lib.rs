@@ -7,13 +7,15 @@
 //! 3. [`request`]: a borrowed view of request headers.
 //! 4. [`outcome`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
-//! 6. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
-//! 7. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
-//! 8. [`mirror`]: which requests are copied, and what the copy looks like.
-//! 9. [`compare`]: whether two answers agree.
-//! 10. [`stats`]: the exported series.
-//! 11. [`engine`]: the life of a request and its pairs, as events in and effects out.
-//! 12. `host`: the only module that speaks to Envoy (feature `host`).
+//! 6. [`encoding`]: undoing the content codings of a body.
+//! 7. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
+//! 8. [`json`]: JSON texts, read in slices.
+//! 9. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 10. [`mirror`]: which requests are copied, and what the copy looks like.
+//! 11. [`compare`]: whether two answers agree.
+//! 12. [`stats`]: the exported series.
+//! 13. [`engine`]: the life of a request and its pairs, as events in and effects out.
+//! 14. `host`: the only module that speaks to Envoy (feature `host`).
 //!
 //! Each module knows only those before it.
 //!
@@ -36,9 +38,11 @@
 pub mod capture;
 pub mod compare;
 pub mod config;
+pub mod encoding;
 pub mod engine;
 #[cfg(feature = "host")]
 mod host;
+pub mod json;
 pub mod limits;
 pub mod mirror;
 pub mod outcome;

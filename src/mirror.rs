@@ -1,13 +1,14 @@
 //! Which requests are copied to which shadow, and to which slice their pairs belong.
 //!
-//! What the copy looks like is the business of [`headers`] and [`model`]. Bounds on work in flight, breakers and outcomes are not
-//! decided here: they need memory of other requests, and this module has none.
+//! What the copy looks like is the business of [`headers`], [`environment`] and [`body`]. Bounds on work in flight, breakers and outcomes are
+//! not decided here: they need memory of other requests, and this module has none.
 
+pub mod body;
+pub mod environment;
 pub mod headers;
-pub mod model;
 
 use crate::config::{Key, Name, Route, Shadow, Slices};
-use crate::request::Request;
+use crate::request::{Request, is_grpc};
 use crate::split::{bucket, key};
 
 /// The header that marks a copy; its value is the shadow's name.
@@ -25,6 +26,11 @@ pub fn draw(route: &Route, request: &Request, random: u64) -> u32 {
 /// Whether `shadow` gets a copy of a request that drew `draw` and that `variant` answers.
 pub fn sampled(shadow: &Shadow, draw: u32, variant: usize) -> bool {
     draw < shadow.ppm && shadow.of.as_ref().is_none_or(|variants| variants.contains(&variant))
+}
+
+/// The cluster that the copy of `request` goes to: gRPC has a port of its own.
+pub fn cluster<'a>(shadow: &'a Shadow, request: &Request) -> &'a str {
+    if request.header("content-type").is_some_and(is_grpc) { &shadow.cluster.grpc } else { &shadow.cluster.http }
 }
 
 /// Whether `request` is itself a copy (or says so).
@@ -132,6 +138,21 @@ mod tests {
         ] {
             let shadow = shadow(ppm, of, CopyRequest::default());
             assert_eq!(sampled(&shadow, draw, variant), expected, "{shadow:?} {draw} {variant}");
+        }
+    }
+
+    #[test]
+    fn grpc_goes_to_its_own_cluster() {
+        let mut shadow = shadow(1, None, CopyRequest::default());
+        shadow.cluster.grpc = "v2-grpc".to_owned();
+        for (headers, expected) in [
+            (vec![("content-type", "application/grpc")], "v2-grpc"),
+            (vec![("content-type", "application/grpc+proto")], "v2-grpc"),
+            (vec![("content-type", "application/grpc-web")], "v2"),
+            (vec![("content-type", "application/json")], "v2"),
+            (vec![], "v2"),
+        ] {
+            assert_eq!(cluster(&shadow, &Request::new(&fields(&headers))), expected, "{headers:?}");
         }
     }
 

@@ -26,6 +26,16 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
     kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }
 
+/// Whether a `content-type` is that of server-sent events.
+pub fn is_event_stream(content_type: &[u8]) -> bool {
+    essence(content_type) == b"text/event-stream"
+}
+
+/// A `content-type` without its parameters, in lower case.
+pub fn essence(content_type: &[u8]) -> Vec<u8> {
+    content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
+}
+
 /// Request headers of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

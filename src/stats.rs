@@ -4,16 +4,18 @@
 //! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
 //! where the counts of all workers add up.
 
+pub mod learned;
 pub mod names;
 
 use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::compare::Kind;
-use crate::config::{Config, Name, Route, Shadow};
+use crate::config::{Config, Name, Protocol, Route, Shadow};
 use crate::mirror;
-use crate::outcome::{Anomaly, Class, Label, Line, Outcome, ShadowClass, Verdict};
+use crate::outcome::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use crate::split::Reason;
+use learned::{Definer, Learned};
 
 /// How a series moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,16 +91,59 @@ pub struct VariantSeries {
     pub responses: Family<Class>,
     /// `gnomon_response_duration_microseconds`
     pub duration: MetricId,
+    /// `gnomon_first_byte_duration_microseconds`, where answers may be streams.
+    pub first_byte: Option<MetricId>,
+    /// What answers tell.
+    pub told: SubjectSeries,
 }
 
 impl VariantSeries {
     /// Defines those of `variant` (`none` for a route without split).
-    pub fn define(define: Define, route: &Route, variant: &str) -> Self {
+    pub fn define(definer: &mut Definer, route: &Route, variant: &str) -> Self {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", variant)];
+        let told = SubjectSeries::define(definer, route, variant);
+        let define = &mut *definer.define;
+        let first_byte = may_generate(route).then(|| {
+            let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", variant)];
+            define(MetricType::Histogram, &names::series("gnomon_first_byte_duration_microseconds", &labels))
+        });
         Self {
             requests: Family::define(define, "gnomon_requests_total", &labels, "reason"),
             responses: Family::define(define, "gnomon_responses_total", &labels, "class"),
             duration: define(MetricType::Histogram, &names::series("gnomon_response_duration_microseconds", &labels)),
+            first_byte,
+            told,
+        }
+    }
+}
+
+/// Whether the answers of a route may be generated text, which has tokens and an end, and may come as a stream.
+fn may_generate(route: &Route) -> bool {
+    matches!(route.protocol, Protocol::OpenAi | Protocol::Auto)
+}
+
+/// Series of what the answers of a variant or a shadow tell, as far as the route's protocol may know it.
+#[derive(Clone, Debug)]
+pub struct SubjectSeries {
+    /// `gnomon_tokens_total`
+    pub tokens: Option<Family<Token>>,
+    /// `gnomon_answers_total`
+    pub ends: Option<Family<End>>,
+    /// `gnomon_model_versions_total`
+    pub versions: Option<Rc<Learned>>,
+}
+
+impl SubjectSeries {
+    fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
+        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
+        let generates = may_generate(route);
+        let has_versions = !matches!(route.protocol, Protocol::Json | Protocol::Opaque);
+        let versions = has_versions.then(|| Learned::versions(definer, &labels));
+        let define = &mut *definer.define;
+        Self {
+            tokens: generates.then(|| Family::define(define, "gnomon_tokens_total", &labels, "token")),
+            ends: generates.then(|| Family::define(define, "gnomon_answers_total", &labels, "kind")),
+            versions,
         }
     }
 }
@@ -127,10 +172,12 @@ pub struct ShadowSeries {
     pub duration: MetricId,
     /// `gnomon_divergences_total`
     pub divergences: Family<Kind>,
-    /// `gnomon_divergent_paths_total` of the paths registered before: a series lives only as long as a VM holds it.
-    pub paths: Vec<(String, MetricId)>,
-    /// `gnomon_divergent_paths_total` of all paths that have no series of their own.
-    pub other_paths: MetricId,
+    /// `gnomon_divergent_paths_total`
+    pub paths: Rc<Learned>,
+    /// `gnomon_decisions_total`, for tasks that name answers.
+    pub decided: Option<Rc<Learned>>,
+    /// What answers tell.
+    pub told: SubjectSeries,
     /// `gnomon_open_pairs`
     pub open_pairs: MetricId,
     /// `gnomon_breaker_open`
@@ -138,9 +185,13 @@ pub struct ShadowSeries {
 }
 
 impl ShadowSeries {
-    /// Defines those of `shadow`; `paths` are those registered before.
-    pub fn define(define: Define, route: &Route, shadow: &Shadow, paths: Vec<String>) -> Self {
+    /// Defines those of `shadow`.
+    pub fn define(definer: &mut Definer, route: &Route, shadow: &Shadow) -> Self {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", &*shadow.name)];
+        let told = SubjectSeries::define(definer, route, &shadow.name);
+        let paths = Learned::paths(definer, &labels);
+        let decided = Learned::answers(definer, &labels, &route.compare.task);
+        let define = &mut *definer.define;
         let slices = mirror::slice_names(route.slices.as_ref()).into_iter().map(|slice| {
             let mut labels = labels.to_vec();
             labels.push(("slice", &slice));
@@ -151,12 +202,10 @@ impl ShadowSeries {
             }
         });
         let slices = slices.collect();
-        let mut path = |path: &str| define(MetricType::Counter, &divergent_path(route, &shadow.name, path));
-        let other_paths = path(OTHER);
-        let paths = paths.into_iter().map(|label| (path(&label), label)).map(|(id, label)| (label, id)).collect();
         Self {
-            other_paths,
             paths,
+            decided,
+            told,
             sampled: define(MetricType::Counter, &names::series("gnomon_sampled_total", &labels)),
             slices,
             responses: Family::define(define, "gnomon_shadow_responses_total", &labels, "class"),
@@ -166,15 +215,6 @@ impl ShadowSeries {
             breaker_open: define(MetricType::Gauge, &names::series("gnomon_breaker_open", &labels)),
         }
     }
-}
-
-/// The label value that stands for all beyond the first few.
-pub const OTHER: &str = "other";
-
-/// The name of the `gnomon_divergent_paths_total` series of `path`, a clean label value.
-pub fn divergent_path(route: &Route, shadow: &str, path: &str) -> String {
-    let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", shadow), ("path", path)];
-    names::series("gnomon_divergent_paths_total", &labels)
 }
 
 /// The name of the `gnomon_configuration` gauge of the plugin `plugin` (Envoy's name of it).

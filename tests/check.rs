@@ -174,7 +174,54 @@ fn warnings_do_not_fail() {
     let large = file(test, "large.yaml", "version: 1\nexperiment: e\nroutes: []\nlimits: {memory: 256MiB}\n");
     let run = check([large]);
     assert_eq!((run.code, run.lines.len()), (Some(0), 2), "{:?}", run.lines);
-    assert!(run.lines[0].contains("warning: every worker may need 521 MiB"), "{:?}", run.lines);
+    assert!(run.lines[0].contains("warning: every worker may need 525 MiB"), "{:?}", run.lines);
+}
+
+/// A header that is taken from the environment needs a VM that is given the variable.
+#[test]
+fn a_variable_that_the_vm_is_not_given_is_told() {
+    let test = "environment";
+    let shadow =
+        r#"{"name": "s", "cluster": "c", "percent": 1, "request": {"headers": {"from_env": {"authorization": "AUTH", "x-key": "KEY"}}}}"#;
+    let config = format!(r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "r", "shadows": [{shadow}]}}]}}"#);
+    let istio = |vm: &str| {
+        format!(
+            "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], vmConfig: {vm}, pluginConfig: {config}}}\n"
+        )
+    };
+    let extension = format!(
+        "apiVersion: a\nkind: TrafficExtension\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: {{vmConfig: {{env: [{{name: KEY}}]}}, pluginConfig: {config}}}}}\n"
+    );
+    let gateway = format!(
+        "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: [{{env: {{hostKeys: [KEY]}}, config: {config}}}]}}\n"
+    );
+    let envoy = |vm: &str| {
+        format!(
+            "\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\nconfig:\n  name: gnomon\n  {vm}\n  configuration: {{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: '{config}'}}\n"
+        )
+    };
+    for (name, text, lacking, key) in [
+        ("bare.yaml", config.clone(), &[][..], ""),
+        ("none.yaml", istio("{}"), &["authorization from AUTH", "x-key from KEY"], "vmConfig.env"),
+        ("one.yaml", istio("{env: [{name: KEY, valueFrom: HOST}, {value: AUTH}]}"), &["authorization from AUTH"], "vmConfig.env"),
+        ("both.yaml", istio("{env: [{name: KEY, value: a}, {name: AUTH, valueFrom: HOST}]}"), &[], ""),
+        ("extension.yaml", extension, &["authorization from AUTH"], "vmConfig.env"),
+        ("gateway.yaml", gateway, &["authorization from AUTH"], "env.hostKeys"),
+        (
+            "envoy.yaml",
+            envoy("vm_config: {environment_variables: {host_env_keys: [AUTH]}}"),
+            &["x-key from KEY"],
+            "vm_config.environment_variables",
+        ),
+        ("camel.yaml", envoy("vmConfig: {environmentVariables: {hostEnvKeys: [AUTH], keyValues: {KEY: a}}}"), &[], ""),
+    ] {
+        let run = check([file(test, name, &text)]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), lacking.len() + 1), "{name}: {:#?}", run.lines);
+        for (line, lack) in run.lines.iter().zip(lacking) {
+            let expected = format!("warning: copies for s take {lack}, which their VM is not given: add it to {key}");
+            assert!(line.ends_with(&expected), "{name}: {line}");
+        }
+    }
 }
 
 #[test]
@@ -240,5 +287,5 @@ fn the_script_checks_from_any_folder() {
     let script = project().join("scripts/check");
     let run = Command::new(script).arg("good.json").current_dir(path.parent().unwrap()).output().unwrap();
     let (out, errors) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
-    assert_eq!((run.status.code(), &*out), (Some(0), "good.json: good: at most 41 MiB of memory per worker\n"), "{errors}");
+    assert_eq!((run.status.code(), &*out), (Some(0), "good.json: good: at most 45 MiB of memory per worker\n"), "{errors}");
 }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use gnomon::compare::tensor::Datatype;
+use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
 use gnomon::engine::plan::Plan;
 use gnomon::stats::names::TAGS;
@@ -14,14 +16,18 @@ fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// The text of a section, without its heading.
+/// The text of a section, or of a part of one, without its heading.
 fn section(title: &str) -> String {
     let readme = file("README.md");
-    let (_, rest) = readme.split_once(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("README has no section {title}"));
-    rest.split("\n## ").next().unwrap().to_owned()
+    for heading in ["\n## ", "\n### "] {
+        if let Some((_, rest)) = readme.split_once(&format!("{heading}{title}\n")) {
+            return rest.split("\n## ").flat_map(|rest| rest.split(heading)).next().unwrap().to_owned();
+        }
+    }
+    panic!("README has no section {title}");
 }
 
-/// The rows of the first table of a section, cell by cell, without its head.
+/// The rows of the tables of a section, cell by cell, without the first head.
 fn table(title: &str) -> Vec<Vec<String>> {
     let text = section(title);
     let rows = text.lines().filter(|line| line.starts_with("| ")).skip(1);
@@ -60,6 +66,58 @@ fn the_configurations_of_the_tour_are_good() {
     parse(tour().to_string().as_bytes()).unwrap();
 }
 
+/// A configuration whose one route has `keys`.
+fn route(keys: &Value) -> String {
+    let mut route = json!({"name": "r"});
+    route.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    json!({"version": 1, "experiment": "e", "routes": [route]}).to_string()
+}
+
+#[test]
+fn the_examples_of_tasks_and_copies_are_good() {
+    let mut read = 0;
+    for block in [blocks("Tasks", "yaml"), blocks("Shaping the copy", "yaml")].concat() {
+        let block = yaml(&block);
+        if block.get("vmConfig").is_none() {
+            parse(route(&block).as_bytes()).unwrap();
+            read += 1;
+        }
+    }
+    assert_eq!(read, 3);
+
+    // The words of both tables, and no others, are those of the parser.
+    let words = |title: &str| table(title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
+    for protocol in words("Protocols") {
+        parse(route(&json!({"protocol": protocol})).as_bytes()).unwrap();
+    }
+    for task in words("Tasks").iter().filter(|task| *task != "decision") {
+        parse(route(&json!({"compare": {"task": task}})).as_bytes()).unwrap();
+    }
+    let schema: Value = serde_json::from_str(&file("docs/configuration.schema.json")).unwrap();
+    let known = |place: &str| schema.pointer(place).unwrap().as_array().unwrap().len();
+    assert_eq!(words("Protocols").len() + 1, known("/$defs/route/properties/protocol/enum"), "auto has no row");
+    assert_eq!(words("Tasks").len(), known("/$defs/task/oneOf/0/enum"), "auto has no row, decision is no word");
+}
+
+#[test]
+fn the_table_of_tolerances_is_that_of_the_filter() {
+    let number = |cell: &str| quoted(cell)[0].parse::<f64>().unwrap();
+    let mut rows = 0;
+    for row in table("Tolerances") {
+        let said = Tolerance { absolute: number(&row[1]), relative: number(&row[2]) };
+        for word in row[0].replace("integers", "INT8, UINT8, INT64").split([',', ' ']) {
+            if let Some(datatype) = Datatype::parse(word.as_bytes()) {
+                assert_eq!(datatype.tolerance(), said, "{word}");
+                rows += 1;
+            }
+        }
+        if row[0].starts_with("JSON") {
+            assert_eq!(Tolerance::JSON, said);
+        }
+    }
+    assert_eq!(rows, 8, "datatypes are named in the table");
+}
+
 /// The name and the labels of a series as it is spelled: the name first, then `label=.=value;.;` for each label.
 fn spelled(series: &str) -> (String, BTreeSet<String>) {
     let mut heads = series.split(";.;").filter_map(|part| part.split_once("=.=")).map(|(head, _)| head);
@@ -71,9 +129,16 @@ fn spelled(series: &str) -> (String, BTreeSet<String>) {
     (name.to_owned(), labels)
 }
 
+/// The tour's configuration with a task that names answers: then it has every statistic.
+fn counting_all() -> Value {
+    let mut config = tour();
+    config["routes"][0]["compare"]["task"] = "labels".into();
+    config
+}
+
 #[test]
 fn the_table_of_statistics_is_that_of_the_filter() {
-    let config = parse(tour().to_string().as_bytes()).unwrap();
+    let config = parse(counting_all().to_string().as_bytes()).unwrap();
     let mut defined: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
     let mut define = |kind: MetricType, series: &str| {
         let (name, labels) = spelled(series);
@@ -85,7 +150,7 @@ fn the_table_of_statistics_is_that_of_the_filter() {
         define(MetricType::Gauge, &name);
     }
     define(MetricType::Gauge, &configuration("p"));
-    Plan::new(1, config, &mut define, &|_, _| Vec::new());
+    Plan::new(1, config, &mut define, &|_| Vec::new(), &|_| None);
 
     let rows = table("Statistics").into_iter().map(|row| {
         let labels = row[2].split_whitespace().filter(|label| *label != "none").map(str::to_owned).collect();
@@ -96,7 +161,7 @@ fn the_table_of_statistics_is_that_of_the_filter() {
 
 #[test]
 fn the_words_of_the_statistics_are_those_of_the_filter() {
-    let config = parse(tour().to_string().as_bytes()).unwrap();
+    let config = parse(counting_all().to_string().as_bytes()).unwrap();
     let mut words = BTreeSet::new();
     Plan::new(
         1,
@@ -106,7 +171,8 @@ fn the_words_of_the_statistics_are_those_of_the_filter() {
             words.extend(values.filter(|(label, _)| !label.ends_with("experiment")).map(|(_, value)| value.to_owned()));
             0
         },
-        &|_, _| Vec::new(),
+        &|_| Vec::new(),
+        &|_| None,
     );
     let text = section("Statistics");
     let said: BTreeSet<&str> = quoted(&text).into_iter().collect();
@@ -172,9 +238,7 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
     for key in ["role", "timeout", "max_in_flight"] {
         set(&["routes", "0", "shadows", "0"], key, default(&format!("`….shadows[].{key}`"))[0].clone());
     }
-    for (key, default) in ["absolute", "relative"].into_iter().zip(default("`….compare.absolute`, `.relative`")) {
-        set(&["routes", "0", "compare"], key, default);
-    }
+    set(&["routes", "0", "compare"], "task", default("`….compare.task`")[0].clone());
     for key in ["limits", "evidence"] {
         set(&[], key, yaml(&format!("{{{}}}", quoted(&rows[&format!("`{key}`")])[0])));
     }

@@ -57,15 +57,15 @@ fn both_refuse_an_unknown_key_in_every_object() {
     for place in places(&full()) {
         let mut config = full();
         let Some(Value::Object(pairs)) = config.pointer_mut(&place) else { continue };
-        // Its keys are names of headers.
-        if place.ends_with("/headers/set") {
+        // Their keys are names of headers and of members of a body.
+        if place.ends_with("/headers/set") || place.ends_with("/headers/from_env") || place.contains("/body/set") {
             continue;
         }
         pairs.insert("zzz".to_owned(), json!(1));
         objects += 1;
         assert_both_refuse(&schema, &config, &format!("an unknown key at {place:?}"));
     }
-    assert_eq!(objects, FULL.matches('{').count() - 1);
+    assert_eq!(objects, FULL.matches('{').count() - 4);
 }
 
 #[test]
@@ -78,8 +78,15 @@ fn both_refuse_a_wrong_type_of_every_value() {
             if std::mem::discriminant(value) == std::mem::discriminant(&wrong) {
                 continue;
             }
-            // An object here may be a condition on every request.
-            if place.ends_with("/match") && wrong == json!({}) {
+            // What is written another way there, or may be anything: a condition on every request, one cluster for both ports, values that
+            // go into a body or are compared with one.
+            let fits = match place.rsplit('/').next() {
+                Some("match") => wrong == json!({}),
+                Some("cluster") => wrong.is_string(),
+                Some("exact") if place.contains("/when/") => wrong.is_boolean() || wrong.is_number(),
+                _ => place.contains("/body/set/") && !wrong.is_null() || place.contains("/body/set/metadata/"),
+            };
+            if fits {
                 continue;
             }
             *value = wrong.clone();
@@ -132,6 +139,12 @@ fn both_require_the_same_keys() {
         "/routes/0/shadows/0/name",
         "/routes/0/shadows/0/cluster",
         "/routes/0/shadows/0/percent",
+        "/routes/0/shadows/0/cluster/http",
+        "/routes/0/shadows/0/cluster/grpc",
+        "/routes/0/shadows/0/when/body",
+        "/routes/0/shadows/0/when/body/0/path",
+        "/routes/0/shadows/0/when/body/0/exact",
+        "/routes/0/shadows/0/expect/model_version",
         "/routes/0/shadows/0/request/path/prefix",
         "/routes/0/shadows/0/request/path/with",
         "/routes/0/compare/tolerances/0/path",
@@ -153,7 +166,7 @@ fn both_refuse_values_out_of_range() {
         ("/version", vec![json!(2), json!("1")]),
         ("/on_invalid", vec![json!("maybe")]),
         ("/experiment", vec![json!(""), json!("A"), json!("-a"), json!("a-"), json!("all"), json!("a".repeat(33))]),
-        ("/routes/0/protocol", vec![json!("openai")]),
+        ("/routes/0/protocol", vec![json!("OpenAI")]),
         ("/routes/0/match/methods", vec![json!([]), json!(["post"])]),
         ("/routes/0/match", vec![json!([])]),
         ("/routes/0/match/headers/0/name", vec![json!(":path"), json!("a b"), json!("")]),
@@ -165,10 +178,48 @@ fn both_refuse_values_out_of_range() {
         ("/routes/0/shadows/0/timeout", vec![json!("1h"), json!("1.5s"), json!(" 1s"), json!("1s\n")]),
         ("/routes/0/shadows/0/max_in_flight", vec![json!(0), json!(1.5), json!(1_u64 << 32)]),
         ("/routes/0/shadows/0/of", vec![json!([]), json!(["v1", "v1"])]),
-        ("/routes/0/shadows/0/cluster", vec![json!(""), json!("a\nb")]),
+        ("/routes/0/shadows/0/cluster", vec![json!(""), json!("a\nb"), json!({"http": "a"})]),
         (
             "/routes/0/shadows/0/request/headers/set",
             vec![json!({":path": "/"}), json!({"Host": "a"}), json!({"X-Gnomon-A": "b"}), json!({"": "a"})],
+        ),
+        ("/routes/0/shadows/0/cluster/http", vec![json!(""), json!("a\nb")]),
+        ("/routes/0/shadows/0/when/body", vec![json!([])]),
+        (
+            "/routes/0/shadows/0/when/body/0",
+            vec![
+                json!({"path": "$", "exact": 1}),
+                json!({"path": "a[*]", "exact": 1}),
+                json!({"path": "a", "exact": 1, "prefix": "a"}),
+                json!({"path": "a", "prefix": ""}),
+            ],
+        ),
+        ("/routes/0/shadows/0/request/body/set", vec![json!({"": 1}), json!({"a": null})]),
+        ("/routes/0/shadows/0/request/body/remove", vec![json!([""])]),
+        (
+            "/routes/0/shadows/0/request/headers/from_env",
+            vec![json!({"host": "A"}), json!({"x-envoy-a": "A"}), json!({"a": "1A"}), json!({"a": "A\n"})],
+        ),
+        (
+            "/routes/0/compare/task",
+            vec![
+                json!("decision"),
+                json!({}),
+                json!({"auto": {}}),
+                json!({"labels": {}, "text": {}}),
+                json!({"labels": {"top": 0}}),
+                json!({"labels": {"top": 1025}}),
+                json!({"labels": {"names": ["a", "a"]}}),
+                json!({"scores": {"top": 1}}),
+                json!({"embedding": {"cosine": -1.1}}),
+                json!({"text": {"whitespace": "none"}}),
+                json!({"decision": {"path": "a", "thresholds": [0.5]}}),
+                json!({"decision": {"path": "a", "thresholds": [], "names": ["a"]}}),
+                json!({"decision": {"path": "a", "thresholds": [0.5], "names": ["a", "other"]}}),
+                json!({"decision": {"path": "a", "thresholds": [0.5], "names": ["a", "b=c"]}}),
+                json!({"decision": {"path": "a", "thresholds": [0.5], "names": ["a", "b\\"]}}),
+                json!({"decision": {"path": "a", "thresholds": [0.5], "names": ["a", "b".repeat(129)]}}),
+            ],
         ),
         ("/routes/0/gates", vec![json!([{}])]),
         ("/routes/0/compare/ignore/0", vec![json!(""), json!("a[["), json!("a..b"), json!("a.*"), json!("[\"a]"), json!("a[-1]")]),
@@ -204,7 +255,7 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
         "version": 1, "experiment": "e",
         "routes": [{
             "name": "r", "match": {}, "split": {"baseline": "v1"}, "compare": {}, "slices": {"header": "a"},
-            "shadows": [{"name": "s", "cluster": "c", "percent": 1, "request": {"headers": {}}}]
+            "shadows": [{"name": "s", "cluster": "c", "percent": 1, "request": {"body": {}, "headers": {}}}]
         }],
         "limits": {}, "evidence": {}
     });
@@ -217,6 +268,7 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
         ("/routes/0/shadows/0", "/$defs/shadow"),
         ("/routes/0/shadows/0/request", "/$defs/request"),
         ("/routes/0/shadows/0/request/headers", "/$defs/request/properties/headers"),
+        ("/routes/0/shadows/0/request/body", "/$defs/request/properties/body"),
         ("/limits", "/$defs/limits"),
         ("/evidence", "/$defs/evidence"),
     ] {
@@ -224,6 +276,16 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
         *object = with(object.take(), default(definition));
     }
     let parsed = |config: &Value| parse(config.to_string().as_bytes()).unwrap();
+    long["routes"][0]["compare"]["task"] = schema.pointer("/$defs/task/default").unwrap().clone();
     assert_ne!(long, short);
     assert_eq!(parsed(&long), parsed(&short));
+
+    for task in ["labels", "embedding", "text"] {
+        let mut with_task = short.clone();
+        let settings = default(&format!("/$defs/task/oneOf/1/properties/{task}"));
+        with_task["routes"][0]["compare"]["task"] = json!({task: settings});
+        let written_out = parsed(&with_task);
+        with_task["routes"][0]["compare"]["task"] = json!(task);
+        assert_eq!(written_out, parsed(&with_task), "{settings}");
+    }
 }

@@ -7,6 +7,7 @@ use super::Judgement;
 use super::choice::Choice;
 use super::json::tape::Document;
 use super::tensor::Tensor;
+use crate::capture::Ledger;
 use crate::outcome::End;
 
 /// Why an answer can't be read, for evidence.
@@ -67,6 +68,15 @@ pub struct Decided {
     pub shadow: String,
     /// How many.
     pub rows: u32,
+}
+
+/// What may be held of what is made of an answer: of a body that was encoded, of a stream, of a message that was compressed.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// What is held is on it.
+    pub ledger: Ledger,
+    /// Most bytes of one body (`limits.body`).
+    pub body: usize,
 }
 
 /// A protocol reading one answer.

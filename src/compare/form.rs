@@ -1,7 +1,7 @@
 //! In which form the answers of a pair are read: what the route says, or what the request's path and the answer's type tell.
 
 use crate::config::Protocol;
-use crate::request::is_grpc;
+use crate::request::{essence, is_grpc};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Endpoint {
             _ => Endpoint::Other,
         }
     }
+}
+
+/// Whether an answer may be a stream of generated text.
+pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
+    protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
 }
 
 /// How the answers of a pair are read.
@@ -81,16 +86,6 @@ impl Form {
 fn is_json(content_type: &[u8]) -> bool {
     let essence = essence(content_type);
     essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json")
-}
-
-/// Whether a content type is that of server-sent events.
-pub fn is_event_stream(content_type: &[u8]) -> bool {
-    essence(content_type) == b"text/event-stream"
-}
-
-/// A content type without its parameters, in lower case.
-fn essence(content_type: &[u8]) -> Vec<u8> {
-    content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
 }
 
 #[cfg(test)]

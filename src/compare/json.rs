@@ -1,14 +1,10 @@
 //! JSON texts: read into tapes, and walked to the first difference that counts.
 
 mod matched;
-pub mod number;
 mod order;
 pub mod place;
-pub mod reader;
 pub mod rules;
-pub mod tape;
-pub mod text;
-mod walk;
+pub mod walk;
 
 use std::rc::Rc;
 
@@ -16,6 +12,7 @@ use super::Judgement;
 use super::content::{Content, Contents, Facts, Fault, Judge, Parts, Reader};
 use crate::capture::Body;
 use crate::config::Compare;
+pub use crate::json::{number, reader, tape, text};
 use tape::Document;
 use walk::{Finding, Pair, Walk};
 

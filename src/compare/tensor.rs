@@ -1,9 +1,29 @@
 //! Tensors, wherever their elements are: in JSON, behind it, in a Protobuf message. Nothing is copied; a [`Cursor`] reads element after
-//! element.
+//! element, and [`same`] tells whether two are equal.
 
+pub mod binary;
+pub mod same;
+
+use super::content::Fault;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
+use super::json::walk::{Pair, pass_numbers};
 use crate::config::Tolerance;
+
+/// Most outputs of one answer: an output takes far more memory here than it does in the answer.
+pub const MAX_OUTPUTS: u32 = 1024;
+
+/// Most dimensions of a tensor: as many as numpy allows.
+pub const MAX_DIMENSIONS: usize = 64;
+
+/// Largest dimension, of tensors without elements too: what is larger can't be meant.
+pub const MAX_DIMENSION: u64 = u32::MAX as u64;
+
+/// Most bytes of a tensor's name, and of a model's version: they are copied.
+pub const MAX_NAME: usize = 1024;
+
+/// The fault of a tensor that does not hold what its shape says.
+pub const COUNT: Fault = "the shape does not multiply to the number of elements";
 
 /// Datatypes of the Open Inference Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +68,11 @@ impl Datatype {
         Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, datatype)| *datatype)
     }
 
+    /// Its name in the protocol.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
     /// Bytes of one element in binary form; `None` for `BYTES`, whose elements bring their own length.
     pub fn width(self) -> Option<usize> {
         match self {
@@ -62,6 +87,11 @@ impl Datatype {
     /// Whether it holds floating-point numbers.
     pub fn is_float(self) -> bool {
         matches!(self, Datatype::Fp16 | Datatype::Bf16 | Datatype::Fp32 | Datatype::Fp64)
+    }
+
+    /// Whether it holds numbers.
+    pub fn is_number(self) -> bool {
+        !matches!(self, Datatype::Bool | Datatype::Bytes)
     }
 
     /// The tolerance for its numbers where none is given. FP16 has 11 significant bits and BF16 has 8, so rounding alone makes more of a
@@ -134,6 +164,12 @@ impl Tensor {
         }
     }
 
+    /// The same tensor; one without elements has them nowhere, rather than in lists of empty lists that would have to be searched.
+    pub fn without_empty_lists(self) -> Self {
+        let data = if self.elements() == 0 { Data::Binary(Range { start: 0, end: 0 }) } else { self.data };
+        Self { data, ..self }
+    }
+
     /// At its first element.
     pub fn cursor(&self) -> Cursor {
         let at = match self.data {
@@ -181,14 +217,43 @@ pub struct Cursor {
     at: usize,
 }
 
+/// What passing over elements costs beside the bytes they touch.
+const STRIDE: usize = 8;
+
 impl Cursor {
     /// The next element; `None` behind the last one.
     #[inline]
     pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
-            Data::Binary(range) => self.next_binary(range.of(document.body.bytes())),
+            Data::Binary(range) => self.next_binary(document, range),
             Data::Contents(_) | Data::Base64(_) => None,
+        }
+    }
+
+    /// Moves two cursors over elements that are plainly equal, at most `most`, where both are in the same form; how many. It may stop early.
+    pub fn pass_equal(pair: Pair<'_>, cursors: (&mut Self, &mut Self), most: u32, tolerance: Tolerance, budget: &mut usize) -> u32 {
+        let (a, b) = cursors;
+        match (a.data, b.data, a.datatype.width()) {
+            (Data::Json(_), Data::Json(_), _) => {
+                let passed = pass_numbers(pair, (a.at as u32, b.at as u32), most, tolerance, budget);
+                a.at = a.at.saturating_add(passed as usize);
+                b.at = b.at.saturating_add(passed as usize);
+                passed
+            }
+            (Data::Binary(primary), Data::Binary(shadow), Some(width)) if a.datatype == b.datatype => {
+                let room = budget.saturating_div(width.saturating_mul(2)).min(most as usize).saturating_mul(width);
+                let piece = |at: usize, range: Range| Range { start: at, end: at.saturating_add(room).min(range.end) };
+                let primary = piece(a.at, primary).of(pair.primary.body.bytes());
+                let shadow = piece(b.at, shadow).of(pair.shadow.body.bytes());
+                let passed = binary::pass(primary, shadow, a.datatype, tolerance);
+                let bytes = passed.saturating_mul(width);
+                a.at = a.at.saturating_add(bytes);
+                b.at = b.at.saturating_add(bytes);
+                *budget = budget.saturating_sub(bytes.saturating_mul(2).saturating_add(STRIDE));
+                passed as u32
+            }
+            _ => 0,
         }
     }
 
@@ -206,16 +271,26 @@ impl Cursor {
         None
     }
 
-    fn next_binary<'a>(&mut self, _bytes: &'a [u8]) -> Option<Element<'a>> {
-        None
+    fn next_binary<'a>(&mut self, document: &'a Document, range: Range) -> Option<Element<'a>> {
+        let (element, end) = binary::element(document.body.bytes().get(..range.end)?, self.at, self.datatype)?;
+        self.at = end;
+        Some(element)
     }
 }
 
-/// Whether `value` can be an element of `datatype` in JSON.
+/// Whether two tensors of one answer have the same name.
+pub fn share_a_name(tensors: &[Tensor]) -> bool {
+    let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    names.sort_unstable();
+    names.array_windows().any(|[a, b]| a == b)
+}
+
+/// Whether `value` can be an element of `datatype` in JSON. Python servers write `NaN`, and what is missing among strings, as `null`.
 pub fn is_element(value: Value<'_>, datatype: Datatype) -> bool {
     match datatype {
         Datatype::Bool => matches!(value.tag, Tag::True | Tag::False),
-        Datatype::Bytes => matches!(value.tag, Tag::Plain | Tag::Escaped),
+        Datatype::Bytes => matches!(value.tag, Tag::Plain | Tag::Escaped | Tag::Null),
+        _ if datatype.is_float() => value.tag.is_number() || value.tag == Tag::Null,
         _ => value.tag.is_number(),
     }
 }

@@ -4,6 +4,7 @@
 //! knows where the text came from, or what is done about a refusal.
 
 mod condition;
+mod copy;
 mod cover;
 mod header;
 mod nearest;
@@ -11,8 +12,10 @@ mod plan;
 mod route;
 mod shadow;
 mod split;
+mod task;
 mod units;
 mod value;
+mod when;
 
 use std::rc::Rc;
 
@@ -76,8 +79,7 @@ fn rejects(node: &Node) -> bool {
 fn config(value: &Value<'_>, problems: &mut Problems) -> Option<Config> {
     let object = value.object(&KEYS, problems)?;
     let version = object.required("version", problems, version);
-    let on_invalid =
-        object.or("on_invalid", (), problems, |value, problems| units::word(value, &[("pass", ()), ("reject", ())], &[], problems));
+    let on_invalid = object.or("on_invalid", (), problems, |value, problems| units::word(value, &[("pass", ()), ("reject", ())], problems));
     let experiment = object.required("experiment", problems, units::name);
     let trust_copies = object.or("trust_copies", true, problems, Value::boolean);
     let routes = object.required("routes", problems, |value, problems| route::routes(value, experiment.as_ref(), problems));

@@ -1,14 +1,20 @@
 //! A configuration as written: nothing lost, nothing judged.
 //!
 //! A [`Node`] keeps the order of keys and their duplicates, so that [`super::parse`] can report all there is to report. It is read
-//! through serde, so the same type comes from JSON in the filter and from YAML in the native binary. It knows no configuration key.
+//! through serde, so the same type comes from JSON in the filter and from YAML in the native binary; what a copy's body is to hold goes
+//! back to JSON. It knows no configuration key.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Error, Serialize, Serializer};
 
 /// Characters of a value that are shown in a problem.
 const SHOWN: usize = 60;
+
+/// Whole numbers below this are exact as doubles, whoever wrote them.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A value of a configuration text.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +47,14 @@ impl Node {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let node = reader.deserialize_map(Only(key)).ok()?;
         reader.end().is_ok().then_some(node)
+    }
+
+    /// Compact JSON text of this value; whole numbers have no decimal point, however they were written.
+    ///
+    /// # Errors
+    /// Why there is none that says the same: an inexact number, one that JSON does not have, or a key that is there twice.
+    pub fn to_json(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|error| error.to_string())
     }
 
     /// The first value of `key`, if this is an object that has it.
@@ -88,6 +102,29 @@ pub(super) fn cut(text: &str) -> String {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Node::Null => serializer.serialize_unit(),
+            Node::Bool(value) => serializer.serialize_bool(*value),
+            Node::Number(value) if !value.is_finite() => Err(S::Error::custom("JSON has no such number")),
+            #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+            Node::Number(value) if value.fract() == 0.0 && value.abs() < EXACT => serializer.serialize_i64(*value as i64),
+            Node::Number(value) if value.fract() == 0.0 => Err(S::Error::custom("whole numbers of 2^53 and beyond are not exact here")),
+            Node::Number(value) => serializer.serialize_f64(*value),
+            Node::Text(text) => serializer.serialize_str(text),
+            Node::Array(items) => serializer.collect_seq(items),
+            Node::Object(pairs) => {
+                let mut seen = BTreeSet::new();
+                if let Some((key, _)) = pairs.iter().find(|(key, _)| !seen.insert(key)) {
+                    return Err(S::Error::custom(format_args!("the key {} is there more than once", cut(&format!("{key:?}")))));
+                }
+                serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+            }
+        }
     }
 }
 

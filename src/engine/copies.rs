@@ -11,29 +11,37 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::Target;
 use crate::capture::{Body, Capture, Ledger, Overflow};
+use crate::compare::content::{Bounds, Decided, Facts};
 use crate::compare::form::Form;
-use crate::compare::{Comparison, Judgement, Report, Side};
+use crate::compare::{Comparison, Judgement, Report};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
-use crate::mirror::headers::copy_headers;
-use crate::mirror::model::ModelFinder;
-use crate::outcome::{Anomaly, Outcome, ShadowClass, Verdict};
+use crate::mirror;
+use crate::mirror::body::{NoRoom, Shaped, Shaping};
+use crate::mirror::headers::{Lengths, copy_headers};
+use crate::outcome::{Anomaly, Outcome, ShadowClass, Token, Verdict};
 use crate::request::Request;
-use crate::stats::{MetricId, names};
+use crate::stats::{SubjectSeries, names};
 
 impl Engine {
-    /// Counts a new pair as open.
+    /// Takes on a new pair, which is counted as open if it is sampled already.
     pub(super) fn open_pair(&mut self, pair: Pair, out: &mut Effects) -> PairId {
         let id = self.next_pair;
         self.next_pair = self.next_pair.wrapping_add(1);
-        out.add(pair.target.series.open_pairs, 1);
+        if pair.sampled {
+            count_open(&pair.target, out);
+        }
         self.pairs.insert(id, pair);
         id
     }
 
-    /// Ends an open pair in `outcome`.
+    /// Ends a pair in `outcome`. Had its conditions still to be judged, they never will: so it was sampled.
     pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.remove(&id) else { return };
-        out.add(pair.target.series.open_pairs, -1);
+        if pair.sampled {
+            out.add(pair.target.series.open_pairs, -1);
+        } else {
+            out.add(pair.target.series.sampled, 1);
+        }
         self.conclude(&pair, outcome, note, now, out);
         self.release_if_idle(pair.target.root, out);
     }
@@ -47,7 +55,7 @@ impl Engine {
 
     pub(super) fn queue_copy(&mut self, id: PairId, upload: Rc<Upload>, now: Time) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        pair.copy = Copy::Queued { upload, model: ModelFinder::default(), since: now };
+        pair.copy = Copy::Queued { upload, shaping: Shaping::default(), since: now };
         let due = pair.target.root;
         if let Some(root) = self.roots.get_mut(&due) {
             root.outbox.push_back(id);
@@ -57,13 +65,17 @@ impl Engine {
 
     /// One turn of work: sends some copies, compares a little, and asks for another turn if anything is left.
     pub(super) fn work(&mut self, root: RootId, now: Time, out: &mut Effects) {
-        let mut budget = DISPATCHED_PER_CALLBACK;
+        let mut turn = Turn { read: SEARCHED_PER_CALLBACK, sent: DISPATCHED_PER_CALLBACK };
         for _ in 0..DISPATCHES_PER_CALLBACK {
-            if budget == 0 {
+            if turn.read == 0 || turn.sent == 0 {
                 break;
             }
             let Some(id) = self.roots.get_mut(&root).and_then(|root| root.outbox.pop_front()) else { break };
-            self.send(id, &mut budget, now, out);
+            if self.send(id, &mut turn, now, out).is_none()
+                && let Some(root) = self.roots.get_mut(&root)
+            {
+                root.outbox.push_front(id);
+            }
         }
         self.compare(root, now, out);
         self.due = Some(root);
@@ -85,40 +97,77 @@ impl Engine {
         }
     }
 
-    /// Sends a queued copy, if nothing stands against it. What its body costs is taken off `budget`.
-    fn send(&mut self, id: PairId, budget: &mut usize, now: Time, out: &mut Effects) {
-        let Some(pair) = self.pairs.get_mut(&id) else { return };
+    /// Sends a queued copy, if nothing stands against it; `None` when the turn was over before that was clear.
+    fn send(&mut self, id: PairId, turn: &mut Turn, now: Time, out: &mut Effects) -> Option<()> {
+        if !self.qualifies(id, turn, out)? {
+            self.drop_pair(id, out);
+            return Some(());
+        }
+        let Some(pair) = self.pairs.get_mut(&id) else { return Some(()) };
         let target = pair.target.clone();
-        let Copy::Queued { upload, model, since } = &mut pair.copy else { return };
-        if target.shadow.request.model.is_some() && !model.read(upload.body.bytes(), SEARCHED_PER_CALLBACK) {
-            *budget = 0;
-            if let Some(root) = self.roots.get_mut(&target.root) {
-                root.outbox.push_front(id);
-            }
-            return;
-        }
+        let Copy::Queued { upload, shaping, since } = &mut pair.copy else { return Some(()) };
         let (upload, since) = (upload.clone(), *since);
-        let Some(body) = copy_body(&target, &upload, model, &self.ledger) else {
-            return self.close_pair(id, Outcome::UnsentMemory, Note::default(), now, out);
+        let request = Request::new(&upload.fields);
+        // The cheap questions first.
+        let shadow = self.shadows.entry((target.root, target.index)).or_default();
+        let unsent = if shadow.in_flight >= target.shadow.max_in_flight {
+            Some(Outcome::UnsentInFlight)
+        } else if !shadow.breaker.admits(now) {
+            Some(Outcome::UnsentBreakerOpen)
+        } else {
+            None
         };
-        *budget = budget.saturating_sub(body.bytes().len());
-        let headers = match copy_headers(&target.shadow, &target.split_headers, &Request::new(&upload.fields), body.bytes().len()) {
-            Ok(headers) => headers,
-            Err(refused) => return self.close_pair(id, Outcome::UnsentRefused, Note::said(refused.0), now, out),
-        };
-        let shadow = self.shadow(&target);
-        if shadow.in_flight >= target.shadow.max_in_flight {
-            return self.close_pair(id, Outcome::UnsentInFlight, Note::default(), now, out);
+        if let Some(outcome) = unsent {
+            self.close_pair(id, outcome, Note::default(), now, out);
+            return Some(());
         }
-        let Some(probe) = shadow.breaker.admit(now) else {
-            return self.close_pair(id, Outcome::UnsentBreakerOpen, Note::default(), now, out);
+        let shaped = shaping.shape(&target.shadow.request, &request, &upload.body, &mut turn.read)?;
+        let Some((body, json)) = body(shaped, &upload, &self.ledger) else {
+            self.close_pair(id, Outcome::UnsentMemory, Note::default(), now, out);
+            return Some(());
         };
+        turn.sent = turn.sent.saturating_sub(body.bytes().len());
+        let lengths = Lengths { body: body.bytes().len(), json };
+        match copy_headers(&target.shadow, &target.split_headers, &target.environment, &request, lengths) {
+            Ok(headers) => {
+                let cluster = mirror::cluster(&target.shadow, &request).to_owned();
+                self.sent(id, since, now);
+                out.push(Effect::Dispatch(Dispatch { pair: id, cluster, headers, body, timeout: target.shadow.timeout }));
+            }
+            Err(refused) => self.close_pair(id, Outcome::UnsentRefused, Note::said(refused.0), now, out),
+        }
+        Some(())
+    }
+
+    /// Whether a queued copy is to be made at all: then it is sampled. `None` when the turn was over before that was clear.
+    fn qualifies(&mut self, id: PairId, turn: &mut Turn, out: &mut Effects) -> Option<bool> {
+        let Some(pair) = self.pairs.get_mut(&id) else { return Some(false) };
+        let Copy::Queued { upload, shaping, .. } = &mut pair.copy else { return Some(true) };
+        if pair.sampled {
+            return Some(true);
+        }
+        let request = Request::new(&upload.fields);
+        pair.sampled = shaping.qualifies(&pair.target.shadow.when, &request, &upload.body, &mut turn.read)?;
+        if pair.sampled {
+            count_open(&pair.target, out);
+        }
+        Some(pair.sampled)
+    }
+
+    /// Forgets a pair that was never sampled.
+    fn drop_pair(&mut self, id: PairId, out: &mut Effects) {
+        if let Some(pair) = self.pairs.remove(&id) {
+            self.release_if_idle(pair.target.root, out);
+        }
+    }
+
+    /// Takes note that a copy goes out.
+    fn sent(&mut self, id: PairId, since: Time, now: Time) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let shadow = self.shadows.entry((pair.target.root, pair.target.index)).or_default();
+        let probe = shadow.breaker.admit(now) == Some(true);
         shadow.in_flight = shadow.in_flight.saturating_add(1);
-        if let Some(pair) = self.pairs.get_mut(&id) {
-            pair.copy = Copy::InFlight { since, sent: now, probe };
-        }
-        let timeout = target.shadow.timeout;
-        out.push(Effect::Dispatch(Dispatch { pair: id, target, headers, body, timeout }));
+        pair.copy = Copy::InFlight { since, sent: now, probe };
     }
 
     pub(super) fn dispatched(&mut self, id: PairId, result: Result<u32, CallError>, now: Time, out: &mut Effects) {
@@ -146,8 +195,9 @@ impl Engine {
         let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
         let Copy::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
         let target = pair.target.clone();
+        let content_type = &reply.as_ref().map(|reply| reply.head.content_type.clone()).unwrap_or_default();
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
-        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.body, &self.ledger));
+        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.of_answer(content_type), &self.ledger));
         let elapsed = now.saturating_sub(sent);
         let reply = Reply::read(reply, body, elapsed, target.shadow.timeout);
         out.count(target.series.responses.of(reply.class));
@@ -196,7 +246,8 @@ impl Engine {
             pair.primary = None;
         }
         let form = Form::of(target.route.protocol, endpoint, &primary.answer.content_type);
-        let mut comparison = Comparison::new(form, target.compare.clone(), primary.answer, reply.answer);
+        let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
+        let mut comparison = Comparison::new(form, target.compare.clone(), bounds, primary.answer, reply.answer);
         let mut budget = COMPARED_AT_ONCE;
         if let Some(report) = comparison.step(&mut budget) {
             return self.judged(id, report, now, out);
@@ -210,49 +261,54 @@ impl Engine {
     /// A comparison is done.
     fn judged(&mut self, id: PairId, report: Report, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get(&id) else { return };
-        let target = pair.target.clone();
-        let pairs = target.series.slices.get(pair.slice).map(|slice| slice.pairs.clone());
+        let (target, answerer, told, slice) = (pair.target.clone(), pair.answerer.clone(), pair.told.clone(), pair.slice);
+        self.count_facts(target.root, &target.series.told, &report.shadow, out);
+        // Several shadows may compare one answer.
+        if !told.replace(true) {
+            self.count_facts(target.root, &answerer.series.told, &report.primary, out);
+        }
+        if let Judgement::Incomparable { side, reason } = &report.judgement {
+            return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label())), now, out);
+        }
+        if let Some(said) = wrong_version(target.shadow.expect_version.as_deref(), &report.shadow) {
+            return self.close_pair(id, Outcome::WrongVersion, Note::said(said), now, out);
+        }
         let verdict = match &report.judgement {
             Judgement::Identical => Verdict::Identical,
             Judgement::Equivalent => Verdict::Equivalent,
             Judgement::Diverged(divergence) => {
                 out.count(target.series.divergences.of(divergence.kind));
-                self.count_path(&target, names::value(&divergence.pattern), out);
+                self.count_learned(target.root, &target.series.paths, &[&divergence.pattern], 1, out);
+                self.show_divergence(id, divergence, now, out);
                 Verdict::Diverged
             }
-            Judgement::Incomparable { side, reason } => {
-                let side = match side {
-                    Side::Primary => "primary",
-                    Side::Shadow => "shadow",
-                };
-                return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{side}: {reason}")), now, out);
-            }
+            Judgement::Incomparable { .. } => return,
         };
-        out.count(pairs.and_then(|pairs| pairs.of(verdict)));
-        if let Judgement::Diverged(divergence) = &report.judgement {
-            self.show_divergence(id, divergence, now, out);
+        out.count(target.series.slices.get(slice).and_then(|slice| slice.pairs.of(verdict)));
+        for Decided { primary, shadow, rows } in &report.decided {
+            if let Some(decided) = &target.series.decided {
+                self.count_learned(target.root, decided, &[primary, shadow], i64::from(*rows), out);
+            }
         }
         self.close_pair(id, Outcome::Compared, Note::default(), now, out);
     }
 
-    /// Counts a diverged pair at `path`, a clean label value.
-    fn count_path(&mut self, target: &Rc<Target>, path: String, out: &mut Effects) {
-        let shadow = self.shadow(target);
-        let mut known = target.series.paths.iter().chain(&shadow.paths);
-        match known.find(|(known, _)| *known == path) {
-            Some((_, series)) => out.add(*series, 1),
-            None if shadow.paths_full => out.add(target.series.other_paths, 1),
-            None => out.push(Effect::RegisterPath(target.clone(), path)),
+    /// Counts what an answer of a variant or a shadow told.
+    fn count_facts(&mut self, root: RootId, series: &SubjectSeries, facts: &Facts, out: &mut Effects) {
+        if let (Some((prompt, completion)), Some(tokens)) = (facts.tokens, &series.tokens) {
+            for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
+                match (tokens.of(token), i64::try_from(count)) {
+                    (Some(id), Ok(count)) if count > 0 => out.add(id, count),
+                    (Some(_), _) => {}
+                    (None, _) => out.anomalies.push(Anomaly::UnknownSeries),
+                }
+            }
         }
-    }
-
-    pub(super) fn path_registered(&mut self, target: &Target, path: String, series: Option<MetricId>, out: &mut Effects) {
-        out.add(series.unwrap_or(target.series.other_paths), 1);
-        // (A root context that has ended meanwhile must not be remembered again.)
-        let Some(shadow) = self.shadows.get_mut(&(target.root, target.index)) else { return };
-        match series {
-            Some(series) => shadow.paths.push((path, series)),
-            None => shadow.paths_full = true,
+        if let (Some(end), Some(ends)) = (facts.end, &series.ends) {
+            out.count(ends.of(end));
+        }
+        if let (Some(version), Some(versions)) = (&facts.model_version, &series.versions) {
+            self.count_learned(root, versions, &[version], 1, out);
         }
     }
 
@@ -274,13 +330,36 @@ impl Engine {
     }
 }
 
-/// The body of a copy: the request's, or one that names another model; `None` if there is no memory for that.
-fn copy_body(target: &Target, upload: &Upload, model: &ModelFinder, ledger: &Ledger) -> Option<Body> {
-    match &target.shadow.request.model {
-        Some(name) if model.has_found() => {
-            let rewritten = model.rewrite(upload.body.bytes(), name)?;
-            Capture::whole(rewritten, usize::MAX, ledger).ok()
-        }
-        _ => Some(upload.body.clone()),
+/// What one turn of work may still spend on copies, in bytes of bodies.
+struct Turn {
+    /// Read for what the copies depend on.
+    read: usize,
+    /// Sent.
+    sent: usize,
+}
+
+/// Counts a pair as sampled and open.
+fn count_open(target: &Target, out: &mut Effects) {
+    out.add(target.series.sampled, 1);
+    out.add(target.series.open_pairs, 1);
+}
+
+/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is no
+/// memory for that.
+fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Option<(Body, Option<usize>)> {
+    let Shaped { bytes, json_length } = shaped.ok()?;
+    let body = match bytes {
+        Some(bytes) => Capture::whole(bytes, usize::MAX, ledger).ok()?,
+        None => upload.body.clone(),
+    };
+    Some((body, json_length))
+}
+
+/// What was found instead of the model version that is expected.
+fn wrong_version(expected: Option<&str>, facts: &Facts) -> Option<String> {
+    match (expected, facts.model_version.as_deref()) {
+        (Some(expected), Some(found)) if expected != found => Some(format!("model version {}", names::value(found))),
+        (Some(_), None) => Some("the answer names no model version".to_owned()),
+        _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::event::PairId;
-use super::plan::Target;
+use super::learned::Sum;
 use crate::capture::Body;
 use crate::config::Name;
 use crate::outcome::Anomaly;
@@ -25,9 +25,8 @@ pub enum Effect {
     Add(MetricId, i64),
     /// Record a value in a histogram.
     Record(MetricId, u64),
-    /// Give a path, a clean label value, its series in `gnomon_divergent_paths_total` if it may have one, and tell with
-    /// [`super::event::Event::PathRegistered`].
-    RegisterPath(Rc<Target>, String),
+    /// Register values from bodies as far as there is room, and tell with [`super::event::Event::Learned`].
+    Learn(Sum),
     /// Have [`super::event::Event::Work`] come to the root context concerned soon, outside the current callback.
     Wake,
     /// Send a copy.
@@ -49,6 +48,8 @@ pub struct Follow {
     pub response_headers: bool,
     /// The response body.
     pub response_body: bool,
+    /// When the first byte of the response body passes.
+    pub first_byte: bool,
 }
 
 /// A copy to send.
@@ -56,8 +57,8 @@ pub struct Follow {
 pub struct Dispatch {
     /// The pair it belongs to.
     pub pair: PairId,
-    /// The shadow it goes to.
-    pub target: Rc<Target>,
+    /// The cluster it goes to.
+    pub cluster: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
     /// Its body.

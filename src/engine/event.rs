@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::plan::{Plan, Target};
+use super::learned::Sum;
+use super::plan::Plan;
 use crate::outcome::effective_status;
 use crate::request::{Fields, is_grpc};
 use crate::stats::MetricId;
@@ -101,14 +102,14 @@ pub enum Event {
         /// The answer; `None` if the call was reset or timed out after headers.
         reply: Option<ShadowReply>,
     },
-    /// A pair diverged at a path that has been registered: it is to be counted there.
-    PathRegistered {
-        /// The shadow.
-        target: Rc<Target>,
-        /// The path, a clean label value.
-        path: String,
-        /// Its series; `None` if there are as many already as may be.
-        series: Option<MetricId>,
+    /// Values from bodies have been registered: they are to be counted.
+    Learned {
+        /// What was to be counted.
+        sum: Sum,
+        /// Its values, [`crate::stats::learned::OTHER`] in place of those that found no room.
+        values: Vec<String>,
+        /// The series of these.
+        series: MetricId,
     },
     /// The host wants to end a root context.
     Retire {
@@ -124,6 +125,8 @@ pub enum Ending {
     Answered {
         /// When that passed.
         at: Time,
+        /// When the first byte of its body passed, if that was asked for.
+        first_byte: Option<Time>,
         /// `grpc-status` in the answer's trailers, raw.
         grpc_status: Option<Vec<u8>>,
     },
@@ -174,7 +177,13 @@ impl Head {
             match name.as_str() {
                 ":status" => head.status = status(value),
                 "content-type" => head.content_type.clone_from(value),
-                "content-encoding" => head.content_encoding.clone_from(value),
+                "content-encoding" => {
+                    // Several fields are one list (RFC 9110, section 5.3).
+                    if !head.content_encoding.is_empty() {
+                        head.content_encoding.push(b',');
+                    }
+                    head.content_encoding.extend_from_slice(value);
+                }
                 "inference-header-content-length" => head.inference_header_length.clone_from(value),
                 "grpc-encoding" => head.grpc_encoding.clone_from(value),
                 "grpc-status" => head.grpc_status = Some(value.clone()),

@@ -155,6 +155,7 @@ fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'s
         Outcome::UnsentInFlight => Some("the shadow's max_in_flight or limits.pairs is reached: is the shadow slower than the primary?"),
         Outcome::UnsentUpgrade => Some("upgraded connections are never copied"),
         Outcome::UnsentBreakerOpen => Some("the shadow failed ten times in a row and is left alone for a while"),
+        Outcome::WrongVersion => Some("the shadow does not serve the version that expect.model_version names"),
         Outcome::TimedOut => Some("the shadow was slower than its timeout"),
         _ => class.and_then(by_class),
     }

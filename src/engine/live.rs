@@ -1,19 +1,22 @@
 //! The live side: what is done while a client's request and its answer pass. Nothing here waits, and nothing changes them but the split
 //! header (and `x-gnomon-shadow` where copies are not trusted).
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Engine;
 use super::effect::{Effect, Effects, Follow};
 use super::event::{Ending, Head, PairId, RootId, StreamId, Time};
 use super::evidence::Note;
-use super::pair::{self, Copy, Pair, Primary, Upload};
+use super::incoming::{self, Incoming};
+use super::pair::{Copy, Pair, Primary, Upload};
 use super::plan::{Answerer, Plan, RoutePlan, Target};
 use crate::capture::{Capture, Overflow};
-use crate::compare::form::Endpoint;
+use crate::compare::form::{self, Endpoint};
+use crate::config::Protocol;
 use crate::mirror;
 use crate::outcome::{Class, Outcome};
-use crate::request::{Fields, Request};
+use crate::request::{Fields, Request, is_event_stream};
 use crate::{route, split};
 
 /// A client's request and its answer, while the stream lasts.
@@ -21,13 +24,17 @@ use crate::{route, split};
 pub struct Exchange {
     plan: Rc<Plan>,
     answerer: Rc<Answerer>,
+    protocol: Protocol,
+    endpoint: Endpoint,
     /// When the request headers came.
     started: Time,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
+    /// What the shell tells of the stream.
+    follow: Follow,
     upload: Uploading,
     /// The answer as far as it has come.
-    answer: Option<(Head, Capture)>,
+    answer: Option<Incoming>,
     /// Open pairs of this request.
     pairs: Vec<PairId>,
 }
@@ -65,6 +72,7 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
         let pairs = self.sample(route, &request, decision.variant, now, out);
         let answerer = answerer.clone();
+        let (protocol, endpoint) = (route.route.protocol, Endpoint::of(request.path()));
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
@@ -73,8 +81,10 @@ impl Engine {
             request_body: !pairs.is_empty() && !end,
             response_headers: !pairs.is_empty() || expose.is_some(),
             response_body: !pairs.is_empty(),
+            first_byte: form::may_stream(protocol, endpoint),
         };
-        let exchange = Exchange { plan: plan.clone(), answerer, started: now, expose, upload, answer: None, pairs };
+        let exchange =
+            Exchange { plan: plan.clone(), answerer, protocol, endpoint, started: now, expose, follow, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         out.push(Effect::Follow(follow));
         if end {
@@ -85,23 +95,28 @@ impl Engine {
     /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
     fn sample(&mut self, route: &RoutePlan, request: &Request, variant: usize, now: Time, out: &mut Effects) -> Vec<PairId> {
         let mut pairs = Vec::new();
-        if route.shadows.is_empty() {
-            return pairs;
-        }
+        let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
+        let endpoint = Endpoint::of(request.path());
+        let told = Rc::new(Cell::new(false));
         let draw = mirror::draw(&route.route, request, self.random.next());
         let slice = mirror::slice(route.route.slices.as_ref(), request);
         for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
-            out.add(target.series.sampled, 1);
             let pair = Pair {
                 target: target.clone(),
                 slice,
+                sampled: target.shadow.when.is_empty(),
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
-                endpoint: Endpoint::of(request.path()),
+                endpoint,
+                answerer: answerer.clone(),
+                told: told.clone(),
                 primary: None,
                 copy: Copy::Uploading,
             };
             match self.unsent(target, request, now) {
-                Some(outcome) => self.conclude(&pair, outcome, Note::default(), now, out),
+                Some(outcome) => {
+                    out.add(target.series.sampled, 1);
+                    self.conclude(&pair, outcome, Note::default(), now, out);
+                }
                 None => pairs.push(self.open_pair(pair, out)),
             }
         }
@@ -115,7 +130,8 @@ impl Engine {
             Some(Outcome::UnsentUpgrade)
         } else if length.is_some_and(|length| length > target.limits.body) {
             Some(Outcome::UnsentBody)
-        } else if !self.shadow(target).breaker.admits(now) {
+        } else if target.shadow.when.is_empty() && !self.shadow(target).breaker.admits(now) {
+            // (Where there are conditions, it is asked once they hold.)
             Some(Outcome::UnsentBreakerOpen)
         } else if self.pairs.len() >= target.limits.pairs {
             Some(Outcome::UnsentInFlight)
@@ -133,7 +149,8 @@ impl Engine {
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
                 let response_headers = exchange.expose.is_some();
-                out.push(Effect::Follow(Follow { request_body: false, response_headers, response_body: false }));
+                exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
+                out.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
@@ -161,26 +178,32 @@ impl Engine {
         if let Some((header, variant)) = exchange.expose.take() {
             out.push(Effect::SetResponseHeader(header, variant));
         }
-        exchange.answer = Some((head, Capture::new(&self.ledger)));
+        let protocol = exchange.protocol;
+        exchange.answer = Some(Incoming::new(head, protocol, exchange.endpoint, &self.ledger, exchange.plan.config.limits));
     }
 
     pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], out: &mut Effects) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
-        let Some((_, body)) = &mut exchange.answer else { return };
+        let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
         let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted || body.push(chunk, exchange.plan.config.limits.body).is_err() {
+        if !wanted || !answer.push(chunk, exchange.plan.config.limits) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
-            out.push(Effect::Follow(Follow { request_body, response_headers: true, response_body: false }));
+            exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
+            out.push(Effect::Follow(exchange.follow));
         }
     }
 
     pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, now: Time, out: &mut Effects) {
         let Some(Exchange { answerer, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+        let first_byte = first_byte(answer.as_ref(), &ending);
         let primary = primary(answer, ending, pairs.is_empty());
         out.count(answerer.series.responses.of(primary.class));
         if let Some(at) = primary.completed {
             out.record(answerer.series.duration, at.saturating_sub(started));
+        }
+        if let (Some(at), Some(series), Class::Success) = (first_byte, answerer.series.first_byte, primary.class) {
+            out.record(series, at.saturating_sub(started));
         }
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
@@ -198,17 +221,25 @@ impl Engine {
     }
 }
 
-/// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
-fn primary(answer: Option<(Head, Capture)>, ending: Ending, unpaired: bool) -> Primary {
-    let broken = |class| Primary { class, answer: pair::answer(Head::default(), Err(Overflow::Body)), completed: None };
+/// When the first byte of a stream passed.
+fn first_byte(answer: Option<&Incoming>, ending: &Ending) -> Option<Time> {
     match (answer, ending) {
-        (Some((mut head, body)), Ending::Answered { at, grpc_status }) => {
-            head.grpc_status = grpc_status.or(head.grpc_status);
-            let class = Class::of(head.effective_status());
-            Primary { class, answer: pair::answer(head, body.into_body()), completed: Some(at) }
+        (Some(answer), Ending::Answered { first_byte, .. }) if is_event_stream(&answer.head.content_type) => *first_byte,
+        _ => None,
+    }
+}
+
+/// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
+fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
+    let broken = |class| Primary { class, answer: incoming::none(), completed: None };
+    match (answer, ending) {
+        (Some(mut answer), Ending::Answered { at, grpc_status, .. }) => {
+            answer.head.grpc_status = grpc_status.or(answer.head.grpc_status);
+            let class = Class::of(answer.head.effective_status());
+            Primary { class, answer: answer.finish(), completed: Some(at) }
         }
         // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)
-        (Some((Head { status: 101, .. }, _)), _) if unpaired => broken(Class::Success),
+        (Some(Incoming { head: Head { status: 101, .. }, .. }), _) if unpaired => broken(Class::Success),
         (_, Ending::ClientLeft) => broken(Class::Cancelled),
         (_, Ending::Redirected) => broken(Class::Redirect),
         _ => broken(Class::Reset),

@@ -1,15 +1,16 @@
 //! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::breaker::Finding;
 use super::event::{Head, ShadowReply, Time};
-use super::plan::Target;
+use super::plan::{Answerer, Target};
 use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
 use crate::compare::{Answer, Unread};
 use crate::limits::TIMER_SLACK;
-use crate::mirror::model::ModelFinder;
+use crate::mirror::body::Shaping;
 use crate::outcome::{Class, Outcome, ShadowClass};
 use crate::request::Fields;
 
@@ -20,10 +21,16 @@ pub struct Pair {
     pub target: Rc<Target>,
     /// Which of [`crate::stats::ShadowSeries::slices`].
     pub slice: usize,
+    /// Whether it counts as sampled: not while conditions on the request's body are to be judged.
+    pub sampled: bool,
     /// `x-request-id`, for evidence.
     pub request_id: String,
     /// What the request asked for.
     pub endpoint: Endpoint,
+    /// Who answers the client.
+    pub answerer: Rc<Answerer>,
+    /// Whether what the client's answer tells has been counted, shared by all pairs of the request.
+    pub told: Rc<Cell<bool>>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.
@@ -50,8 +57,8 @@ pub enum Copy {
     Queued {
         /// What it is made of.
         upload: Rc<Upload>,
-        /// Where the body names its model, as far as that has been looked for.
-        model: ModelFinder,
+        /// Whether it qualifies and what it is to look like, as far as that is known.
+        shaping: Shaping,
         /// When the request body was complete: both latencies start here.
         since: Time,
     },
@@ -119,6 +126,7 @@ impl Reply {
     /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503: no
     /// HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
     pub fn read(reply: Option<ShadowReply>, body: Result<Body, Overflow>, elapsed: Time, timeout: Time) -> Self {
+        let body = body.map_err(Unread::Overflow);
         let Some(ShadowReply { head, from_upstream, .. }) = reply else {
             let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
@@ -139,14 +147,14 @@ impl Reply {
 }
 
 /// An answer as it is compared.
-pub fn answer(head: Head, body: Result<Body, Overflow>) -> Answer {
+pub fn answer(head: Head, body: Result<Body, Unread>) -> Answer {
     Answer {
         status: head.status,
         content_type: head.content_type,
         content_encoding: head.content_encoding,
         inference_header_length: head.inference_header_length,
         grpc_encoding: head.grpc_encoding,
-        body: body.map_err(Unread::Overflow),
+        body,
     }
 }
 

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use super::event::RootId;
 use crate::config::{Compare, Config, Evidence, Limits, Name, Route, Shadow};
+use crate::mirror::environment::{self, Secret};
+use crate::stats::learned::Definer;
 use crate::stats::{Define, ShadowSeries, VariantSeries};
 
 /// What one root context does.
@@ -15,6 +17,8 @@ pub struct Plan {
     pub config: Config,
     /// In the order of the configuration.
     pub routes: Vec<RoutePlan>,
+    /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
+    pub missing: Vec<String>,
 }
 
 /// One route.
@@ -52,6 +56,8 @@ pub struct Target {
     pub shadow: Shadow,
     /// Headers that never reach a copy.
     pub split_headers: Rc<[Rc<str>]>,
+    /// Headers that copies get from the environment.
+    pub environment: Vec<(Rc<str>, Secret)>,
     /// Bounds that apply.
     pub limits: Limits,
     /// What is logged.
@@ -64,21 +70,29 @@ pub struct Target {
 const UNSPLIT: &str = "none";
 
 impl Plan {
-    /// Binds `config` to its series. `paths` are the paths of a shadow that were registered before.
-    pub fn new(root: RootId, config: Config, define: Define, paths: &dyn Fn(&Route, &Shadow) -> Vec<String>) -> Self {
+    /// Binds `config` to its series. `registered` gives the values in a registry of that name, `variable` reads the environment (see
+    /// [`environment::headers`]).
+    pub fn new(
+        root: RootId,
+        config: Config,
+        define: Define,
+        registered: &dyn Fn(&str) -> Vec<String>,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let definer = &mut Definer { define, registered, learned: 0 };
         let split_headers: Rc<[Rc<str>]> = config.split_headers.iter().cloned().collect();
         let mut index = 0_usize;
-        let mut routes = Vec::new();
+        let (mut routes, mut missing) = (Vec::new(), Vec::new());
         for route in config.routes.iter().cloned().map(Rc::new) {
             let names = match &route.split {
                 Some(split) => split.variants.iter().map(|variant| variant.name.clone()).collect(),
                 None => vec![Name::from(UNSPLIT)],
             };
-            let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(define, &route, &name), name }));
+            let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(definer, &route, &name), name }));
             let variants = variants.collect();
             let compare = Rc::new(route.compare.clone());
             let shadows = route.shadows.iter().map(|shadow| {
-                let series = ShadowSeries::define(define, &route, shadow, paths(&route, shadow));
+                let series = ShadowSeries::define(definer, &route, shadow);
                 index = index.saturating_add(1);
                 Rc::new(Target {
                     root,
@@ -87,6 +101,7 @@ impl Plan {
                     compare: compare.clone(),
                     shadow: shadow.clone(),
                     split_headers: split_headers.clone(),
+                    environment: environment::headers(&route.name, shadow, variable, &mut missing),
                     limits: config.limits,
                     evidence: config.evidence,
                     series,
@@ -95,6 +110,6 @@ impl Plan {
             let shadows = shadows.collect();
             routes.push(RoutePlan { variants, shadows, route });
         }
-        Self { root, config, routes }
+        Self { root, config, routes, missing }
     }
 }

@@ -70,6 +70,7 @@ impl Engine {
     /// Drops all that is kept of a root context, and gives back its gauges.
     fn forget(&mut self, id: RootId, out: &mut Effects) {
         let Some(root) = self.roots.remove(&id) else { return };
+        self.lessons.retain(|(owner, _), _| *owner != id);
         for target in root.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.shadows) {
             let shadow = self.shadows.remove(&(id, target.index));
             if shadow.is_some_and(|shadow| shadow.breaker.is_open()) {

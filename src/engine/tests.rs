@@ -2,6 +2,7 @@
 
 mod roots;
 mod schedules;
+mod shaping;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::event::{CallError, Ending, Event, ShadowReply, Time};
 use crate::stats::names;
-use worker::{ROOT, Worker, config, head, merge, with_shadow};
+use worker::{ROOT, Worker, config, head, with_shadow};
 
 #[test]
 fn a_pair_is_compared_whoever_answers_first() {
@@ -260,46 +261,6 @@ fn a_probe_that_works_closes_the_breaker_while_the_client_still_reads() {
 }
 
 #[test]
-fn large_copies_go_one_at_a_time_and_their_memory_is_counted() {
-    let mut all = with_shadow(json!({"request": {"model": "other"}}));
-    merge(&mut all, json!({"limits": {"memory": "4MiB", "body": "1MiB"}}));
-    let mut worker = Worker::new(all);
-    let body = format!(r#"{{"model":"m","text":"{}"}}"#, "x".repeat(300 << 10));
-    for stream in 1..=3 {
-        worker.request(ROOT, stream, &[], false);
-        worker.upload(stream, &body, true);
-    }
-    let mut turns = 0;
-    while worker.wakes > 0 {
-        worker.wakes = 0;
-        worker.on(Event::Work { root: ROOT });
-        assert!(worker.copies.len() <= 1);
-        if let Some(copy) = worker.copies.first() {
-            assert_eq!(copy.body.bytes().len(), body.len() + "other".len() - 1);
-            assert!(worker.engine.ledger.used() >= copy.body.bytes().len());
-        }
-        for (token, pair) in (turns * 10..).zip(worker.take_copies()) {
-            worker.on(Event::Dispatched { pair, result: Ok(token) });
-        }
-        turns += 1;
-    }
-    assert!(turns > 12, "a body is searched for its model in slices: {turns} turns");
-    assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
-    assert_eq!(worker.engine.calls.len(), 3);
-}
-
-#[test]
-fn a_copy_without_room_for_another_model_is_not_sent() {
-    let mut all = with_shadow(json!({"request": {"model": "other"}}));
-    merge(&mut all, json!({"limits": {"memory": "16B", "body": "16B"}}));
-    let mut worker = Worker::new(all);
-    worker.request(ROOT, 1, &[], false);
-    worker.upload(1, r#"{"model":"m"}"#, true);
-    worker.work();
-    assert_eq!(worker.outcomes()["unsent_memory"], 1);
-}
-
-#[test]
 fn a_redirect_that_envoy_follows_is_no_failure_of_the_primary_to_answer() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
@@ -382,7 +343,7 @@ fn only_the_first_paths_have_series_of_their_own() {
     assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=other;"]), 8);
     assert_eq!(worker.registrations, 17, "the host is asked once for each, and for one too many");
 
-    let mut next = Worker { registry: worker.registry, ..Worker::new(config(json!({}))) };
+    let mut next = Worker { registries: worker.registries, ..Worker::new(config(json!({}))) };
     next.configure(2, config(json!({})));
     assert!(next.names.iter().any(|name| name.contains("path=.=m15;")), "a new configuration holds on to the series");
 }

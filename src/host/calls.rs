@@ -38,10 +38,8 @@ pub fn take_wake_up(queue: Queue) {
 pub fn dispatch(copy: Dispatch) -> Result<u32, CallError> {
     let headers = copy.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let body = Some(copy.body.bytes()).filter(|body| !body.is_empty());
-    hostcalls::dispatch_http_call(&copy.target.shadow.cluster.http, headers, body, Vec::new(), copy.timeout).map_err(
-        |status| match status {
-            Status::BadArgument => CallError::NoCluster,
-            _ => CallError::Refused,
-        },
-    )
+    hostcalls::dispatch_http_call(&copy.cluster, headers, body, Vec::new(), copy.timeout).map_err(|status| match status {
+        Status::BadArgument => CallError::NoCluster,
+        _ => CallError::Refused,
+    })
 }

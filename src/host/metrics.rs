@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 use proxy_wasm::hostcalls;
 
 use super::{expect, shared};
-use crate::config::{Config, Route, Shadow};
-use crate::engine::plan::Target;
-use crate::limits::MAX_PATHS;
+use crate::config::Config;
+use crate::engine::learned::Sum;
 use crate::outcome::Anomaly;
+use crate::stats::learned::OTHER;
 use crate::stats::{self, MetricId, MetricType, WorkerSeries};
 
 thread_local! {
@@ -69,20 +69,22 @@ pub fn tell_split(plugin: &str, config: &Config) {
     }
 }
 
-/// Gives `path`, a clean label value, a series of its own if it is among the first [`MAX_PATHS`] of the shadow, over all workers and
-/// updates.
-pub fn register_path(target: &Target, path: &str) -> Option<MetricId> {
-    let (route, shadow) = (&target.route, &target.shadow);
-    let registered = shared::add_lines(&path_registry(route, shadow), [path], MAX_PATHS);
-    let is_registered = registered.iter().any(|known| known == path);
-    is_registered.then(|| define(MetricType::Counter, &stats::divergent_path(route, &shadow.name, path)))
+/// Registers the values of `sum` as far as there is room, over all workers and updates. Returns them, those that found none as [`OTHER`],
+/// and their series.
+pub fn learn(sum: &Sum) -> (Vec<String>, MetricId) {
+    let new: Vec<&str> = sum.values.iter().map(String::as_str).filter(|value| *value != OTHER).collect();
+    let known = shared::add_lines(&registry(&sum.learned.registry), new, sum.learned.most);
+    let keep = |value: &String| if known.contains(value) { value.clone() } else { OTHER.to_owned() };
+    let values: Vec<String> = sum.values.iter().map(keep).collect();
+    let id = define(MetricType::Counter, &sum.learned.name(&values));
+    (values, id)
 }
 
-/// The paths that have a series of their own.
-pub fn registered_paths(route: &Route, shadow: &Shadow) -> Vec<String> {
-    shared::add_lines(&path_registry(route, shadow), [], MAX_PATHS)
+/// The values in a registry.
+pub fn registered(name: &str) -> Vec<String> {
+    shared::add_lines(&registry(name), [], 0)
 }
 
-fn path_registry(route: &Route, shadow: &Shadow) -> String {
-    format!("gnomon/v1/paths/{}/{}/{}", route.experiment, route.name, shadow.name)
+fn registry(name: &str) -> String {
+    format!("gnomon/v1/{name}")
 }

@@ -50,7 +50,10 @@ impl Root {
 
     fn start(&mut self, plugin: &str, key: u64, config: Config, state: State) {
         metrics::tell_split(plugin, &config);
-        let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered_paths));
+        let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered, &variable));
+        for line in &plan.missing {
+            log::error!("configuration of {plugin}: {line}");
+        }
         self.service = Some(Service { plan: plan.clone(), queue: calls::open_queue(plugin, self.id), matching: Rc::default() });
         self.tell(Event::Configured { plan, key });
         metrics::tell_state(plugin, state);
@@ -91,11 +94,17 @@ impl Root {
             let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseTrailers, "grpc-status").ok().flatten();
             head.grpc_status = status.or(head.grpc_status);
         }
-        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.body);
+        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
+        let limit = limits.map_or(0, |limits| limits.of_answer(&head.content_type));
         let body = (body_size <= limit)
             .then(|| hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten().unwrap_or_default());
         ShadowReply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
     }
+}
+
+/// A variable of the VM's environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 impl Context for Root {

@@ -26,8 +26,12 @@ pub struct Stream {
     grpc: bool,
     /// Whether response headers came that the engine has not been told of.
     head_due: bool,
+    /// The `content-type` of the body that passes; nothing of a request's.
+    content_type: Vec<u8>,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
+    /// When the first byte of the answer's body passed, if the engine wants to know.
+    first_byte: Option<Time>,
     /// Whether the last byte of the answer has passed, and when, if that matters to the microsecond.
     answered: Option<Option<Time>>,
 }
@@ -35,7 +39,17 @@ pub struct Stream {
 impl Stream {
     /// A stream of a root context.
     pub fn new(id: StreamId, service: Option<Service>) -> Self {
-        Self { id, service, follow: None, grpc: false, head_due: false, grpc_status: None, answered: None }
+        Self {
+            id,
+            service,
+            follow: None,
+            grpc: false,
+            head_due: false,
+            content_type: Vec::new(),
+            grpc_status: None,
+            first_byte: None,
+            answered: None,
+        }
     }
 
     /// Passes an event on, and keeps in mind what the engine wants from now on.
@@ -52,13 +66,13 @@ impl Stream {
 
     /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
     fn chunk(&self, buffer: BufferType, size: usize) -> Vec<u8> {
-        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.body);
+        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.of_answer(&self.content_type));
         hostcalls::get_buffer(buffer, 0, size.min(limit.saturating_add(1))).ok().flatten().unwrap_or_default()
     }
 
     /// What the response headers say.
     fn head(&self, follow: Follow) -> Head {
-        if follow.response_body || self.grpc {
+        if follow.response_body || follow.first_byte || self.grpc {
             return Head::read(&map(MapType::HttpResponseHeaders));
         }
         let text = value(MapType::HttpResponseHeaders, ":status").unwrap_or_default();
@@ -136,6 +150,7 @@ impl HttpContext for Stream {
         self.head_due = !follow.response_headers;
         if follow.response_headers {
             let head = self.head(follow);
+            self.content_type.clone_from(&head.content_type);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now());
         }
         if end {
@@ -148,6 +163,9 @@ impl HttpContext for Stream {
         let Some(follow) = self.follow else { return Action::Continue };
         if end {
             self.answer_ends(follow);
+        }
+        if follow.first_byte && size > 0 && self.first_byte.is_none() {
+            self.first_byte = Some(now());
         }
         if follow.response_body && size > 0 {
             let chunk = self.chunk(BufferType::HttpResponseBody, size);
@@ -174,7 +192,7 @@ impl HttpContext for Stream {
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now);
         }
         let ending = match self.answered {
-            Some(at) => Ending::Answered { at: at.unwrap_or(now), grpc_status: self.grpc_status.take() },
+            Some(at) => Ending::Answered { at: at.unwrap_or(now), first_byte: self.first_byte, grpc_status: self.grpc_status.take() },
             None => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
         };
         self.tell(Event::StreamEnd { stream: self.id, ending }, now);

@@ -6,6 +6,8 @@
 
 use std::rc::Rc;
 
+use super::body::JSON_LENGTH_HEADER;
+use super::environment::Secret;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
@@ -22,7 +24,16 @@ const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization"
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
-/// The header fields of the copy of `request` for `shadow`, whose body will be `body_len` bytes long.
+/// What the header fields of a copy say of its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lengths {
+    /// Its length in bytes.
+    pub body: usize,
+    /// What [`JSON_LENGTH_HEADER`] says, if not what it says of the request.
+    pub json: Option<usize>,
+}
+
+/// The header fields of the copy of `request` for `shadow`, with a body of these lengths; `environment` are those that `shadow` has from there.
 ///
 /// A copy without a body gets no `content-length`: Envoy writes the `0` itself where the protocol wants one.
 ///
@@ -31,8 +42,9 @@ pub struct Refused(pub &'static str);
 pub fn copy_headers(
     shadow: &Shadow,
     split_headers: &[Rc<str>],
+    environment: &[(Rc<str>, Secret)],
     request: &Request,
-    body_len: usize,
+    lengths: Lengths,
 ) -> Result<Vec<(String, String)>, Refused> {
     let mut copy = kept(shadow, split_headers, request)?;
     // The filter reads answers as they come.
@@ -42,8 +54,14 @@ pub fn copy_headers(
         set(&mut copy, "te", "trailers");
     }
     change(&mut copy, shadow);
-    if body_len > 0 {
-        set(&mut copy, "content-length", &body_len.to_string());
+    for (name, value) in environment {
+        set(&mut copy, name, value.value());
+    }
+    if let Some(length) = lengths.json {
+        set(&mut copy, JSON_LENGTH_HEADER, &length.to_string());
+    }
+    if lengths.body > 0 {
+        set(&mut copy, "content-length", &lengths.body.to_string());
     }
     set(&mut copy, SHADOW_HEADER, &shadow.name);
     // Stable: the order among pseudo-headers and among the others stays.
@@ -146,7 +164,8 @@ mod tests {
     const ADDED: [(&str, &str); 2] = [("accept-encoding", "identity"), ("x-gnomon-shadow", "v2-copy")];
 
     fn copy(changes: CopyRequest, request: &Fields, body_len: usize) -> Result<Vec<(String, String)>, Refused> {
-        copy_headers(&shadow(1, None, changes), &["x-gnomon-variant".into(), "x-pick".into()], &Request::new(request), body_len)
+        let lengths = Lengths { body: body_len, json: None };
+        copy_headers(&shadow(1, None, changes), &["x-gnomon-variant".into(), "x-pick".into()], &[], &Request::new(request), lengths)
     }
 
     fn post(more: &[(&str, &str)]) -> Fields {
@@ -342,6 +361,28 @@ mod tests {
             "[a-c]{1,2}(, ?[A-C])*".prop_map(String::into_bytes),
             Just(b"application/grpc".to_vec()),
         ]
+    }
+
+    #[test]
+    fn headers_from_the_environment_are_set_last() {
+        let environment =
+            [("authorization".into(), Secret::from("Bearer shadow".to_owned())), ("x-a".into(), Secret::from("1".to_owned()))];
+        let changes = CopyRequest { remove: vec!["x-a".into()], ..CopyRequest::default() };
+        let request = post(&[("authorization", "Bearer live"), ("x-a", "0"), ("x-a", "2")]);
+        let copy = copy_headers(&shadow(1, None, changes), &[], &environment, &Request::new(&request), Lengths::default()).unwrap();
+        let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+        assert_eq!([values("authorization"), values("x-a")], [["Bearer shadow"], ["1"]]);
+    }
+
+    #[test]
+    fn the_length_of_changed_json_is_told() {
+        let request = post(&[("inference-header-content-length", "15"), ("content-length", "99")]);
+        for (json, expected) in [(None, "15"), (Some(20), "20")] {
+            let lengths = Lengths { body: 100, json };
+            let copy = copy_headers(&shadow(1, None, CopyRequest::default()), &[], &[], &Request::new(&request), lengths).unwrap();
+            let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
+            assert_eq!([values("inference-header-content-length"), values("content-length")], [[expected], ["100"]]);
+        }
     }
 
     proptest! {

@@ -17,6 +17,10 @@ TABLE = {
     "gnomon_divergent_paths_total": ("counter", "experiment route shadow path"),
     "gnomon_split_ppm": ("gauge", "experiment route variant"),
     "gnomon_open_pairs": ("gauge", "experiment route shadow"),
+    "gnomon_tokens_total": ("counter", "experiment route subject token"),
+    "gnomon_answers_total": ("counter", "experiment route subject kind"),
+    "gnomon_model_versions_total": ("counter", "experiment route subject model_version"),
+    "gnomon_first_byte_duration_microseconds": ("histogram", "experiment route subject"),
     "gnomon_captured_bytes": ("gauge", ""),
     "gnomon_breaker_open": ("gauge", "experiment route shadow"),
     "gnomon_evidence_total": ("counter", "outcome"),
@@ -26,12 +30,12 @@ TABLE = {
 }
 OUTCOMES = set(
     "compared incomparable shadow_failed shadow_overloaded timed_out primary_failed both_failed cancelled replaced unsent_no_cluster "
-    "unsent_refused unsent_in_flight unsent_memory unsent_body unsent_upgrade unsent_breaker_open".split()
+    "unsent_refused unsent_in_flight unsent_memory unsent_body unsent_upgrade unsent_breaker_open wrong_version".split()
 )
-OUTCOMES_LATER = {"other_variant", "wrong_version"}
+OUTCOMES_LATER = {"other_variant"}
 CLASSES = {"2xx", "3xx", "4xx", "5xx", "reset", "cancelled"}
 SHADOW_CLASSES = {"2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"}
-KINDS = {"type", "missing", "extra", "length", "number", "text", "boolean", "null", "status"}
+KINDS = set("type missing extra length number text boolean null status label shape datatype finish tools refusal dimension".split())
 
 ROUTES = configuration(
     route("split", "/split/", split=split(canaries=[("v2", 10)], pins=[{"header": "x-pin", "exact": "2", "variant": "v2"}]),

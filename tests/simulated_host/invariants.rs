@@ -25,6 +25,7 @@ const OUTCOMES: &[&str] = &[
     "unsent_body",
     "unsent_upgrade",
     "unsent_breaker_open",
+    "wrong_version",
 ];
 const CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx", "reset", "cancelled"];
 const SHADOW_CLASSES: &[&str] = &["2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"];

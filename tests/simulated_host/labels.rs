@@ -81,7 +81,12 @@ fn every_series_exists_at_zero_before_the_first_request() {
     assert_eq!(count("gnomon_sampled_total"), 1);
     assert_eq!(count("gnomon_shadow_responses_total"), 11);
     assert_eq!(count("gnomon_responses_total"), 6, "one variant: none");
-    assert!(count("gnomon_shadow_outcomes_total") >= 3 * 16, "three slices");
+    assert!(count("gnomon_shadow_outcomes_total") >= 3 * 17, "three slices");
     assert_eq!(count("gnomon_pairs_total"), 3 * 3, "three slices, three verdicts");
     assert_eq!(count("gnomon_evidence_total"), 2);
+    assert_eq!(count("gnomon_tokens_total"), 2 * 2, "prompt and completion, of the clients' answers and of the shadow's");
+    assert_eq!(count("gnomon_answers_total"), 2 * 8);
+    assert_eq!(count("gnomon_model_versions_total"), 2, "other, until a version is met");
+    assert_eq!(count("gnomon_first_byte_duration_microseconds"), 1);
+    assert_eq!(count("gnomon_decisions_total"), 0, "the task names no answers");
 }

@@ -49,6 +49,10 @@ fn configurations() -> Vec<Value> {
             .with(&format!("{SHADOW}/timeout"), "20ms")
             .with(&format!("{SHADOW}/request"), json!({"model": "other"}))
             .with("/limits", json!({"pairs": 5})),
+        two(shadowed())
+            .with(&format!("{SHADOW}/when"), json!({"body": [{"path": "inputs[1]", "at_least": 2}]}))
+            .with(&format!("{SHADOW}/request"), json!({"body": {"set": {"seed": 7}, "remove": ["note"]}}))
+            .with("/limits", json!({"memory": "4KiB", "body": "2KiB", "pairs": 6})),
         shadowed().with("/experiment", "exp-2").with("/evidence", json!({"per_second": 3, "values": true})),
         shadowed().with("/routes/0/surprise", true),
     ]

@@ -78,6 +78,9 @@ impl Report {
         }
         match found.source.judge() {
             Ok(Ok(config)) => {
+                for lack in found.environment.iter().flat_map(|environment| environment.lacks(&config)) {
+                    self.line(file, format_args!("{place}: warning: {lack}"));
+                }
                 let need = config.worst_case_memory();
                 if need > MUCH_MEMORY {
                     let need = mebibytes(need);

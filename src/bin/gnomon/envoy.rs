@@ -4,6 +4,7 @@
 
 use gnomon::config::raw::Node;
 
+use crate::environment::Environment;
 use crate::found::{Found, Source, field, mentions_gnomon};
 
 /// The type of a Wasm HTTP filter.
@@ -42,7 +43,13 @@ fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
     }
     let name = config.get("name").and_then(Node::as_text).unwrap_or_default();
     let place = if name.is_empty() { place.to_owned() } else { format!("{place}, filter {name}") };
-    Some(Found { place, plugin: Some(format!("filter {name}")), source, warnings: Vec::new() })
+    Some(Found {
+        place,
+        plugin: Some(format!("filter {name}")),
+        source,
+        environment: Some(Environment::envoy(config)),
+        warnings: Vec::new(),
+    })
 }
 
 /// The filter's `configuration`, an Any.

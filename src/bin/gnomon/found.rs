@@ -4,6 +4,8 @@ use gnomon::config::Config;
 use gnomon::config::parse::{Refused, parse, validate};
 use gnomon::config::raw::Node;
 
+use crate::environment::Environment;
+
 /// A configuration and what is said of it beside the parser's problems.
 #[derive(Debug)]
 pub struct Found<'a> {
@@ -13,6 +15,8 @@ pub struct Found<'a> {
     pub plugin: Option<String>,
     /// The configuration.
     pub source: Source<'a>,
+    /// What its VM is given, if that is known.
+    pub environment: Option<Environment<'a>>,
     /// What may be a mistake.
     pub warnings: Vec<&'static str>,
 }

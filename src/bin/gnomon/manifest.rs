@@ -2,6 +2,7 @@
 
 use gnomon::config::raw::Node;
 
+use crate::environment::Environment;
 use crate::envoy;
 use crate::found::{Found, Source, mentions_gnomon};
 
@@ -17,7 +18,13 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     let text = |node: Option<&'a Node>| node.and_then(Node::as_text);
     let (Some(kind), Some(_)) = (text(document.get("kind")), text(document.get("apiVersion"))) else {
         if KEYS.iter().any(|key| document.get(key).is_some()) {
-            return found.push(Found { place: place.to_owned(), plugin: None, source: Source::Node(document), warnings: Vec::new() });
+            return found.push(Found {
+                place: place.to_owned(),
+                plugin: None,
+                source: Source::Node(document),
+                environment: None,
+                warnings: Vec::new(),
+            });
         }
         return envoy::find(document, place, found);
     };
@@ -55,7 +62,7 @@ fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, 
     let one_side = |item: &Node| matches!(item.get("mode").and_then(Node::as_text), Some("CLIENT" | "SERVER"));
     let sides = matches!(spec.get("match"), Some(Node::Array(items)) if !items.is_empty() && items.iter().all(one_side));
     let warnings = if sides || has_target(spec) { Vec::new() } else { vec![BOTH_SIDES] };
-    found.push(Found { place, plugin: Some(format!("plugin {name}")), source, warnings });
+    found.push(Found { place, plugin: Some(format!("plugin {name}")), source, environment: Some(Environment::istio(wasm)), warnings });
 }
 
 /// Envoy Gateway's resource: a list of plugins.
@@ -71,6 +78,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             place: format!("{place}, wasm[{index}]"),
             plugin: Some(format!("plugin {name}/{own}")),
             source,
+            environment: Some(Environment::gateway(wasm)),
             warnings: if has_target(spec) { Vec::new() } else { vec![NO_TARGET] },
         });
     }

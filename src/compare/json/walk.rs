@@ -199,7 +199,8 @@ impl Walk {
         let (path, pattern) = place.finish();
         let relative = match (kind, primary, shadow) {
             (Kind::Number, Some(primary), Some(shadow)) => {
-                number::relative_difference(pair.primary.value(primary), pair.shadow.value(shadow))
+                let (primary, shadow) = (pair.primary.value(primary), pair.shadow.value(shadow));
+                number::relative_difference(number::double(primary), number::double(shadow))
             }
             _ => None,
         };
@@ -251,18 +252,9 @@ impl Elements {
         if effect.ignored { Next::Busy } else { Next::Pair { primary, shadow, effect } }
     }
 
-    /// Passes over numbers that are equal within tolerance: the hot loop of comparing tensors.
+    /// Passes over numbers that are equal within tolerance.
     fn pass_numbers(&mut self, pair: Pair<'_>, tolerance: Tolerance, budget: &mut usize) {
-        let nodes = pair.primary.tape.run(self.primary).iter().zip(pair.shadow.tape.run(self.shadow));
-        let mut passed: u32 = 0;
-        for (&primary, &shadow) in nodes.take(self.remaining as usize) {
-            let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
-            if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
-                break;
-            }
-            *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));
-            passed = passed.wrapping_add(1);
-        }
+        let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, tolerance, budget);
         self.primary = self.primary.wrapping_add(passed);
         self.shadow = self.shadow.wrapping_add(passed);
         self.remaining = self.remaining.wrapping_sub(passed);
@@ -283,4 +275,20 @@ impl Elements {
             }
         }
     }
+}
+
+/// How many of the next numbers, from these nodes on and at most `most`, are equal within tolerance: the hot loop of comparing tensors. It
+/// may stop early, for want of budget or at the end of a chunk of nodes.
+pub fn pass_numbers(pair: Pair<'_>, from: (u32, u32), most: u32, tolerance: Tolerance, budget: &mut usize) -> u32 {
+    let nodes = pair.primary.tape.run(from.0).iter().zip(pair.shadow.tape.run(from.1));
+    let mut passed: u32 = 0;
+    for (&primary, &shadow) in nodes.take(most as usize) {
+        let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
+        if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
+            break;
+        }
+        *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));
+        passed = passed.wrapping_add(1);
+    }
+    passed
 }

@@ -123,7 +123,12 @@ pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
 }
 
 /// The key and value of the one of `keys` that `object` must have.
-fn one_of<'a, 'k>(value: &Value<'a>, object: &Object<'a>, keys: &[&'k str], problems: &mut Problems) -> Option<(&'k str, Value<'a>)> {
+pub(super) fn one_of<'a, 'k>(
+    value: &Value<'a>,
+    object: &Object<'a>,
+    keys: &[&'k str],
+    problems: &mut Problems,
+) -> Option<(&'k str, Value<'a>)> {
     let mut present: Vec<_> = keys.iter().filter_map(|key| object.get(key).map(|value| (*key, value))).collect();
     match (present.pop(), present.is_empty()) {
         (Some((key, found)), true) => found.read(problems, |found, _| Some((key, found.clone()))),

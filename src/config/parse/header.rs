@@ -61,6 +61,22 @@ pub(super) fn value(value: &Value<'_>, problems: &mut Problems) -> Option<String
     Some(text.to_owned())
 }
 
+/// The name of an environment variable. A credential itself may stand here by mistake, so it is not shown.
+pub(super) fn environment_variable(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
+    const HINT: &str = "give the name of an environment variable: letters, digits and underscores, no digit first";
+    match value.node.as_text() {
+        Some(text)
+            if !text.starts_with(|c: char| c.is_ascii_digit())
+                && !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') =>
+        {
+            Some(text.to_owned())
+        }
+        Some(_) => value.refuse_as("a text", HINT, problems),
+        None => value.refuse(HINT, problems),
+    }
+}
+
 const OWNED: &str = "content-length, x-envoy-* and x-gnomon-* are set by the proxy and the filter: leave it out";
 
 fn is_owned(name: &str) -> bool {

@@ -9,8 +9,14 @@ use crate::limits::MAX_SLICE_VALUES;
 
 const KEYS: [&str; 10] = ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates"];
 
-/// Protocols of later versions.
-const LATER_PROTOCOLS: [&str; 3] = ["kserve-v1", "open-inference", "openai"];
+const PROTOCOLS: [(&str, Protocol); 6] = [
+    ("auto", Protocol::Auto),
+    ("json", Protocol::Json),
+    ("kserve-v1", Protocol::KserveV1),
+    ("open-inference", Protocol::OpenInference),
+    ("openai", Protocol::OpenAi),
+    ("opaque", Protocol::Opaque),
+];
 
 /// `routes`; `experiment` is that of the configuration, the default, if it is legal.
 pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Route>> {
@@ -54,11 +60,9 @@ fn different(object: &Object<'_>, names: &mut BTreeSet<String>, problems: &mut P
 }
 
 fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
-    let protocols = [("auto", Protocol::Auto), ("json", Protocol::Json), ("opaque", Protocol::Opaque)];
     let name = object.required("name", problems, units::name);
     let own = object.maybe("experiment", problems, units::name);
-    let protocol =
-        object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &protocols, &LATER_PROTOCOLS, problems));
+    let protocol = object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &PROTOCOLS, problems));
     let split = object.maybe("split", problems, |value, problems| split::split(value, name.as_deref(), problems));
     let sample_by = object.maybe("sample_by", problems, condition::key);
     let written = object.get("split");
@@ -66,7 +70,9 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems))
     });
     all_different(object, problems);
-    let compare = object.or("compare", plan::default(), problems, plan::compare);
+    // With a protocol that is none any task may be meant.
+    let reads = protocol.unwrap_or(Protocol::Auto);
+    let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
     let slices = object.maybe("slices", problems, slices);
     let gates = object.or("gates", (), problems, units::not_yet);
     gates?;

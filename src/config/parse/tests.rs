@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Refused, parse};
+use super::{Refused, parse, validate};
 use crate::config::raw::Node;
 use crate::config::*;
 use crate::path::PathPattern;
@@ -55,6 +55,14 @@ fn paths(text: &str) -> Vec<String> {
     refused(text).problems.into_iter().map(|problem| problem.path).collect()
 }
 
+fn path(text: &str) -> PathPattern {
+    PathPattern::parse(text).unwrap()
+}
+
+fn condition(at: &str, test: BodyTest) -> BodyCondition {
+    BodyCondition { path: path(at), test }
+}
+
 #[test]
 fn every_key_arrives() {
     let config = good(FULL);
@@ -93,10 +101,15 @@ fn every_key_arrives() {
         role: Role::Control,
         cluster: Cluster {
             http: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
-            grpc: "outbound|8080||fraud-v2.ml.svc.cluster.local".into(),
+            grpc: "outbound|9000||fraud-v2.ml.svc.cluster.local".into(),
         },
-        when: Vec::new(),
-        expect_version: None,
+        when: vec![
+            condition("model", BodyTest::Exact("chat-70b".into())),
+            condition("user", BodyTest::Prefix("eu-".into())),
+            condition("max_tokens", BodyTest::AtMost(512.0)),
+            condition("messages[0].weight", BodyTest::AtLeast(0.5)),
+        ],
+        expect_version: Some("2".into()),
         ppm: 105_000,
         of: Some(vec![0, 2]),
         timeout: Duration::from_secs(60),
@@ -105,9 +118,13 @@ fn every_key_arrives() {
             path: Some(("/v2/models/fraud/".into(), "/v2/models/fraud-v2/".into())),
             authority: Some("fraud-v2.ml.svc".into()),
             model: Some("fraud-v2".into()),
-            body_set: Vec::new(),
-            body_remove: Vec::new(),
-            from_env: Vec::new(),
+            body_set: vec![
+                ("stream".into(), "false".into()),
+                ("seed".into(), "7".into()),
+                ("metadata".into(), r#"{"of":[null,0.5]}"#.into()),
+            ],
+            body_remove: vec!["stream_options".into()],
+            from_env: vec![("x-api-key".into(), "SHADOW_KEY".into())],
             set: vec![("x-env".into(), "shadow".into()), ("authorization".into(), "Bearer abc".into())],
             remove: vec!["x-billing-id".into()],
             keep_credentials: true,
@@ -115,9 +132,13 @@ fn every_key_arrives() {
     };
     assert_eq!(route.shadows, [expected]);
 
-    let path = |text| PathPattern::parse(text).unwrap();
     let expected = Compare {
-        task: Task::Auto,
+        task: Task::Labels(Labels {
+            path: Some(path("outputs[*].data")),
+            top: 3,
+            overlap: 2,
+            names: vec!["Approve".into(), "block it".into()],
+        }),
         default: GivenTolerance { absolute: Some(0.0), relative: Some(0.5) },
         tolerances: vec![(path("outputs[*].score"), GivenTolerance { absolute: Some(0.01), relative: Some(0.5) })],
         ignore: vec![path("id"), path("outputs[*].parameters")],
@@ -141,6 +162,8 @@ fn what_is_left_out_has_the_documented_default() {
     let shadow = &route.shadows[0];
     assert_eq!((shadow.role, shadow.timeout, shadow.max_in_flight), (Role::Candidate, Duration::from_secs(2), 32));
     assert_eq!((&shadow.of, &shadow.request), (&None, &CopyRequest::default()));
+    assert_eq!((&*shadow.when, &shadow.expect_version), (&[][..], &None));
+    assert_eq!(shadow.cluster, Cluster { http: "c".into(), grpc: "c".into() });
 
     let config = good(&split(""));
     let split = config.routes[0].split.as_ref().unwrap();
@@ -161,6 +184,91 @@ fn good_configurations_are_accepted() {
     assert!(GOOD.lines().count() > 20);
     GOOD.lines().for_each(|text| drop(good(text)));
     assert_eq!(route_of(r#", "sample_by": "request""#).sample_by, None);
+}
+
+fn task_of(task: &str) -> Task {
+    route_of(&format!(r#", "compare": {{"task": {task}}}"#)).compare.task
+}
+
+#[test]
+fn tasks_arrive_with_their_defaults() {
+    let labels = |path, top, overlap| Task::Labels(Labels { path, top, overlap, names: Vec::new() });
+    let decision = Decision { path: path("a"), thresholds: vec![-0.5, 0.7], names: vec!["low".into(), "mid".into(), "high".into()] };
+    for (text, task) in [
+        (r#""auto""#, Task::Auto),
+        (r#""labels""#, labels(None, 1, 1)),
+        (r#"{"labels": {"top": 5}}"#, labels(None, 5, 5)),
+        (r#"{"labels": {"path": "a", "top": 5, "overlap": 1}}"#, labels(Some(path("a")), 5, 1)),
+        (r#""scores""#, Task::Scores { path: None }),
+        (r#"{"scores": {"path": "a"}}"#, Task::Scores { path: Some(path("a")) }),
+        (r#""regression""#, Task::Regression { path: None }),
+        (r#"{"regression": {"path": "$"}}"#, Task::Regression { path: Some(path("$")) }),
+        (r#""embedding""#, Task::Embedding { path: None, cosine: 0.999 }),
+        (r#"{"embedding": {"path": "a", "cosine": 0}}"#, Task::Embedding { path: Some(path("a")), cosine: 0.0 }),
+        (r#""text""#, Task::Text { path: None, normalize: false }),
+        (r#"{"text": {"path": "a[*]", "whitespace": "normalised"}}"#, Task::Text { path: Some(path("a[*]")), normalize: true }),
+        (r#""structure""#, Task::Structure),
+        (r#"{"decision": {"path": "a", "thresholds": [-0.5, 0.7], "names": ["low", "mid", "high"]}}"#, Task::Decision(decision)),
+    ] {
+        assert_eq!(task_of(text), task, "{text}");
+    }
+}
+
+#[test]
+fn names_of_classes_are_bounded() {
+    let names = |count: usize| {
+        let names: Vec<String> = (0..count).map(|i| format!("\"{i}\"")).collect();
+        route(&format!(r#", "compare": {{"task": {{"labels": {{"names": [{}]}}}}}}"#, names.join(", ")))
+    };
+    good(&names(1024));
+    assert_eq!(paths(&names(1025)), ["routes[0].compare.task.labels.names"]);
+}
+
+/// Numbers that YAML has and JSON has not come from the native binary alone.
+#[test]
+fn numbers_that_are_none_are_refused() {
+    for wrong in [f64::NAN, f64::INFINITY] {
+        for (text, place) in [
+            (shadow(r#", "when": {"body": [{"path": "a", "exact": 777}]}"#), "routes[0].shadows[0].when.body[0].exact"),
+            (shadow(r#", "when": {"body": [{"path": "a", "at_most": 777}]}"#), "routes[0].shadows[0].when.body[0].at_most"),
+            (shadow(r#", "request": {"body": {"set": {"a": [777]}}}"#), "routes[0].shadows[0].request.body.set.a"),
+            (route(r#", "compare": {"task": {"embedding": {"cosine": 777}}}"#), "routes[0].compare.task.embedding.cosine"),
+        ] {
+            let mut node = Node::from_json(text.as_bytes()).unwrap();
+            put(&mut node, wrong);
+            let problems = validate(&node).unwrap_err().problems;
+            assert_eq!(problems.iter().map(|problem| &*problem.path).collect::<Vec<_>>(), [place]);
+        }
+    }
+}
+
+/// Puts `by` in the place of each 777.
+fn put(node: &mut Node, by: f64) {
+    match node {
+        Node::Number(number) if *number == 777.0 => *number = by,
+        Node::Array(items) => items.iter_mut().for_each(|item| put(item, by)),
+        Node::Object(pairs) => pairs.iter_mut().for_each(|(_, value)| put(value, by)),
+        _ => {}
+    }
+}
+
+/// Values that go into a body say what was written, whole numbers without a decimal point.
+#[test]
+fn members_of_a_body_are_json_again() {
+    for (written, sent) in [
+        ("1.0", "1"),
+        ("-3", "-3"),
+        ("-0.0", "0"),
+        ("9007199254740991", "9007199254740991"),
+        ("1e3", "1000"),
+        ("0.1", "0.1"),
+        ("1e-7", "1e-7"),
+        (r#""a\n\"é\u0001""#, r#""a\n\"é\u0001""#),
+        (r#"{ "b": [1.0, {"b": null}], "a": true }"#, r#"{"b":[1,{"b":null}],"a":true}"#),
+    ] {
+        let config = good(&shadow(&format!(r#", "request": {{"body": {{"set": {{"a.b": {written}}}}}}}"#)));
+        assert_eq!(config.routes[0].shadows[0].request.body_set, [("a.b".into(), sent.into())], "{written}");
+    }
 }
 
 #[test]
@@ -272,13 +380,28 @@ fn hints_say_what_to_do() {
         (shadow(r#", "time_out": "1s""#), "routes[0].shadows[0].time_out", "\"1s\"", "did you mean timeout?"),
         (shadow(r#", "maxInFlight": 1"#), "routes[0].shadows[0].maxInFlight", "1", "did you mean max_in_flight?"),
         (full_with("\"limits\"", "\"zzz\""), "zzz", "an object", "version, on_invalid, experiment, trust_copies, routes, limits, evidence"),
-        (route(r#", "protocol": "kserve-v1""#), "routes[0].protocol", "\"kserve-v1\"", "does not know it yet"),
+        (route(r#", "protocol": "kserve""#), "routes[0].protocol", "\"kserve\"", "json, kserve-v1, open-inference, openai, opaque"),
+        (route(r#", "compare": {"task": "decision"}"#), "routes[0].compare.task", "\"decision\"", "thresholds: [0.7]"),
+        (route(r#", "compare": {"task": "label"}"#), "routes[0].compare.task", "\"label\"", "labels, scores"),
+        (shadow(r#", "expect": {"model_version": 2}"#), "routes[0].shadows[0].expect.model_version", "2", "put it in quotes"),
+        (
+            shadow(r#", "request": {"headers": {"from_env": {"authorization": "Bearer s3cret"}}}"#),
+            "routes[0].shadows[0].request.headers.from_env.authorization",
+            "a text",
+            "environment variable",
+        ),
+        (
+            shadow(r#", "request": {"body": {"set": {"a": {"b": 1, "b": 2}}}}"#),
+            "routes[0].shadows[0].request.body.set.a",
+            "an object",
+            "the key \"b\" is there more than once",
+        ),
         (route(r#", "observe": {}"#), "routes[0].observe", "an empty object", "does not know it yet"),
         (
-            shadow(r#", "cluster": {"name": "c"}"#).replace(r#""cluster": "c", "#, ""),
-            "routes[0].shadows[0].cluster",
-            "an object",
-            "not know that yet",
+            shadow("").replace(r#""cluster": "c""#, r#""cluster": {"http": "c"}"#),
+            "routes[0].shadows[0].cluster.grpc",
+            "nothing",
+            "where both are the same",
         ),
         (full_with("\"fraud-2026-11\"", "2026"), "experiment", "2026", "put it in quotes"),
         (full_with("fraud-2026-11", &"x".repeat(200)), "experiment", "xxxxxxxx…", "1 to 32"),
@@ -300,8 +423,8 @@ fn hints_say_what_to_do() {
 
 #[test]
 fn memory_in_the_worst_case() {
-    assert_eq!(good(&route("")).worst_case_memory(), 41 << 20);
-    assert_eq!(good(FULL).worst_case_memory(), 17 << 19);
+    assert_eq!(good(&route("")).worst_case_memory(), 45 << 20);
+    assert_eq!(good(FULL).worst_case_memory(), 21 << 19);
 }
 
 #[test]
@@ -381,6 +504,13 @@ proptest! {
         if let Err(refused) = parse(&bytes) {
             prop_assert!(!refused.problems.is_empty());
         }
+    }
+
+    /// A name of a decision is a label value as it stands.
+    #[test]
+    fn names_of_decisions_are_label_values(name in "[ -~é;=]{1,8}") {
+        let text = format!(r#", "compare": {{"task": {{"decision": {{"path": "a", "thresholds": [1], "names": ["other one", {name:?}]}}}}}}"#);
+        prop_assert_eq!(parse(route(&text).as_bytes()).is_ok(), crate::stats::names::value(&name) == name);
     }
 
     /// Four decimals are exact, five are not accepted.

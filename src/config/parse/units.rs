@@ -1,4 +1,4 @@
-//! Readers of single values: names, numbers, percentages, durations, sizes, words.
+//! Readers of single values: names, numbers, percentages, durations, sizes, words, paths.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::value::{NOT_YET, Problems, Value};
 use crate::config::Name;
 use crate::config::raw::Node;
 use crate::limits;
+use crate::path::PathPattern;
 
 /// Names with a meaning of their own in labels.
 const RESERVED: [&str; 3] = ["none", "all", "other"];
@@ -30,16 +31,13 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
     }
 }
 
-/// One of a few words. Of `later` the build says that it doesn't know them yet.
-pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], later: &[&str], problems: &mut Problems) -> Option<T> {
+/// One of a few words.
+pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let text = value.text(problems)?;
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*meaning);
     }
     let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    if later.contains(&text) {
-        return value.refuse(format!("this build does not know it yet: give one of {}", words.join(", ")), problems);
-    }
     value.refuse(format!("give one of {}", words.join(", ")), problems)
 }
 
@@ -58,6 +56,20 @@ pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f6
         Node::Number(number) if number.is_finite() && *number >= 0.0 => Some(number.abs()),
         _ => value.refuse("give a number that is not negative", problems),
     }
+}
+
+/// A finite number.
+pub(super) fn number(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
+    match value.node {
+        Node::Number(number) if number.is_finite() => Some(*number),
+        _ => value.refuse("give a number", problems),
+    }
+}
+
+/// A path into a JSON value.
+pub(super) fn path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPattern> {
+    let text = value.text(problems)?;
+    PathPattern::parse(text).map_or_else(|error| value.refuse(error, problems), Some)
 }
 
 /// A percentage in parts per million.

@@ -12,7 +12,7 @@ use crate::engine::event::{CallError, Ending, Event, RootId, ShadowReply, Stream
 #[derive(Clone, Debug)]
 enum Act {
     Request { stream: StreamId, end: bool },
-    Upload { stream: StreamId, size: usize, end: bool },
+    Upload { stream: StreamId, chunk: String, end: bool },
     Answer { stream: StreamId, status: u16 },
     End { stream: StreamId, ending: Option<bool> },
     Work { root: RootId, taken: bool },
@@ -20,11 +20,21 @@ enum Act {
     Pass(u64),
 }
 
+/// A piece of a body: one that qualifies for the second shadow, one that does not, one that is no JSON, or blanks.
+fn chunk() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(r#"{"a":1}"#.to_owned()),
+        Just(r#"{"a":2}"#.to_owned()),
+        (0..60_usize).prop_map(|size| "x".repeat(size)),
+        (0..60_usize).prop_map(|size| " ".repeat(size)),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let stream = 1..8_u32;
     prop_oneof![
         (stream.clone(), any::<bool>()).prop_map(|(stream, end)| Act::Request { stream, end }),
-        (stream.clone(), 0..60_usize, any::<bool>()).prop_map(|(stream, size, end)| Act::Upload { stream, size, end }),
+        (stream.clone(), chunk(), any::<bool>()).prop_map(|(stream, chunk, end)| Act::Upload { stream, chunk, end }),
         (stream.clone(), prop_oneof![Just(200), Just(500), Just(101)]).prop_map(|(stream, status)| Act::Answer { stream, status }),
         (stream, any::<Option<bool>>()).prop_map(|(stream, ending)| Act::End { stream, ending }),
         (1..3_u32, prop::bool::weighted(0.9)).prop_map(|(root, taken)| Act::Work { root, taken }),
@@ -39,8 +49,11 @@ proptest! {
     #[test]
     fn every_sampled_request_ends_in_one_outcome(acts in prop::collection::vec(act(), 1..120), retire_first in any::<bool>()) {
         let limits = json!({"limits": {"body": "100B", "memory": "300B", "pairs": 4}});
-        let mut worker = Worker::new(config(limits.clone()));
-        worker.configure(2, config(limits));
+        let mut all = config(limits);
+        let conditional = json!({"name": "w", "cluster": "shadow", "percent": 100, "when": {"body": [{"path": "a", "exact": 1}]}});
+        all["routes"][0]["shadows"].as_array_mut().unwrap().push(conditional);
+        let mut worker = Worker::new(all.clone());
+        worker.configure(2, all);
         let mut calls = Vec::new();
         let mut token = 0;
         for act in acts {
@@ -49,7 +62,7 @@ proptest! {
                     worker.request(1 + stream % 2, stream, &[], end);
                 }
                 Act::Request { .. } => {}
-                Act::Upload { stream, size, end } => worker.upload(stream, &"x".repeat(size), end),
+                Act::Upload { stream, chunk, end } => worker.upload(stream, &chunk, end),
                 Act::Answer { stream, status } => worker.answer(stream, status, "{\"a\":1}"),
                 Act::End { stream, ending: None } => worker.end(stream),
                 Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft }),
@@ -72,7 +85,12 @@ proptest! {
                 Act::Shadow { .. } => {}
                 Act::Pass(milliseconds) => worker.now += Time::from_millis(milliseconds),
             }
-            prop_assert_eq!(worker.sum(&["gnomon_open_pairs"]), worker.engine.pairs.len() as i64);
+            let open = worker.engine.pairs.values().filter(|pair| pair.sampled).count() as i64;
+            prop_assert_eq!(worker.sum(&["gnomon_open_pairs"]), open);
+            for shadow in ["shadow=.=s;", "shadow=.=w;"] {
+                let sum = |stat| worker.sum(&[stat, shadow]);
+                prop_assert_eq!(sum("gnomon_shadow_outcomes_total") + sum("gnomon_open_pairs"), sum("gnomon_sampled_total"));
+            }
             prop_assert_eq!(worker.sum(&["gnomon_captured_bytes"]), worker.engine.ledger.used() as i64);
             prop_assert!(worker.engine.pairs.len() <= 4 && worker.engine.ledger.used() <= 300);
         }

@@ -11,16 +11,16 @@ use crate::engine::Engine;
 use crate::engine::effect::{Dispatch, Effect};
 use crate::engine::event::{Ending, Event, Head, PairId, RootId, ShadowReply, StreamId, Time};
 use crate::engine::plan::Plan;
-use crate::limits::MAX_PATHS;
-use crate::stats::{MetricId, WorkerSeries, divergent_path};
+use crate::stats::learned::OTHER;
+use crate::stats::{MetricId, WorkerSeries};
 
 /// It keeps series by name, and the copies that were to be dispatched.
 pub struct Worker {
     pub engine: Engine,
     pub names: Vec<String>,
     pub series: BTreeMap<String, i64>,
-    /// Paths that have a series, as the host's shared data keeps them (of one shadow).
-    pub registry: Vec<String>,
+    /// Values from bodies that have series, by registry, as the host's shared data keeps them.
+    pub registries: BTreeMap<String, Vec<String>>,
     /// How often the host was asked for one.
     pub registrations: usize,
     pub now: Time,
@@ -28,6 +28,8 @@ pub struct Worker {
     pub evidence: Vec<Value>,
     pub headers: Vec<String>,
     pub wakes: usize,
+    /// Lines on headers that copies must do without.
+    pub missing: Vec<String>,
     pub kept: bool,
     pub released: bool,
 }
@@ -72,13 +74,14 @@ impl Worker {
             engine: Engine::new(series, 7),
             names,
             series: BTreeMap::new(),
-            registry: Vec::new(),
+            registries: BTreeMap::new(),
             registrations: 0,
             now: Time::from_secs(1_000_000),
             copies: Vec::new(),
             evidence: Vec::new(),
             headers: Vec::new(),
             wakes: 0,
+            missing: Vec::new(),
             kept: false,
             released: false,
         };
@@ -90,8 +93,10 @@ impl Worker {
         let text = config.to_string();
         let key = xxh64(text.as_bytes(), 0);
         let config = parse(text.as_bytes()).unwrap();
-        let registry = self.registry.clone();
-        let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &|_, _| registry.clone());
+        let registries = self.registries.clone();
+        let registered = |name: &str| registries.get(name).cloned().unwrap_or_default();
+        let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &registered, &variable);
+        self.missing.clone_from(&plan.missing);
         self.on(Event::Configured { plan: Rc::new(plan), key });
     }
 
@@ -103,14 +108,18 @@ impl Worker {
                 match effect {
                     Effect::Add(id, by) => *self.series.entry(self.names[id as usize].clone()).or_default() += by,
                     Effect::Record(id, _) => *self.series.entry(format!("{}#", self.names[id as usize])).or_default() += 1,
-                    Effect::RegisterPath(target, path) => {
+                    Effect::Learn(sum) => {
                         self.registrations += 1;
-                        if self.registry.len() < MAX_PATHS {
-                            self.registry.push(path.clone());
+                        let registry = self.registries.entry(sum.learned.registry.clone()).or_default();
+                        for value in sum.values.iter().filter(|value| *value != OTHER) {
+                            if registry.len() < sum.learned.most && !registry.contains(value) {
+                                registry.push(value.clone());
+                            }
                         }
-                        let name = divergent_path(&target.route, &target.shadow.name, &path);
-                        let series = self.registry.contains(&path).then(|| define(&mut self.names, &name));
-                        more.extend(self.engine.on(Event::PathRegistered { target, path, series }, self.now));
+                        let keep = |value: &String| if registry.contains(value) { value.clone() } else { OTHER.to_owned() };
+                        let values: Vec<String> = sum.values.iter().map(keep).collect();
+                        let series = define(&mut self.names, &sum.learned.name(&values));
+                        more.extend(self.engine.on(Event::Learned { sum, values, series }, self.now));
                     }
                     Effect::Wake => self.wakes += 1,
                     Effect::Dispatch(copy) => self.copies.push(copy),
@@ -144,7 +153,7 @@ impl Worker {
 
     /// The client has its whole answer.
     pub fn end(&mut self, stream: StreamId) {
-        let ending = Ending::Answered { at: self.now, grpc_status: None };
+        let ending = Ending::Answered { at: self.now, first_byte: None, grpc_status: None };
         self.on(Event::StreamEnd { stream, ending });
     }
 
@@ -214,6 +223,11 @@ impl Worker {
         assert_eq!(self.outcomes(), BTreeMap::from([(want.to_owned(), 1)]));
         self.assert_at_rest();
     }
+}
+
+/// The environment of the VM.
+fn variable(name: &str) -> Option<String> {
+    (name == "SHADOW_AUTH").then(|| "Bearer shadow".to_owned())
 }
 
 fn define(names: &mut Vec<String>, name: &str) -> MetricId {

@@ -2,8 +2,8 @@
 
 use super::{Fault, Reader};
 use crate::capture::Held;
-use crate::compare::json::tape::{Document, Tag, first_child};
-use crate::compare::json::text::next_code;
+use crate::json::tape::{Document, Tag, first_child};
+use crate::json::text::next_code;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
@@ -75,7 +75,7 @@ fn check(text: &[u8]) -> Result<(), TestCaseError> {
         (Ok(document), Ok(expected)) => {
             let found = value(&document, 0);
             prop_assert_eq!(&found, &expected);
-            prop_assert!(document.tape.len() <= text.len());
+            prop_assert!(document.tape.count() <= text.len());
             prop_assert_eq!(document.source(0), text.trim_ascii());
         }
         (Err(fault), Ok(_)) => prop_assert_eq!(fault, "JSON is nested too deep"),

@@ -9,7 +9,7 @@ use crate::config::Tolerance;
 use core::cmp::Ordering;
 
 /// Up to here every integer is a double.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+pub const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The number's value; infinite if too large.
 pub fn double(number: Value<'_>) -> f64 {
@@ -44,10 +44,17 @@ fn close(left: Value<'_>, right: Value<'_>, tolerance: Tolerance) -> bool {
     if left.tag == Tag::Integer && right.tag == Tag::Integer && (is_large(left, a) || is_large(right, b)) {
         return false;
     }
+    close_doubles(a, b, tolerance)
+}
+
+/// Whether two doubles are equal within `tolerance`; `NaN` equals `NaN`.
+#[inline]
+pub fn close_doubles(a: f64, b: f64, tolerance: Tolerance) -> bool {
     if a.is_finite() && b.is_finite() { within(a, b, tolerance) } else { a == b || (a.is_nan() && b.is_nan()) }
 }
 
 /// `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`, of finite numbers.
+#[inline]
 fn within(a: f64, b: f64, tolerance: Tolerance) -> bool {
     let gap = (a - b).abs();
     let largest = a.abs().max(b.abs());
@@ -66,8 +73,7 @@ fn is_large(integer: Value<'_>, double: f64) -> bool {
 }
 
 /// `|a-b| / max(|a|,|b|)`, if finite.
-pub fn relative_difference(left: Value<'_>, right: Value<'_>) -> Option<f64> {
-    let (a, b) = (double(left), double(right));
+pub fn relative_difference(a: f64, b: f64) -> Option<f64> {
     let largest = a.abs().max(b.abs());
     let gap = (a - b).abs();
     let difference = if gap.is_finite() { gap / largest } else { (a / largest - b / largest).abs() };

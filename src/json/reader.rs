@@ -176,7 +176,7 @@ impl Reader {
         if self.open.len() >= MAX_JSON_DEPTH {
             return Err("JSON is nested too deep");
         }
-        self.open.push(Open { head: self.tape.len() as u32, tag, start: self.at, children: 0 });
+        self.open.push(Open { head: self.tape.count() as u32, tag, start: self.at, children: 0 });
         self.tape.push(Node::default());
         self.tape.push(Node::default());
         self.skip(1);
@@ -188,7 +188,7 @@ impl Reader {
         self.skip(1);
         match self.open.pop() {
             Some(open) if open.tag == tag => {
-                self.tape.set(open.head, Node::new(tag, open.start, self.tape.len()));
+                self.tape.set(open.head, Node::new(tag, open.start, self.tape.count()));
                 self.tape.set(open.head.wrapping_add(1), Node::extent(open.children, self.at));
                 self.ended();
                 Ok(())

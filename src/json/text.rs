@@ -20,7 +20,8 @@ pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
     Some(code)
 }
 
-fn character(rest: &[u8]) -> Option<(u32, usize)> {
+/// The code point of the character of several bytes that `rest` begins with, and its length; `None` if it is no UTF-8.
+pub fn character(rest: &[u8]) -> Option<(u32, usize)> {
     let length = match rest.first()? {
         ..0xe0 => 2,
         ..0xf0 => 3,
@@ -57,12 +58,30 @@ fn code_unit(rest: &[u8]) -> Option<u32> {
 }
 
 /// Whether a string reads `name`.
+#[inline]
 pub fn reads(text: Value<'_>, name: &str) -> bool {
-    if text.tag == Tag::Plain {
-        return text.text == name.as_bytes();
+    if text.tag == Tag::Plain { text.text == name.as_bytes() } else { length_of(name, text.text) == Some(text.text.len()) }
+}
+
+/// Whether a string begins with `prefix`.
+pub fn begins(text: Value<'_>, prefix: &str) -> bool {
+    if text.tag == Tag::Plain { text.text.starts_with(prefix.as_bytes()) } else { length_of(prefix, text.text).is_some() }
+}
+
+/// How long `prefix` is as `text` spells it; `None` if `text` begins otherwise.
+fn length_of(prefix: &str, text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    prefix.chars().all(|character| next_code(text, &mut at) == Some(u32::from(character))).then_some(at)
+}
+
+/// What a string reads, if it is one of at most `most` bytes; a lone surrogate as the replacement character.
+pub fn read(text: Value<'_>, most: usize) -> Option<String> {
+    if !matches!(text.tag, Tag::Plain | Tag::Escaped) || text.text.len() > most {
+        return None;
     }
     let mut at = 0;
-    name.chars().all(|character| next_code(text.text, &mut at) == Some(u32::from(character))) && at == text.text.len()
+    let codes = core::iter::from_fn(|| next_code(text.text, &mut at));
+    Some(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// A comparison of two strings under way: the bytes of each that have been found equal.

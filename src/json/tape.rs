@@ -4,6 +4,8 @@
 //! list of nodes in text order. A scalar is one node. A container is two, its head and its extent, followed by its children; in an
 //! object each child is a name and a value. It does not read JSON (see [`super::reader`]) and never looks a name up.
 
+use core::ops::Range;
+
 use crate::capture::Body;
 
 /// What a node is.
@@ -91,7 +93,7 @@ pub struct Tape {
 
 impl Tape {
     /// How many nodes there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         (self.chunks.len() << CHUNK_BITS).wrapping_add(self.last.len())
     }
 
@@ -199,13 +201,17 @@ impl Document {
 
     /// A value as it stands in the text, quotes and all below it included.
     pub fn source(&self, at: u32) -> &[u8] {
+        self.body.bytes().get(self.place(at)).unwrap_or_default()
+    }
+
+    /// Where in the text a value stands, quotes and all below it included.
+    pub fn place(&self, at: u32) -> Range<usize> {
         let node = self.tape.get(at);
-        let (start, end) = match node.tag() {
-            Tag::Plain | Tag::Escaped => (node.start().wrapping_sub(1), (node.second as usize).wrapping_add(1)),
-            Tag::Array | Tag::Object => (node.start(), self.tape.get(at.wrapping_add(1)).second as usize),
-            _ => (node.start(), node.second as usize),
-        };
-        self.body.bytes().get(start..end).unwrap_or_default()
+        match node.tag() {
+            Tag::Plain | Tag::Escaped => node.start().wrapping_sub(1)..(node.second as usize).wrapping_add(1),
+            Tag::Array | Tag::Object => node.start()..self.tape.get(at.wrapping_add(1)).second as usize,
+            _ => node.start()..node.second as usize,
+        }
     }
 }
 

@@ -1,0 +1,136 @@
+//! Texts of answers, in JSON or as bytes: whether two of them are equal, to the letter or but for white space.
+//!
+//! A string of JSON is compared by the code points that its escapes stand for; bytes need not be UTF-8, and then equal only the same bytes.
+//! Nothing is copied, and a comparison goes on in slices.
+
+use super::json::tape::{Tag, Value};
+use super::json::text::{character, next_code};
+
+/// A text.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// A string of a JSON text.
+    Json(Value<'a>),
+    /// As it is.
+    Bytes(&'a [u8]),
+}
+
+/// Stands for a byte that is no UTF-8: it is no code point, and equals nothing in a JSON string.
+const NO_CODE: u32 = u32::MAX;
+
+impl<'a> Text<'a> {
+    /// Its bytes, if they are what it says: there are no escapes in them.
+    fn plain(self) -> Option<&'a [u8]> {
+        match self {
+            Text::Json(value) if value.tag == Tag::Escaped => None,
+            Text::Json(value) => Some(value.text),
+            Text::Bytes(bytes) => Some(bytes),
+        }
+    }
+
+    /// The code point at `at`, which is moved behind it; `None` at the end.
+    fn next_code(self, at: &mut usize) -> Option<u32> {
+        match self {
+            Text::Json(value) => next_code(value.text, at),
+            Text::Bytes(bytes) => {
+                let rest = bytes.get(*at..)?;
+                let &first = rest.first()?;
+                let ascii = first.is_ascii().then_some((u32::from(first), 1));
+                let (code, length) = ascii.or_else(|| character(rest)).unwrap_or((NO_CODE, 1));
+                *at = at.saturating_add(length);
+                Some(code)
+            }
+        }
+    }
+}
+
+/// A comparison of two texts under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextMatch {
+    /// Whether runs of white space count as one space, and those at the ends as nothing.
+    normalize: bool,
+    primary: Lane,
+    shadow: Lane,
+}
+
+/// How far one text has been read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lane {
+    at: usize,
+    /// Whether anything but white space has come.
+    begun: bool,
+    /// Whether white space has come since then that still counts for nothing.
+    blank: bool,
+    /// What comes next, if it is known: a code point, or the end.
+    next: Option<Option<u32>>,
+}
+
+impl TextMatch {
+    /// A comparison to the letter, or one for which runs of white space are one space, and those at the ends nothing.
+    pub fn new(normalize: bool) -> Self {
+        Self { normalize, ..Self::default() }
+    }
+
+    /// Compares on for about `budget` bytes; `None` when that was not enough.
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
+        if let (false, Some(a), Some(b)) = (self.normalize, primary.plain(), shadow.plain()) {
+            return self.plain(a, b, budget);
+        }
+        while *budget > 0 {
+            let next = (self.primary.peek(primary, self.normalize, budget)?, self.shadow.peek(shadow, self.normalize, budget)?);
+            (self.primary.next, self.shadow.next) = (None, None);
+            match next {
+                (a, b) if a != b => return Some(false),
+                (None, _) => return Some(true),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn plain(&mut self, a: &[u8], b: &[u8], budget: &mut usize) -> Option<bool> {
+        if a.len() != b.len() {
+            return Some(false);
+        }
+        let from = self.primary.at;
+        let end = from.saturating_add(*budget).min(a.len());
+        *budget = budget.saturating_sub(end.saturating_sub(from));
+        self.primary.at = end;
+        if a.get(from..end) != b.get(from..end) {
+            return Some(false);
+        }
+        (end == a.len()).then_some(true)
+    }
+}
+
+impl Lane {
+    /// What comes next; `None` if the budget was not enough.
+    fn peek(&mut self, text: Text<'_>, normalize: bool, budget: &mut usize) -> Option<Option<u32>> {
+        while self.next.is_none() && *budget > 0 {
+            let from = self.at;
+            let code = text.next_code(&mut self.at);
+            *budget = budget.saturating_sub(self.at.saturating_sub(from).max(1));
+            self.next = match code {
+                Some(code) if normalize && is_white(code) => {
+                    self.blank = self.begun;
+                    None
+                }
+                Some(_) if self.blank => {
+                    // One space first; then this once more.
+                    self.blank = false;
+                    self.at = from;
+                    Some(Some(u32::from(b' ')))
+                }
+                code => {
+                    self.begun = true;
+                    Some(code)
+                }
+            };
+        }
+        self.next
+    }
+}
+
+fn is_white(code: u32) -> bool {
+    char::from_u32(code).is_some_and(char::is_whitespace)
+}

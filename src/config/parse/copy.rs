@@ -1,0 +1,153 @@
+//! `request`: how a copy differs from its request, in its path, host, headers and body.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::header;
+use super::value::{Problems, Value};
+use crate::config::CopyRequest;
+use crate::config::raw::Node;
+
+/// `request` of a shadow.
+pub(super) fn request(value: &Value<'_>, problems: &mut Problems) -> Option<CopyRequest> {
+    let object = value.object(&["path", "authority", "model", "body", "headers", "keep_credentials"], problems)?;
+    let path = object.maybe("path", problems, rewrite);
+    let authority = object.maybe("authority", problems, authority);
+    let model = object.maybe("model", problems, |value, problems| value.line(problems).map(str::to_owned));
+    let renames = object.get("model").is_some();
+    let body = object.or("body", Body::default(), problems, |value, problems| body(value, renames, problems));
+    let headers = object.or("headers", Headers::default(), problems, headers);
+    let keep_credentials = object.or("keep_credentials", false, problems, Value::boolean);
+    let (body, headers) = (body?, headers?);
+    Some(CopyRequest {
+        path: path?,
+        authority: authority?,
+        model: model?,
+        body_set: body.set,
+        body_remove: body.remove,
+        from_env: headers.from_env,
+        set: headers.set,
+        remove: headers.remove,
+        keep_credentials: keep_credentials?,
+    })
+}
+
+fn rewrite(value: &Value<'_>, problems: &mut Problems) -> Option<(String, String)> {
+    let object = value.object(&["prefix", "with"], problems)?;
+    let prefix = object.required("prefix", problems, path);
+    let with = object.required("with", problems, path);
+    Some((prefix?, with?))
+}
+
+/// The beginning of a path, without query.
+fn path(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
+    let text = value.line(problems)?;
+    if !text.starts_with('/') || text.contains([' ', '?', '#']) {
+        return value.refuse("give the beginning of a path: /, then no space, ? or #", problems);
+    }
+    Some(text.to_owned())
+}
+
+fn authority(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
+    let text = value.line(problems)?;
+    if text.contains([' ', '/', '?', '#', '@']) {
+        return value.refuse("give a host, with a port if need be", problems);
+    }
+    Some(text.to_owned())
+}
+
+/// Top-level members of a JSON body that are changed.
+#[derive(Default)]
+struct Body {
+    set: Vec<(String, String)>,
+    remove: Vec<String>,
+}
+
+/// `body` of a copy, whose model `request.model` may have renamed.
+fn body(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<Body> {
+    let object = value.object(&["set", "remove"], problems)?;
+    let set = object.or("set", Vec::new(), problems, |value, problems| members(value, renames, problems));
+    let written = object.get("set");
+    let remove = object.or("remove", Vec::new(), problems, |value, problems| {
+        value.list(problems, |item, problems| {
+            let name = item.text(problems)?;
+            if name.is_empty() {
+                item.refuse(NO_NAME, problems)
+            } else if written.as_ref().and_then(|set| set.child(name)).is_some() {
+                item.refuse("this member is set, too: setting it is enough", problems)
+            } else {
+                Some(name.to_owned())
+            }
+        })
+    });
+    Some(Body { set: set?, remove: remove? })
+}
+
+const NO_NAME: &str = "give the name of a top-level member";
+
+/// The members set, each with its value as JSON text.
+fn members(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<Vec<(String, String)>> {
+    let strange = |name: &str| match name {
+        "" => Some(NO_NAME.to_owned()),
+        "model" if renames => Some("request.model sets it already: keep one of the two".to_owned()),
+        _ => None,
+    };
+    let object = value.members(strange, problems)?;
+    let members: Vec<Option<(String, String)>> = object
+        .pairs
+        .iter()
+        .map(|(name, node)| {
+            let json = object.member(name, node).read(problems, |value, problems| match value.node.to_json() {
+                Ok(json) => Some(json),
+                Err(why) => value.refuse(format!("this can't be set as it is written: {why}"), problems),
+            });
+            Some((name.clone(), json?))
+        })
+        .collect();
+    members.into_iter().collect()
+}
+
+/// Headers of a copy that are changed.
+#[derive(Default)]
+struct Headers {
+    set: Vec<(Rc<str>, String)>,
+    from_env: Vec<(Rc<str>, String)>,
+    remove: Vec<Rc<str>>,
+}
+
+fn headers(value: &Value<'_>, problems: &mut Problems) -> Option<Headers> {
+    let object = value.object(&["set", "from_env", "remove"], problems)?;
+    let mut spellings = BTreeMap::new();
+    let set = object.or("set", Vec::new(), problems, |value, problems| fields(value, &mut spellings, header::value, problems));
+    let from_env = object
+        .or("from_env", Vec::new(), problems, |value, problems| fields(value, &mut spellings, header::environment_variable, problems));
+    let remove = object.or("remove", Vec::new(), problems, |value, problems| value.list(problems, header::removed));
+    Some(Headers { set: set?, from_env: from_env?, remove: remove? })
+}
+
+/// Headers with what `read` reads for each; `spellings` has those that were there before, each with its spelling.
+fn fields<'a>(
+    value: &Value<'a>,
+    spellings: &mut BTreeMap<Rc<str>, (String, &'a str)>,
+    read: fn(&Value<'_>, &mut Problems) -> Option<String>,
+    problems: &mut Problems,
+) -> Option<Vec<(Rc<str>, String)>> {
+    let object = value.members(|_| None, problems)?;
+    let fields: Vec<Option<(Rc<str>, String)>> = object
+        .pairs
+        .iter()
+        .map(|(key, node)| {
+            let name_node = Node::Text(key.clone());
+            let place = object.member(key, &name_node);
+            let name = header::set(&place, problems);
+            let earlier = name.as_ref().and_then(|name| spellings.insert(Rc::clone(name), (value.path.clone(), key)));
+            // Twice in the same letters is reported with the keys.
+            if earlier.is_some_and(|(path, spelling)| path != value.path || spelling != key) {
+                place.refuse::<()>("this header is there twice, in other letters or under set and from_env: keep one", problems);
+            }
+            let text = object.member(key, node).read(problems, read);
+            Some((name?, text?))
+        })
+        .collect();
+    fields.into_iter().collect()
+}

@@ -1,0 +1,269 @@
+//! The `zstd` coding (RFC 8878, with the window of RFC 9659): frames, each a header, blocks, and perhaps a checksum.
+//!
+//! A block is decoded whole once all of it has come; what it yields is handed on as far as the frame's window does not need it, and the
+//! rest at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary are
+//! refused, skippable frames are skipped.
+
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::io::Read;
+
+use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, MAX_WINDOW, Progress, WINDOW};
+
+const MAGIC: u32 = 0xfd2f_b528;
+/// Of frames to be skipped: any last four bits.
+const SKIPPABLE: u32 = 0x184d_2a50;
+/// Most bytes a block takes or yields.
+const MAX_BLOCK: usize = 128 << 10;
+/// What a block or a frame costs beside its bytes: its tables, some microseconds.
+const TABLES_WORK: usize = 8 << 10;
+/// How much a compressed block is taken to yield for each of its bytes, as long as that is not known.
+const USUAL_YIELD: usize = 16;
+
+/// The `zstd` coding.
+pub(super) struct Zstd {
+    decoder: FrameDecoder,
+    /// A frame's header or a block, as far as it has come.
+    pending: Vec<u8>,
+    part: Part,
+    /// Bytes the frame has yielded.
+    length: u64,
+    frames: bool,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    FrameHeader,
+    /// This many bytes of a skippable frame.
+    Skipped(u64),
+    Block(Frame),
+}
+
+/// What of a frame's header matters later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Frame {
+    has_checksum: bool,
+    has_length: bool,
+}
+
+impl Zstd {
+    pub(super) fn new() -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(MAX_WINDOW as u64);
+        Self { decoder, pending: Vec::new(), part: Part::FrameHeader, length: 0, frames: false }
+    }
+
+    /// Begins a frame with its header, which is pending. Returns what it has cost.
+    fn begin(&mut self) -> Result<usize, Fault> {
+        let (magic, rest) = self.pending.split_first_chunk::<4>().ok_or(CORRUPT)?;
+        if is_skippable(*magic) {
+            let (length, _) = rest.split_first_chunk::<4>().ok_or(CORRUPT)?;
+            self.part = Part::Skipped(u32::from_le_bytes(*length).into());
+        } else {
+            let descriptor = Descriptor(*rest.first().ok_or(CORRUPT)?);
+            if descriptor.window(rest).ok_or(CORRUPT)? > MAX_WINDOW as u64 {
+                return Err(WINDOW);
+            }
+            self.decoder.reset(self.pending.as_slice()).map_err(|_| CORRUPT)?;
+            self.part = Part::Block(Frame { has_checksum: descriptor.has_checksum(), has_length: descriptor.length_bytes() > 0 });
+            self.length = 0;
+        }
+        self.pending.clear();
+        // The first is free: the decoder had to be made anyway.
+        let cost = if self.frames { TABLES_WORK } else { 0 };
+        self.frames = true;
+        Ok(cost)
+    }
+
+    /// Decodes the block that is pending. Returns what it has cost, as far as can be told: what a compressed block has yielded is known only
+    /// when the frame is over.
+    fn block(&mut self) -> Result<usize, Fault> {
+        let (header, content) = self.pending.split_first_chunk::<3>().ok_or(CORRUPT)?;
+        let header = BlockHeader(*header);
+        let yielded = if header.is_compressed() { content.len().saturating_mul(USUAL_YIELD).min(MAX_BLOCK) } else { header.size() };
+        if header.is_compressed() && literals(content) > MAX_BLOCK {
+            return Err(CORRUPT);
+        }
+        self.decoder.decode_blocks(self.pending.as_slice(), BlockDecodingStrategy::UptoBlocks(1)).map_err(|_| CORRUPT)?;
+        self.pending.clear();
+        if self.decoder.is_finished() {
+            return Ok(yielded.min(self.decoder.can_collect()));
+        }
+        Ok(yielded.saturating_add(TABLES_WORK))
+    }
+
+    /// Checks a frame all of whose bytes were handed on.
+    fn finish(&mut self, frame: Frame) -> Result<(), Fault> {
+        if frame.has_length && self.length != self.decoder.content_size() {
+            return Err(CORRUPT);
+        }
+        if frame.has_checksum && self.decoder.get_checksum_from_data() != self.decoder.get_calculated_checksum() {
+            return Err(CHECKSUM);
+        }
+        self.part = Part::FrameHeader;
+        Ok(())
+    }
+
+    /// How long what is pending will be, as far as can be told now.
+    fn wanted(&self) -> Result<usize, Fault> {
+        match (self.part, self.pending.as_slice()) {
+            (Part::FrameHeader, [a, b, c, d, rest @ ..]) => {
+                let magic = [*a, *b, *c, *d];
+                if is_skippable(magic) {
+                    return Ok(8);
+                }
+                if u32::from_le_bytes(magic) != MAGIC {
+                    return Err(if self.frames { GARBAGE } else { CORRUPT });
+                }
+                rest.first().map_or(Ok(5), |descriptor| Descriptor(*descriptor).header_bytes())
+            }
+            (Part::FrameHeader, _) => Ok(4),
+            (Part::Block(frame), [a, b, c, ..]) => BlockHeader([*a, *b, *c]).bytes(frame),
+            (Part::Block(_), _) => Ok(3),
+            (Part::Skipped(_), _) => Ok(0),
+        }
+    }
+
+    /// Reads on until a header or a block is there, and takes it.
+    fn read(&mut self, input: &[u8]) -> Result<Progress, Fault> {
+        let mut unread = input;
+        // How long it is shows only in its first bytes.
+        loop {
+            let missing = self.wanted()?.saturating_sub(self.pending.len());
+            if missing == 0 {
+                break;
+            }
+            let (piece, rest) = unread.split_at_checked(missing).unwrap_or((unread, &[]));
+            if piece.is_empty() {
+                return Ok(Progress { read: input.len(), ..Progress::default() });
+            }
+            self.pending.extend_from_slice(piece);
+            unread = rest;
+        }
+        let extra = if self.part == Part::FrameHeader { self.begin()? } else { self.block()? };
+        Ok(Progress { read: input.len().saturating_sub(unread.len()), extra, ..Progress::default() })
+    }
+}
+
+impl Coding for Zstd {
+    fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault> {
+        let written = self.decoder.read(output).map_err(|_| CORRUPT)?;
+        if written > 0 {
+            self.length = self.length.saturating_add(written as u64);
+            return Ok(Progress { written, ..Progress::default() });
+        }
+        match self.part {
+            Part::Block(frame) if self.decoder.is_finished() => self.finish(frame)?,
+            Part::Skipped(0) => self.part = Part::FrameHeader,
+            _ => {}
+        }
+        if let Part::Skipped(left) = self.part {
+            let skipped = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.part = Part::Skipped(left.saturating_sub(skipped as u64));
+            return Ok(Progress { read: skipped, ..Progress::default() });
+        }
+        let between = self.part == Part::FrameHeader && self.pending.is_empty();
+        let ended = between && self.frames && input.is_empty() && !more;
+        Ok(Progress { ended, ..self.read(input)? })
+    }
+}
+
+fn is_skippable(magic: [u8; 4]) -> bool {
+    u32::from_le_bytes(magic) & 0xffff_fff0 == SKIPPABLE
+}
+
+/// A frame header's first byte after the magic number (RFC 8878, section 3.1.1.1.1).
+#[derive(Clone, Copy)]
+struct Descriptor(u8);
+
+impl Descriptor {
+    fn is_single_segment(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+
+    fn has_checksum(self) -> bool {
+        self.0 & 0x04 != 0
+    }
+
+    fn dictionary_bytes(self) -> usize {
+        match self.0 & 3 {
+            3 => 4,
+            bytes => bytes.into(),
+        }
+    }
+
+    fn length_bytes(self) -> usize {
+        match self.0 >> 6 {
+            0 => usize::from(self.is_single_segment()),
+            power => 1 << power,
+        }
+    }
+
+    /// Bytes of the whole header; an error if a reserved bit is set.
+    fn header_bytes(self) -> Result<usize, Fault> {
+        let window = usize::from(!self.is_single_segment());
+        let bytes = [5, window, self.dictionary_bytes(), self.length_bytes()].into_iter().sum();
+        if self.0 & 0x08 == 0 { Ok(bytes) } else { Err(CORRUPT) }
+    }
+
+    /// The window's size; `header` begins with this descriptor.
+    fn window(self, header: &[u8]) -> Option<u64> {
+        if self.is_single_segment() {
+            let start = self.dictionary_bytes().saturating_add(1);
+            let length = header.get(start..start.saturating_add(self.length_bytes()))?;
+            let value = length.iter().rev().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
+            return Some(if length.len() == 2 { value.saturating_add(256) } else { value });
+        }
+        let window = u64::from(*header.get(1)?);
+        let base = 1_u64 << (window >> 3).saturating_add(10);
+        Some(base.saturating_add((base >> 3).saturating_mul(window & 7)))
+    }
+}
+
+/// A block's header (RFC 8878, section 3.1.1.2).
+#[derive(Clone, Copy)]
+struct BlockHeader([u8; 3]);
+
+impl BlockHeader {
+    fn value(self) -> u32 {
+        let [a, b, c] = self.0;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+
+    fn is_last(self) -> bool {
+        self.value() & 1 != 0
+    }
+
+    fn is_compressed(self) -> bool {
+        (self.value() >> 1) & 3 == 2
+    }
+
+    fn size(self) -> usize {
+        usize::try_from(self.value() >> 3).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes of the block, with its header and the checksum that follows the last one of a frame; an error if it is too large.
+    fn bytes(self, frame: Frame) -> Result<usize, Fault> {
+        let repeats_one_byte = (self.value() >> 1) & 3 == 1;
+        let content = if repeats_one_byte { 1 } else { self.size() };
+        let checksum = if frame.has_checksum && self.is_last() { 4 } else { 0 };
+        if self.size() > MAX_BLOCK { Err(CORRUPT) } else { Ok([3, content, checksum].into_iter().sum()) }
+    }
+}
+
+/// How many literals a compressed block says it has (RFC 8878, section 3.1.1.3.1.1). The decoder would believe a block that has more than a
+/// block may yield.
+fn literals(block: &[u8]) -> usize {
+    let byte = |at: usize| block.get(at).copied().unwrap_or_default();
+    let (kind, format) = (byte(0) & 3, (byte(0) >> 2) & 3);
+    let bits: u32 = match (kind, format) {
+        (0 | 1, 0 | 2) => return (byte(0) >> 3).into(),
+        (0 | 1, 1) => 12,
+        (0 | 1, _) => 20,
+        (_, 0 | 1) => 10,
+        (_, 2) => 14,
+        _ => 18,
+    };
+    let value = u32::from_le_bytes([byte(0), byte(1), byte(2), 0]) >> 4;
+    usize::try_from(value & (1_u32 << bits).saturating_sub(1)).unwrap_or(usize::MAX)
+}

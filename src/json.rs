@@ -1,0 +1,12 @@
+//! JSON texts as they stand: read into a compact index in slices, never into values of their own.
+//!
+//! * [`reader`]: a text into a [`tape`], checked.
+//! * [`tape`]: the index, and a text with its index.
+//! * [`text`], [`number`]: what strings and numbers mean.
+//!
+//! What is looked for in a text, and what two of them have in common, is the business of [`crate::mirror`] and [`crate::compare`].
+
+pub mod number;
+pub mod reader;
+pub mod tape;
+pub mod text;

@@ -1,0 +1,153 @@
+//! The body of a copy: whether the request qualifies by what its body says, and what of it the copy has otherwise.
+//!
+//! Both need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. The changes are cuts in the
+//! request's own bytes, so all that is not named stays as the client wrote it. A body that can't be read as what it should be never
+//! qualifies, and is copied as it is: what the server refuses in the request it refuses in the copy.
+//!
+//! * [`condition`]: whether the conditions of a shadow hold.
+//! * [`member`]: members of a JSON object set and removed.
+//! * [`model_infer`]: another model in a gRPC request.
+
+pub mod condition;
+pub mod member;
+pub mod model_infer;
+
+use std::ops::Range;
+
+use crate::capture::Body;
+use crate::config::{BodyCondition, CopyRequest};
+use crate::json::reader::Reader;
+use crate::json::tape::Document;
+use crate::request::Request;
+use condition::Judge;
+use member::Members;
+use model_infer::ModelName;
+
+/// The request header that says how many bytes of JSON stand before binary tensors (Open Inference Protocol, binary tensor extension).
+pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
+
+/// The work on the body of one copy, as far as it has come.
+#[derive(Debug, Default)]
+pub struct Shaping {
+    reading: Reading,
+    judge: Judge,
+    members: Members,
+    model_name: ModelName,
+}
+
+/// How far the JSON of the body has been read.
+#[derive(Debug, Default)]
+enum Reading {
+    #[default]
+    Unread,
+    /// So many bytes of the body are JSON.
+    UnderWay(Reader, usize),
+    Read(Document),
+    /// It has none.
+    NotJson,
+}
+
+/// What a copy's body is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Shaped {
+    /// Its bytes; `None`: those of the request.
+    pub bytes: Option<Vec<u8>>,
+    /// What [`JSON_LENGTH_HEADER`] says of them, if that is not what it says of the request.
+    pub json_length: Option<usize>,
+}
+
+/// There is no memory for another body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
+/// Bytes of a body that are replaced. Cuts are in order and do not overlap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Which.
+    pub place: Range<usize>,
+    /// What stands there instead.
+    pub with: Vec<u8>,
+}
+
+impl Shaping {
+    /// Whether a request qualifies for a shadow with the conditions `when`; `None` when `budget`, in bytes, was not enough. (All calls are to
+    /// be about one request.)
+    pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Option<bool> {
+        if when.is_empty() {
+            return Some(true);
+        }
+        match self.reading.step(request, body, budget)? {
+            Some(document) => self.judge.step(document, when, budget),
+            None => Some(false),
+        }
+    }
+
+    /// The body of a copy with `changes`; `None` when `budget` was not enough.
+    pub fn shape(&mut self, changes: &CopyRequest, request: &Request, body: &Body, budget: &mut usize) -> Option<Result<Shaped, NoRoom>> {
+        let members_change = changes.model.is_some() || !changes.body_set.is_empty() || !changes.body_remove.is_empty();
+        let cuts = match &changes.model {
+            Some(model) if model_infer::is_model_infer(request) => self.model_name.step(body.bytes(), model, budget)?,
+            _ if members_change => match self.reading.step(request, body, budget)? {
+                Some(document) => self.members.step(document, changes, budget)?,
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        if cuts.is_empty() {
+            return Some(Ok(Shaped::default()));
+        }
+        let json = request.header(JSON_LENGTH_HEADER).and_then(|_| json_length(request, body.bytes()));
+        let json_length = json.map(|length| length_after(length, &cuts));
+        Some(spliced(body.bytes(), &cuts).ok_or(NoRoom).map(|bytes| Shaped { bytes: Some(bytes), json_length }))
+    }
+}
+
+impl Reading {
+    /// Reads on; `None` when `budget` was not enough, `Some(None)` if there is no JSON.
+    fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<&Document>> {
+        if let Reading::Unread = self {
+            let length = json_length(request, body.bytes());
+            *self = length.map_or(Reading::NotJson, |length| Reading::UnderWay(Reader::default(), length));
+        }
+        if let Reading::UnderWay(reader, length) = self {
+            match reader.step(body.bytes().get(..*length).unwrap_or_default(), budget) {
+                Ok(false) => return None,
+                Ok(true) => *self = Reading::Read(Document { body: body.clone(), tape: std::mem::take(&mut reader.tape) }),
+                Err(_) => *self = Reading::NotJson,
+            }
+        }
+        match self {
+            Reading::Read(document) => Some(Some(document)),
+            _ => Some(None),
+        }
+    }
+}
+
+/// How many bytes of the body are JSON, the others being binary tensors; `None` if the header that says so is wrong.
+fn json_length(request: &Request, body: &[u8]) -> Option<usize> {
+    let Some(value) = request.header(JSON_LENGTH_HEADER) else { return Some(body.len()) };
+    let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|length| *length <= body.len())
+}
+
+/// How long a text of `length` bytes is after `cuts` within it.
+fn length_after(length: usize, cuts: &[Cut]) -> usize {
+    cuts.iter().fold(length, |length, cut| length.saturating_sub(cut.place.len()).saturating_add(cut.with.len()))
+}
+
+/// `body` after `cuts`; `None` if there is no memory for it.
+fn spliced(body: &[u8], cuts: &[Cut]) -> Option<Vec<u8>> {
+    let mut spliced = Vec::new();
+    spliced.try_reserve_exact(length_after(body.len(), cuts)).ok()?;
+    let mut from = 0;
+    for cut in cuts {
+        spliced.extend_from_slice(body.get(from..cut.place.start)?);
+        spliced.extend_from_slice(&cut.with);
+        from = cut.place.end;
+    }
+    spliced.extend_from_slice(body.get(from..)?);
+    Some(spliced)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Members of a JSON object that a copy has otherwise: removed, given another model, set.
+//!
+//! Which of two duplicates counts is up to the server, so what is named is changed wherever it stands. Nothing below the top level is.
+
+use serde_json::Value;
+
+use super::Cut;
+use crate::config::CopyRequest;
+use crate::json::tape::{Document, Tag, first_child};
+use crate::json::text::reads;
+
+/// Members of one name beyond which a body is left as it is: one is usual, and memory must not grow with the body.
+const MAX_OCCURRENCES: usize = 8;
+
+/// What looking at one member costs, in bytes read, beside one for each name it is compared with.
+const LOOK: usize = 8;
+
+/// A walk over the members of an object, as far as it has come.
+#[derive(Debug, Default)]
+pub struct Members {
+    walk: Option<Walk>,
+}
+
+#[derive(Debug)]
+struct Walk {
+    /// The name of the next member.
+    next: u32,
+    left: u32,
+    /// Where the member before it ends, or the object begins.
+    end: usize,
+    /// Whether a member before it stays.
+    kept: bool,
+    /// Which of `body.set` are there.
+    present: Vec<bool>,
+    cuts: Vec<Cut>,
+}
+
+/// What becomes of a member.
+enum Fate {
+    Removed,
+    Kept,
+    /// It gets this value.
+    Set(Vec<u8>),
+}
+
+impl Members {
+    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `None` when `budget` was not enough.
+    pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Option<Vec<Cut>> {
+        if document.value(0).tag != Tag::Object {
+            return Some(Vec::new());
+        }
+        let walk = self.walk.get_or_insert_with(|| Walk::new(document, changes));
+        let names = changes.body_set.len().saturating_add(changes.body_remove.len()).saturating_add(1);
+        while walk.left > 0 {
+            if *budget == 0 {
+                return None;
+            }
+            *budget = budget.saturating_sub(LOOK.saturating_add(names));
+            walk.member(document, changes);
+            if walk.cuts.len() > MAX_OCCURRENCES.saturating_mul(names) {
+                return Some(Vec::new());
+            }
+        }
+        walk.append(changes);
+        Some(std::mem::take(&mut walk.cuts))
+    }
+}
+
+impl Walk {
+    fn new(document: &Document, changes: &CopyRequest) -> Self {
+        Self {
+            next: first_child(0),
+            left: document.children(0),
+            end: document.place(0).start.saturating_add(1),
+            kept: false,
+            present: vec![false; changes.body_set.len()],
+            cuts: Vec::new(),
+        }
+    }
+
+    /// Goes over one member.
+    fn member(&mut self, document: &Document, changes: &CopyRequest) {
+        let (name, value) = (self.next, self.next.wrapping_add(1));
+        let (start, place) = (document.place(name).start, document.place(value));
+        let end = place.end;
+        match self.fate(document, changes) {
+            Fate::Removed if self.kept => self.cuts.push(Cut { place: self.end..end, with: Vec::new() }),
+            // Those removed before the first that stays go in one cut, with all that stands between them.
+            Fate::Removed => match self.cuts.last_mut() {
+                Some(cut) => cut.place.end = end,
+                None => self.cuts.push(Cut { place: start..end, with: Vec::new() }),
+            },
+            fate => {
+                if let (false, Some(removed)) = (self.kept, self.cuts.last_mut()) {
+                    removed.place.end = start;
+                }
+                self.kept = true;
+                if let Fate::Set(with) = fate {
+                    self.cuts.push(Cut { place, with });
+                }
+            }
+        }
+        self.end = end;
+        self.next = document.after(value);
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// What becomes of the next member.
+    fn fate(&mut self, document: &Document, changes: &CopyRequest) -> Fate {
+        let name = document.value(self.next);
+        if changes.body_remove.iter().any(|removed| reads(name, removed)) {
+            return Fate::Removed;
+        }
+        if let Some(set) = changes.body_set.iter().position(|(set, _)| reads(name, set)) {
+            if let Some(present) = self.present.get_mut(set) {
+                *present = true;
+            }
+            return changes.body_set.get(set).map_or(Fate::Kept, |(_, value)| Fate::Set(value.clone().into_bytes()));
+        }
+        let is_text = matches!(document.value(self.next.wrapping_add(1)).tag, Tag::Plain | Tag::Escaped);
+        match &changes.model {
+            Some(model) if is_text && reads(name, "model") => Fate::Set(quoted(model).into_bytes()),
+            _ => Fate::Kept,
+        }
+    }
+
+    /// Adds what is to be set and was not there.
+    fn append(&mut self, changes: &CopyRequest) {
+        let mut members = String::new();
+        let absent = changes.body_set.iter().zip(&self.present).filter(|(_, present)| !**present);
+        for ((name, value), _) in absent {
+            if self.kept {
+                members.push(',');
+            }
+            members.push_str(&quoted(name));
+            members.push(':');
+            members.push_str(value);
+            self.kept = true;
+        }
+        if !members.is_empty() {
+            self.cuts.push(Cut { place: self.end..self.end, with: members.into_bytes() });
+        }
+    }
+}
+
+/// `text` as a string of JSON.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}

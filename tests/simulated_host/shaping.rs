@@ -1,0 +1,117 @@
+//! Copies as real shadows need them: of some requests only, to the port of their protocol, with other members and with the shadow's own
+//! credentials.
+
+use proxy_wasm::types::LogLevel;
+use serde_json::{Value, json};
+
+use crate::copies::copy;
+use crate::setup::{SHADOW, With, says, shadowed, start};
+use crate::traffic::Request;
+
+/// A variable that every process has. (The guest runs natively: its environment is that of the test.)
+const VARIABLE: &str = "PATH";
+
+fn shaped(request: Value) -> Value {
+    shadowed().with(&format!("{SHADOW}/request"), request)
+}
+
+#[test]
+fn members_are_set_and_removed() {
+    let request = json!({"model": "v2", "body": {"set": {"stream": false, "seed": 7}, "remove": ["stream_options"]}});
+    for (body, expected) in [
+        (
+            r#"{"model": "v1", "stream": true, "stream_options": {"include_usage": true}, "messages": [{"model": "v1"}]}"#,
+            r#"{"model": "v2", "stream": false, "messages": [{"model": "v1"}],"seed":7}"#,
+        ),
+        ("{}", r#"{"seed":7,"stream":false}"#),
+        ("[]", "[]"),
+        (r#"{"model": "v1""#, r#"{"model": "v1""#),
+    ] {
+        for cut in [1, 1000] {
+            let (mut world, place) = start(&shaped(request.clone()));
+            let pieces = body.as_bytes().chunks(cut).map(<[u8]>::to_vec).collect();
+            let exchange = world.exchange(place, Request::post("r1", "").pieces(pieces));
+            world.check();
+            let copy = copy(&world);
+            assert_eq!(String::from_utf8_lossy(&copy.body), expected, "in pieces of {cut}");
+            assert_eq!(copy.header("content-length"), Some(expected.len().to_string()));
+            assert_eq!(world.exchanges[exchange].upstream.body, body.as_bytes(), "the live request is as it was");
+        }
+    }
+}
+
+#[test]
+fn tensors_behind_changed_json_stay() {
+    let json = r#"{"model":"v1","inputs":[]}"#;
+    let tail = [0, 1, 2, 0xff, b'{', b'"'];
+    for (length, changed) in [(json.len().to_string(), true), ("9999".to_owned(), false), ("x".to_owned(), false)] {
+        let (mut world, place) = start(&shaped(json!({"model": "version-2"})));
+        let body = [json.as_bytes(), &tail].concat();
+        world.exchange(place, Request::post("r1", "").pieces(vec![body.clone()]).header("inference-header-content-length", length.clone()));
+        world.check();
+        let copy = copy(&world);
+        let expected = if changed { [br#"{"model":"version-2","inputs":[]}"#, &tail[..]].concat() } else { body };
+        assert_eq!(copy.body, expected, "{length}");
+        let told = if changed { (json.len() + "version-2".len() - "v1".len()).to_string() } else { length };
+        assert_eq!(copy.header("inference-header-content-length"), Some(told));
+    }
+}
+
+#[test]
+fn grpc_has_a_cluster_and_a_model_of_its_own() {
+    let configuration = shaped(json!({"model": "v2"})).with(&format!("{SHADOW}/cluster"), json!({"http": "shadow", "grpc": "shadow-grpc"}));
+    let (mut world, place) = start(&configuration);
+    world.serve("shadow-grpc", |_| says("{}", 3));
+    let mut request = Request::post("r1", "").pieces(vec![b"\0\0\0\0\x08\x0a\x03old\x12\x011".to_vec()]);
+    for (name, value) in &mut request.fields {
+        match name.as_str() {
+            ":path" => *value = b"/inference.GRPCInferenceService/ModelInfer".to_vec(),
+            "content-type" => *value = b"application/grpc".to_vec(),
+            _ => {}
+        }
+    }
+    world.exchange(place, request);
+    world.exchange(place, Request::post("r2", r#"{"model":"old"}"#));
+    world.check();
+    assert_eq!(world.calls("shadow-grpc").remove(0).request.body, b"\0\0\0\0\x07\x0a\x02v2\x12\x011");
+    assert_eq!(copy(&world).body, br#"{"model":"v2"}"#);
+}
+
+#[test]
+fn only_requests_that_qualify_are_copied_and_counted() {
+    let when = json!({"body": [{"path": "model", "prefix": "chat-"}, {"path": "max_tokens", "at_most": 256}]});
+    let (mut world, place) = start(&shadowed().with(&format!("{SHADOW}/when"), when));
+    for (request, body) in [
+        ("r1", r#"{"model":"chat-70b","max_tokens":256}"#),
+        ("r2", r#"{"model":"chat-70b","max_tokens":257}"#),
+        ("r3", r#"{"model":"embed","max_tokens":1}"#),
+        ("r4", r#"{"model":"chat-70b"}"#),
+        ("r5", "no JSON"),
+        ("r6", r#"{"max_tokens":1,"model":"ch\u0061t-8b"}"#),
+    ] {
+        world.exchange(place, Request::post(request, body));
+        world.check();
+    }
+    let copied: Vec<_> = world.calls("shadow").iter().map(|call| call.request.header("x-request-id").expect("an id")).collect();
+    assert_eq!(copied, ["r1", "r6"]);
+    assert_eq!((world.sum("gnomon_sampled_total", &[]), world.sum("gnomon_requests_total", &[])), (2, 6));
+    assert_eq!(world.outcomes("copy").into_iter().collect::<Vec<_>>(), [("compared".to_owned(), 2)]);
+    assert!(world.lines(LogLevel::Warn).is_empty(), "nothing is said of those that do not qualify");
+}
+
+#[test]
+fn credentials_come_from_the_environment_and_are_never_shown() {
+    let headers = json!({"from_env": {"authorization": VARIABLE, "x-other": "GNOMON_SURELY_UNSET"}});
+    let (mut world, place) = start(&shaped(json!({"headers": headers})));
+    world.exchange(place, Request::post("r1", "{}").header("authorization", "payload").header("x-other", "payload"));
+    world.check();
+    let (copy, value) = (copy(&world), std::env::var(VARIABLE).expect("a variable"));
+    assert_eq!(copy.header("authorization"), Some(value.clone()));
+    let lines = world.lines(LogLevel::Error);
+    assert!(!lines.is_empty(), "every worker says what its copies must do without");
+    for part in ["fraud", "copy", "x-other", "GNOMON_SURELY_UNSET", "vmConfig.env"] {
+        assert!(lines.iter().all(|line| line.contains(part)), "{lines:?} lack {part}");
+    }
+    assert_eq!(copy.header("x-other").as_deref(), Some("payload"), "the copy goes without the shadow's own");
+    assert!(world.proxy().log.iter().all(|line| !line.text.contains(&value)));
+}
