@@ -154,7 +154,7 @@ def test_pair(table, case):
     said, primary, copy = (case(client) for client in (table.client, *table.direct))
     assert (said.texts, said.ends) == (primary.texts, primary.ends)
     table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route=case.name)
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics(case.name)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=case.name) == {"compared": 1}
     word, kinds = verdict(case, primary, copy)
     assert metrics.by("gnomon_pairs_total", "verdict", route=case.name) == {word: 1}
@@ -186,7 +186,7 @@ def test_embeddings_are_compared_by_their_cosine(table, name, wanted, form):
     cosines = (direct * other).sum(axis=1) / np.linalg.norm(direct, axis=1) / np.linalg.norm(other, axis=1)
     assert (cosines >= 0.99).all() == (wanted == "equivalent"), cosines
     table.proxy.eventually("gnomon_pairs_total", 1, route=route)
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics(route)
     assert metrics.by("gnomon_pairs_total", "verdict", route=route) == {wanted: 1}
     assert metrics.by("gnomon_divergences_total", "kind", route=route) == ({"number": 1} if wanted == "diverged" else {})
 
@@ -202,7 +202,7 @@ def test_the_copy_is_shaped(table):
         ask = {"content": "hi", "model": model, "max_tokens": tokens, "user": "u1"}
         assert Case("shaped", ask, stream=True, usage=True)(table.client).texts
     table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route="shaped")
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics("shaped")
     assert metrics.total("gnomon_sampled_total", route="shaped") == 1, "what does not qualify was never sampled"
     assert metrics.by("gnomon_pairs_total", "verdict", route="shaped") == {"equivalent": 1}
     originals, (copy,) = table.received(table.primary, "shaped"), table.received(table.copy, "shaped")

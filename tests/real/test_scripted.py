@@ -130,7 +130,7 @@ def test_scenario(table, scenario, form, task, wanted):
     said = [(c.text, tuple((name or ("python" if custom else None), a) for name, a in c.calls), c.refusal, c.finish) for c in baseline]
     assert seen == said
     table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route=route)
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics(route)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=route) == {"compared": 1}
     assert metrics.by("gnomon_pairs_total", "verdict", route=route) == {"diverged" if wanted else "equivalent": 1}
     kinds = metrics.by("gnomon_divergences_total", "kind", route=route)
@@ -158,7 +158,7 @@ def test_embeddings_of_other_dimensions(table):
     answer = table.client.embeddings.create(model="e", input=["a", "b"], encoding_format="float", extra_headers={HEADER: "dimension"})
     assert [one.embedding for one in answer.data] == list(VECTORS["baseline"])
     table.proxy.eventually("gnomon_pairs_total", 1, route="dimension")
-    assert table.proxy.metrics().by("gnomon_divergences_total", "kind", route="dimension") == {"dimension": 1}
+    assert table.proxy.metrics("dimension").by("gnomon_divergences_total", "kind", route="dimension") == {"dimension": 1}
 
 
 def test_events_reach_the_client_as_they_come(lab):

@@ -39,7 +39,7 @@ class Expected:
 def expect(proxy, case, expected):
     """Waits for the one pair of a route and holds it against what is expected."""
     proxy.eventually("gnomon_shadow_outcomes_total", 1, route=case)
-    metrics = proxy.metrics()
+    metrics = proxy.metrics(case)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=case) == {"compared": 1}
     assert metrics.by("gnomon_pairs_total", "verdict", route=case) == {expected.verdict: 1}
     if expected.kind:
