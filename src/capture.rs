@@ -73,9 +73,8 @@ impl Held {
     }
 }
 
-#[cfg(test)]
 impl From<Vec<u8>> for Held {
-    /// Bytes on an account of their own.
+    /// Bytes on an account of their own: what a comparison works out for itself is bounded by the bodies it works on.
     fn from(bytes: Vec<u8>) -> Self {
         Self { bytes, ledger: Ledger::default() }
     }

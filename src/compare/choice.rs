@@ -1,20 +1,42 @@
 //! A generated answer: one of the choices of an OpenAI completion.
 
-/// Nodes of the document that make up one choice; `None` where there is no such member, or it is `null`.
+/// Nodes of the document that make up one choice; none of the strings is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// `index`.
     pub index: u64,
     /// Its place in the array `choices`, for paths.
     pub place: u32,
-    /// The string `message.content`, or `text`.
-    pub content: Option<u32>,
-    /// The string `message.refusal`, not empty.
+    /// Whether it is one of a chat, with a `message`.
+    pub is_chat: bool,
+    /// The strings that follow each other in `message.content`, or `text`.
+    pub content: Vec<u32>,
+    /// The string `message.refusal`.
     pub refusal: Option<u32>,
     /// The string `finish_reason`.
     pub finish: Option<u32>,
-    /// Name and arguments of each tool call, in order: strings.
-    pub tools: Vec<(u32, u32)>,
-    /// Whether it is one of a chat, with a `message`.
-    pub is_chat: bool,
+    /// Tool calls, in order.
+    pub tools: Vec<Tool>,
+}
+
+/// A tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// As what it is written.
+    pub kind: ToolKind,
+    /// The string that names the tool.
+    pub name: Option<u32>,
+    /// The string that it is called with.
+    pub arguments: Option<u32>,
+}
+
+/// How tool calls are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolKind {
+    /// `tool_calls[j].function`, with `name` and `arguments`.
+    Function,
+    /// `tool_calls[j].custom`, with `name` and `input`.
+    Custom,
+    /// `function_call`, as calls were before there were tools.
+    Legacy,
 }

@@ -4,10 +4,12 @@
 pub mod binary;
 pub mod same;
 
+use super::base64;
 use super::content::Fault;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
 use super::json::walk::{Pair, pass_numbers};
+use super::open_inference_grpc::contents;
 use crate::config::Tolerance;
 
 /// Most outputs of one answer: an output takes far more memory here than it does in the answer.
@@ -174,7 +176,8 @@ impl Tensor {
     pub fn cursor(&self) -> Cursor {
         let at = match self.data {
             Data::Json(array) => array as usize,
-            Data::Binary(range) | Data::Contents(range) | Data::Base64(range) => range.start,
+            Data::Binary(range) | Data::Contents(range) => range.start,
+            Data::Base64(_) => 0,
         };
         Cursor { data: self.data, datatype: self.datatype, at }
     }
@@ -213,7 +216,7 @@ impl Element<'_> {
 pub struct Cursor {
     data: Data,
     datatype: Datatype,
-    /// A node, or an offset into the body.
+    /// A node, or an offset into the body, or for base64 how many elements are behind.
     at: usize,
 }
 
@@ -221,13 +224,23 @@ pub struct Cursor {
 const STRIDE: usize = 8;
 
 impl Cursor {
+    /// At the first scalar of the JSON value at `node`, which may be a scalar itself.
+    pub fn of_json(node: u32) -> Self {
+        Self { data: Data::Json(node), datatype: Datatype::Fp64, at: node as usize }
+    }
+
     /// The next element; `None` behind the last one.
     #[inline]
     pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(document, range),
-            Data::Contents(_) | Data::Base64(_) => None,
+            Data::Contents(ref mut rest) => contents::next(document.body.bytes(), rest, &mut self.at, self.datatype).unwrap_or_default(),
+            Data::Base64(range) => {
+                let element = base64::element(range.of(document.body.bytes()), self.at)?;
+                self.at = self.at.wrapping_add(1);
+                Some(Element::Float(f64::from(element)))
+            }
         }
     }
 

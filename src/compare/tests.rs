@@ -4,6 +4,7 @@ mod encoded;
 mod oracle;
 mod pairs;
 mod properties;
+mod real_grpc;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};

@@ -2,20 +2,21 @@
 //!
 //! A member that is `null` is the same as one that isn't there. What can't be sliced is bounded.
 
+use crate::compare::choice::{Tool, ToolKind};
 use crate::compare::content::Fault;
 use crate::compare::json::tape::{Document, Tag, first_child};
 
 /// Most members of an object: twice as many as any server has. A search for one can't be sliced.
 const MAX_MEMBERS: u32 = 64;
 
-/// Most parts of one content.
-const MAX_PARTS: u32 = 256;
+/// Most parts of one content. Only answers of a few servers have any: two, one of them without text.
+const MAX_PARTS: u32 = 16;
 
 /// Most choices of one answer. The interface allows 128 for each of several prompts, which nobody asks for.
 pub const MAX_CHOICES: usize = 256;
 
-/// Most tool calls of all choices of one answer together.
-pub const MAX_TOOLS: usize = 1024;
+/// Most tool calls of one choice, and while a stream is joined of all choices together.
+pub const MAX_TOOLS: usize = 256;
 
 /// The member `name` of the object at `object`.
 ///
@@ -88,15 +89,25 @@ pub fn whole(document: &Document, object: u32, name: &str) -> Result<Option<u64>
     number.filter(|_| document.value(node).tag == Tag::Integer).map(Some).ok_or("a value is no whole number, and should be")
 }
 
-/// Name and arguments of a tool call, or of a part of one: of a function, or name and input of a custom tool.
+/// A tool call, or a part of one.
 ///
 /// # Errors
-/// If it is neither.
-pub fn called(document: &Document, call: u32) -> Result<(Option<u32>, Option<u32>), Fault> {
-    let (tool, arguments) = match (member(document, call, "function")?, member(document, call, "custom")?) {
-        (None, Some(custom)) => (custom, "input"),
-        (Some(function), _) => (function, "arguments"),
-        (None, None) => return Ok((None, None)),
+/// If it is neither that of a function nor that of a custom tool.
+pub fn tool(document: &Document, call: u32) -> Result<Tool, Fault> {
+    let (kind, tool, arguments) = match (member(document, call, "function")?, member(document, call, "custom")?) {
+        (None, Some(custom)) => (ToolKind::Custom, Some(custom), "input"),
+        (function, _) => (ToolKind::Function, function, "arguments"),
     };
-    Ok((text(document, tool, "name")?, text(document, tool, arguments)?))
+    let Some(tool) = tool else { return Ok(Tool { kind, name: None, arguments: None }) };
+    Ok(Tool { kind, name: text(document, tool, "name")?, arguments: text(document, tool, arguments)? })
+}
+
+/// The call of a function, or a part of one, as it was before there were tools: the member `function_call`.
+///
+/// # Errors
+/// If the member is something else.
+pub fn legacy_tool(document: &Document, message: u32) -> Result<Option<Tool>, Fault> {
+    let Some(call) = member(document, message, "function_call")? else { return Ok(None) };
+    let (name, arguments) = (text(document, call, "name")?, text(document, call, "arguments")?);
+    Ok(Some(Tool { kind: ToolKind::Legacy, name, arguments }))
 }

@@ -5,9 +5,10 @@
 //! answer makes sense is for its reader to say.
 
 use super::events::Events;
-use super::members::{MAX_CHOICES, MAX_TOOLS, called, elements, member, text, texts, whole};
+use super::members::{MAX_CHOICES, MAX_TOOLS, elements, legacy_tool, member, text, texts, tool, whole};
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::Unread;
+use crate::compare::choice::Tool;
 use crate::compare::content::Fault;
 use crate::compare::json::DocumentReader;
 use crate::compare::json::tape::{Document, Tag};
@@ -189,7 +190,7 @@ impl Grow<'_> {
         text.push(more, self.limit).map_err(Unread::Overflow)
     }
 
-    fn tool(&mut self, index: u64) -> Result<JoinedTool, Fault> {
+    fn begin_tool(&mut self, index: u64) -> Result<JoinedTool, Fault> {
         *self.tools = self.tools.saturating_add(1);
         if *self.tools > MAX_TOOLS {
             return Err("too many tool calls");
@@ -214,20 +215,20 @@ impl JoinedChoice {
             let at = match self.tools.binary_search_by_key(&index, |tool| tool.index) {
                 Ok(at) => at,
                 Err(at) => {
-                    self.tools.insert(at, grow.tool(index)?);
+                    self.tools.insert(at, grow.begin_tool(index)?);
                     at
                 }
             };
-            if let Some(tool) = self.tools.get_mut(at) {
-                tool.append(document, called(document, call)?, grow)?;
+            if let Some(joined) = self.tools.get_mut(at) {
+                joined.append(document, tool(document, call)?, grow)?;
             }
         }
-        if let Some(call) = member(document, delta, "function_call")? {
+        if let Some(call) = legacy_tool(document, delta)? {
             if self.function.is_none() {
-                self.function = Some(grow.tool(0)?);
+                self.function = Some(grow.begin_tool(0)?);
             }
-            if let Some(tool) = &mut self.function {
-                tool.append(document, (text(document, call, "name")?, text(document, call, "arguments")?), grow)?;
+            if let Some(joined) = &mut self.function {
+                joined.append(document, call, grow)?;
             }
         }
         Ok(())
@@ -235,9 +236,9 @@ impl JoinedChoice {
 }
 
 impl JoinedTool {
-    fn append(&mut self, document: &Document, (name, arguments): (Option<u32>, Option<u32>), grow: &mut Grow<'_>) -> Result<(), Unread> {
-        grow.by(&mut self.name, document, name)?;
-        grow.by(&mut self.arguments, document, arguments)
+    fn append(&mut self, document: &Document, part: Tool, grow: &mut Grow<'_>) -> Result<(), Unread> {
+        grow.by(&mut self.name, document, part.name)?;
+        grow.by(&mut self.arguments, document, part.arguments)
     }
 }
 
