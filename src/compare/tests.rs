@@ -1,14 +1,19 @@
 //! The whole comparison, from two answers to a judgement: a table of the rules.
 
 mod encoded;
+mod open_inference;
+mod openai;
+mod openai_streams;
 mod oracle;
 mod pairs;
 mod properties;
 mod real_grpc;
+mod real_open_inference;
+mod real_openai;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
-use super::{Answer, Comparison, Judgement, Kind, Side, Unread};
+use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
 use crate::capture::{Held, Ledger, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;
