@@ -4,16 +4,23 @@
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`]) and the tasks
-//! ([`tensors`]).
+//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`open_inference`],
+//! [`open_inference_grpc`]) and the tasks ([`tensors`]).
 
 pub mod base64;
 pub mod choice;
 pub mod content;
+pub mod decision;
+pub mod embedding;
 pub mod form;
 pub mod json;
+pub mod kserve_v1;
+pub mod labels;
+mod matrix;
 pub mod open_inference;
+pub mod open_inference_grpc;
 pub mod openai;
+pub mod rows;
 pub mod tensor;
 pub mod tensors;
 #[cfg(test)]
@@ -26,12 +33,18 @@ use std::rc::Rc;
 use crate::capture::{Body, Held, Overflow};
 use crate::config::{Compare, Task};
 use crate::outcome::{End, labels};
+use crate::path::{PathPattern, Step};
 use crate::request::is_event_stream;
 use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
+use decision::DecisionJudge;
+use embedding::{COSINE, EmbeddingJudge};
 use form::Form;
 use json::place::excerpt;
 use json::{DocumentReader, JsonJudge, JsonReader};
+use kserve_v1::KserveV1Reader;
+use labels::LabelsJudge;
 use open_inference::OpenInferenceReader;
+use open_inference_grpc::ModelInferReader;
 use openai::OpenAiReader;
 use openai::choices::{ChoicesJudge, Scope};
 use tensors::TensorsJudge;
@@ -348,10 +361,10 @@ impl Comparison {
 
     /// Takes up the reading of one side, or, if nothing of it can be read, what comes after it.
     fn read(&mut self, side: Side) -> Stage {
-        let form = self.form;
+        let (form, bounds) = (self.form, self.bounds.clone());
         let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone())),
+            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone(), &bounds)),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
@@ -402,25 +415,33 @@ fn names_answers(task: &Task) -> bool {
 }
 
 /// What reads the body of `answer` in `form`.
-fn reader(form: Form, answer: &Answer, body: Body) -> Box<dyn Reader> {
+fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
     match form {
         Form::OpenAi => Box::new(OpenAiReader::new(body)),
         Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
+        Form::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
+        Form::KserveV1 => Box::new(KserveV1Reader::new(body)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }
 
 /// What sets two contents against each other, of which the primary's is given.
 fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
-    match (&plan.task, &primary.parts) {
+    let parts = &primary.parts;
+    match (&plan.task, parts) {
+        (Task::Labels(labels), _) => Box::new(LabelsJudge::new(labels.clone(), parts)),
+        (Task::Decision(decision), _) => Box::new(DecisionJudge::new(decision.clone(), parts)),
+        (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingJudge::new(path.as_ref(), *cosine, parts)),
+        (_, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, COSINE, parts)),
+        (_, Parts::Tensors(_)) => Box::new(TensorsJudge::new(plan.clone())),
         (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
         (Task::Structure, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Structure)),
         (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
-        (Task::Auto | Task::Scores { .. } | Task::Regression { .. } | Task::Text { .. }, Parts::Tensors(_)) => {
-            Box::new(TensorsJudge::new(plan.clone()))
+        (_, Parts::Predictions(_)) => {
+            let predictions = PathPattern::new(vec![Step::Member("predictions".to_owned())]);
+            Box::new(JsonJudge::new(plan.clone(), Some(predictions)))
         }
-        (_, Parts::Json) => Box::new(JsonJudge::new(plan.clone())),
-        _ => Box::new(JsonJudge::new(plan.clone())),
+        (_, Parts::Json | Parts::Choices(_)) => Box::new(JsonJudge::new(plan.clone(), None)),
     }
 }
 

@@ -121,7 +121,7 @@ impl Engine {
             Event::Work { root } => self.woken(root, now, out),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),
-            Event::Learned { sum, values, series } => self.learn_series(&sum, values, series, out),
+            Event::Learned { sum, known, values, series } => self.learn_series(&sum, known, values, series, out),
             Event::Retire { root } => self.retire(root, now, out),
         }
         self.wake_due(out);

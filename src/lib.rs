@@ -7,7 +7,7 @@
 //! 3. [`request`]: a borrowed view of request headers.
 //! 4. [`outcome`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
-//! 6. [`encoding`]: undoing the content codings of a body.
+//! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
 //! 7. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
 //! 8. [`json`]: JSON texts, read in slices.
 //! 9. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
@@ -40,6 +40,7 @@ pub mod compare;
 pub mod config;
 pub mod encoding;
 pub mod engine;
+pub mod grpc;
 #[cfg(feature = "host")]
 mod host;
 pub mod json;
@@ -47,6 +48,7 @@ pub mod limits;
 pub mod mirror;
 pub mod outcome;
 pub mod path;
+pub mod protobuf;
 pub mod request;
 pub mod route;
 pub mod split;

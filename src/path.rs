@@ -21,6 +21,11 @@ pub enum Step {
 }
 
 impl PathPattern {
+    /// The path with these steps from the root.
+    pub fn new(steps: Vec<Step>) -> Self {
+        Self { steps }
+    }
+
     /// Parses a path expression. `$` may stand before the first step, too (`$.a`, `$[0]`). A name in brackets is written as in JSON.
     ///
     /// # Errors

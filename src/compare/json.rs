@@ -8,13 +8,14 @@ pub mod walk;
 
 use std::rc::Rc;
 
-use super::Judgement;
 use super::content::{Content, Contents, Facts, Fault, Judge, Parts, Reader};
+use super::{Judgement, Side};
 use crate::capture::Body;
-use crate::config::Compare;
+use crate::config::{Compare, Task};
 pub use crate::json::{number, reader, tape, text};
+use crate::path::PathPattern;
 use tape::Document;
-use walk::{Finding, Pair, Walk};
+use walk::{Finding, Leaves, Pair, Walk};
 
 /// Reads a body, or the beginning of one, as JSON.
 #[derive(Debug)]
@@ -65,13 +66,21 @@ impl Reader for JsonReader {
 }
 
 /// Compares two documents value by value.
+///
+/// The tasks that ask for numbers or texts are the same comparison, of certain scalars alone. A JSON text does not tell a score from a
+/// count (many a writer spells the score one as `1`), so `scores` and `regression` mean the same here: all numbers, by tolerance.
 #[derive(Debug)]
 pub struct JsonJudge(Walk);
 
 impl JsonJudge {
-    /// As `plan` says.
-    pub fn new(plan: Rc<Compare>) -> Self {
-        Self(Walk::new(plan))
+    /// Of all that is at `scope` (everywhere, if none is given) and below, as `plan` says; its task may give a path of its own.
+    pub fn new(plan: Rc<Compare>, scope: Option<PathPattern>) -> Self {
+        let (path, leaves) = match &plan.task {
+            Task::Scores { path } | Task::Regression { path } => (path.clone(), Leaves::Numbers),
+            Task::Text { path, .. } => (path.clone(), Leaves::Texts),
+            _ => (None, Leaves::All),
+        };
+        Self(Walk::within(plan, path.or(scope), leaves))
     }
 }
 
@@ -81,6 +90,7 @@ impl Judge for JsonJudge {
         self.0.step(documents, budget).map(|finding| match finding {
             Finding::Equivalent => Judgement::Equivalent,
             Finding::Diverged(divergence) => Judgement::Diverged(divergence),
+            Finding::Nothing => Judgement::Incomparable { side: Side::Primary, reason: "nothing where compare.task looks: see its path" },
         })
     }
 }

@@ -9,6 +9,7 @@ use super::content::Fault;
 use super::json::number::double;
 use super::json::tape::{Document, Tag, Value, first_child};
 use super::json::walk::{Pair, pass_numbers};
+use super::open_inference_grpc::contents;
 use crate::config::Tolerance;
 
 /// Most outputs of one answer: an output takes far more memory here than it does in the answer.
@@ -223,13 +224,18 @@ pub struct Cursor {
 const STRIDE: usize = 8;
 
 impl Cursor {
+    /// At the first scalar of the JSON value at `node`, which may be a scalar itself.
+    pub fn of_json(node: u32) -> Self {
+        Self { data: Data::Json(node), datatype: Datatype::Fp64, at: node as usize }
+    }
+
     /// The next element; `None` behind the last one.
     #[inline]
     pub fn next<'a>(&mut self, document: &'a Document) -> Option<Element<'a>> {
         match self.data {
             Data::Json(array) => self.next_scalar(document, array),
             Data::Binary(range) => self.next_binary(document, range),
-            Data::Contents(_) => None,
+            Data::Contents(ref mut rest) => contents::next(document.body.bytes(), rest, &mut self.at, self.datatype).unwrap_or_default(),
             Data::Base64(range) => {
                 let element = base64::element(range.of(document.body.bytes()), self.at)?;
                 self.at = self.at.wrapping_add(1);

@@ -6,6 +6,7 @@ mod openai_streams;
 mod oracle;
 mod pairs;
 mod properties;
+mod real_grpc;
 mod real_openai;
 
 use super::content::Bounds;

@@ -106,7 +106,9 @@ pub enum Event {
     Learned {
         /// What was to be counted.
         sum: Sum,
-        /// Its values, [`crate::stats::learned::OTHER`] in place of those that found no room.
+        /// All values that are in the registry now.
+        known: Vec<String>,
+        /// Those of the sum, [`crate::stats::learned::OTHER`] in place of those that found no room.
         values: Vec<String>,
         /// The series of these.
         series: MetricId,

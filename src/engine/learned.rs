@@ -46,8 +46,9 @@ impl Engine {
         }
     }
 
-    /// The host has registered what it could: `values` are those of `sum`, or [`OTHER`] where there are enough already.
-    pub(super) fn learn_series(&mut self, sum: &Sum, values: Vec<String>, id: MetricId, out: &mut Effects) {
+    /// The host has registered what it could, and `known` are all that are registered now, by whichever worker: `values` are those of
+    /// `sum`, or [`OTHER`] where there are enough already.
+    pub(super) fn learn_series(&mut self, sum: &Sum, known: Vec<String>, values: Vec<String>, id: MetricId, out: &mut Effects) {
         out.add(id, sum.by);
         // (A root context that has ended meanwhile must not be remembered again.)
         if !self.roots.contains_key(&sum.root) {
@@ -55,11 +56,7 @@ impl Engine {
         }
         let lesson = self.lessons.entry((sum.root, sum.learned.index)).or_default();
         lesson.full |= values != sum.values;
-        for value in &values {
-            if value != OTHER && !lesson.values.contains(value) {
-                lesson.values.push(value.clone());
-            }
-        }
+        lesson.values = known;
         if !lesson.series.iter().any(|(known, _)| *known == values) {
             lesson.series.push((values, id));
         }

@@ -190,7 +190,7 @@ enum Stage {
 impl Matched {
     /// Two containers of one kind: for [`By::Name`] objects, else arrays.
     pub fn new(pair: Pair<'_>, primary: u32, shadow: u32, by: By) -> Self {
-        let (primary, shadow) = (Lane::new(&pair.primary, primary, by), Lane::new(&pair.shadow, shadow, by));
+        let (primary, shadow) = (Lane::new(pair.primary, primary, by), Lane::new(pair.shadow, shadow, by));
         Self { by, primary, shadow, stage: Stage::Prepare, order: ScalarOrder::default(), current: None }
     }
 
@@ -231,7 +231,7 @@ impl Matched {
     fn prepare(&mut self, pair: Pair<'_>, rules: &Rules, budget: &mut usize) {
         let by = if let By::Member(index) = self.by { rules.plan().unordered.get(index).and_then(|rule| rule.by.as_deref()) } else { None };
         let name = by.unwrap_or_default();
-        if self.primary.prepare(&pair.primary, name, budget) && self.shadow.prepare(&pair.shadow, name, budget) {
+        if self.primary.prepare(pair.primary, name, budget) && self.shadow.prepare(pair.shadow, name, budget) {
             self.stage = Stage::Keyed;
         }
     }

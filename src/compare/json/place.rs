@@ -5,7 +5,7 @@
 //! itself is `$`. [`crate::path::PathPattern::parse`] reads what is written here, unless it was cut.
 
 use super::rules::Here;
-use super::tape::Value;
+use super::tape::{Tag, Value};
 use super::text;
 use crate::limits::MAX_EVIDENCE_VALUE;
 
@@ -33,6 +33,11 @@ impl Place {
     pub fn push(&mut self, here: Here<'_>) {
         push(&mut self.path, here, |index| format!("[{index}]"));
         push(&mut self.pattern, here, |_| "[*]".to_owned());
+    }
+
+    /// Goes one step down, to the member that is named so.
+    pub fn push_member(&mut self, name: &str) {
+        self.push(Here::Name(Value { tag: Tag::Escaped, text: name.replace('\\', "\\\\").as_bytes() }));
     }
 
     /// The path, and the same with any index as `[*]`.

@@ -34,6 +34,8 @@ impl Here<'_> {
 pub struct Effect {
     /// It does not count, nor does anything below.
     pub ignored: bool,
+    /// It is within the scope, if there is one; otherwise it is ignored or on the way there.
+    pub in_scope: bool,
     /// For it as a number.
     pub tolerance: GivenTolerance,
     has_own_tolerance: bool,
@@ -43,7 +45,7 @@ pub struct Effect {
 
 impl Effect {
     fn none(plan: &Compare) -> Self {
-        Self { ignored: false, tolerance: plan.default, has_own_tolerance: false, unordered: None }
+        Self { ignored: false, in_scope: true, tolerance: plan.default, has_own_tolerance: false, unordered: None }
     }
 
     /// Adds what a path says that ends here. Paths come in the plan's order, and the first wins.
@@ -57,6 +59,7 @@ impl Effect {
                 }
             }
             Live::Unordered(index) => self.unordered = self.unordered.or(Some(index)),
+            Live::Scope => {}
         }
     }
 }
@@ -67,12 +70,16 @@ enum Live {
     Ignore(usize),
     Tolerance(usize),
     Unordered(usize),
+    /// What the walk is confined to. Alive also below its end.
+    Scope,
 }
 
 /// The paths that are alive at each level, from the root to the value being walked.
 #[derive(Debug)]
 pub struct Rules {
     plan: Rc<Compare>,
+    /// The path of all that counts.
+    scope: Option<PathPattern>,
     live: Vec<Live>,
     /// Where each level begins in `live`.
     levels: Vec<usize>,
@@ -81,17 +88,24 @@ pub struct Rules {
 impl Rules {
     /// At the root, of which the effect is given.
     pub fn new(plan: Rc<Compare>) -> (Self, Effect) {
+        Self::within(plan, None)
+    }
+
+    /// The same, and only what `scope` leads to counts, if it is given, with all below.
+    pub fn within(plan: Rc<Compare>, scope: Option<PathPattern>) -> (Self, Effect) {
         let ignore = (0..plan.ignore.len()).map(Live::Ignore);
         let tolerances = (0..plan.tolerances.len()).map(Live::Tolerance);
         let unordered = (0..plan.unordered.len()).map(Live::Unordered);
-        let live: Vec<Live> = ignore.chain(tolerances).chain(unordered).collect();
+        let confined = scope.as_ref().map(|_| Live::Scope);
+        let live: Vec<Live> = ignore.chain(tolerances).chain(unordered).chain(confined).collect();
         let mut effect = Effect::none(&plan);
+        effect.in_scope = scope.as_ref().is_none_or(|scope| scope.steps().is_empty());
         for &path in &live {
-            if steps(&plan, path).is_empty() {
+            if steps(&plan, scope.as_ref(), path).is_empty() {
                 effect.add(&plan, path);
             }
         }
-        (Self { plan, live, levels: vec![0] }, effect)
+        (Self { plan, scope, live, levels: vec![0] }, effect)
     }
 
     /// The plan.
@@ -107,15 +121,23 @@ impl Rules {
         let depth = self.levels.len();
         self.levels.push(end);
         let mut effect = Effect::none(&self.plan);
+        let (mut is_alive, mut in_scope) = (false, false);
         for at in begin..end {
             let Some(&path) = self.live.get(at) else { break };
-            let steps = steps(&self.plan, path);
-            if steps.get(depth.wrapping_sub(1)).is_some_and(|step| here.fits(step)) {
+            let steps = steps(&self.plan, self.scope.as_ref(), path);
+            let is_scope = matches!(path, Live::Scope);
+            if (is_scope && steps.len() < depth) || steps.get(depth.wrapping_sub(1)).is_some_and(|step| here.fits(step)) {
                 self.live.push(path);
+                is_alive |= is_scope;
+                in_scope |= is_scope && steps.len() <= depth;
                 if steps.len() == depth {
                     effect.add(&self.plan, path);
                 }
             }
+        }
+        if self.scope.is_some() {
+            effect.ignored |= !is_alive;
+            effect.in_scope = in_scope;
         }
         effect
     }
@@ -133,15 +155,16 @@ impl Rules {
         let begin = self.levels.last().copied().unwrap_or(0);
         let depth = self.levels.len();
         let live = self.live.get(begin..).unwrap_or_default();
-        !live.iter().any(|&path| matches!(steps(&self.plan, path).get(depth.wrapping_sub(1)), Some(Step::Index(_))))
+        !live.iter().any(|&path| matches!(steps(&self.plan, self.scope.as_ref(), path).get(depth.wrapping_sub(1)), Some(Step::Index(_))))
     }
 }
 
-fn steps(plan: &Compare, path: Live) -> &[Step] {
+fn steps<'a>(plan: &'a Compare, scope: Option<&'a PathPattern>, path: Live) -> &'a [Step] {
     let pattern: Option<&PathPattern> = match path {
         Live::Ignore(index) => plan.ignore.get(index),
         Live::Tolerance(index) => plan.tolerances.get(index).map(|(pattern, _)| pattern),
         Live::Unordered(index) => plan.unordered.get(index).map(|unordered| &unordered.path),
+        Live::Scope => scope,
     };
     pattern.map(PathPattern::steps).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use super::tape::{Document, Tag, Value, first_child};
 use super::text::TextOrder;
 use crate::compare::{Divergence, Kind, Side};
 use crate::config::{Compare, Tolerance};
+use crate::path::PathPattern;
 use core::cmp::Ordering;
 use std::rc::Rc;
 
@@ -81,10 +82,34 @@ struct Elements {
     uniform: bool,
 }
 
+/// Which scalars count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    /// All.
+    All,
+    /// Numbers.
+    Numbers,
+    /// Strings.
+    Texts,
+}
+
+impl Leaves {
+    fn has(self, tag: Tag) -> bool {
+        match self {
+            Leaves::All => true,
+            Leaves::Numbers => tag.is_number(),
+            Leaves::Texts => matches!(tag, Tag::Plain | Tag::Escaped),
+        }
+    }
+}
+
 /// A walk under way.
 #[derive(Debug)]
 pub struct Walk {
     rules: Rules,
+    leaves: Leaves,
+    /// Whether there has been anything in scope.
+    found: bool,
     frames: Vec<Frame>,
     /// Two strings that are being compared.
     text: Option<(TextOrder, u32, u32)>,
@@ -97,13 +122,17 @@ pub enum Finding {
     Equivalent,
     /// The first that does.
     Diverged(Divergence),
+    /// Neither side has anything in scope.
+    Nothing,
 }
 
 impl Walk {
-    /// At the roots.
-    pub fn new(plan: Rc<Compare>) -> Self {
-        let (rules, effect) = Rules::new(plan);
-        Self { rules, frames: vec![Frame::Root(Some(effect))], text: None }
+    /// At the roots, to walk what `scope` leads to, if it is given. Of scalars only `leaves` count. Containers always do: where one side
+    /// has one, or one of another kind or length, or no value at all, that is a difference, on the way to the scope as well as in it.
+    pub fn within(plan: Rc<Compare>, scope: Option<PathPattern>, leaves: Leaves) -> Self {
+        let found = scope.is_none();
+        let (rules, effect) = Rules::within(plan, scope);
+        Self { rules, leaves, found, frames: vec![Frame::Root(Some(effect))], text: None }
     }
 
     /// Walks on for about `budget` bytes; `None` when that was not enough.
@@ -118,12 +147,17 @@ impl Walk {
                 }
             }
             let next = match self.frames.last_mut() {
-                None => return Some(Finding::Equivalent),
+                None => return Some(if self.found { Finding::Equivalent } else { Finding::Nothing }),
                 Some(Frame::Root(effect)) => match effect.take() {
                     Some(effect) if !effect.ignored => Next::Pair { primary: 0, shadow: 0, effect },
                     _ => Next::End,
                 },
-                Some(Frame::Elements(elements)) => elements.next(pair, &mut self.rules, budget),
+                Some(Frame::Elements(elements)) => {
+                    let next = elements.next(pair, &mut self.rules, budget);
+                    // Elements may be passed over.
+                    self.found |= elements.effect.is_some_and(|effect| effect.in_scope);
+                    next
+                }
                 Some(Frame::Matched(matched)) => matched.next(pair, &mut self.rules, budget),
             };
             match next {
@@ -133,6 +167,8 @@ impl Walk {
                         return Some(self.diverged(pair, kind, Some(primary), Some(shadow)));
                     }
                 }
+                Next::Missing(node) if !self.counts(pair.primary.value(node).tag) => {}
+                Next::Extra(node) if !self.counts(pair.shadow.value(node).tag) => {}
                 Next::Missing(node) => return Some(self.diverged(pair, Kind::Missing, Some(node), None)),
                 Next::Extra(node) => return Some(self.diverged(pair, Kind::Extra, None, Some(node))),
                 Next::End => {
@@ -146,7 +182,10 @@ impl Walk {
     /// Compares two values, or takes up the comparison of what is in them.
     fn compare(&mut self, pair: Pair<'_>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
+        self.found |= effect.in_scope;
         match (a.tag, b.tag) {
+            (left, right) if !self.counts(left) && !self.counts(right) => {}
+            (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}
             (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => self.text = Some((TextOrder::default(), primary, shadow)),
             (Tag::Object, Tag::Object) => {
                 self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Name))));
@@ -160,6 +199,11 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Whether a value of such a tag counts.
+    fn counts(&self, tag: Tag) -> bool {
+        tag.is_container() || self.leaves.has(tag)
     }
 
     fn begin_array(&mut self, pair: Pair<'_>, primary: u32, shadow: u32, effect: Effect) -> Result<(), Kind> {

@@ -2,7 +2,7 @@
 
 use crate::capture::Held;
 use crate::compare::json::tape::Document;
-use crate::compare::json::walk::{Finding, Pair, Walk};
+use crate::compare::json::walk::{Finding, Leaves, Pair, Walk};
 use crate::compare::json::{DocumentReader, reader};
 use crate::compare::text::{Text, TextMatch};
 use crate::config::Compare;
@@ -92,7 +92,7 @@ impl ValueMatch {
                     let Ok(document) = embedded.step(shadow, budget)? else { return Some(false) };
                     match core::mem::replace(self, ValueMatch::new()) {
                         ValueMatch::Shadow(primary, _) => {
-                            ValueMatch::Walk(Box::new(Walk::new(Rc::new(Compare::exact()))), primary, document)
+                            ValueMatch::Walk(Box::new(Walk::within(Rc::new(Compare::exact()), None, Leaves::All)), primary, document)
                         }
                         other => other,
                     }

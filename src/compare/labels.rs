@@ -1,0 +1,151 @@
+//! The task `labels`: whether each row says the same.
+//!
+//! The label of a row is its string, boolean or whole number, as text: a model that answers `7` agrees with one that answers `7.0` or
+//! `"7"`. The label of a vector of numbers is the index of the largest, or the name that the operator gives that index; of equal numbers
+//! the first counts, and `NaN` is never the largest. A vector of strings is a list of labels, the best first. A vector of one element is
+//! that element: the one score of a binary classifier has no index to be told by (see [`super::decision`] for those).
+//!
+//! With `top` above one the best so many of each side are set against each other, whatever their order; how many of them both must have is
+//! `overlap`, or as many as there are if those are fewer. The matrix counts the best one of each row, of all rows, even behind the first
+//! that differs.
+
+mod ranking;
+
+use super::content::{Contents, Decided, Fault, Judge, Parts};
+use super::json::place::excerpt;
+use super::matrix::Matrix;
+use super::rows::{Next, Rows, Unit};
+use super::{Divergence, Judgement, Kind, Side};
+use crate::config::Labels;
+use ranking::Ranking;
+
+/// Compares the labels of rows.
+#[derive(Debug)]
+pub struct LabelsJudge {
+    labels: Labels,
+    rows: Rows,
+    /// The rows at hand, as far as they have been read.
+    row: Option<Reading>,
+    matrix: Matrix,
+    /// The first difference.
+    first: Option<Divergence>,
+}
+
+/// Two rows being read.
+#[derive(Debug)]
+struct Reading {
+    primary: Ranking,
+    shadow: Ranking,
+    side: Side,
+}
+
+impl LabelsJudge {
+    /// As `labels` says, of answers like the primary's.
+    pub fn new(labels: Labels, primary: &Parts) -> Self {
+        let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary);
+        Self { labels, rows, row: None, matrix: Matrix::default(), first: None }
+    }
+
+    fn turn(&mut self, pair: Contents<'_>, budget: &mut usize) -> Option<Judgement> {
+        let Some(row) = &mut self.row else {
+            return match self.rows.next(pair, budget) {
+                Next::Busy => None,
+                Next::Row => {
+                    let (primary, shadow) = self.rows.lengths();
+                    let (primary, shadow) = (Ranking::new(primary, self.labels.top), Ranking::new(shadow, self.labels.top));
+                    self.row = Some(Reading { primary, shadow, side: Side::Primary });
+                    None
+                }
+                Next::Apart(divergence) => {
+                    self.first.get_or_insert(divergence);
+                    None
+                }
+                Next::Fault(side, reason) => Some(self.give_up(side, reason)),
+                Next::End => Some(self.first.take().map_or(Judgement::Equivalent, Judgement::Diverged)),
+            };
+        };
+        let (side, of_outputs) = (row.side, self.rows.are_of_outputs());
+        let ranking = match side {
+            Side::Primary => &mut row.primary,
+            Side::Shadow => &mut row.shadow,
+        };
+        while *budget > 0 {
+            let Some(element) = self.rows.element(side, pair, budget) else {
+                if side == Side::Primary {
+                    row.side = Side::Shadow;
+                    return None;
+                }
+                return self.compare(pair, budget).err();
+            };
+            if let Err(reason) = ranking.add(element, of_outputs, budget) {
+                return Some(self.give_up(side, reason));
+            }
+        }
+        None
+    }
+
+    /// Compares two rows that have been read.
+    fn compare(&mut self, pair: Contents<'_>, budget: &mut usize) -> Result<(), Judgement> {
+        let Some(Reading { primary, shadow, .. }) = self.row.take() else { return Ok(()) };
+        let lengths = (primary.scores(), shadow.scores());
+        let named = |ranking: Ranking| ranking.labels(&self.labels.names);
+        let (primary, shadow) = match (named(primary), named(shadow)) {
+            (Err(reason), _) => return Err(self.give_up(Side::Primary, reason)),
+            (_, Err(reason)) => return Err(self.give_up(Side::Shadow, reason)),
+            (Ok(primary), Ok(shadow)) => (primary, shadow),
+        };
+        *budget = budget.saturating_sub(Matrix::COST.saturating_mul(primary.len().saturating_add(shadow.len())));
+        if let (Some(primary), Some(shadow)) = (primary.first(), shadow.first()) {
+            self.matrix.count(primary, shadow);
+        }
+        if self.first.is_none() {
+            let required = self.labels.overlap.min(primary.len().max(shadow.len()));
+            let (kind, values) = match lengths {
+                (Some(primary), Some(shadow)) if primary != shadow => (Kind::Dimension, (primary.to_string(), shadow.to_string())),
+                _ if shared(&primary, &shadow) < required => (Kind::Label, (listed(&primary), listed(&shadow))),
+                _ => return Ok(()),
+            };
+            let (path, pattern) = self.rows.place(pair, None);
+            self.first = Some(Divergence { kind, path, pattern, relative: None, values });
+        }
+        Ok(())
+    }
+
+    /// Of a pair that can't be compared nothing is counted.
+    fn give_up(&mut self, side: Side, reason: Fault) -> Judgement {
+        self.matrix.clear();
+        Judgement::Incomparable { side, reason }
+    }
+}
+
+impl Judge for LabelsJudge {
+    fn step(&mut self, pair: Contents<'_>, budget: &mut usize) -> Option<Judgement> {
+        while *budget > 0 {
+            if let Some(judgement) = self.turn(pair, budget) {
+                return Some(judgement);
+            }
+        }
+        None
+    }
+
+    fn decided(&mut self) -> Vec<Decided> {
+        self.matrix.take()
+    }
+}
+
+/// How many labels two lists have in common.
+fn shared(primary: &[String], shadow: &[String]) -> usize {
+    let sorted = |labels: &[String]| {
+        let mut labels: Vec<String> = labels.to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        labels
+    };
+    let shadow = sorted(shadow);
+    sorted(primary).iter().filter(|label| shadow.binary_search(label).is_ok()).count()
+}
+
+/// Labels for evidence.
+fn listed(labels: &[String]) -> String {
+    excerpt(labels.join(", ").as_bytes())
+}

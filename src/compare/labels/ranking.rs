@@ -1,0 +1,150 @@
+//! The labels of one row, the best first.
+
+use std::rc::Rc;
+
+use crate::compare::content::Fault;
+use crate::compare::json::tape::Tag;
+use crate::compare::json::text;
+use crate::compare::tensor::Element;
+
+/// Bytes of the longest string that is a label: labels are held while a row is compared, and a longer text is an essay.
+const MAX_TEXT: usize = 1024;
+
+const NO_LABEL: Fault = "a row has no label: neither a string, a boolean, a whole number nor a vector of numbers or strings";
+
+/// A row as far as it has been read.
+#[derive(Debug)]
+pub struct Ranking {
+    /// How many elements the row has, and how many have been read.
+    length: u64,
+    read: u64,
+    /// How many of the best are kept.
+    top: usize,
+    best: Best,
+}
+
+/// The best so far.
+#[derive(Debug)]
+enum Best {
+    Unknown,
+    /// Numbers of a vector with their indices, the largest first.
+    Scores(Vec<(f64, u64)>),
+    /// Labels in words.
+    Words(Vec<String>),
+}
+
+impl Ranking {
+    /// Of a row of so many elements.
+    pub fn new(length: u64, top: usize) -> Self {
+        Self { length, read: 0, top, best: Best::Unknown }
+    }
+
+    /// Takes the next element. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
+    ///
+    /// # Errors
+    /// If a row with such an element has no label.
+    pub fn add(&mut self, element: Element<'_>, of_output: bool, budget: &mut usize) -> Result<(), Fault> {
+        let index = self.read;
+        self.read = index.saturating_add(1);
+        if self.length == 1 {
+            *budget = budget.saturating_sub(MAX_NUMBER);
+            let label = word(element, of_output)?.or_else(|| whole(element)).ok_or(NO_LABEL)?;
+            self.best = Best::Words(vec![label]);
+            return Ok(());
+        }
+        match (&mut self.best, element.number()) {
+            (best @ Best::Unknown, Some(number)) => {
+                *best = Best::Scores(Vec::new());
+                self.insert(number, index);
+            }
+            (Best::Scores(_), Some(number)) => self.insert(number, index),
+            (Best::Words(words), None) if words.len() >= self.top => {}
+            (best @ (Best::Words(_) | Best::Unknown), None) => {
+                *budget = budget.saturating_sub(MAX_NUMBER);
+                let word = word(element, of_output)?.ok_or(NO_LABEL)?;
+                match best {
+                    Best::Words(words) => words.push(word),
+                    _ => *best = Best::Words(vec![word]),
+                }
+            }
+            _ => return Err(NO_LABEL),
+        }
+        Ok(())
+    }
+
+    /// Keeps a number if it is one of the largest. Equal ones stay in the order of their indices.
+    fn insert(&mut self, number: f64, index: u64) {
+        let Best::Scores(best) = &mut self.best else { return };
+        let is_full = best.len() >= self.top;
+        if number.is_nan() || (is_full && best.last().is_some_and(|(least, _)| number <= *least)) {
+            return;
+        }
+        let at = best.partition_point(|(other, _)| *other >= number);
+        best.insert(at, (number, index));
+        best.truncate(self.top);
+    }
+
+    /// Of a vector of numbers: how many there are.
+    pub fn scores(&self) -> Option<u64> {
+        matches!(self.best, Best::Scores(_)).then_some(self.length)
+    }
+
+    /// The labels of the row, at least one.
+    ///
+    /// # Errors
+    /// If it has none: an empty vector, or one of which no number is one.
+    pub fn labels(self, names: &[Rc<str>]) -> Result<Vec<String>, Fault> {
+        let name = |index: u64| {
+            let name = usize::try_from(index).ok().and_then(|index| names.get(index));
+            name.map_or_else(|| index.to_string(), |name| name.to_string())
+        };
+        let labels = match self.best {
+            Best::Unknown => Vec::new(),
+            Best::Scores(best) => best.into_iter().map(|(_, index)| name(index)).collect(),
+            Best::Words(words) => words,
+        };
+        if labels.is_empty() { Err(NO_LABEL) } else { Ok(labels) }
+    }
+}
+
+/// What making a label of an element costs, in bytes touched.
+const MAX_NUMBER: usize = 32;
+
+/// A string or boolean as a label.
+fn word(element: Element<'_>, of_output: bool) -> Result<Option<String>, Fault> {
+    const TOO_LONG: Fault = "a text is too long for a label";
+    let text = match element {
+        Element::Json(value) => match value.tag {
+            Tag::True => return Ok(Some("true".to_owned())),
+            Tag::False => return Ok(Some("false".to_owned())),
+            Tag::Plain | Tag::Escaped => text::read(value, MAX_TEXT).ok_or(TOO_LONG)?,
+            _ => return Ok(None),
+        },
+        Element::Bool(truth) => return Ok(Some(truth.to_string())),
+        Element::Bytes(bytes) if bytes.len() > MAX_TEXT => return Err(TOO_LONG),
+        Element::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Element::Float(_) | Element::Integer(_) => return Ok(None),
+    };
+    Ok(Some(if of_output { class(&text).map(str::to_owned).unwrap_or(text) } else { text }))
+}
+
+/// The class in a text as Triton's classification extension writes it, `0.974494:0:setosa` or, without labels, `0.974494:0`.
+fn class(text: &str) -> Option<&str> {
+    let (score, class) = text.split_once(':')?;
+    let is_score = score.contains('.') && score.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    let (index, name) = class.split_once(':').map_or((class, None), |(index, name)| (index, Some(name)));
+    let is_index = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+    (is_score && is_index).then_some(name.unwrap_or(index))
+}
+
+/// A whole number as a label: its digits.
+fn whole(element: Element<'_>) -> Option<String> {
+    match element {
+        Element::Integer(number) => Some(number.to_string()),
+        Element::Json(value) if value.tag == Tag::Integer && value.text != b"-0" => {
+            (value.text.len() <= MAX_TEXT).then(|| String::from_utf8_lossy(value.text).into_owned())
+        }
+        // Adding zero makes a zero of a negative zero.
+        _ => element.number().filter(|number| number.is_finite() && number.fract() == 0.0).map(|number| format!("{:.0}", number + 0.0)),
+    }
+}

@@ -1,0 +1,216 @@
+//! The rows of two answers, side by side: what the tasks look at that ask row by row what an answer says.
+//!
+//! A row is a scalar, or a vector of scalars. Where rows are, says the path of the task; without one, the protocol: the elements of
+//! `predictions` (KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of arrays
+//! are gone through down to their rows, so that a batch of matrices has a row per line. An object is no row, for nobody can know which
+//! of its members is meant.
+//!
+//! Both answers are walked together: rows have the same place in both, whatever else the answers say, and where one answer has an array
+//! of another length or no value at all, that is told before the rows they share. Rows are read from the bodies element by element;
+//! nothing of them is kept. What is done with them is up to the task.
+
+mod in_document;
+mod in_tensors;
+
+use super::content::{Contents, Fault, Parts};
+use super::json::number;
+use super::json::place::{Place, excerpt};
+use super::json::rules::Here;
+use super::json::tape::Document;
+use super::tensor::{Cursor, Element};
+use super::{Divergence, Kind, Side};
+use crate::path::{PathPattern, Step};
+use in_document::InDocument;
+use in_tensors::InTensors;
+
+/// What one step of a walk, or one element, costs beside the text it touches.
+const STEP: usize = 16;
+
+/// What a task takes for a row where no path says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Labels: those of one output, the likeliest to hold labels.
+    Label,
+    /// Vectors: those of all outputs of floating-point numbers; one of a single dimension is one vector.
+    Vector,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Next {
+    /// Nothing yet: ask again while there is budget.
+    Busy,
+    /// A row of each side, to be read by [`Rows::element`].
+    Row,
+    /// The answers are not alike here. Rows may follow.
+    Apart(Divergence),
+    /// An answer has something that is no row, or nothing.
+    Fault(Side, Fault),
+    /// No more rows.
+    End,
+}
+
+/// A row of one side.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    cursor: Cursor,
+    length: u64,
+    /// Elements that have not been read.
+    left: u64,
+}
+
+impl Row {
+    fn new(cursor: Cursor, length: u64) -> Self {
+        Self { cursor, length, left: length }
+    }
+
+    fn next<'a>(&mut self, document: &'a Document, budget: &mut usize) -> Option<Element<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let element = self.cursor.next(document);
+        let text = match element {
+            Some(Element::Json(value)) if value.tag.is_number() => number::cost(value, value),
+            _ => 0,
+        };
+        *budget = budget.saturating_sub(STEP.saturating_add(text));
+        element
+    }
+}
+
+/// The rows of a pair.
+#[derive(Debug)]
+pub struct Rows {
+    source: Source,
+    /// The rows at hand.
+    primary: Option<Row>,
+    shadow: Option<Row>,
+    /// Whether there has been anything.
+    found: bool,
+}
+
+/// Where rows are.
+#[derive(Debug)]
+enum Source {
+    /// Where a path leads to in the documents.
+    Document(InDocument),
+    /// In tensors.
+    Tensors(InTensors),
+    /// The content of each choice; so many have been looked at.
+    Choices(usize),
+    /// Nobody can know.
+    Unknown,
+}
+
+impl Rows {
+    /// The rows at `path`, or where answers like the primary's have them.
+    pub fn new(path: Option<&PathPattern>, unit: Unit, primary: &Parts) -> Self {
+        let source = match (primary, path) {
+            (Parts::Tensors(_), path) => Source::Tensors(InTensors::outputs(path, unit)),
+            (Parts::Embeddings(_), path) => Source::Tensors(InTensors::embeddings(path)),
+            (_, Some(path)) => Source::Document(InDocument::new(path.clone())),
+            (Parts::Predictions(_), None) => {
+                let steps = vec![Step::Member("predictions".to_owned()), Step::AnyIndex];
+                Source::Document(InDocument::new(PathPattern::new(steps)))
+            }
+            (Parts::Choices(_), None) => Source::Choices(0),
+            (Parts::Json, None) => Source::Unknown,
+        };
+        Self { source, primary: None, shadow: None, found: false }
+    }
+
+    /// Goes on to the next row. Costs at least one byte of the budget.
+    pub fn next(&mut self, pair: Contents<'_>, budget: &mut usize) -> Next {
+        *budget = budget.saturating_sub(STEP);
+        let next = match (&mut self.source, &pair.primary.parts, &pair.shadow.parts) {
+            (Source::Unknown, ..) => Next::Fault(Side::Primary, "give compare.task a path that leads to its rows"),
+            (Source::Document(walk), ..) => walk.next(pair, (&mut self.primary, &mut self.shadow), budget),
+            (Source::Tensors(walk), Parts::Tensors(primary), Parts::Tensors(shadow))
+            | (Source::Tensors(walk), Parts::Embeddings(primary), Parts::Embeddings(shadow)) => {
+                walk.next(pair, (primary, shadow), (&mut self.primary, &mut self.shadow), budget)
+            }
+            (Source::Choices(at), Parts::Choices(primary), Parts::Choices(shadow)) => {
+                if *at == 0 && primary.len() != shadow.len() && !self.found {
+                    self.found = true;
+                    let values = (primary.len().to_string(), shadow.len().to_string());
+                    return apart(Kind::Length, named(&["choices"]), values);
+                }
+                let next = primary.get(*at).zip(shadow.get(*at));
+                *at = at.saturating_add(1);
+                match next.map(|(primary, shadow)| (primary.content.as_slice(), shadow.content.as_slice())) {
+                    None => Next::End,
+                    Some((&[primary], &[shadow])) => {
+                        self.primary = Some(Row::new(Cursor::of_json(primary), 1));
+                        self.shadow = Some(Row::new(Cursor::of_json(shadow), 1));
+                        Next::Row
+                    }
+                    Some((&[_], _)) => Next::Fault(Side::Shadow, "a choice has no text, or several"),
+                    Some(_) => Next::Fault(Side::Primary, "a choice has no text, or several"),
+                }
+            }
+            _ => Next::Fault(Side::Shadow, "another kind of answer than the primary's"),
+        };
+        self.found |= matches!(next, Next::Row | Next::Apart(_));
+        match next {
+            Next::End if !self.found => Next::Fault(Side::Primary, "no rows where compare.task looks: see its path"),
+            next => next,
+        }
+    }
+
+    /// The next element of the row at hand; `None` behind the last one.
+    pub fn element<'a>(&mut self, side: Side, pair: Contents<'a>, budget: &mut usize) -> Option<Element<'a>> {
+        match side {
+            Side::Primary => self.primary.as_mut()?.next(&pair.primary.document, budget),
+            Side::Shadow => self.shadow.as_mut()?.next(&pair.shadow.document, budget),
+        }
+    }
+
+    /// How many elements the rows at hand have.
+    pub fn lengths(&self) -> (u64, u64) {
+        (self.primary.map_or(0, |row| row.length), self.shadow.map_or(0, |row| row.length))
+    }
+
+    /// Whether rows are those of an output of the Open Inference Protocol.
+    pub fn are_of_outputs(&self) -> bool {
+        matches!(&self.source, Source::Tensors(tensors) if tensors.are_outputs())
+    }
+
+    /// Where the row at hand is, or the given element of it.
+    pub fn place(&self, pair: Contents<'_>, element: Option<u64>) -> (String, String) {
+        match &self.source {
+            Source::Document(walk) => walk.place(element).finish(),
+            Source::Tensors(walk) => walk.place(element).finish(),
+            Source::Choices(next) => {
+                let choice = match &pair.primary.parts {
+                    Parts::Choices(choices) => choices.get(next.saturating_sub(1)),
+                    _ => None,
+                };
+                let mut place = named(&["choices"]);
+                place.push(Here::Index(choice.map_or(0, |choice| choice.place)));
+                let is_chat = choice.is_some_and(|choice| choice.is_chat);
+                for name in if is_chat { &["message", "content"][..] } else { &["text"] } {
+                    place.push_member(name);
+                }
+                place.finish()
+            }
+            Source::Unknown => Place::default().finish(),
+        }
+    }
+}
+
+fn apart(kind: Kind, place: Place, values: (String, String)) -> Next {
+    let (path, pattern) = place.finish();
+    Next::Apart(Divergence { kind, path, pattern, relative: None, values })
+}
+
+/// The place that these names lead to.
+fn named(names: &[&'static str]) -> Place {
+    let mut place = Place::default();
+    for name in names {
+        place.push_member(name);
+    }
+    place
+}
+
+/// A value as it stands in its text, for evidence; nothing where there is none.
+fn shown(document: &Document, node: Option<u32>) -> String {
+    node.map(|node| excerpt(document.source(node))).unwrap_or_default()
+}

@@ -1,0 +1,74 @@
+//! Messages of gRPC in the body of a request or an answer: each has a head of five bytes
+//! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+//!
+//! Only unary calls are read: their bodies are one message. What is in it, and undoing its compression, is for others.
+
+use core::ops::Range;
+
+/// Why there is no message; said in evidence.
+pub type Fault = &'static str;
+
+/// The message of a unary call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Whether it is compressed, as `grpc-encoding` says.
+    pub compressed: bool,
+    /// Where it is in the body: all behind its head.
+    pub message: Range<usize>,
+}
+
+/// Bytes before a message: whether it is compressed, and its length, the most significant byte first.
+const HEAD: usize = 5;
+
+/// The only message in `body`.
+///
+/// # Errors
+/// If there is none, if it is not whole, or if something follows it.
+pub fn unary(body: &[u8]) -> Result<Frame, Fault> {
+    let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<HEAD>() else {
+        return Err(if body.is_empty() { "no gRPC message" } else { "a gRPC message is cut off" });
+    };
+    let compressed = match flag {
+        0 => false,
+        1 => true,
+        _ => return Err("malformed head of a gRPC message"),
+    };
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    match message.len().cmp(&length) {
+        core::cmp::Ordering::Less => Err("a gRPC message is cut off"),
+        core::cmp::Ordering::Equal => Ok(Frame { compressed, message: HEAD..body.len() }),
+        core::cmp::Ordering::Greater => Err("something follows the gRPC message"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_unary_body_is_one_message() {
+        let whole = |compressed, end| Ok(Frame { compressed, message: 5..end });
+        let cut = Err("a gRPC message is cut off");
+        for (body, want) in [
+            (&[0, 0, 0, 0, 0][..], whole(false, 5)),
+            (&[0, 0, 0, 0, 2, 8, 9], whole(false, 7)),
+            (&[1, 0, 0, 0, 1, 8], whole(true, 6)),
+            (&[2, 0, 0, 0, 1, 8], Err("malformed head of a gRPC message")),
+            (&[0, 0, 0, 0, 2, 8], cut.clone()),
+            (&[0, 0xff, 0xff, 0xff, 0xff, 8], cut.clone()),
+            (&[0, 0, 0, 1], cut.clone()),
+            (&[0], cut),
+            (&[0, 0, 0, 0, 1, 8, 9], Err("something follows the gRPC message")),
+            (&[0, 0, 0, 0, 1, 8, 0, 0, 0, 0, 1, 8], Err("something follows the gRPC message")),
+            (&[0, 1, 0, 0, 0, 8], Err("a gRPC message is cut off")),
+            (&[], Err("no gRPC message")),
+        ] {
+            assert_eq!(unary(body), want, "{body:x?}");
+        }
+        let mut long = vec![0, 0, 1, 2, 3];
+        long.resize(5 + 0x01_02_03, 7);
+        assert_eq!(unary(&long), whole(false, long.len()));
+    }
+}
