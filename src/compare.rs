@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
 //! compare), [`json`], [`tensor`], [`choice`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`],
-//! [`open_inference`], [`open_inference_grpc`], [`openai`]) and the tasks ([`tensors`], [`rows`], [`labels`], [`decision`], [`embedding`]).
+//! [`open_inference`], [`open_inference_grpc`], [`openai`]) and the tasks: [`tensors`] compares values, [`rows`] is what [`labels`],
+//! [`decision`] and [`embedding`] look at.
 
 pub mod base64;
 pub mod choice;

@@ -285,7 +285,6 @@ pub struct Compare {
     pub unordered: Vec<Unordered>,
 }
 
-#[cfg(test)]
 impl Compare {
     /// Exact numbers, nothing ignored, everything in order.
     pub fn exact() -> Self {

@@ -115,7 +115,7 @@ def pairs(run, shadow):
         same(
             f"{shadow}: which digit became which is as scikit-learn says",
             counters.changes(shadow),
-            changes(run, shadow, counters.names("primary_answer", "gnomon_decisions_total", shadow=shadow)),
+            changes(run, shadow, counters.names("gnomon_decisions_total", "primary_answer", "shadow_answer", shadow=shadow)),
         ),
         same(
             f"{shadow}: the version that it serves is the one expected",

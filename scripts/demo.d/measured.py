@@ -49,9 +49,9 @@ class Counters:
                 sums[have["primary_answer"], have["shadow_answer"]] += int(value)
         return sums
 
-    def names(self, label, name, **labels):
-        """The values of a label over all series of this name that have these labels, zeros included."""
-        return {have[label] for n, have, _ in self.samples if n == name and labels.items() <= have.items()}
+    def names(self, name, *of, **labels):
+        """The values of some labels over all series of this name that have these labels, zeros included."""
+        return {have[label] for n, have, _ in self.samples if n == name and labels.items() <= have.items() for label in of}
 
 
 def milliseconds(port):

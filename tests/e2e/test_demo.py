@@ -104,8 +104,8 @@ class Counters:
     def total(self, name, **labels):
         return sum(s["value"] for s in self.samples if {"name": name, **labels}.items() <= s.items())
 
-    def names(self, label, name, **labels):
-        return {s[label] for s in self.samples if {"name": name, **labels}.items() <= s.items()}
+    def names(self, name, *of, **labels):
+        return {s[label] for s in self.samples if {"name": name, **labels}.items() <= s.items() for label in of}
 
     def changes(self, shadow):
         found = [s for s in self.samples if s["name"] == "gnomon_decisions_total" and s["shadow"] == shadow]

@@ -10,6 +10,8 @@ import h2.events
 from rig.upstream import LOOP, Received, on_loop, read_body, read_head
 from rig.waiting import until
 
+WINDOW = (1 << 31) - 1
+
 
 class Tap:
     """Stands before an endpoint, in the shape in which the rig wants an upstream."""
@@ -89,7 +91,11 @@ async def _read_all(wire):
 
 def _requests_h2(wire):
     link = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="latin-1"))
+    # What the real server allowed is not known here: as much as can be.
+    link.local_settings.initial_window_size = WINDOW
+    link.local_settings.acknowledge()
     link.initiate_connection()
+    link.increment_flow_control_window(WINDOW - (1 << 16))
     streams = {}
     for event in link.receive_data(wire):
         stream = getattr(event, "stream_id", None)

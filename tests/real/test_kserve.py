@@ -49,7 +49,7 @@ def test_agrees_with_scikit_learn(proxy, name):
         answer = exchange(proxy.port, request(f"/v1/models/{model}:predict", body, headers={"x-case": name, "content-type": "application/json"}))
         assert answer.status == 200 and len(json.loads(answer.body)["predictions"]) == 1
     proxy.eventually("gnomon_shadow_outcomes_total", len(IMAGES), route=name)
-    metrics = proxy.metrics()
+    metrics = proxy.metrics(name)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=name) == {"compared": len(IMAGES)}
     diverged = int((~equal).sum())
     assert metrics.total("gnomon_pairs_total", route=name, verdict="diverged") == diverged > 0
@@ -59,7 +59,7 @@ def test_agrees_with_scikit_learn(proxy, name):
 
 
 def test_a_batch_diverges_once(proxy):
-    before = proxy.metrics().total("gnomon_pairs_total", route="digits", verdict="diverged")
+    before = proxy.metrics("digits").total("gnomon_pairs_total", route="digits", verdict="diverged")
     body = json.dumps({"instances": IMAGES.tolist()}).encode()
     exchange(proxy.port, request("/v1/models/digits:predict", body, headers={"x-case": "digits"}))
     proxy.eventually("gnomon_pairs_total", before + 1, route="digits", verdict="diverged")

@@ -135,7 +135,7 @@ def test_agrees_with_scikit_learn(table, name, transport):
             else:
                 np.testing.assert_allclose(array.reshape(trusted.shape), trusted, rtol=1e-12)
     table.proxy.eventually("gnomon_shadow_outcomes_total", len(batches), route=route)
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics(route)
     diverged = sum(not equal[batch].all() for batch in batches)
     assert 0 < diverged, "the models differ"
     wanted = {"diverged": diverged, "equivalent": len(batches) - diverged}

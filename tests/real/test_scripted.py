@@ -11,7 +11,7 @@ from rig.openai import SCENARIOS, USAGE, VECTORS
 from rig.openai import OpenAI as Scripted
 from rig.upstream import Gate, Reply
 
-from traffic import HEADER, case_route
+from traffic import HEADER, case_route, end_of_answer
 
 WHOLE = {"request": {"body": {"set": {"stream": False}, "remove": ["stream_options"]}}}
 FORMS = {"whole": {}, "stream": {}, "mixed": WHOLE}
@@ -130,18 +130,15 @@ def test_scenario(table, scenario, form, task, wanted):
     said = [(c.text, tuple((name or ("python" if custom else None), a) for name, a in c.calls), c.refusal, c.finish) for c in baseline]
     assert seen == said
     table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route=route)
-    metrics = table.proxy.metrics()
+    metrics = table.proxy.metrics(route)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=route) == {"compared": 1}
     assert metrics.by("gnomon_pairs_total", "verdict", route=route) == {"diverged" if wanted else "equivalent": 1}
     kinds = metrics.by("gnomon_divergences_total", "kind", route=route)
     assert kinds.keys() <= (wanted or set()), kinds
     tokens = {(subject, token): n for subject, side in (("none", "baseline"), ("copy", "candidate")) for token, n in zip(("prompt", "completion"), USAGE[side])}
     assert metrics.by("gnomon_tokens_total", "subject", "token", route=route) == tokens
-    answers = {}
-    for subject, choices in zip(("none", "copy"), SCENARIOS[scenario], strict=True):
-        for choice in choices:
-            key = subject, end_of(choice)
-            answers[key] = answers.get(key, 0) + 1
+    ends = [end_of_answer(end_of(choice) for choice in choices) for choices in SCENARIOS[scenario]]
+    answers = {("none", ends[0]): 1, ("copy", ends[1]): 1}
     assert metrics.by("gnomon_answers_total", "subject", "kind", route=route) == answers
 
 
@@ -158,7 +155,7 @@ def test_embeddings_of_other_dimensions(table):
     answer = table.client.embeddings.create(model="e", input=["a", "b"], encoding_format="float", extra_headers={HEADER: "dimension"})
     assert [one.embedding for one in answer.data] == list(VECTORS["baseline"])
     table.proxy.eventually("gnomon_pairs_total", 1, route="dimension")
-    assert table.proxy.metrics().by("gnomon_divergences_total", "kind", route="dimension") == {"dimension": 1}
+    assert table.proxy.metrics("dimension").by("gnomon_divergences_total", "kind", route="dimension") == {"dimension": 1}
 
 
 def test_events_reach_the_client_as_they_come(lab):
@@ -182,6 +179,28 @@ def test_events_reach_the_client_as_they_come(lab):
         texts = [choice.delta.content for event in events for choice in event.choices]
         assert "".join(text or "" for text in texts) == SCENARIOS["text-same"][0][0].text
     proxy.eventually("gnomon_pairs_total", 1, route="live", verdict="identical")
+
+
+def test_a_client_that_leaves_after_done_has_its_answer(lab):
+    """The official client closes the connection at `[DONE]`, before it has seen that the body ends there: nothing of its answer is missing."""
+    script, gate = Scripted("baseline"), Gate()
+
+    def held_back(received):
+        reply = script(received)
+        # The second half of the body, which is held back, is a comment as long as all the rest.
+        comment = b":" + b" " * (len(reply.body) - 3) + b"\n\n"
+        return Reply(reply.body + comment, content_type=reply.content_type, chunked=True, middle=gate)
+
+    primary, copy = lab.upstream(held_back), lab.upstream(Scripted("candidate"))
+    proxy = lab.proxy(configuration(case_route("left", shadows=[shadow()])), {"primary": primary, "shadow": copy})
+    with ExitStack() as stack:
+        said = ask(client_of(stack, proxy), "text-same", "left", True)
+    assert said[0][0] == SCENARIOS["text-same"][0][0].text
+    proxy.eventually("gnomon_shadow_outcomes_total", 1, route="left")
+    gate.open()
+    metrics = proxy.metrics("left")
+    assert metrics.by("gnomon_shadow_outcomes_total", "outcome") == {"compared": 1}
+    assert metrics.by("gnomon_responses_total", "class") == {"2xx": 1}
 
 
 def test_a_key_from_the_environment_reaches_the_shadow_alone(lab):

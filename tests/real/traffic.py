@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from rig.configuration import configuration, shadow
-from rig.envoy import by_variant  # noqa: F401 (for tests that split)
-
 HEADER = "x-case"
 GRPC_ROUTE = "/inference.GRPCInferenceService/"
 
@@ -29,7 +26,7 @@ TWO_CLUSTERS = {"http": "shadow", "grpc": "shadow-grpc"}
 
 @dataclass
 class Expected:
-    """What comparing a pair must say. `compare` is what the route says of it."""
+    """What comparing a pair must say."""
 
     verdict: str
     kind: str | None = None
@@ -39,10 +36,18 @@ class Expected:
 def expect(proxy, case, expected):
     """Waits for the one pair of a route and holds it against what is expected."""
     proxy.eventually("gnomon_shadow_outcomes_total", 1, route=case)
-    metrics = proxy.metrics()
+    metrics = proxy.metrics(case)
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome", route=case) == {"compared": 1}
     assert metrics.by("gnomon_pairs_total", "verdict", route=case) == {expected.verdict: 1}
     if expected.kind:
         assert metrics.by("gnomon_divergences_total", "kind", route=case) == {expected.kind: 1}
     if expected.path:
         assert metrics.by("gnomon_divergent_paths_total", "path", route=case) == {expected.path: 1}
+
+
+ENDS = ["refusal", "content_filter", "tool_calls", "length", "empty", "stop"]
+
+
+def end_of_answer(ends):
+    """How an answer with these ends of its choices ended: the first of them in this order."""
+    return min(ends, key=ENDS.index)

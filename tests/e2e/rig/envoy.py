@@ -152,9 +152,9 @@ class Envoy:
         finally:
             connection.close()
 
-    def metrics(self):
-        """A scrape."""
-        return Metrics(self.admin("/stats/prometheus"))
+    def metrics(self, route=None):
+        """A scrape; with `route` only of what was ever counted for it, which takes a hundredth of the time where there are many."""
+        return Metrics(self.admin("/stats/prometheus" + (f"?usedonly&filter=route=.={route};" if route else "")))
 
     def stat(self, name):
         """One of Envoy's own counters or gauges."""
@@ -178,7 +178,7 @@ class Envoy:
         last = {}
 
         def look():
-            last["series"] = self.metrics().series(name, **labels)
+            last["series"] = self.metrics(labels.get("route")).series(name, **labels)
             return sum(last["series"].values()) == value
 
         try:
