@@ -135,7 +135,9 @@ def test_scenario(table, scenario, form, task, wanted):
     assert metrics.by("gnomon_pairs_total", "verdict", route=route) == {"diverged" if wanted else "equivalent": 1}
     kinds = metrics.by("gnomon_divergences_total", "kind", route=route)
     assert kinds.keys() <= (wanted or set()), kinds
-    tokens = {(subject, token): n for subject, side in (("none", "baseline"), ("copy", "candidate")) for token, n in zip(("prompt", "completion"), USAGE[side])}
+    tokens = {}
+    for subject, side in (("none", "baseline"), ("copy", "candidate")):
+        tokens[subject, "prompt"], tokens[subject, "completion"] = USAGE[side]
     assert metrics.by("gnomon_tokens_total", "subject", "token", route=route) == tokens
     ends = [end_of_answer(end_of(choice) for choice in choices) for choices in SCENARIOS[scenario]]
     answers = {("none", ends[0]): 1, ("copy", ends[1]): 1}
@@ -182,7 +184,7 @@ def test_events_reach_the_client_as_they_come(lab):
 
 
 def test_a_client_that_leaves_after_done_has_its_answer(lab):
-    """The official client closes the connection at `[DONE]`, before it has seen that the body ends there: nothing of its answer is missing."""
+    """The official client closes the connection at `[DONE]`, before it has seen that the body ends there: it has all of its answer."""
     script, gate = Scripted("baseline"), Gate()
 
     def held_back(received):
