@@ -116,6 +116,11 @@ impl Capture {
         append(held, chunk, limit).inspect_err(|overflow| self.0 = Err(*overflow))
     }
 
+    /// What has come so far; nothing once it has been given up.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_ref().map(Held::bytes).unwrap_or_default()
+    }
+
     /// A body that came whole.
     ///
     /// # Errors

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::path::PathPattern;
-use crate::request::is_event_stream;
 
 /// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
 pub type Name = Rc<str>;
@@ -286,7 +285,6 @@ pub struct Compare {
     pub unordered: Vec<Unordered>,
 }
 
-#[cfg(test)]
 impl Compare {
     /// Exact numbers, nothing ignored, everything in order.
     pub fn exact() -> Self {
@@ -417,8 +415,8 @@ pub struct Limits {
 
 impl Limits {
     /// Bytes of a whole answer that may be captured. Of a stream the text counts that it joins to, so its wire bytes may fill the memory.
-    pub fn of_answer(&self, content_type: &[u8]) -> usize {
-        if is_event_stream(content_type) { self.memory } else { self.body }
+    pub fn of_answer(&self, is_stream: bool) -> usize {
+        if is_stream { self.memory } else { self.body }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod learned;
 mod live;
 pub mod pair;
 pub mod plan;
+mod report;
 mod roots;
 #[cfg(test)]
 mod tests;
@@ -121,7 +122,7 @@ impl Engine {
             Event::Work { root } => self.woken(root, now, out),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),
-            Event::Learned { sum, values, series } => self.learn_series(&sum, values, series, out),
+            Event::Learned { sum, known, values, series } => self.learn_series(&sum, known, values, series, out),
             Event::Retire { root } => self.retire(root, now, out),
         }
         self.wake_due(out);

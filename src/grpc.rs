@@ -18,7 +18,7 @@ pub struct Frame {
 }
 
 /// Bytes before a message: whether it is compressed, and its length, the most significant byte first.
-const HEAD: usize = 5;
+pub const HEAD: usize = 5;
 
 /// The only message in `body`.
 ///

@@ -70,10 +70,7 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
             Effect::Follow(follow) => reaction.follow = Some(follow),
             Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
             Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
-            Effect::Learn(sum) => {
-                let (values, series) = metrics::learn(&sum);
-                effects.extend(tell(Event::Learned { sum, values, series }, now));
-            }
+            Effect::Learn(sum) => effects.extend(tell(metrics::learn(sum), now)),
             Effect::Wake => calls::wake(queue),
             Effect::Dispatch(copy) => {
                 let pair = copy.pair;

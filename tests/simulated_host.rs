@@ -6,8 +6,8 @@
 //!
 //! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations) and [`clients`] (exchanges); [`host`]
 //! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] says what must hold after anything.
-//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`restraint`], [`configuration`],
-//! [`updates`], and [`random_schedules`] of all that together.
+//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
+//! [`configuration`], [`updates`], and [`random_schedules`] of all that together.
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -56,6 +56,8 @@ mod setup;
 mod shaping;
 #[path = "simulated_host/shared.rs"]
 mod shared;
+#[path = "simulated_host/told.rs"]
+mod told;
 #[path = "simulated_host/traffic.rs"]
 mod traffic;
 #[path = "simulated_host/updates.rs"]

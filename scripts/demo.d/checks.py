@@ -14,6 +14,7 @@ class Run:
     requests: list  # traffic.Request
     answers: list  # traffic.Answer, what the client of each request got
     direct: dict  # the answers per image when asked directly, by server: v1, v2, v1-control
+    digits: dict  # the digits that scikit-learn itself reads in the images, by version: v1, v2
     counters: object  # measured.Counters
     evidence: list  # the evidence lines of Envoy's log, parsed
 
@@ -29,17 +30,27 @@ def right_answer(request, answer, model):
     return answer.status == 200 and got == truth
 
 
+def copies(run, shadow):
+    """The requests that this shadow should have got."""
+    return [r for r in run.requests if expected.copied(shadow, r)]
+
+
 def verdicts(run, shadow):
-    """The expected `(verdict, path)` for each request that this shadow should have got, by request id."""
-    model = run.direct["v2" if shadow == "v2-copy" else shadow]
-    memory = {}
+    """The expected verdict for each of these, by request id."""
+    version, server = expected.VERSION[shadow], "v2" if shadow == "v2-copy" else shadow
 
-    def judged(image, named):
-        if (image, named) not in memory:
-            memory[image, named] = expected.verdict(run.direct["v1"][image].body, model[image].body, named)
-        return memory[image, named]
+    def judged(request):
+        primary, copy = ((run.direct[s][request.image].body, run.digits[v][request.image]) for s, v in (("v1", "v1"), (server, version)))
+        return expected.verdict(primary, copy, request.named)
 
-    return {r.id: judged(r.image, r.named) for r in run.requests if expected.copied(shadow, r)}
+    return {r.id: judged(r) for r in copies(run, shadow)}
+
+
+def changes(run, shadow, names):
+    """How often scikit-learn's v1 reads one digit and the shadow's version another, or the same; those not in `names` as `other`."""
+    name = lambda digit: str(digit) if str(digit) in names else "other"  # noqa: E731
+    read = [(run.digits["v1"][r.image], run.digits[expected.VERSION[shadow]][r.image]) for r in copies(run, shadow)]
+    return collections.Counter((name(before), name(after)) for before, after in read)
 
 
 def all_checks(run):
@@ -97,15 +108,25 @@ def pairs(run, shadow):
             {"compared": len(right)},
         ),
         same(
-            f"{shadow}: the verdicts are those of the models' own answers", counted, dict(collections.Counter(v for v, _ in right.values()))
+            f"{shadow}: the verdicts are those of scikit-learn's own digits", counted, dict(collections.Counter(right.values()))
         ),
-        same(f"{shadow}: every diverged pair has one kind", sum(kinds.values()), diverged),
-        same(f"{shadow}: and the path of its first difference", paths, dict(collections.Counter(p for _, p in right.values() if p))),
+        same(f"{shadow}: every diverged pair is one of kind label", kinds, {"label": diverged} if diverged else {}),
+        same(f"{shadow}: and is counted where the digit is", paths, {expected.PATH: diverged} if diverged else {}),
+        same(
+            f"{shadow}: which digit became which is as scikit-learn says",
+            counters.changes(shadow),
+            changes(run, shadow, counters.names("gnomon_decisions_total", "primary_answer", "shadow_answer", shadow=shadow)),
+        ),
+        same(
+            f"{shadow}: the version that it serves is the one expected",
+            counters.by("model_version", "gnomon_model_versions_total", subject=shadow),
+            {expected.VERSION[shadow]: len(right)},
+        ),
     ]
     if shadow == "v1-control":
         return [*found, same(f"{shadow}: no pair of equal models diverged", diverged, 0)]
     logged = [line.get("request_id") for line in run.evidence if line.get("shadow") == shadow]
-    false = [request for request in logged if right.get(request, ("", None))[0] != "diverged"]
+    false = [request for request in logged if right.get(request) != "diverged"]
     return [
         *found,
         (f"{shadow}: the worse model is noticed", diverged > 0, "no pair diverged"),

@@ -73,7 +73,8 @@ def run(options):
             counters = settled(ports["admin"], len(plan))
         with step("the models asked directly, for comparison"):
             direct = {server: ask_directly(server, ports[server], trained.images) for server in SERVERS}
-        done = checks.Run(plan, answers, direct, counters, evidence(work / "envoy.log"))
+        digits = {version: model.predict(trained.images).tolist() for version, model in trained.models.items()}
+        done = checks.Run(plan, answers, direct, digits, counters, evidence(work / "envoy.log"))
         found = checks.all_checks(done)
         figures = report.figures(done, measured.milliseconds(ports["admin"]), found)
         options.output.write_text(json.dumps(figures, indent=2) + "\n")

@@ -41,6 +41,18 @@ class Counters:
                 sums[have.get(label, "")] += int(value)
         return {key: value for key, value in sorted(sums.items()) if value}
 
+    def changes(self, shadow):
+        """How often the client got one answer and the shadow gave another, or the same."""
+        sums = collections.Counter()
+        for name, have, value in self.samples:
+            if name == "gnomon_decisions_total" and have["shadow"] == shadow and value:
+                sums[have["primary_answer"], have["shadow_answer"]] += int(value)
+        return sums
+
+    def names(self, name, *of, **labels):
+        """The values of some labels over all series of this name that have these labels, zeros included."""
+        return {have[label] for n, have, _ in self.samples if n == name and labels.items() <= have.items() for label in of}
+
 
 def milliseconds(port):
     """`{variant or shadow: {"p50": ..., "p99": ...}}`, as Envoy works it out from its histograms."""

@@ -1,7 +1,7 @@
 //! In which form the answers of a pair are read: what the route says, or what the request's path and the answer's type tell.
 
 use crate::config::Protocol;
-use crate::request::{essence, is_grpc};
+use crate::request::{essence, is_event_stream, is_grpc};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,11 @@ impl Endpoint {
 /// Whether an answer may be a stream of generated text.
 pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
     protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
+}
+
+/// Whether an answer of this type is a stream of generated text, which is joined before it is compared.
+pub fn is_stream(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> bool {
+    may_stream(protocol, endpoint) && is_event_stream(content_type)
 }
 
 /// How the answers of a pair are read.

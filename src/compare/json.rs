@@ -77,7 +77,7 @@ impl JsonJudge {
     pub fn new(plan: Rc<Compare>, scope: Option<PathPattern>) -> Self {
         let (path, leaves) = match &plan.task {
             Task::Scores { path } | Task::Regression { path } => (path.clone(), Leaves::Numbers),
-            Task::Text { path, .. } => (path.clone(), Leaves::Texts),
+            Task::Text { path, normalize } => (path.clone(), Leaves::Texts { normalize: *normalize }),
             _ => (None, Leaves::All),
         };
         Self(Walk::within(plan, path.or(scope), leaves))

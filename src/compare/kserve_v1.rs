@@ -8,6 +8,7 @@ use super::content::{Content, Facts, Fault, Parts, Reader};
 use super::json::DocumentReader;
 use super::json::tape::{Document, Tag};
 use super::json::text;
+use super::tensor::MAX_NAME;
 use crate::capture::Body;
 
 /// Reads an answer as KServe V1.
@@ -32,13 +33,10 @@ fn content(document: Document) -> Result<Content, Fault> {
     if document.value(predictions).tag != Tag::Array {
         return Err("predictions is no array");
     }
-    let model_version = document.member(0, "model_version").and_then(|node| text::read(document.value(node), MAX_VERSION));
+    let model_version = document.member(0, "model_version").and_then(|node| text::read(document.value(node), MAX_NAME));
     let facts = Facts { model_version, ..Facts::default() };
     Ok(Content { document, parts: Parts::Predictions(predictions), facts })
 }
-
-/// Bytes of the longest version of a model that is one.
-const MAX_VERSION: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -220,9 +220,6 @@ pub struct Cursor {
     at: usize,
 }
 
-/// What passing over elements costs beside the bytes they touch.
-const STRIDE: usize = 8;
-
 impl Cursor {
     /// At the first scalar of the JSON value at `node`, which may be a scalar itself.
     pub fn of_json(node: u32) -> Self {
@@ -255,7 +252,7 @@ impl Cursor {
                 passed
             }
             (Data::Binary(primary), Data::Binary(shadow), Some(width)) if a.datatype == b.datatype => {
-                let room = budget.saturating_div(width.saturating_mul(2)).min(most as usize).saturating_mul(width);
+                let room = budget.checked_div(width.saturating_mul(2)).unwrap_or(0).min(most as usize).saturating_mul(width);
                 let piece = |at: usize, range: Range| Range { start: at, end: at.saturating_add(room).min(range.end) };
                 let primary = piece(a.at, primary).of(pair.primary.body.bytes());
                 let shadow = piece(b.at, shadow).of(pair.shadow.body.bytes());
@@ -263,7 +260,7 @@ impl Cursor {
                 let bytes = passed.saturating_mul(width);
                 a.at = a.at.saturating_add(bytes);
                 b.at = b.at.saturating_add(bytes);
-                *budget = budget.saturating_sub(bytes.saturating_mul(2).saturating_add(STRIDE));
+                *budget = budget.saturating_sub(bytes.saturating_mul(2));
                 passed as u32
             }
             _ => 0,

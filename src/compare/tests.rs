@@ -1,14 +1,23 @@
 //! The whole comparison, from two answers to a judgement: a table of the rules.
 
 mod encoded;
+mod open_inference;
+mod openai;
+mod openai_streams;
 mod oracle;
 mod pairs;
 mod properties;
 mod real_grpc;
+mod real_kserve_v1;
+mod real_open_inference;
+mod real_openai;
+mod real_rows;
+mod row_properties;
+mod tasks;
 
 use super::content::Bounds;
 use super::form::{Endpoint, Form};
-use super::{Answer, Comparison, Judgement, Kind, Side, Unread};
+use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
 use crate::capture::{Held, Ledger, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::outcome::Label;

@@ -11,16 +11,15 @@ use super::evidence::Note;
 use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::Target;
 use crate::capture::{Body, Capture, Ledger, Overflow};
-use crate::compare::content::{Bounds, Decided, Facts};
-use crate::compare::form::Form;
-use crate::compare::{Comparison, Judgement, Report};
+use crate::compare::Comparison;
+use crate::compare::content::Bounds;
+use crate::compare::form::{self, Form};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
 use crate::mirror;
 use crate::mirror::body::{NoRoom, Shaped, Shaping};
 use crate::mirror::headers::{Lengths, copy_headers};
-use crate::outcome::{Anomaly, Outcome, ShadowClass, Token, Verdict};
+use crate::outcome::{Anomaly, Outcome, ShadowClass};
 use crate::request::Request;
-use crate::stats::{SubjectSeries, names};
 
 impl Engine {
     /// Takes on a new pair, which is counted as open if it is sampled already.
@@ -195,9 +194,9 @@ impl Engine {
         let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
         let Copy::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
         let target = pair.target.clone();
-        let content_type = &reply.as_ref().map(|reply| reply.head.content_type.clone()).unwrap_or_default();
+        let is_stream = reply.as_ref().is_some_and(|reply| form::is_stream(target.route.protocol, pair.endpoint, &reply.head.content_type));
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
-        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.of_answer(content_type), &self.ledger));
+        let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.of_answer(is_stream), &self.ledger));
         let elapsed = now.saturating_sub(sent);
         let reply = Reply::read(reply, body, elapsed, target.shadow.timeout);
         out.count(target.series.responses.of(reply.class));
@@ -258,60 +257,6 @@ impl Engine {
         self.due = Some(target.root);
     }
 
-    /// A comparison is done.
-    fn judged(&mut self, id: PairId, report: Report, now: Time, out: &mut Effects) {
-        let Some(pair) = self.pairs.get(&id) else { return };
-        let (target, answerer, told, slice) = (pair.target.clone(), pair.answerer.clone(), pair.told.clone(), pair.slice);
-        self.count_facts(target.root, &target.series.told, &report.shadow, out);
-        // Several shadows may compare one answer.
-        if !told.replace(true) {
-            self.count_facts(target.root, &answerer.series.told, &report.primary, out);
-        }
-        if let Judgement::Incomparable { side, reason } = &report.judgement {
-            return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label())), now, out);
-        }
-        if let Some(said) = wrong_version(target.shadow.expect_version.as_deref(), &report.shadow) {
-            return self.close_pair(id, Outcome::WrongVersion, Note::said(said), now, out);
-        }
-        let verdict = match &report.judgement {
-            Judgement::Identical => Verdict::Identical,
-            Judgement::Equivalent => Verdict::Equivalent,
-            Judgement::Diverged(divergence) => {
-                out.count(target.series.divergences.of(divergence.kind));
-                self.count_learned(target.root, &target.series.paths, &[&divergence.pattern], 1, out);
-                self.show_divergence(id, divergence, now, out);
-                Verdict::Diverged
-            }
-            Judgement::Incomparable { .. } => return,
-        };
-        out.count(target.series.slices.get(slice).and_then(|slice| slice.pairs.of(verdict)));
-        for Decided { primary, shadow, rows } in &report.decided {
-            if let Some(decided) = &target.series.decided {
-                self.count_learned(target.root, decided, &[primary, shadow], i64::from(*rows), out);
-            }
-        }
-        self.close_pair(id, Outcome::Compared, Note::default(), now, out);
-    }
-
-    /// Counts what an answer of a variant or a shadow told.
-    fn count_facts(&mut self, root: RootId, series: &SubjectSeries, facts: &Facts, out: &mut Effects) {
-        if let (Some((prompt, completion)), Some(tokens)) = (facts.tokens, &series.tokens) {
-            for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
-                match (tokens.of(token), i64::try_from(count)) {
-                    (Some(id), Ok(count)) if count > 0 => out.add(id, count),
-                    (Some(_), _) => {}
-                    (None, _) => out.anomalies.push(Anomaly::UnknownSeries),
-                }
-            }
-        }
-        if let (Some(end), Some(ends)) = (facts.end, &series.ends) {
-            out.count(ends.of(end));
-        }
-        if let (Some(version), Some(versions)) = (&facts.model_version, &series.versions) {
-            self.count_learned(root, versions, &[version], 1, out);
-        }
-    }
-
     fn call_over(&mut self, target: &Target) {
         let state = self.shadow(target);
         state.in_flight = state.in_flight.saturating_sub(1);
@@ -353,13 +298,4 @@ fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Opt
         None => upload.body.clone(),
     };
     Some((body, json_length))
-}
-
-/// What was found instead of the model version that is expected.
-fn wrong_version(expected: Option<&str>, facts: &Facts) -> Option<String> {
-    match (expected, facts.model_version.as_deref()) {
-        (Some(expected), Some(found)) if expected != found => Some(format!("model version {}", names::value(found))),
-        (Some(_), None) => Some("the answer names no model version".to_owned()),
-        _ => None,
-    }
 }

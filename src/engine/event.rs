@@ -106,7 +106,9 @@ pub enum Event {
     Learned {
         /// What was to be counted.
         sum: Sum,
-        /// Its values, [`crate::stats::learned::OTHER`] in place of those that found no room.
+        /// All values that are in the registry now.
+        known: Vec<String>,
+        /// Those of the sum, [`crate::stats::learned::OTHER`] in place of those that found no room.
         values: Vec<String>,
         /// The series of these.
         series: MetricId,
@@ -217,7 +219,7 @@ pub struct ShadowReply {
     pub head: Head,
     /// Whether an upstream sent it; otherwise Envoy answered for it.
     pub from_upstream: bool,
-    /// The body; `None` if it is longer than `limits.body`.
+    /// The body; `None` if it is longer than [`crate::config::Limits::of_answer`].
     pub body: Option<Vec<u8>>,
 }
 

@@ -3,11 +3,10 @@
 use super::event::Head;
 use super::pair;
 use crate::capture::{Capture, Ledger, Overflow};
-use crate::compare::form::{Endpoint, Form};
+use crate::compare::form::{self, Endpoint};
 use crate::compare::openai::stream::Joiner;
 use crate::compare::{Answer, Unread};
 use crate::config::{Limits, Protocol};
-use crate::request::is_event_stream;
 
 /// An answer as far as it has come.
 #[derive(Debug)]
@@ -19,23 +18,27 @@ pub struct Incoming {
 
 #[derive(Debug)]
 enum Body {
-    Raw(Capture),
+    /// With how long it may become.
+    Raw(Capture, usize),
     Joined(Box<Joiner>),
 }
 
 impl Incoming {
     /// One that begins with `head`. A stream whose events are encoded is taken as it comes, and joined when it is compared.
     pub fn new(head: Head, protocol: Protocol, endpoint: Endpoint, ledger: &Ledger, limits: Limits) -> Self {
-        let is_generated = Form::of(protocol, endpoint, &head.content_type) == Form::OpenAi;
-        let joins = is_generated && is_event_stream(&head.content_type) && head.content_encoding.is_empty();
-        let body = if joins { Body::Joined(Box::new(Joiner::new(ledger, limits.body))) } else { Body::Raw(Capture::new(ledger)) };
+        let is_stream = form::is_stream(protocol, endpoint, &head.content_type);
+        let body = if is_stream && head.content_encoding.is_empty() {
+            Body::Joined(Box::new(Joiner::new(ledger, limits.body)))
+        } else {
+            Body::Raw(Capture::new(ledger), limits.of_answer(is_stream))
+        };
         Self { head, body }
     }
 
     /// Takes the next piece; whether more is wanted.
-    pub fn push(&mut self, chunk: &[u8], limits: Limits) -> bool {
+    pub fn push(&mut self, chunk: &[u8]) -> bool {
         match &mut self.body {
-            Body::Raw(capture) => capture.push(chunk, limits.of_answer(&self.head.content_type)).is_ok(),
+            Body::Raw(capture, limit) => capture.push(chunk, *limit).is_ok(),
             Body::Joined(joiner) => joiner.push(chunk).is_ok(),
         }
     }
@@ -43,7 +46,7 @@ impl Incoming {
     /// The answer as it is compared.
     pub fn finish(self) -> Answer {
         match self.body {
-            Body::Raw(capture) => pair::answer(self.head, capture.into_body().map_err(Unread::Overflow)),
+            Body::Raw(capture, _) => pair::answer(self.head, capture.into_body().map_err(Unread::Overflow)),
             Body::Joined(joiner) => Answer { content_type: b"application/json".to_vec(), ..pair::answer(self.head, joiner.finish()) },
         }
     }

@@ -36,7 +36,7 @@ impl Engine {
     /// Adds `by` to the series of `values`, as they are in bodies.
     pub(super) fn count_learned(&mut self, root: RootId, learned: &Rc<Learned>, values: &[&str], by: i64, out: &mut Effects) {
         let lesson = self.lessons.entry((root, learned.index)).or_default();
-        let is_known = |value: &String| learned.known.contains(value) || lesson.values.contains(value) || value == OTHER;
+        let is_known = |value: &String| learned.known.contains(value) || lesson.values.contains(value);
         let closed = lesson.full || learned.most == 0;
         let resolve = |value: &&str| Some(names::value(value)).filter(|value| !closed || is_known(value)).unwrap_or_else(|| OTHER.into());
         let values: Vec<String> = values.iter().map(resolve).collect();
@@ -46,20 +46,18 @@ impl Engine {
         }
     }
 
-    /// The host has registered what it could: `values` are those of `sum`, or [`OTHER`] where there are enough already.
-    pub(super) fn learn_series(&mut self, sum: &Sum, values: Vec<String>, id: MetricId, out: &mut Effects) {
+    /// The host has registered what it could, and `known` are all that are registered now, by whichever worker: `values` are those of
+    /// `sum`, or [`OTHER`] where there are enough already.
+    pub(super) fn learn_series(&mut self, sum: &Sum, known: Vec<String>, values: Vec<String>, id: MetricId, out: &mut Effects) {
         out.add(id, sum.by);
-        // (A root context that has ended meanwhile must not be remembered again.)
-        if !self.roots.contains_key(&sum.root) {
+        // (A root context that has ended meanwhile must not be remembered again; and of a registry that could not be read, which is then as
+        // good as empty, nothing is learned.)
+        if known.is_empty() || !self.roots.contains_key(&sum.root) {
             return;
         }
         let lesson = self.lessons.entry((sum.root, sum.learned.index)).or_default();
         lesson.full |= values != sum.values;
-        for value in &values {
-            if value != OTHER && !lesson.values.contains(value) {
-                lesson.values.push(value.clone());
-            }
-        }
+        lesson.values = known;
         if !lesson.series.iter().any(|(known, _)| *known == values) {
             lesson.series.push((values, id));
         }

@@ -187,7 +187,7 @@ impl Engine {
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
         let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted || !answer.push(chunk, exchange.plan.config.limits) {
+        if !wanted || !answer.push(chunk) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
             out.push(Effect::Follow(exchange.follow));

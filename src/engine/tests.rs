@@ -4,6 +4,8 @@ mod grpc;
 mod roots;
 mod schedules;
 mod shaping;
+mod streams;
+mod told;
 mod worker;
 
 use std::collections::BTreeMap;

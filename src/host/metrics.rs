@@ -6,6 +6,7 @@ use proxy_wasm::hostcalls;
 
 use super::{expect, shared};
 use crate::config::Config;
+use crate::engine::event::Event;
 use crate::engine::learned::Sum;
 use crate::outcome::Anomaly;
 use crate::stats::learned::OTHER;
@@ -69,15 +70,14 @@ pub fn tell_split(plugin: &str, config: &Config) {
     }
 }
 
-/// Registers the values of `sum` as far as there is room, over all workers and updates. Returns them, those that found none as [`OTHER`],
-/// and their series.
-pub fn learn(sum: &Sum) -> (Vec<String>, MetricId) {
+/// Registers the values of `sum` as far as there is room, over all workers and updates, and tells the engine.
+pub fn learn(sum: Sum) -> Event {
     let new: Vec<&str> = sum.values.iter().map(String::as_str).filter(|value| *value != OTHER).collect();
     let known = shared::add_lines(&registry(&sum.learned.registry), new, sum.learned.most);
     let keep = |value: &String| if known.contains(value) { value.clone() } else { OTHER.to_owned() };
     let values: Vec<String> = sum.values.iter().map(keep).collect();
-    let id = define(MetricType::Counter, &sum.learned.name(&values));
-    (values, id)
+    let series = define(MetricType::Counter, &sum.learned.name(&values));
+    Event::Learned { sum, known, values, series }
 }
 
 /// The values in a registry.

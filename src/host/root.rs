@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::config::parse::{Refused, parse};
 use crate::engine::event::{Event, Head, RootId, ShadowReply};
 use crate::engine::plan::Plan;
+use crate::request::is_event_stream;
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
@@ -95,7 +96,7 @@ impl Root {
             head.grpc_status = status.or(head.grpc_status);
         }
         let limits = self.service.as_ref().map(|service| service.plan.config.limits);
-        let limit = limits.map_or(0, |limits| limits.of_answer(&head.content_type));
+        let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&head.content_type)));
         let body = (body_size <= limit)
             .then(|| hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten().unwrap_or_default());
         ShadowReply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }

@@ -12,7 +12,7 @@ use super::{Reaction, handle, now, property};
 use crate::engine::effect::Follow;
 use crate::engine::event::{Ending, Event, Head, StreamId, Time, status};
 use crate::mirror::SHADOW_HEADER;
-use crate::request::{Fields, Request, is_grpc};
+use crate::request::{Fields, Request, is_event_stream, is_grpc};
 use crate::route;
 
 /// A client's request and its answer.
@@ -66,7 +66,8 @@ impl Stream {
 
     /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
     fn chunk(&self, buffer: BufferType, size: usize) -> Vec<u8> {
-        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.of_answer(&self.content_type));
+        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
+        let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&self.content_type)));
         hostcalls::get_buffer(buffer, 0, size.min(limit.saturating_add(1))).ok().flatten().unwrap_or_default()
     }
 

@@ -67,6 +67,11 @@ enum Expect {
 }
 
 impl Reader {
+    /// How much of the text has been read.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// Reads on for about `budget` bytes, and takes what it read off it; `true` when the whole text is on the tape.
     ///
     /// # Errors

@@ -70,8 +70,8 @@ pub struct Cut {
 }
 
 impl Shaping {
-    /// Whether a request qualifies for a shadow with the conditions `when`; `None` when `budget`, in bytes, was not enough. (All calls are to
-    /// be about one request.)
+    /// Whether a request qualifies for a shadow with the conditions `when`; `None` when `budget`, in bytes, was not enough. (All calls are
+    /// to be about one request.)
     pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Option<bool> {
         if when.is_empty() {
             return Some(true);

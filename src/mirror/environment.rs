@@ -33,8 +33,8 @@ impl fmt::Debug for Secret {
 /// How a variable comes into the VM.
 const HINT: &str = "pass it to the VM: in Istio by vmConfig.env with valueFrom: HOST, in Envoy by vm_config.environment_variables";
 
-/// The headers that copies for `shadow` of the route `route` get from the environment, which `variable` reads (nothing if it is not there or not
-/// UTF-8). For each that they must do without, `missing` gets a line that says why.
+/// The headers that copies for `shadow` of the route `route` get from the environment, which `variable` reads (nothing if it is not there
+/// or not UTF-8). For each that they must do without, `missing` gets a line that says why.
 pub fn headers(
     route: &str,
     shadow: &Shadow,

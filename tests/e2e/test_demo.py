@@ -56,9 +56,10 @@ def test_shows_the_filter_at_work(alone, tmp_path):
     assert figures["split"]["v2"]["configured_percent"] == 5
     assert figures["shadows"]["v2-copy"]["verdicts"]["diverged"] > 0 == figures["shadows"]["v1-control"]["verdicts"]["diverged"]
     for shadow in figures["shadows"].values():
-        assert shadow.keys() == {"sampled", "outcomes", "verdicts", "kinds", "paths"}
+        assert shadow.keys() == {"sampled", "outcomes", "verdicts", "kinds", "paths", "changes"}
         assert shadow["sampled"] == sum(shadow["outcomes"].values()) == sum(shadow["verdicts"].values()) > 0
-        assert shadow["verdicts"]["diverged"] == sum(shadow["kinds"].values()) == sum(shadow["paths"].values())
+        changed = sum(shadow["changes"].values())
+        assert shadow["verdicts"]["diverged"] == sum(shadow["kinds"].values()) == sum(shadow["paths"].values()) >= changed
     assert figures["milliseconds"].keys() == {"v1", "v2", "v2-copy", "v1-control"}
     assert all(0 < v["p50"] <= v["p99"] for v in figures["milliseconds"].values())
 
@@ -103,9 +104,16 @@ class Counters:
     def total(self, name, **labels):
         return sum(s["value"] for s in self.samples if {"name": name, **labels}.items() <= s.items())
 
+    def names(self, name, *of, **labels):
+        return {s[label] for s in self.samples if {"name": name, **labels}.items() <= s.items() for label in of}
+
+    def changes(self, shadow):
+        found = [s for s in self.samples if s["name"] == "gnomon_decisions_total" and s["shadow"] == shadow]
+        return {(s["primary_answer"], s["shadow_answer"]): s["value"] for s in found if s["value"]}
+
 
 def made_up_run():
-    """A run in which all is well: v2 is wrong about image 1, and off by a little about image 2."""
+    """A run in which all is well: v2 is wrong about image 1, and a little surer about image 2."""
     plan = traffic.plan(200, 3)
 
     def answer(version, digit, probability):
@@ -113,6 +121,7 @@ def made_up_run():
         return traffic.Answer(200, json.dumps({"model_version": version, "id": "direct", "outputs": outputs}).encode())
 
     v1 = [answer("v1", digit, 0.5) for digit in (7, 8, 9)]
+    digits = {"v1": [7, 8, 9], "v2": [7, 3, 9]}
     direct = {"v1": v1, "v2": [answer("v2", 7, 0.5), answer("v2", 3, 0.5), answer("v2", 9, 0.6)], "v1-control": v1}
 
     def served(request):
@@ -131,15 +140,21 @@ def made_up_run():
         figures = [("gnomon_sampled_total", {}, len(requests)), ("gnomon_shadow_outcomes_total", {"outcome": "compared"}, len(requests))]
         figures += [("gnomon_pairs_total", {"verdict": "equivalent"}, len(requests) - wrong - same)]
         figures += (
-            [("gnomon_pairs_total", {"verdict": "diverged"}, wrong), ("gnomon_divergences_total", {"kind": "number"}, wrong)]
+            [("gnomon_pairs_total", {"verdict": "diverged"}, wrong), ("gnomon_divergences_total", {"kind": "label"}, wrong)]
             if wrong
             else []
         )
         figures += [("gnomon_divergent_paths_total", {"path": "outputs[*].data[*]"}, wrong)] if wrong else []
         figures += [("gnomon_pairs_total", {"verdict": "identical"}, same)] if same else []
+        read = [(digits["v1"][r.image], digits[expected.VERSION[shadow]][r.image]) for r in requests]
+        for pair in set(read):
+            answers = dict(zip(("primary_answer", "shadow_answer"), map(str, pair)))
+            figures.append(("gnomon_decisions_total", answers, read.count(pair)))
         samples += [{"name": name, "shadow": shadow, **labels, "value": value} for name, labels, value in figures]
-    evidence = [{"shadow": "v2-copy", "kind": "number", "request_id": r.id} for r in copied["v2-copy"] if r.image == 1]
-    return checks.Run(plan, [served(r) for r in plan], direct, Counters(samples), evidence)
+        version = {"subject": shadow, "model_version": expected.VERSION[shadow]}
+        samples.append({"name": "gnomon_model_versions_total", **version, "value": len(requests)})
+    evidence = [{"shadow": "v2-copy", "kind": "label", "request_id": r.id} for r in copied["v2-copy"] if r.image == 1]
+    return checks.Run(plan, [served(r) for r in plan], direct, digits, Counters(samples), evidence)
 
 
 def failing(run):
@@ -177,5 +192,5 @@ def test_an_answer_that_is_not_the_models_fails_a_check():
 
 def test_evidence_of_a_pair_that_did_not_diverge_fails_a_check():
     run = made_up_run()
-    run.evidence.append({"shadow": "v2-copy", "kind": "number", "request_id": next(r.id for r in run.requests if r.image == 0)})
+    run.evidence.append({"shadow": "v2-copy", "kind": "label", "request_id": next(r.id for r in run.requests if r.image == 0)})
     assert failing(run)

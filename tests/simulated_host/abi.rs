@@ -68,6 +68,7 @@ pub fn become_vm(shared: Shared, vm: usize) {
 fn host<T>(name: &str, tolerated: &[Status], call: impl FnOnce(&mut Proxy, usize) -> Result<T, Status>) -> Result<T, Status> {
     let (shared, vm) = VM.with(|slot| slot.borrow().clone()).ok_or(Status::InternalFailure)?;
     let mut proxy = lock(&shared);
+    *proxy.host_calls.entry(name.to_owned()).or_default() += 1;
     let callback = proxy.vms[vm].frame.map_or("_initialize", |frame| frame.callback);
     if callback == "_initialize" && !matches!(name, "proxy_log" | "proxy_get_log_level") {
         proxy.violations.push(format!("{name} called in _initialize, where Envoy forbids it"));

@@ -4,6 +4,7 @@
 //! the guest. Semantics are those of proxy-wasm-cpp-host and of Envoy's `Context`: who owns a call, in which callback a header map is
 //! there, what a wrong argument is answered with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
@@ -43,6 +44,8 @@ pub struct Proxy {
     pub log: Vec<LogLine>,
     /// What must never happen, found while the guest was running.
     pub violations: Vec<String>,
+    /// How often the guest called each host function: what it costs.
+    pub host_calls: BTreeMap<String, usize>,
 }
 
 impl Proxy {
@@ -60,6 +63,7 @@ impl Proxy {
             vms: Vec::new(),
             log: Vec::new(),
             violations: Vec::new(),
+            host_calls: BTreeMap::new(),
         }
     }
 

@@ -31,7 +31,25 @@ const CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx", "reset", "cancelled"];
 const SHADOW_CLASSES: &[&str] = &["2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"];
 const REASONS: &[&str] = &["weight", "pin", "keyless", "unsplit"];
 const VERDICTS: &[&str] = &["identical", "equivalent", "diverged"];
-const KINDS: &[&str] = &["type", "missing", "extra", "length", "number", "text", "boolean", "null", "status"];
+const KINDS: &[&str] = &[
+    "status",
+    "type",
+    "missing",
+    "extra",
+    "length",
+    "number",
+    "text",
+    "boolean",
+    "null",
+    "label",
+    "shape",
+    "datatype",
+    "finish",
+    "tools",
+    "refusal",
+    "dimension",
+];
+const ENDS: &[&str] = &["stop", "length", "tool_calls", "content_filter", "refusal", "empty", "invalid", "other"];
 
 impl World {
     /// The outcomes of a shadow that have been counted, with their numbers.
@@ -104,6 +122,8 @@ impl World {
             ("gnomon_requests_total", "reason", REASONS),
             ("gnomon_pairs_total", "verdict", VERDICTS),
             ("gnomon_divergences_total", "kind", KINDS),
+            ("gnomon_answers_total", "kind", ENDS),
+            ("gnomon_tokens_total", "token", &["prompt", "completion"]),
             ("gnomon_evidence_total", "outcome", &["logged", "suppressed"]),
         ];
         let proxy = self.proxy();

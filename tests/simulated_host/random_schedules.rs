@@ -14,6 +14,7 @@ use crate::metrics;
 use crate::network::{Answer, Cluster, Reply};
 use crate::random::SplitMix64;
 use crate::setup::{QUESTION, SCORE, SHADOW, With, shadowed, split};
+use crate::told::{streamed, whole};
 use crate::traffic::Request;
 use crate::world::{Place, World};
 
@@ -53,6 +54,10 @@ fn configurations() -> Vec<Value> {
             .with(&format!("{SHADOW}/when"), json!({"body": [{"path": "inputs[1]", "at_least": 2}]}))
             .with(&format!("{SHADOW}/request"), json!({"body": {"set": {"seed": 7}, "remove": ["note"]}}))
             .with("/limits", json!({"memory": "4KiB", "body": "2KiB", "pairs": 6})),
+        two(shadowed())
+            .with("/routes/0/protocol", "openai")
+            .with(&format!("{SHADOW}/expect"), json!({"model_version": "m-1"}))
+            .with("/limits", json!({"memory": "8KiB", "body": "1KiB"})),
         shadowed().with("/experiment", "exp-2").with("/evidence", json!({"per_second": 3, "values": true})),
         shadowed().with("/routes/0/surprise", true),
     ]
@@ -66,7 +71,13 @@ fn reply(random: &mut SplitMix64, faults: u64) -> Reply {
         _ => Duration::from_micros(random.below(5000)),
     };
     let piece = 1 + random.below(80) as usize;
-    let answer = Answer::json(*random.pick(&[SCORE, SCORE, SCORE, r#"{"score":0.6}"#, "[1,", ""])).after(after).piece(piece);
+    let answer = match random.below(10) {
+        0 => streamed("It is noon."),
+        1 => whole("It is noon."),
+        2 => streamed("half an answer").header("content-encoding", "gzip"),
+        _ => Answer::json(*random.pick(&[SCORE, SCORE, SCORE, r#"{"score":0.6}"#, "[1,", ""])),
+    };
+    let answer = answer.after(after).piece(piece);
     let answer = if random.percent(10) { answer.trailer("x-done", "1") } else { answer };
     if !random.percent(faults) {
         return Reply::Whole(answer);

@@ -8,11 +8,10 @@ use super::number;
 use super::place::{Place, excerpt};
 use super::rules::{Effect, Here, Rules};
 use super::tape::{Document, Tag, Value, first_child};
-use super::text::TextOrder;
+use crate::compare::text::{Text, TextMatch};
 use crate::compare::{Divergence, Kind, Side};
 use crate::config::{Compare, Tolerance};
 use crate::path::PathPattern;
-use core::cmp::Ordering;
 use std::rc::Rc;
 
 /// What looking at two elements costs beside the text they touch.
@@ -90,15 +89,22 @@ pub enum Leaves {
     /// Numbers.
     Numbers,
     /// Strings.
-    Texts,
+    Texts {
+        /// Whether runs of white space count as one space, and those at the ends as nothing.
+        normalize: bool,
+    },
 }
 
 impl Leaves {
+    fn normalize(self) -> bool {
+        matches!(self, Leaves::Texts { normalize: true })
+    }
+
     fn has(self, tag: Tag) -> bool {
         match self {
             Leaves::All => true,
             Leaves::Numbers => tag.is_number(),
-            Leaves::Texts => matches!(tag, Tag::Plain | Tag::Escaped),
+            Leaves::Texts { .. } => matches!(tag, Tag::Plain | Tag::Escaped),
         }
     }
 }
@@ -112,7 +118,7 @@ pub struct Walk {
     found: bool,
     frames: Vec<Frame>,
     /// Two strings that are being compared.
-    text: Option<(TextOrder, u32, u32)>,
+    text: Option<(TextMatch, u32, u32)>,
 }
 
 /// How a walk ends.
@@ -138,11 +144,12 @@ impl Walk {
     /// Walks on for about `budget` bytes; `None` when that was not enough.
     pub fn step(&mut self, pair: Pair<'_>, budget: &mut usize) -> Option<Finding> {
         while *budget > 0 {
-            if let Some((order, primary, shadow)) = &mut self.text {
-                let order = order.step(pair.primary.value(*primary), pair.shadow.value(*shadow), budget)?;
+            if let Some((text, primary, shadow)) = &mut self.text {
+                let texts = (Text::Json(pair.primary.value(*primary)), Text::Json(pair.shadow.value(*shadow)));
+                let equal = text.step(texts.0, texts.1, budget)?;
                 let (primary, shadow) = (*primary, *shadow);
                 self.text = None;
-                if order != Ordering::Equal {
+                if !equal {
                     return Some(self.diverged(pair, Kind::Text, Some(primary), Some(shadow)));
                 }
             }
@@ -186,7 +193,9 @@ impl Walk {
         match (a.tag, b.tag) {
             (left, right) if !self.counts(left) && !self.counts(right) => {}
             (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}
-            (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => self.text = Some((TextOrder::default(), primary, shadow)),
+            (Tag::Plain | Tag::Escaped, Tag::Plain | Tag::Escaped) => {
+                self.text = Some((TextMatch::new(self.leaves.normalize()), primary, shadow))
+            }
             (Tag::Object, Tag::Object) => {
                 self.frames.push(Frame::Matched(Box::new(Matched::new(pair, primary, shadow, By::Name))));
             }

@@ -173,6 +173,7 @@ fn packed_or_not_or_both_is_the_same() {
             assert_eq!(typed(datatype, &[3], &contents).as_ref(), Ok(&want), "{datatype} {contents:x?}");
         }
     }
+    assert_eq!(typed("BOOL", &[3], &[bytes(1, &[0, 1, 2])]), Ok("false true true".to_owned()));
     let (half, two) = (0.5_f32.to_le_bytes(), 2.0_f32.to_le_bytes());
     let single = |value: [u8; 4]| [varint(6 << 3 | 5), value.to_vec()].concat();
     for contents in [
@@ -320,6 +321,8 @@ fn fields_come_in_any_order_and_number() {
     assert_eq!((tensor.name.as_str(), tensor.shape.as_slice(), content.facts.model_version.as_deref()), ("new", &[2][..], Some("2")));
     assert_eq!(elements(tensor, &content), ["7", "8"]);
     assert_eq!(only(&inner(&[bytes(2, b"INT8"), number(3, 1), data(), data()])), Err("an output's contents come in pieces"));
+    let empty = bytes(5, b"");
+    assert_eq!(only(&inner(&[bytes(2, b"INT8"), number(3, 2), empty.clone(), data(), empty])), Ok("7 8".to_owned()));
     let shape = [number(3, 1), bytes(3, &[2, 1]), number(3, 1)].concat();
     assert_eq!(only(&inner(&[bytes(2, b"INT8"), shape, data()])), Ok("7 8".to_owned()));
     assert_eq!(read(&frame(&bytes(2, b""))).unwrap().facts.model_version, None);

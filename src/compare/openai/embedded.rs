@@ -5,7 +5,7 @@ use crate::compare::json::tape::Document;
 use crate::compare::json::walk::{Finding, Leaves, Pair, Walk};
 use crate::compare::json::{DocumentReader, reader};
 use crate::compare::text::{Text, TextMatch};
-use crate::config::{Compare, GivenTolerance, Task};
+use crate::config::Compare;
 use std::rc::Rc;
 
 /// The reading of a text as JSON.
@@ -92,7 +92,7 @@ impl ValueMatch {
                     let Ok(document) = embedded.step(shadow, budget)? else { return Some(false) };
                     match core::mem::replace(self, ValueMatch::new()) {
                         ValueMatch::Shadow(primary, _) => {
-                            ValueMatch::Walk(Box::new(Walk::within(Rc::new(exactly()), None, Leaves::All)), primary, document)
+                            ValueMatch::Walk(Box::new(Walk::within(Rc::new(Compare::exact()), None, Leaves::All)), primary, document)
                         }
                         other => other,
                     }
@@ -106,12 +106,6 @@ impl ValueMatch {
         }
         None
     }
-}
-
-/// Everything counts, to the last digit.
-fn exactly() -> Compare {
-    let default = GivenTolerance { absolute: Some(0.0), relative: Some(0.0) };
-    Compare { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
 }
 
 /// A comparison of whether two texts are JSON, objects or arrays: text does not count.

@@ -89,6 +89,11 @@ impl Events {
         Ok(None)
     }
 
+    /// The data of the event that is not over yet.
+    pub fn under_way(&self) -> &[u8] {
+        self.data.as_ref().map(Capture::bytes).unwrap_or_default()
+    }
+
     /// Takes what `chunk` has of the line at hand; what comes after it.
     fn rest_of_line<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Overflow> {
         let end = chunk.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(chunk.len());
@@ -172,6 +177,7 @@ mod tests {
         ] {
             assert_eq!(read(&[stream.as_bytes()]).unwrap(), events, "{stream:?}");
         }
+        assert_eq!(read(&[b"\xefdata: a\n\n"]).unwrap(), [""; 0], "half a mark is none");
     }
 
     #[test]

@@ -10,11 +10,15 @@ use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::Unread;
 use crate::compare::choice::Tool;
 use crate::compare::content::Fault;
-use crate::compare::json::DocumentReader;
+use crate::compare::json::reader::Reader;
 use crate::compare::json::tape::{Document, Tag};
 
 /// How much longer than all text an event may be: names, ids, probabilities of alternatives.
 const AROUND: usize = 64 << 10;
+
+/// Data of an event that is read ahead, and how far it never is: a token that is read at once may be so long (`-Infinity`).
+const LONG: usize = 16 << 10;
+const LONGEST_TOKEN: usize = 16;
 
 /// Longest value that is kept of what stands around the text, such as the model's name.
 const MAX_AROUND: usize = 4096;
@@ -29,6 +33,8 @@ pub struct Joiner {
 #[derive(Debug)]
 struct State {
     events: Events,
+    /// Of the event under way, which is read ahead if it is long.
+    reader: Reader,
     joined: Joined,
 }
 
@@ -78,10 +84,10 @@ impl Joiner {
         let joined =
             Joined { ledger: ledger.clone(), limit, room: limit, around: Default::default(), choices: Vec::new(), tools: 0, done: false };
         let events = Events::new(ledger, limit.saturating_add(AROUND));
-        Self { ledger: ledger.clone(), state: Ok(State { events, joined }) }
+        Self { ledger: ledger.clone(), state: Ok(State { events, reader: Reader::default(), joined }) }
     }
 
-    /// Takes the next piece of the stream, cut anywhere. The work is that of reading the events which end in it.
+    /// Takes the next piece of the stream, cut anywhere. The work grows with the piece and with the text of the events that end in it.
     ///
     /// # Errors
     /// If the stream is, or was already, given up: too long, no room for it, or not what the protocol says.
@@ -110,26 +116,36 @@ impl State {
         while !self.joined.done
             && let Some(data) = self.events.next(&mut chunk).map_err(Unread::Overflow)?
         {
-            self.joined.event(data)?;
+            self.event(data)?;
+        }
+        self.read_ahead()?;
+        Ok(())
+    }
+
+    /// Reads what is there of a long event, so that not all of it is left to the piece in which it ends.
+    fn read_ahead(&mut self) -> Result<(), Fault> {
+        let data = self.events.under_way();
+        let mut safe = data.len().saturating_sub(self.reader.at()).saturating_sub(LONGEST_TOKEN);
+        if data.len() > LONG && safe > 0 {
+            self.reader.step(data, &mut safe)?;
         }
         Ok(())
+    }
+
+    fn event(&mut self, body: Body) -> Result<(), Unread> {
+        if body.bytes().trim_ascii() == b"[DONE]" {
+            self.joined.done = true;
+            return Ok(());
+        }
+        let mut reader = core::mem::take(&mut self.reader);
+        while !reader.step(body.bytes(), &mut usize::MAX.clone())? {}
+        let document = Document { body, tape: reader.tape };
+        // llama.cpp begins some streams with an event that is `null`.
+        if document.value(0).tag == Tag::Null { Ok(()) } else { self.joined.chunk(&document) }
     }
 }
 
 impl Joined {
-    fn event(&mut self, data: Body) -> Result<(), Unread> {
-        if data.bytes().trim_ascii() == b"[DONE]" {
-            self.done = true;
-            return Ok(());
-        }
-        let document = DocumentReader::whole(data).step(&mut usize::MAX.clone())?;
-        // llama.cpp begins some streams with an event that is `null`.
-        match document.filter(|document| document.value(0).tag != Tag::Null) {
-            Some(document) => self.chunk(&document),
-            None => Ok(()),
-        }
-    }
-
     fn chunk(&mut self, document: &Document) -> Result<(), Unread> {
         if member(document, 0, "error")?.is_some() {
             return Err(Unread::Malformed("the stream ends in an error"));

@@ -125,11 +125,11 @@ impl InTensors {
             };
             // What is left of the rows before.
             while primary.left > 0 || shadow.left > 0 {
+                primary.next(&pair.primary.document, budget);
+                shadow.next(&pair.shadow.document, budget);
                 if *budget == 0 {
                     return Next::Busy;
                 }
-                primary.next(&pair.primary.document, budget);
-                shadow.next(&pair.shadow.document, budget);
             }
             if open.rows == 0 {
                 self.open = None;

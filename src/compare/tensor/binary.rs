@@ -114,3 +114,118 @@ impl Lengths {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use proptest::prelude::*;
+
+    use super::{Datatype, Element, Lengths, Range, Tolerance, brain, close_doubles, element, half, pass};
+
+    /// A floating-point number by IEEE 754's definition, of so many bits of exponent and fraction.
+    fn by_definition(bits: u16, exponent_bits: u32, fraction_bits: u32) -> f64 {
+        let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+        let exponent = i32::from(bits >> fraction_bits) & ((1 << exponent_bits) - 1);
+        let fraction = f64::from(bits & ((1 << fraction_bits) - 1)) / f64::from(1 << fraction_bits);
+        let bias = (1 << (exponent_bits - 1)) - 1;
+        match exponent {
+            0 => sign * fraction * 2_f64.powi(1 - bias),
+            _ if exponent == 2 * bias + 1 && fraction == 0.0 => sign * f64::INFINITY,
+            _ if exponent == 2 * bias + 1 => f64::NAN,
+            _ => sign * (1.0 + fraction) * 2_f64.powi(exponent - bias),
+        }
+    }
+
+    #[test]
+    fn every_sixteen_bit_float_is_what_its_definition_says() {
+        for bits in 0..=u16::MAX {
+            for (found, wanted) in [(half(bits), by_definition(bits, 5, 10)), (brain(bits), by_definition(bits, 8, 7))] {
+                assert!(found.to_bits() == wanted.to_bits() || (found.is_nan() && wanted.is_nan()), "{bits:#x}: {found} is not {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn elements_are_read() {
+        use Datatype::*;
+        for (datatype, bytes, want) in [
+            (Bool, &[2][..], "Bool(true)"),
+            (Bool, &[0], "Bool(false)"),
+            (Uint8, &[0xff], "Integer(255)"),
+            (Int8, &[0xff], "Integer(-1)"),
+            (Uint16, &[1, 0xff], "Integer(65281)"),
+            (Int16, &[1, 0xff], "Integer(-255)"),
+            (Uint32, &[1, 0, 0, 0xff], "Integer(4278190081)"),
+            (Int32, &[1, 0, 0, 0xff], "Integer(-16777215)"),
+            (Uint64, &[0xff; 8], "Integer(18446744073709551615)"),
+            (Int64, &[0, 0, 0, 0, 0, 0, 0, 0x80], "Integer(-9223372036854775808)"),
+            (Fp16, &[0, 0x3c], "Float(1.0)"),
+            (Bf16, &[0x80, 0x3f], "Float(1.0)"),
+            (Fp32, &[0, 0, 0x20, 0xc0], "Float(-2.5)"),
+            (Fp64, &[0, 0, 0, 0, 0, 0, 4, 0xc0], "Float(-2.5)"),
+            (Bytes, &[2, 0, 0, 0, 7, 8], "Bytes([7, 8])"),
+            (Bytes, &[0, 0, 0, 0], "Bytes([])"),
+        ] {
+            let (found, end) = element(bytes, 0, datatype).unwrap();
+            assert_eq!((format!("{found:?}").as_str(), end), (want, bytes.len()), "{datatype:?}");
+            let cut = &bytes[..bytes.len() - 1];
+            assert!(element(cut, 0, datatype).is_none(), "{datatype:?}");
+        }
+        assert!(element(&[0xff; 8], 0, Bytes).is_none());
+        assert!(element(&[], usize::MAX, Bytes).is_none());
+    }
+
+    #[test]
+    fn lengths_must_fill_the_range() {
+        const BODY: &[u8] = b"....\x01\0\0\0a\0\0\0\0\x02\0\0\0bc....";
+        for (range, elements, want) in [
+            (4..19, 3, Ok(true)),
+            (4..19, 2, Err(super::super::COUNT)),
+            (4..19, 4, Err(super::super::COUNT)),
+            (4..18, 3, Err("a string goes beyond its tensor")),
+            (4..21, 3, Err("a string goes beyond its tensor")),
+            (4..4, 0, Ok(true)),
+            (4..4, 1, Err(super::super::COUNT)),
+            (4..19, u64::MAX, Err(super::super::COUNT)),
+        ] {
+            for budget in [1, usize::MAX] {
+                let mut lengths = Lengths::new(Range { start: range.start, end: range.end }, elements);
+                let found = loop {
+                    match lengths.step(BODY, &mut budget.clone()) {
+                        Ok(false) => {}
+                        found => break found,
+                    }
+                };
+                assert_eq!(found, want, "{range:?} {elements}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn equal_elements_are_passed(primary: Vec<u8>, flips in prop::collection::vec((any::<usize>(), any::<u8>()), 0..3), which in 0_usize..13) {
+            let datatype = Datatype::ALL[which].1;
+            let width = datatype.width().unwrap();
+            let mut shadow = primary.clone();
+            for (at, byte) in flips {
+                let at = at % shadow.len().max(1);
+                shadow.iter_mut().skip(at).take(1).for_each(|place| *place = byte);
+            }
+            let tolerance = Tolerance { absolute: 1e-3, relative: 1e-3 };
+            let equal = |at: usize| {
+                let (from, to) = (at * width, (at + 1) * width);
+                if to > primary.len() {
+                    return false;
+                }
+                match (element(&primary, from, datatype), element(&shadow, from, datatype)) {
+                    (Some((Element::Float(a), _)), Some((Element::Float(b), _))) => close_doubles(a, b, tolerance),
+                    _ => primary[from..to] == shadow[from..to],
+                }
+            };
+            let wanted = (0..).take_while(|&at| equal(at)).count();
+            prop_assert_eq!(pass(&primary, &shadow, datatype, tolerance), wanted);
+        }
+    }
+}

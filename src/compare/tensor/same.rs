@@ -93,3 +93,79 @@ impl<'a> Element<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::{Element, Kind, Tag, Tolerance, Value, same};
+
+    fn json(text: &'static str) -> Element<'static> {
+        let (tag, text) = match text {
+            "null" => (Tag::Null, text),
+            "true" => (Tag::True, text),
+            "false" => (Tag::False, text),
+            _ if text.starts_with('"') => (if text.contains('\\') { Tag::Escaped } else { Tag::Plain }, &text[1..text.len() - 1]),
+            _ if text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) => (Tag::Integer, text),
+            _ => (Tag::Decimal, text),
+        };
+        Element::Json(Value { tag, text: text.as_bytes() })
+    }
+
+    #[test]
+    fn elements_of_any_form_are_compared() {
+        use Element::{Bool, Bytes, Float, Integer};
+        const EXACT: Tolerance = Tolerance { absolute: 0.0, relative: 0.0 };
+        const ONE: Tolerance = Tolerance { absolute: 1.0, relative: 0.0 };
+        let (number, text, boolean) = (Err(Kind::Number), Err(Kind::Text), Err(Kind::Boolean));
+        for (primary, shadow, tolerance, want) in [
+            (Float(0.5), json("0.5"), EXACT, Ok(())),
+            (Float(0.5), json("5e-1"), EXACT, Ok(())),
+            (Float(0.5), json("1.5"), EXACT, number),
+            (Float(0.5), json("1.5"), ONE, Ok(())),
+            (Float(f64::NAN), Float(f64::NAN), EXACT, Ok(())),
+            (Float(f64::NAN), json("NaN"), EXACT, Ok(())),
+            (Float(f64::NAN), Float(0.0), ONE, number),
+            (Float(f64::INFINITY), json("Infinity"), EXACT, Ok(())),
+            (Float(f64::INFINITY), json("-Infinity"), ONE, number),
+            (Float(f64::INFINITY), Float(f64::MAX), ONE, number),
+            (Float(0.0), Float(-0.0), EXACT, Ok(())),
+            (Float(3.0), Integer(3), EXACT, Ok(())),
+            (Integer(3), Integer(4), ONE, Ok(())),
+            (Integer(3), Integer(4), EXACT, number),
+            (Integer(3), json("3.0"), EXACT, Ok(())),
+            (Integer(3), json("4"), ONE, Ok(())),
+            (Integer(9_007_199_254_740_993), json("9007199254740993"), EXACT, Ok(())),
+            (Integer(9_007_199_254_740_993), json("9007199254740992"), ONE, number),
+            (Integer(-9_007_199_254_740_993), Integer(-9_007_199_254_740_992), ONE, number),
+            (Integer(9_007_199_254_740_992), Integer(9_007_199_254_740_991), ONE, Ok(())),
+            (Integer(u64::MAX.into()), json("18446744073709551615"), EXACT, Ok(())),
+            (Integer(u64::MAX.into()), json("18446744073709551614"), ONE, number),
+            (Integer(i64::MIN.into()), json("-9223372036854775808"), EXACT, Ok(())),
+            (Integer(1), json("99999999999999999999999999999999999999999999999999"), ONE, number),
+            (Integer(1), json("-170141183460469231731687303715884105729"), ONE, number),
+            (json("1"), json("1.0"), EXACT, Ok(())),
+            (Bool(true), json("true"), EXACT, Ok(())),
+            (Bool(true), json("false"), ONE, boolean),
+            (json("false"), json("true"), EXACT, boolean),
+            (Bool(true), Integer(1), ONE, Err(Kind::Type)),
+            (json("null"), json("null"), EXACT, Ok(())),
+            (json("null"), Float(f64::NAN), EXACT, Err(Kind::Null)),
+            (Bytes(b"a"), json("null"), EXACT, Err(Kind::Null)),
+            (Bytes("Zürich\n".as_bytes()), json("\"Z\\u00fcrich\\n\""), EXACT, Ok(())),
+            (Bytes(b"cat"), json("\"cat\""), EXACT, Ok(())),
+            (Bytes(b"cat"), json("\"cats\""), EXACT, text),
+            (Bytes(b"a\\n"), json("\"a\\n\""), EXACT, text),
+            (Bytes(b"a\\n"), json("\"a\\\\n\""), EXACT, Ok(())),
+            (Bytes(b"\xff\xfe"), Bytes(b"\xff\xfe"), EXACT, Ok(())),
+            (Bytes(b"\xff\xfe"), Bytes(b"\xff\xff"), EXACT, text),
+            (Bytes(b"\xed\xa0\x80"), json("\"\\ud800\""), EXACT, text),
+            (Bytes(b"1"), Integer(1), EXACT, Err(Kind::Type)),
+            (json("\"1\""), json("1"), EXACT, Err(Kind::Type)),
+        ] {
+            assert_eq!(same(primary, shadow, tolerance), want, "{primary:?} against {shadow:?}");
+            assert_eq!(same(shadow, primary, tolerance), want, "{shadow:?} against {primary:?}");
+        }
+    }
+}

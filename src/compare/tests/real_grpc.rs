@@ -115,7 +115,10 @@ fn mlserver() {
     ]);
 }
 
-fn check(pairs: &[((&str, &[u8], &[u8]), &str)]) {
+/// A name, and the answers of both versions of a model.
+type Recorded = (&'static str, &'static [u8], &'static [u8]);
+
+fn check(pairs: &[(Recorded, &str)]) {
     for ((name, primary, shadow), want) in pairs {
         let report = compare(grpc(primary, ""), grpc(shadow, ""));
         assert_eq!(say(&report.judgement), *want, "{name}");

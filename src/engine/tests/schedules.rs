@@ -6,17 +6,18 @@ use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{Worker, config, head};
-use crate::engine::event::{CallError, Ending, Event, RootId, ShadowReply, StreamId, Time};
+use crate::engine::event::{CallError, Ending, Event, Head, RootId, ShadowReply, StreamId, Time};
 
 /// One step of a random life.
 #[derive(Clone, Debug)]
 enum Act {
     Request { stream: StreamId, end: bool },
     Upload { stream: StreamId, chunk: String, end: bool },
-    Answer { stream: StreamId, status: u16 },
+    Answer { stream: StreamId, status: u16, streamed: bool },
+    Piece { stream: StreamId, piece: String },
     End { stream: StreamId, ending: Option<bool> },
     Work { root: RootId, taken: bool },
-    Shadow { call: usize, status: Option<u16> },
+    Shadow { call: usize, status: Option<u16>, piece: String },
     Pass(u64),
 }
 
@@ -30,16 +31,34 @@ fn chunk() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A piece of an answer: JSON, events of a stream, its end, or half an event.
+fn piece() -> impl Strategy<Value = String> {
+    let delta = r#"data: {"choices":[{"index":0,"delta":{"content":"abcdefgh"}}]}"#;
+    prop_oneof![
+        Just(r#"{"a":1}"#.to_owned()),
+        Just(format!("{delta}\n\n")),
+        Just(delta[..30].to_owned()),
+        Just(delta[30..].to_owned()),
+        Just("\n\n".to_owned()),
+        Just(r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#.to_owned() + "\n\ndata: [DONE]\n\n"),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let stream = 1..8_u32;
     prop_oneof![
         (stream.clone(), any::<bool>()).prop_map(|(stream, end)| Act::Request { stream, end }),
         (stream.clone(), chunk(), any::<bool>()).prop_map(|(stream, chunk, end)| Act::Upload { stream, chunk, end }),
-        (stream.clone(), prop_oneof![Just(200), Just(500), Just(101)]).prop_map(|(stream, status)| Act::Answer { stream, status }),
+        (stream.clone(), prop_oneof![Just(200), Just(500), Just(101)], any::<bool>()).prop_map(|(stream, status, streamed)| Act::Answer {
+            stream,
+            status,
+            streamed
+        }),
+        (stream.clone(), piece()).prop_map(|(stream, piece)| Act::Piece { stream, piece }),
         (stream, any::<Option<bool>>()).prop_map(|(stream, ending)| Act::End { stream, ending }),
         (1..3_u32, prop::bool::weighted(0.9)).prop_map(|(root, taken)| Act::Work { root, taken }),
-        (0..4_usize, prop::option::of(prop_oneof![Just(200), Just(429), Just(503)]))
-            .prop_map(|(call, status)| Act::Shadow { call, status }),
+        (0..4_usize, prop::option::of(prop_oneof![Just(200), Just(429), Just(503)]), prop::collection::vec(piece(), 0..4))
+            .prop_map(|(call, status, pieces)| Act::Shadow { call, status, piece: pieces.concat() }),
         (0..4000_u64).prop_map(Act::Pass),
     ]
 }
@@ -47,11 +66,12 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     /// Whatever the order of events: nothing is lost, and all that was taken is given back.
     #[test]
-    fn every_sampled_request_ends_in_one_outcome(acts in prop::collection::vec(act(), 1..120), retire_first in any::<bool>()) {
+    fn every_sampled_request_ends_in_one_outcome(acts in prop::collection::vec(act(), 1..120), retire_first in any::<bool>(), generates in any::<bool>()) {
         let limits = json!({"limits": {"body": "100B", "memory": "300B", "pairs": 4}});
         let mut all = config(limits);
         let conditional = json!({"name": "w", "cluster": "shadow", "percent": 100, "when": {"body": [{"path": "a", "exact": 1}]}});
         all["routes"][0]["shadows"].as_array_mut().unwrap().push(conditional);
+        all["routes"][0]["protocol"] = if generates { "openai" } else { "json" }.into();
         let mut worker = Worker::new(all.clone());
         worker.configure(2, all);
         let mut calls = Vec::new();
@@ -63,7 +83,11 @@ proptest! {
                 }
                 Act::Request { .. } => {}
                 Act::Upload { stream, chunk, end } => worker.upload(stream, &chunk, end),
-                Act::Answer { stream, status } => worker.answer(stream, status, "{\"a\":1}"),
+                Act::Answer { stream, status, streamed } => {
+                    let head = if streamed { Head { content_type: b"text/event-stream".to_vec(), ..head(status) } } else { head(status) };
+                    worker.on(Event::ResponseHeaders { stream, head });
+                }
+                Act::Piece { stream, piece } => worker.on(Event::ResponseBody { stream, chunk: piece.into() }),
                 Act::End { stream, ending: None } => worker.end(stream),
                 Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft }),
                 Act::End { stream, ending: Some(false) } => worker.on(Event::StreamEnd { stream, ending: Ending::Broken }),
@@ -78,8 +102,10 @@ proptest! {
                         }
                     }
                 }
-                Act::Shadow { call, status } if call < calls.len() => {
-                    let reply = status.map(|status| ShadowReply { head: head(status), from_upstream: true, body: Some(b"{\"a\":1}".to_vec()) });
+                Act::Shadow { call, status, piece } if call < calls.len() => {
+                    let content_type = if piece.starts_with("data") { "text/event-stream" } else { "application/json" };
+                    let head = |status| Head { content_type: content_type.into(), ..head(status) };
+                    let reply = status.map(|status| ShadowReply { head: head(status), from_upstream: true, body: Some(piece.into()) });
                     worker.on(Event::ShadowAnswered { token: calls.swap_remove(call), reply });
                 }
                 Act::Shadow { .. } => {}

@@ -225,6 +225,19 @@ fn requests_that_do_not_qualify_hold_no_copy_back() {
 }
 
 #[test]
+fn copies_are_worked_on_one_after_the_other() {
+    let mut worker = Worker::new(with_shadow(json!({"request": {"model": "other"}})));
+    let long = format!(r#"{{"model":"m","text":"{}"}}"#, "x".repeat(300 << 10));
+    for (stream, body) in [(1, long.as_str()), (2, BIG)] {
+        worker.request(ROOT, stream, &[], false);
+        worker.upload(stream, body, true);
+    }
+    worker.work();
+    let lengths: Vec<usize> = worker.copies.iter().map(|copy| copy.body.bytes().len()).collect();
+    assert_eq!(lengths, [long.len() + "other".len() - 1, r#"{"model":"other"}"#.len()], "no second body is begun before the first is done");
+}
+
+#[test]
 fn cheap_questions_come_before_the_body_is_read() {
     let mut worker = Worker::new(with_shadow(json!({"max_in_flight": 1, "request": {"model": "other"}})));
     let long = format!(r#"{{"model":"m","text":"{}"}}"#, "x".repeat(300 << 10));

@@ -118,8 +118,9 @@ impl Worker {
                         }
                         let keep = |value: &String| if registry.contains(value) { value.clone() } else { OTHER.to_owned() };
                         let values: Vec<String> = sum.values.iter().map(keep).collect();
+                        let known = registry.clone();
                         let series = define(&mut self.names, &sum.learned.name(&values));
-                        more.extend(self.engine.on(Event::Learned { sum, values, series }, self.now));
+                        more.extend(self.engine.on(Event::Learned { sum, known, values, series }, self.now));
                     }
                     Effect::Wake => self.wakes += 1,
                     Effect::Dispatch(copy) => self.copies.push(copy),

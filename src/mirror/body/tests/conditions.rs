@@ -74,6 +74,7 @@ fn a_value_is_what_its_condition_says_or_not() {
             vec![r#"{"a":[{"b":"x"}]}"#, r#"{"a":{"1":{"b":"x"}}}"#, r#"{"a":[0,[0]]}"#],
         ),
         ("[0]", BodyTest::Number(7.0), vec!["[7]", "[7,8]"], vec!["[]", "[8,7]", "7", r#"{"0":7}"#]),
+        ("[0]", exact("x"), vec![r#"["x"]"#], vec![r#"{"x":1}"#, r#""x""#]),
         // Of duplicates the last one counts.
         ("a", BodyTest::Number(2.0), vec![r#"{"a":1,"a":2}"#], vec![r#"{"a":2,"a":1}"#, r#"{"a":2,"\u0061":{}}"#]),
         ("a.b", BodyTest::Number(2.0), vec![r#"{"a":1,"a":{"b":1,"b":2}}"#], vec![r#"{"a":{"b":2},"a":{}}"#]),

@@ -1,0 +1,480 @@
+//! The Open Inference Protocol over HTTP: what is no answer, and what of two answers counts.
+
+use proptest::prelude::*;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+use crate::config::{Task, Tolerance};
+
+/// A plan in which nothing is given.
+fn plan() -> Compare {
+    Compare { default: GivenTolerance::default(), ..Compare::exact() }
+}
+
+fn tasked(task: Task) -> Compare {
+    Compare { task, ..plan() }
+}
+
+/// An answer of JSON, and of binary data behind it if there is a header that says so.
+fn mixed(json: &str, header: &str, blobs: &[u8]) -> Answer {
+    let body = [json.as_bytes(), blobs].concat();
+    Answer { inference_header_length: header.as_bytes().to_vec(), ..answer(&body) }
+}
+
+fn binary(json: &str, blobs: &[u8]) -> Answer {
+    mixed(json, &json.len().to_string(), blobs)
+}
+
+fn outputs(outputs: &str) -> String {
+    format!(r#"{{"model_name":"m","id":"1","outputs":[{outputs}]}}"#)
+}
+
+fn flat(outputs_: &str) -> Answer {
+    answer(outputs(outputs_).as_bytes())
+}
+
+/// One output with these members besides its name.
+fn one(members: &str) -> Answer {
+    flat(&format!(r#"{{"name":"a",{members}}}"#))
+}
+
+fn say_of(primary: &Answer, shadow: &Answer, plan: &Compare) -> String {
+    let whole = compare(primary, shadow, plan, usize::MAX);
+    assert_eq!(compare(primary, shadow, plan, 1), whole, "in slices");
+    say(&whole)
+}
+
+fn compare(primary: &Answer, shadow: &Answer, plan: &Compare, budget: usize) -> Judgement {
+    let mut comparison = Comparison::new(Form::OpenInference, Rc::new(plan.clone()), bounds(), primary.clone(), shadow.clone());
+    loop {
+        if let Some(report) = comparison.step(&mut budget.clone()) {
+            return report.judgement;
+        }
+    }
+}
+
+#[track_caller]
+fn checks(primary: &Answer, shadow: &Answer, plan: &Compare, expected: &str) {
+    assert_eq!(say_of(primary, shadow, plan), expected, "{primary:?} against {shadow:?}");
+}
+
+#[test]
+fn what_is_no_answer_can_not_be_compared() {
+    let good = one(r#""datatype":"INT8","shape":[1],"data":[1]"#);
+    let faulty = |members: &str, fault: &str| checks(&good, &one(members), &plan(), &format!("Shadow: {fault}"));
+    let count = "the shape does not multiply to the number of elements";
+    let element = "an element is not of its datatype";
+    for (members, fault) in [
+        (r#""shape":[1],"data":[1]"#, "an output has no datatype"),
+        (r#""datatype":"INT7","shape":[1],"data":[1]"#, "an unknown datatype"),
+        (r#""datatype":8,"shape":[1],"data":[1]"#, "an unknown datatype"),
+        (r#""datatype":"INT8","data":[1]"#, "an output has no shape"),
+        (r#""datatype":"INT8","shape":1,"data":[1]"#, "an output's shape is no list"),
+        (r#""datatype":"INT8","shape":[-1],"data":[1]"#, "a dimension is no whole number from 0 up"),
+        (r#""datatype":"INT8","shape":[1.5],"data":[1]"#, "a dimension is no whole number from 0 up"),
+        (r#""datatype":"INT8","shape":["1"],"data":[1]"#, "a dimension is no whole number from 0 up"),
+        (r#""datatype":"INT8","shape":[[1]],"data":[1]"#, "a dimension is no whole number from 0 up"),
+        (r#""datatype":"INT8","shape":[9223372036854775808],"data":[1]"#, "a dimension is absurdly large"),
+        (r#""datatype":"INT8","shape":[0,9223372036854775808],"data":[]"#, "a dimension is absurdly large"),
+        (r#""datatype":"INT8","shape":[999999999999999999999999],"data":[1]"#, "a dimension is absurdly large"),
+        (r#""datatype":"INT8","shape":[4294967295,4294967295,4294967295],"data":[1]"#, count),
+        (r#""datatype":"INT8","shape":[1]"#, "an output has no data"),
+        (r#""datatype":"INT8","shape":[1],"data":1"#, "an output's data is no list"),
+        (r#""datatype":"INT8","shape":[1],"data":{"0":1}"#, "an output's data is no list"),
+        (r#""datatype":"INT8","shape":[2],"data":[1]"#, count),
+        (r#""datatype":"INT8","shape":[1],"data":[1,2]"#, count),
+        (r#""datatype":"INT8","shape":[],"data":[]"#, count),
+        (r#""datatype":"INT8","shape":[1],"data":[[],[],1]"#, count),
+        (r#""datatype":"INT8","shape":[0],"data":[1]"#, count),
+        (r#""datatype":"INT8","shape":[1],"data":["1"]"#, element),
+        (r#""datatype":"INT8","shape":[1],"data":[true]"#, element),
+        (r#""datatype":"INT8","shape":[1],"data":[null]"#, element),
+        (r#""datatype":"INT8","shape":[1],"data":[{}]"#, element),
+        (r#""datatype":"BOOL","shape":[1],"data":[1]"#, element),
+        (r#""datatype":"BYTES","shape":[1],"data":[1]"#, element),
+        (r#""datatype":"INT8","shape":[1],"data":[1],"parameters":{"binary_data_size":1}"#, "an output has both data and binary_data_size"),
+        (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":1}"#, "binary_data_size goes beyond the body"),
+        (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":"1"}"#, "binary_data_size is no whole number from 0 up"),
+        (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":-1}"#, "binary_data_size is no whole number from 0 up"),
+        (
+            r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":18446744073709551616}"#,
+            "binary_data_size goes beyond the body",
+        ),
+    ] {
+        faulty(members, fault);
+    }
+    let dimensions = |count: usize| format!(r#""datatype":"INT8","shape":[{}],"data":[1]"#, vec!["1"; count].join(","));
+    faulty(&dimensions(65), "an output has too many dimensions");
+    checks(&good, &one(&dimensions(64)), &plan(), "shape at outputs[0].shape");
+    let name = |length: usize| flat(&format!(r#"{{"name":"{}","datatype":"INT8","shape":[1],"data":[1]}}"#, "a".repeat(length)));
+    checks(&good, &name(1025), &plan(), "Shadow: an output's name is no string, or too long");
+    checks(&good, &name(1024), &plan(), "missing at outputs[0]");
+    let many = |count: usize| {
+        let output = |index| format!(r#"{{"name":"{index}","datatype":"INT8","shape":[1],"data":[1]}}"#);
+        flat(&(0..count).map(output).collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(say(&compare(&good, &many(1025), &plan(), 10_000)), "Shadow: more outputs than are compared");
+    assert_eq!(say(&compare(&many(1024), &one(&dimensions(1)), &plan(), 10_000)), "missing at outputs[0]");
+}
+
+#[test]
+fn what_has_no_outputs_can_not_be_compared() {
+    let good = one(r#""datatype":"INT8","shape":[1],"data":[1]"#);
+    let output = r#"{"name":"a","datatype":"INT8","shape":[1],"data":[1]}"#;
+    for (body, fault) in [
+        (String::new(), "JSON ends early"),
+        ("{}".to_owned(), "no list of outputs"),
+        ("[]".to_owned(), "no list of outputs"),
+        (r#"{"error":"no such model"}"#.to_owned(), "no list of outputs"),
+        (r#"{"outputs":{}}"#.to_owned(), "no list of outputs"),
+        (outputs("1"), "an output is no object"),
+        (outputs("{}"), "an output has no name"),
+        (outputs(r#"{"name":1}"#), "an output's name is no string, or too long"),
+        (outputs(&[output; 2].join(",")), "two outputs have the same name"),
+    ] {
+        checks(&good, &answer(body.as_bytes()), &plan(), &format!("Shadow: {fault}"));
+        checks(&answer(body.as_bytes()), &good, &plan(), &format!("Primary: {fault}"));
+    }
+}
+
+#[test]
+fn binary_data_must_be_what_the_json_says() {
+    let output = |name: &str, datatype: &str, shape: &str, size: usize| {
+        format!(r#"{{"name":"{name}","datatype":"{datatype}","shape":{shape},"parameters":{{"binary_data_size":{size}}}}}"#)
+    };
+    let json = outputs(&output("a", "INT16", "[2]", 4));
+    let good = binary(&json, b"1122");
+    for (header, fault) in [
+        ("", "malformed JSON: something after the end"),
+        ("x", "inference-header-content-length is no number"),
+        ("-1", "inference-header-content-length is no number"),
+        ("+9", "inference-header-content-length is no number"),
+        ("1 2", "inference-header-content-length is no number"),
+        ("0", "JSON ends early"),
+        ("9", "JSON ends early"),
+        ("999", "inference-header-content-length goes beyond the body"),
+        ("99999999999999999999999", "inference-header-content-length goes beyond the body"),
+    ] {
+        checks(&good, &mixed(&json, header, b"1122 "), &plan(), &format!("Shadow: {fault}"));
+    }
+    checks(&good, &mixed(&json, &format!(" {} ", json.len()), b"1122"), &plan(), "identical");
+    let size = "binary_data_size is not what shape and datatype take";
+    let many = format!("{},{}", output("a", "INT8", "[1]", 1), output("b", "INT8", "[1]", 1));
+    let bytes = |shape: &str, size: usize| outputs(&output("a", "BYTES", shape, size));
+    for (json, blobs, fault) in [
+        (json.clone(), &b"112"[..], "binary_data_size goes beyond the body"),
+        (json.clone(), b"11223", "more binary data than binary_data_size says"),
+        (outputs(&many), b"1", "binary_data_size goes beyond the body"),
+        (outputs(&output("a", "INT16", "[3]", 4)), b"1122", size),
+        (outputs(&output("a", "INT16", "[0]", 4)), b"1122", size),
+        (outputs(&output("a", "FP64", "[4294967295,4294967295]", 8)), b"11223344", size),
+        (bytes("[1]", 3), b"\0\0\0", "a string goes beyond its tensor"),
+        (bytes("[1]", 5), b"\x02\0\0\0a", "a string goes beyond its tensor"),
+        (bytes("[1]", 5), b"\xff\xff\xff\xffa", "a string goes beyond its tensor"),
+        (bytes("[2]", 5), b"\x01\0\0\0a", "the shape does not multiply to the number of elements"),
+        (bytes("[1]", 8), b"\0\0\0\0\0\0\0\0", "the shape does not multiply to the number of elements"),
+    ] {
+        checks(&good, &binary(&json, blobs), &plan(), &format!("Shadow: {fault}"));
+    }
+}
+
+#[test]
+fn outputs_are_matched_by_name() {
+    let output = |name: &str, data: &str| format!(r#"{{"name":"{name}","datatype":"FP32","shape":[2],"data":[{data}]}}"#);
+    let both = |first: String, second: String| flat(&format!("{first},{second}"));
+    let primary = both(output("b", "1,2"), output("a", "3,4"));
+    for (shadow, want) in [
+        (both(output("b", "1,2.0"), output("a", "3,4")), "equivalent"),
+        (both(output("a", "3,4"), output("b", "1,2")), "equivalent"),
+        (both(output("a", "3,5"), output("b", "7,2")), "number at outputs[1].data[1]"),
+        (both(output("b", "7,2"), output("a", "3,5")), "number at outputs[1].data[1]"),
+        (both(output("b", "1,7"), output("a", "3,4")), "number at outputs[0].data[1]"),
+        (flat(&output("a", "3,4")), "missing at outputs[0]"),
+        (flat(&output("b", "1,2")), "missing at outputs[1]"),
+        (both(output("c", "1,2"), output("a", "3,4")), "missing at outputs[0]"),
+        (both(output("A", "9,9"), output("a", "0,0")), "extra at outputs[0]"),
+        (flat(&[output("c", "0,0"), output("a", "3,4"), output("b", "1,2")].join(",")), "extra at outputs[0]"),
+        (flat(""), "missing at outputs[1]"),
+        (answer(br#"{"id":"9","model_version":"3","parameters":{"a":1},"outputs":[{"parameters":{},"data":[3.0,4],"shape":[2],"datatype":"FP32","name":"\u0061"},{"name":"b","shape":[2],"data":[1,2],"datatype":"FP32"}]}"#), "equivalent"),
+    ] {
+        checks(&primary, &shadow, &plan(), want);
+    }
+}
+
+#[test]
+fn datatype_and_shape_come_before_elements() {
+    let output = |datatype: &str, shape: &str, data: &str| one(&format!(r#""datatype":"{datatype}","shape":{shape},"data":{data}"#));
+    let primary = output("FP32", "[2,2]", "[1,2,3,4]");
+    let ignoring = |path_: &str| Compare { ignore: vec![path(path_)], ..plan() };
+    checks(&primary, &output("FP64", "[4]", "[1,2,3,5]"), &plan(), "datatype at outputs[0].datatype");
+    checks(&primary, &output("FP32", "[4]", "[1,2,3,5]"), &plan(), "shape at outputs[0].shape");
+    checks(&primary, &output("FP32", "[2,2]", "[[1,2],[3,4]]"), &plan(), "equivalent");
+    checks(&primary, &output("FP32", "[2,2]", "[[1,2],[3,5]]"), &plan(), "number at outputs[0].data[3]");
+    checks(&output("FP32", "[]", "[1]"), &output("FP32", "[]", "[2]"), &plan(), "number at outputs[0].data[0]");
+    checks(&output("FP32", "[0,4]", "[]"), &output("FP32", "[0,4]", "[[],[]]"), &plan(), "equivalent");
+    checks(&output("FP32", "[0,4]", "[]"), &output("FP32", "[0,3]", "[]"), &plan(), "shape at outputs[0].shape");
+    checks(&primary, &output("FP64", "[2,2]", "[1,2,3,4]"), &ignoring("outputs[*].datatype"), "equivalent");
+    checks(&primary, &output("BYTES", "[2,2]", r#"["1","2","3","4"]"#), &ignoring("outputs[*].datatype"), "type at outputs[0].data[0]");
+    checks(&primary, &output("FP32", "[4]", "[1,2,3,4]"), &ignoring("outputs[0].shape"), "equivalent");
+    checks(&primary, &output("FP32", "[3]", "[1,2,3]"), &ignoring("outputs[*].shape"), "length at outputs[0].data");
+    for path in ["$", "outputs", "outputs[0]", "outputs[*].data", "outputs[*].data[*]", "outputs[0].data[3]"] {
+        checks(&primary, &output("FP32", "[2,2]", "[1,2,3,5]"), &ignoring(path), "equivalent");
+    }
+    for path in ["id", "outputs[1]", "outputs[*].data[2]", "outputs[*].datatype", "data"] {
+        checks(&primary, &output("FP32", "[2,2]", "[1,2,3,5]"), &ignoring(path), "number at outputs[0].data[3]");
+    }
+    checks(&primary, &flat(""), &ignoring("outputs[0]"), "equivalent");
+    checks(&primary, &flat(""), &ignoring("outputs[*].data"), "missing at outputs[0]");
+    let bytes = |data: &str| output("BYTES", "[2]", data);
+    checks(&bytes(r#"["a","b"]"#), &bytes(r#"["a","\u0062"]"#), &plan(), "equivalent");
+    checks(&bytes(r#"["a","b"]"#), &bytes(r#"["a","c"]"#), &plan(), "text at outputs[0].data[1]");
+    checks(&bytes(r#"["a",null]"#), &bytes(r#"["a","c"]"#), &plan(), "null at outputs[0].data[1]");
+    checks(&output("BOOL", "[1]", "[true]"), &output("BOOL", "[1]", "[false]"), &plan(), "boolean at outputs[0].data[0]");
+    checks(&output("FP32", "[1]", "[NaN]"), &output("FP32", "[1]", "[ NaN]"), &plan(), "equivalent");
+    checks(&output("FP32", "[1]", "[null]"), &output("FP32", "[1]", "[1]"), &plan(), "null at outputs[0].data[0]");
+}
+
+#[test]
+fn tolerances_are_those_of_the_datatype_unless_given() {
+    let output = |datatype: &str, data: &str| one(&format!(r#""datatype":"{datatype}","shape":[2],"data":[{data}]"#));
+    let given = |absolute, relative| GivenTolerance { absolute, relative };
+    let at = |text: &str, tolerance| Compare { tolerances: vec![(path(text), tolerance)], ..plan() };
+    let default = |tolerance| Compare { default: tolerance, ..plan() };
+    for (datatype, shadow, plan, equal) in [
+        ("FP32", "100,100.05", plan(), true),
+        ("FP32", "100,100.2", plan(), false),
+        ("FP64", "100,100.05", plan(), true),
+        ("FP16", "100,100.4", plan(), true),
+        ("FP16", "100,100.6", plan(), false),
+        ("BF16", "100,101.9", plan(), true),
+        ("BF16", "100,102.1", plan(), false),
+        ("INT64", "100,100.05", plan(), false),
+        ("UINT8", "100,101", plan(), false),
+        ("INT64", "100,101", default(given(Some(1.0), None)), true),
+        ("FP32", "100,100.05", default(given(None, Some(0.0))), false),
+        ("FP32", "100,100.05", default(given(Some(0.1), Some(0.0))), true),
+        ("INT64", "100,101", at("outputs[*].data[*]", given(Some(1.0), None)), true),
+        ("INT64", "100,101", at("outputs[0].data[1]", given(Some(1.0), None)), true),
+        ("INT64", "101,100", at("outputs[0].data[1]", given(Some(1.0), None)), false),
+        ("INT64", "100,101", at("outputs[*].data", given(Some(1.0), None)), false),
+    ] {
+        let want =
+            if equal { "equivalent".to_owned() } else { format!("number at outputs[0].data[{}]", usize::from(shadow.starts_with("100,"))) };
+        checks(&output(datatype, "100,100"), &output(datatype, shadow), &plan, &want);
+    }
+}
+
+#[test]
+fn a_divergence_shows_both_values() {
+    let output = |members: &str| one(members);
+    let evidence = |primary: &Answer, shadow: &Answer| match compare(primary, shadow, &plan(), usize::MAX) {
+        Judgement::Diverged(found) => (found.pattern, found.relative, found.values.0, found.values.1),
+        other => panic!("{other:?}"),
+    };
+    let say = |pattern: &str, relative, primary: &str, shadow: &str| (pattern.to_owned(), relative, primary.to_owned(), shadow.to_owned());
+    let json = r#"{"outputs":[{"name":"a","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}]}"#;
+    let float = binary(json, &1e30_f32.to_le_bytes());
+    let text = output(r#""datatype":"FP32","shape":[1],"data":[0.0]"#);
+    assert_eq!(evidence(&float, &text), say("outputs[*].data[*]", Some(1.0), "1.0000000150474662e30", "0.0"));
+    let (small, large) = (output(r#""datatype":"FP32","shape":[1],"data":[1]"#), output(r#""datatype":"FP32","shape":[1,1],"data":[1]"#));
+    assert_eq!(evidence(&small, &large), say("outputs[*].shape", None, "[1]", "[1, 1]"));
+    let words = |word: &str| output(&format!(r#""datatype":"BYTES","shape":[1],"data":["{word}"]"#));
+    assert_eq!(evidence(&words("cat"), &words("dog")), say("outputs[*].data[*]", None, "\"cat\"", "\"dog\""));
+    let long = evidence(&words(&"a".repeat(99)), &words("b"));
+    assert_eq!(long.2, format!("\"{}", "a".repeat(63)));
+}
+
+#[test]
+fn a_task_looks_at_its_outputs_alone() {
+    let answer = |score: &str, label: &str, count: &str| {
+        flat(&format!(
+            r#"{{"name":"score","datatype":"FP32","shape":[2],"data":[0.5,{score}]}},
+            {{"name":"label","datatype":"BYTES","shape":[1],"data":["{label}"]}},{{"name":"count","datatype":"INT64","shape":[1],"data":[{count}]}}"#
+        ))
+    };
+    let primary = answer("0.25", "a b", "1");
+    let (score, label, count) = (answer("0.5", "a b", "1"), answer("0.25", "a  b ", "1"), answer("0.25", "a b", "2"));
+    let at = |text: &str| Some(path(text));
+    let text = |path, normalize| Task::Text { path, normalize };
+    for (task, shadow, want) in [
+        (Task::Scores { path: None }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: None }, &label, "equivalent"),
+        (Task::Scores { path: None }, &count, "equivalent"),
+        (Task::Regression { path: None }, &score, "number at outputs[0].data[1]"),
+        (Task::Regression { path: None }, &label, "equivalent"),
+        (Task::Regression { path: None }, &count, "number at outputs[2].data[0]"),
+        (text(None, false), &score, "equivalent"),
+        (text(None, false), &label, "text at outputs[1].data[0]"),
+        (text(None, true), &label, "equivalent"),
+        (text(None, true), &answer("0", "ab", "1"), "text at outputs[1].data[0]"),
+        (Task::Scores { path: at("outputs[0]") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs[0].data") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs[*].data[*]") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs[0].data[1]") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs[0].data[0]") }, &score, "equivalent"),
+        (Task::Scores { path: at("$") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs") }, &score, "number at outputs[0].data[1]"),
+        (Task::Scores { path: at("outputs[1]") }, &score, "Primary: nothing in it that the task looks at"),
+        (Task::Scores { path: at("outputs[9]") }, &score, "Primary: nothing in it that the task looks at"),
+        (Task::Scores { path: at("outputs[0].data[2]") }, &score, "Primary: nothing in it that the task looks at"),
+        (Task::Scores { path: at("outputs[0].shape") }, &score, "Primary: nothing in it that the task looks at"),
+        (Task::Scores { path: at("predictions") }, &score, "Primary: nothing in it that the task looks at"),
+        (Task::Scores { path: None }, &flat(""), "Shadow: nothing in it that the task looks at"),
+    ] {
+        checks(&primary, shadow, &tasked(task), want);
+    }
+    let (short, long) = (one(r#""datatype":"FP32","shape":[1],"data":[1]"#), one(r#""datatype":"FP32","shape":[2],"data":[1,2]"#));
+    for (path, forth, back) in [
+        ("outputs[*]", "shape at outputs[0].shape", "shape at outputs[0].shape"),
+        ("outputs[*].data", "length at outputs[0].data", "length at outputs[0].data"),
+        ("outputs[*].data[0]", "equivalent", "equivalent"),
+        ("outputs[*].data[1]", "missing at outputs[0].data[1]", "extra at outputs[0].data[1]"),
+    ] {
+        checks(&long, &short, &tasked(Task::Scores { path: at(path) }), forth);
+        checks(&short, &long, &tasked(Task::Scores { path: at(path) }), back);
+    }
+}
+
+#[test]
+fn the_version_of_the_model_is_told() {
+    let version = |text: &str| {
+        let body = format!(r#"{{"outputs":[],"model_version":{text}}}"#);
+        let mut comparison =
+            Comparison::new(Form::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
+        comparison.step(&mut usize::MAX.clone()).unwrap().primary.model_version
+    };
+    for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {
+        assert_eq!(version(text).as_deref(), want, "{text}");
+    }
+}
+
+/// A tensor of floating-point numbers, and how an answer writes it.
+#[derive(Clone, Debug)]
+struct Made {
+    datatype: usize,
+    values: Vec<f32>,
+}
+
+const FLOATS: [(&str, Tolerance); 3] = [
+    ("FP32", Tolerance { absolute: 1e-6, relative: 1e-3 }),
+    ("FP64", Tolerance { absolute: 1e-6, relative: 1e-3 }),
+    ("BF16", Tolerance { absolute: 1e-2, relative: 2e-2 }),
+];
+
+/// Finite numbers that BF16 can hold, so that every form holds the same.
+fn number() -> impl Strategy<Value = f32> {
+    (any::<u16>(), -40_i32..40)
+        .prop_map(|(fraction, exponent)| f32::from_bits(((127 + exponent) as u32) << 23 | u32::from(fraction & 0x7f) << 16))
+}
+
+fn tensors() -> impl Strategy<Value = Vec<Made>> {
+    let values = prop::collection::vec(prop_oneof![Just(1.0_f32), number(), number().prop_map(|number| -number)], 0..6);
+    prop::collection::vec((0_usize..3, values).prop_map(|(datatype, values)| Made { datatype, values }), 1..4)
+}
+
+/// Writes tensors, named by their index, in this order; the bits of `form` say which of them in binary form, and whether lists are nested.
+fn written(tensors: &[Made], order: &[usize], form: u8) -> Answer {
+    let (mut parts, mut blobs) = (Vec::new(), Vec::new());
+    for &index in order {
+        let Made { datatype, values } = &tensors[index];
+        let name = FLOATS[*datatype].0;
+        let head = format!(r#""name":"t{index}","datatype":"{name}","shape":[{},1]"#, values.len());
+        if form >> index & 1 == 1 {
+            let from = blobs.len();
+            for value in values {
+                match name {
+                    "FP32" => blobs.extend(value.to_le_bytes()),
+                    "FP64" => blobs.extend(f64::from(*value).to_le_bytes()),
+                    _ => blobs.extend(((value.to_bits() >> 16) as u16).to_le_bytes()),
+                }
+            }
+            parts.push(format!(r#"{{{head},"parameters":{{"binary_data_size":{}}}}}"#, blobs.len() - from));
+        } else {
+            let number = |value: &f32| if form & 0x80 == 0 { format!("{value:e}") } else { format!("[{value:?}]") };
+            parts.push(format!(r#"{{"data":[{}],{head}}}"#, values.iter().map(number).collect::<Vec<_>>().join(",")));
+        }
+    }
+    binary(&outputs(&parts.join(",")), &blobs)
+}
+
+/// The first difference, straight from the rules.
+fn expected(primary: &[Made], shadow: &[Made]) -> String {
+    for index in 0..primary.len().max(shadow.len()) {
+        let (Some(a), Some(b)) = (primary.get(index), shadow.get(index)) else {
+            let kind = if index < primary.len() { "missing" } else { "extra" };
+            return format!("{kind} at outputs[{index}]");
+        };
+        if a.datatype != b.datatype {
+            return format!("datatype at outputs[{index}].datatype");
+        }
+        if a.values.len() != b.values.len() {
+            return format!("shape at outputs[{index}].shape");
+        }
+        let tolerance = FLOATS[a.datatype].1;
+        let differs = |(a, b): (&f32, &f32)| {
+            let (a, b) = (f64::from(*a), f64::from(*b));
+            (a - b).abs() > tolerance.absolute && (a - b).abs() > tolerance.relative * a.abs().max(b.abs())
+        };
+        if let Some(at) = a.values.iter().zip(&b.values).position(differs) {
+            return format!("number at outputs[{index}].data[{at}]");
+        }
+    }
+    "equivalent".to_owned()
+}
+
+/// Another answer to the same request: some numbers and other things changed.
+fn changed(tensors: &[Made], changes: &[(usize, usize, f32)]) -> Vec<Made> {
+    let mut shadow = tensors.to_vec();
+    for &(which, at, value) in changes {
+        match (which % 8, shadow.get_mut(at % tensors.len())) {
+            (0, _) => shadow.truncate(at % 4 + 1),
+            (1, _) => shadow.push(Made { datatype: 0, values: vec![value] }),
+            (2, Some(tensor)) => tensor.values.push(value),
+            (3, Some(tensor)) => tensor.datatype = (tensor.datatype + 1) % 3,
+            (_, Some(tensor)) => tensor.values.iter_mut().skip(at / 4 % 6).take(1).for_each(|number| *number = value),
+            _ => {}
+        }
+    }
+    shadow
+}
+
+proptest! {
+    #![proptest_config(pairs::config())]
+
+    #[test]
+    fn the_form_of_an_answer_and_slices_change_nothing(
+        primary in tensors(),
+        changes in prop::collection::vec((0_usize..30, any::<usize>(), number()), 0..3),
+        forms: (u8, u8),
+        budget in 1_usize..100,
+        turn: bool,
+    ) {
+        let shadow = changed(&primary, &changes);
+        let mut order: Vec<usize> = (0..shadow.len()).collect();
+        let in_order: Vec<usize> = (0..primary.len()).collect();
+        let want = expected(&primary, &shadow);
+        if turn && !want.starts_with("extra") {
+            order.reverse();
+        }
+        let (left, right) = (written(&primary, &in_order, forms.0), written(&shadow, &order, forms.1));
+        let whole = compare(&left, &right, &plan(), usize::MAX);
+        let found = say(&whole).replace("identical", "equivalent");
+        prop_assert_eq!(&found, &want, "{:?} against {:?}", left, right);
+        prop_assert_eq!(compare(&left, &right, &plan(), budget), whole);
+    }
+
+    #[test]
+    fn any_bytes_are_judged(json in "[\\[\\]{}\",:0-9a-z]{0,20}", header in "[0-9x]{0,3}", blobs: Vec<u8>, at: usize, byte: u8) {
+        let good = written(&[Made { datatype: 0, values: vec![1.0, 2.0] }, Made { datatype: 2, values: vec![3.0] }], &[0, 1], 3);
+        let mut body = good.body.as_ref().unwrap().bytes().to_vec();
+        let at = at % body.len();
+        body[at] = byte;
+        let bent = Answer { inference_header_length: good.inference_header_length.clone(), ..answer(&body) };
+        let made = mixed(&json, &header, &blobs);
+        for (primary, shadow) in [(&good, &bent), (&bent, &good), (&good, &made), (&made, &bent)] {
+            let whole = compare(primary, shadow, &plan(), usize::MAX);
+            prop_assert_eq!(compare(primary, shadow, &plan(), 3), whole);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Tasks that look at rows, as tables: labels, decisions, the direction of vectors, and numbers and texts of JSON.
+
+use super::*;
+use crate::compare::content::Decided;
+use crate::config::{Decision, Labels, Task};
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+pub fn labels(path: Option<&str>) -> Labels {
+    Labels { path: path.map(self::path), top: 1, overlap: 1, names: Vec::new() }
+}
+
+pub fn decision(path: &str) -> Decision {
+    Decision { path: self::path(path), thresholds: vec![0.3, 0.7], names: ["approve", "review", "block"].map(Into::into).to_vec() }
+}
+
+pub fn embedding(path: Option<&str>, cosine: f64) -> Task {
+    Task::Embedding { path: path.map(self::path), cosine }
+}
+
+/// What comes of a pair under a task: the judgement, and what became of what.
+pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
+    let plan = Rc::new(Compare { task, ..Compare::exact() });
+    let form = Form::of(protocol, Endpoint::Other, b"application/json");
+    let begin = || {
+        let (primary, shadow) = (answer(primary.as_bytes()), answer(shadow.as_bytes()));
+        Comparison::new(form, plan.clone(), bounds(), primary, shadow)
+    };
+    let report = begin().step(&mut usize::MAX.clone()).unwrap();
+    for slice in [1, 37] {
+        let mut sliced = begin();
+        let again = loop {
+            if let Some(report) = sliced.step(&mut slice.clone()) {
+                break report;
+            }
+        };
+        assert_eq!(again, report, "in slices of {slice}: {primary} against {shadow}");
+    }
+    (report.judgement, report.decided)
+}
+
+/// A matrix in one line.
+pub fn tell(decided: &[Decided]) -> String {
+    decided.iter().map(|cell| format!("{}>{}:{}", cell.primary, cell.shadow, cell.rows)).collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn expect(protocol: Protocol, task: Task, primary: &str, shadow: &str, expected: &str, matrix: &str) {
+    let (judgement, decided) = report(protocol, task, primary, shadow);
+    assert_eq!((say(&judgement).as_str(), tell(&decided).as_str()), (expected, matrix), "{primary} against {shadow}");
+}
+
+#[track_caller]
+fn predictions(task: Task, primary: &str, shadow: &str, expected: &str, matrix: &str) {
+    let body = |predictions| format!(r#"{{"predictions":{predictions}}}"#);
+    expect(Protocol::KserveV1, task, &body(primary), &body(shadow), expected, matrix);
+}
+
+#[test]
+fn kserve_v1_compares_predictions_and_nothing_else() {
+    let check = |primary: &str, shadow: &str, expected: &str| expect(Protocol::KserveV1, Task::Auto, primary, shadow, expected, "");
+    check(r#"{"predictions":[1,2],"model_name":"a","id":"1"}"#, r#"{"id":"2","predictions":[1,2.0],"x":{}}"#, "equivalent");
+    check(r#"{"predictions":[{"score":1,"label":"x"}]}"#, r#"{"predictions":[{"label":"x","score":2}]}"#, "number at predictions[0].score");
+    check(r#"{"predictions":[[1,2],[3,4]]}"#, r#"{"predictions":[[1,2],[3,5]]}"#, "number at predictions[1][1]");
+    check(r#"{"predictions":["a"]}"#, r#"{"predictions":["b"]}"#, "text at predictions[0]");
+    check(r#"{"predictions":[1]}"#, r#"{"predictions":[1,2]}"#, "length at predictions");
+    check(r#"{"predictions":[]}"#, r#"{"predictions":[ ]}"#, "equivalent");
+    check(r#"{"predictions":[{}]}"#, r#"{"predictions":[{"a":"b"}]}"#, "extra at predictions[0].a");
+    check(r#"{"predictions":[1]}"#, r#"{"error":"x"}"#, "Shadow: no predictions");
+    check(r#"{"predictions":1}"#, r#"{"predictions":[1]}"#, "Primary: predictions is no array");
+    check(r#"{"predictions":1}"#, r#"{"predictions":1}"#, "identical");
+}
+
+#[test]
+fn a_label_is_a_string_a_boolean_or_a_whole_number() {
+    let check = |primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        predictions(Task::Labels(labels(None)), primary, shadow, expected, matrix);
+    };
+    check("[7,1]", "[7.0, 1]", "equivalent", "7>7:1 1>1:1");
+    check("[7,1,1]", "[7,1,1]", "identical", "7>7:1 1>1:2");
+    check("[7,1,1]", "[7,2,2]", "label at predictions[1]", "7>7:1 1>2:2");
+    check(r#"["a","b"]"#, r#"["\u0061","c"]"#, "label at predictions[1]", "a>a:1 b>c:1");
+    check("[true,1e2]", r#"["true","100"]"#, "equivalent", "true>true:1 100>100:1");
+    check("[-0.0,-0]", "[0, 0]", "equivalent", "0>0:2");
+    check("[1,2]", "[1]", "length at predictions", "1>1:1");
+    check("[1,2]", "[3]", "length at predictions", "1>3:1");
+    check("[1]", "[]", "length at predictions", "");
+    check("[[7],[8]]", "[7,9]", "label at predictions[1]", "7>7:1 8>9:1");
+    check("[]", "[ ]", "Primary: no rows where compare.task looks: see its path", "");
+    const NO_LABEL: &str = "a row has no label: neither a string, a boolean, a whole number nor a vector of numbers or strings";
+    for bad in ["0.5", "NaN", "null", "Infinity", "[]", "[NaN,NaN]", "[1,\"a\"]", "[\"a\",1]", "[true,1]", "[0.5]"] {
+        check("[1,3]", &format!("[2,{bad}]"), &format!("Shadow: {NO_LABEL}"), "");
+        check(&format!("[2,{bad}]"), "[1,3]", &format!("Primary: {NO_LABEL}"), "");
+    }
+    const NO_ROW: &str = "an object is no row: let the path of compare.task lead to labels, numbers or vectors";
+    check("[{\"a\":1}]", "[{\"a\":2}]", &format!("Primary: {NO_ROW}"), "");
+    check("[1]", "[{\"a\":2}]", &format!("Shadow: {NO_ROW}"), "");
+    let long = format!("[\"{}\"]", "x".repeat(1025));
+    check("[1]", &long, "Shadow: a text is too long for a label", "");
+    let digits = format!("[{}]", "7".repeat(1025));
+    check("[1]", &digits, &format!("Shadow: {NO_LABEL}"), "");
+}
+
+#[test]
+fn the_label_of_a_vector_is_where_its_largest_number_is() {
+    let check = |primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        predictions(Task::Labels(labels(None)), primary, shadow, expected, matrix);
+    };
+    check("[[0.1,0.9],[0.8,0.2]]", "[[0.4,0.6],[0.4,0.6]]", "label at predictions[1]", "1>1:1 0>1:1");
+    check("[[1,1,0]]", "[[2,1,0]]", "equivalent", "0>0:1");
+    check("[[NaN,-5,-4]]", "[[-Infinity,NaN,-1e999]]", "label at predictions[0]", "2>0:1");
+    check("[[1,2]]", "[[1,2,3]]", "dimension at predictions[0]", "1>2:1");
+    check("[[1,2]]", "[1]", "equivalent", "1>1:1");
+    // Down to the rows.
+    check("[[[1,2],[2,1]],[[3,4]]]", "[[[1,2],[1,2]],[[3,4]]]", "label at predictions[0][1]", "1>1:2 0>1:1");
+    check("[[[1,2]]]", "[[1,2]]", "type at predictions[0]", "");
+    check("[[[1,2]]]", "[[[1,2],[2,1]]]", "length at predictions[0]", "1>1:1");
+    let named = Labels { names: ["no", "yes"].map(Into::into).to_vec(), ..labels(None) };
+    predictions(Task::Labels(named), "[[1,2],[1,0],[1,2,3]]", r#"["yes","no","2"]"#, "equivalent", "yes>yes:1 no>no:1 2>2:1");
+}
+
+#[test]
+fn the_best_labels_overlap() {
+    let top = |top, overlap| Task::Labels(Labels { top, overlap, ..labels(None) });
+    let check = |task: Task, primary: &str, shadow: &str, expected: &str| {
+        let (judgement, _) = report(Protocol::KserveV1, task, primary, shadow);
+        assert_eq!(say(&judgement), expected, "{primary} against {shadow}");
+    };
+    let (a, b) = (r#"{"predictions":[[5,4,3,0,0]]}"#, r#"{"predictions":[[4,5,0,3,0]]}"#);
+    check(top(2, 2), a, b, "equivalent");
+    check(top(3, 2), a, b, "equivalent");
+    check(top(3, 3), a, b, "label at predictions[0]");
+    check(top(1, 1), a, b, "label at predictions[0]");
+    // More than there are.
+    check(top(9, 9), a, b, "equivalent");
+    let (a, b) = (r#"{"predictions":[["a","b","c"],"x"]}"#, r#"{"predictions":[["b","d","a"],["x"]]}"#);
+    check(top(2, 1), a, b, "equivalent");
+    check(top(2, 2), a, b, "label at predictions[0]");
+    check(top(3, 2), a, b, "equivalent");
+    let (judgement, decided) = report(Protocol::KserveV1, top(2, 2), a, b);
+    let Judgement::Diverged(found) = judgement else { panic!() };
+    assert_eq!((found.values, found.relative), (("a, b".to_owned(), "b, d".to_owned()), None));
+    assert_eq!(tell(&decided), "a>b:1 x>x:1");
+    assert_eq!(found.pattern, "predictions[*]");
+}
+
+#[test]
+fn a_path_leads_to_rows() {
+    let check = |path: &str, primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        expect(Protocol::Json, Task::Labels(labels(Some(path))), primary, shadow, expected, matrix);
+    };
+    let (a, b) = (r#"{"r":[{"l":"x","s":[1,2]},{"l":"y"}]}"#, r#"{"r":[{"s":[2,1],"l":"x"},{"l":"z"}]}"#);
+    check("r[*].l", a, b, "label at r[1].l", "x>x:1 y>z:1");
+    check("r[0].l", a, b, "equivalent", "x>x:1");
+    check("r[0].s", a, b, "label at r[0].s", "1>0:1");
+    check("r[0].s[*]", a, b, "label at r[0].s[0]", "1>2:1 2>1:1");
+    // Where neither side has it there is no row.
+    check("r[*].s", a, b, "label at r[0].s", "1>0:1");
+    check("r[*].q", a, b, "Primary: no rows where compare.task looks: see its path", "");
+    check("r[2].l", a, b, "Primary: no rows where compare.task looks: see its path", "");
+    check("q", a, b, "Primary: no rows where compare.task looks: see its path", "");
+    check("r", a, b, "Primary: an object is no row: let the path of compare.task lead to labels, numbers or vectors", "");
+    check("$", "7", " 8", "label at $", "7>8:1");
+    check("[*]", "[7,8]", "[7,9,8]", "length at $", "7>7:1 8>9:1");
+    check("a.b", r#"{"a":{"b":1}}"#, r#"{"a":{"c":1}}"#, "missing at a.b", "");
+    check("a.b", r#"{"a":{}}"#, r#"{"a":{"b":2}}"#, "extra at a.b", "");
+    check("[*].b", r#"[{"b":1},{},{"b":2}]"#, r#"[{},{"b":1},{"b":3}]"#, "missing at [0].b", "2>3:1");
+    check("a[1]", r#"{"a":[1,2]}"#, r#"{"a":[1]}"#, "missing at a[1]", "");
+    check("a[1]", r#"{"a":[[],[3]]}"#, r#"{"a":[{},[3],5]}"#, "equivalent", "3>3:1");
+    check("a[*]", r#"{"a":[1]}"#, r#"{"a":1}"#, "type at a", "");
+    check("a[*]", r#"{"a":[1],"a":[2]}"#, r#"{"a":[2]}"#, "equivalent", "2>2:1");
+    check("[\"a \\\\ \\\"b\"]", r#"{"a \\ \"b":1}"#, r#"{"a \\ \"b":2}"#, "label at [\"a \\\\ \\\"b\"]", "1>2:1");
+    expect(Protocol::Json, Task::Labels(labels(None)), "[1]", "[2]", "Primary: give compare.task a path that leads to its rows", "");
+}
+
+#[test]
+fn decisions_are_what_numbers_lead_to() {
+    let check = |path: &str, primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        predictions(Task::Decision(decision(path)), primary, shadow, expected, matrix);
+    };
+    check(
+        "predictions[*]",
+        "[0.1,0.3,0.69,0.7,9]",
+        "[0.2,0.5,0.3,1e999,0.71]",
+        "equivalent",
+        "approve>approve:1 review>review:2 block>block:2",
+    );
+    check("predictions[*]", "[0.1,0.8]", "[0.4,0.2]", "label at predictions[0]", "approve>review:1 block>approve:1");
+    check("predictions[*].p", r#"[{"p":0.1}]"#, r#"[{"p":-1e999}]"#, "equivalent", "approve>approve:1");
+    check("predictions", "[0.1,[0.2]]", "[0.1,[0.9]]", "label at predictions[1][0]", "approve>approve:1 approve>block:1");
+    check("predictions", "[0.1,0.9]", "[0.1]", "length at predictions", "approve>approve:1");
+    for bad in ["\"0.5\"", "null", "true", "NaN"] {
+        check("predictions[*]", "[0.1,1]", &format!("[0.2,{bad}]"), "Shadow: not a number at the path of compare.task", "");
+        check("predictions[*]", &format!("[0.2,{bad}]"), "[0.1,1]", "Primary: not a number at the path of compare.task", "");
+    }
+    let (judgement, _) = report(Protocol::Json, Task::Decision(decision("[*]")), "[0.1]", "[0.9]");
+    let Judgement::Diverged(found) = judgement else { panic!() };
+    assert_eq!((found.values, found.relative), (("approve".to_owned(), "block".to_owned()), None));
+}
+
+#[test]
+fn vectors_are_equal_by_their_direction() {
+    let check = |cosine: f64, primary: &str, shadow: &str, expected: &str| {
+        predictions(embedding(None, cosine), primary, shadow, expected, "");
+    };
+    check(0.999, "[[1,2,3]]", "[[2,4,6]]", "equivalent");
+    check(0.999, "[[1,0],[1,0]]", "[[1,0],[1,0.1]]", "number at predictions[1]");
+    check(0.99, "[[1,0]]", "[[1,0.1]]", "equivalent");
+    check(-1.0, "[[1,0]]", "[[-1,0]]", "equivalent");
+    check(0.0, "[[1,0]]", "[[0,1]]", "equivalent");
+    check(0.9, "[[1,2]]", "[[1,2,3]]", "dimension at predictions[0]");
+    check(0.9, "[[1,2]]", "[[1,2],[1,2]]", "length at predictions");
+    // Without a direction.
+    check(-1.0, "[[0,0]]", "[[0.0,-0]]", "equivalent");
+    check(-1.0, "[[0,0]]", "[[0,1]]", "number at predictions[0]");
+    check(-1.0, "[[NaN,1]]", "[[NaN,1.0]]", "equivalent");
+    check(-1.0, "[[NaN,1]]", "[[NaN,2]]", "number at predictions[0]");
+    check(-1.0, "[[1e999,1]]", "[[Infinity,1]]", "equivalent");
+    check(-1.0, "[[1e200,1]]", "[[1e200,2]]", "number at predictions[0]");
+    check(1.0, "[[0.1,0.7,0.3]]", "[[0.1, 0.7,0.3]]", "equivalent");
+    const NO_VECTOR: &str = "a row is no vector of numbers: see the path of compare.task";
+    check(0.9, "[1]", "[[1,2]]", &format!("Primary: {NO_VECTOR}"));
+    check(0.9, "[[1,2]]", "[[]]", &format!("Shadow: {NO_VECTOR}"));
+    check(0.9, "[[1,2]]", "[[1,\"2\"]]", &format!("Shadow: {NO_VECTOR}"));
+    check(0.9, "[[1,null]]", "[[1,2]]", &format!("Primary: {NO_VECTOR}"));
+    let (judgement, _) = report(Protocol::Json, embedding(Some("e"), 0.9), r#"{"e":[1,0]}"#, r#"{"e":[0,3]}"#);
+    let Judgement::Diverged(found) = judgement else { panic!() };
+    assert_eq!((found.relative, found.values), (Some(1.0), ("0".to_owned(), "0".to_owned())));
+}
+
+#[test]
+fn of_json_numbers_or_texts_alone_may_count() {
+    let numbers = |path: Option<&str>| Task::Regression { path: path.map(self::path) };
+    let text = |path: Option<&str>, normalize| Task::Text { path: path.map(self::path), normalize };
+    let check = |task: Task, primary: &str, shadow: &str, expected: &str| expect(Protocol::Json, task, primary, shadow, expected, "");
+    let (a, b) = (r#"{"s":[1,2],"t":"x y","u":null,"v":true}"#, r#"{"v":"no","s":[1,2.0],"t":" x\n y ","u":false}"#);
+    check(numbers(None), a, b, "equivalent");
+    check(Task::Scores { path: None }, a, b, "equivalent");
+    check(text(None, true), r#"{"s":1,"t":"x y"}"#, r#"{"s":2,"t":" x\n y "}"#, "equivalent");
+    check(text(None, false), a, b, "text at t");
+    check(text(None, true), a, b, "type at v");
+    check(numbers(None), r#"{"a":1}"#, r#"{"a":"1"}"#, "type at a");
+    check(numbers(None), r#"{"a":1}"#, r#"{"a":null}"#, "null at a");
+    check(numbers(None), r#"{"a":"x","b":1}"#, r#"{"b":1}"#, "equivalent");
+    check(numbers(None), r#"{"a":1,"b":1}"#, r#"{"b":1}"#, "missing at a");
+    check(numbers(None), r#"{"b":1}"#, r#"{"a":{},"b":1}"#, "extra at a");
+    check(numbers(None), "[1]", "[1,\"x\"]", "length at $");
+    // Only at the path and below.
+    check(numbers(Some("s")), r#"{"s":[[1],2],"t":1}"#, r#"{"t":2,"s":[[1],2]}"#, "equivalent");
+    check(numbers(Some("s")), r#"{"s":[[1],2]}"#, r#"{"s":[[3],2]}"#, "number at s[0][0]");
+    check(numbers(Some("s[*].x")), r#"{"s":[{"x":1,"y":1}]}"#, r#"{"s":[{"x":1,"y":2}]}"#, "equivalent");
+    check(numbers(Some("s[*].x")), r#"{"s":[{"x":1,"y":1}]}"#, r#"{"s":[{"x":2,"y":1}]}"#, "number at s[0].x");
+    check(numbers(Some("s[*].x")), r#"{"s":[{"x":1}]}"#, r#"{"s":[{"y":1}]}"#, "missing at s[0].x");
+    check(numbers(Some("s[*]")), r#"{"s":[1,2,3]}"#, r#"{"s":[1, 2,3]}"#, "equivalent");
+    check(numbers(Some("s[1]")), r#"{"s":[1,2,3]}"#, r#"{"s":[9,2,9]}"#, "equivalent");
+    check(numbers(Some("s")), r#"{"s":1}"#, "{}", "missing at s");
+    check(numbers(Some("s.x")), r#"{"s":1}"#, r#"{"s":2}"#, "Primary: nothing where compare.task looks: see its path");
+    check(numbers(Some("q")), a, b, "Primary: nothing where compare.task looks: see its path");
+    check(numbers(Some("$")), "1", " 2", "number at $");
+    let task = numbers(Some("predictions[*].s"));
+    predictions(task.clone(), r#"[{"s":1,"l":"a"}]"#, r#"[{"s":1,"l":"b"}]"#, "equivalent", "");
+    predictions(task, r#"[{"s":1,"l":"a"}]"#, r#"[{"s":2,"l":"a"}]"#, "number at predictions[0].s", "");
+    predictions(numbers(None), "[1]", "[2]", "number at predictions[0]", "");
+}
+
+/// An answer of the Open Inference Protocol with these outputs: name, datatype, shape, data.
+fn outputs(outputs: &[(&str, &str, &str, &str)]) -> String {
+    let output = |(name, datatype, shape, data): &(&str, &str, &str, &str)| {
+        format!(r#"{{"name":"{name}","datatype":"{datatype}","shape":{shape},"data":{data}}}"#)
+    };
+    format!(r#"{{"model_name":"m","outputs":[{}]}}"#, outputs.iter().map(output).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn tensors_have_rows() {
+    let check = |task: Task, primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        expect(Protocol::OpenInference, task, primary, shadow, expected, matrix);
+    };
+    let auto = || Task::Labels(labels(None));
+    let at = |path| Task::Labels(labels(Some(path)));
+    let a = outputs(&[("scores", "FP32", "[2,3]", "[1,2,3,3,2,1]"), ("label", "INT64", "[2,1]", "[7,8]")]);
+    let b = outputs(&[("label", "INT64", "[2]", "[7,9]"), ("scores", "FP32", "[2,3]", "[[1,2,3],[1,2,1]]")]);
+    // Labels before scores, whatever the order; paths are the primary's.
+    check(auto(), &a, &b, "label at outputs[1].data[1]", "7>7:1 8>9:1");
+    check(auto(), &b, &a, "label at outputs[0].data[1]", "7>7:1 9>8:1");
+    for path in ["outputs[0]", "outputs[0].data"] {
+        check(at(path), &a, &b, "label at outputs[0].data[3]", "2>2:1 0>1:1");
+    }
+    check(at("outputs[1].data[*]"), &a, &b, "label at outputs[1].data[1]", "7>7:1 8>9:1");
+    check(at("outputs[1].data[0]"), &a, &b, "equivalent", "7>7:1");
+    check(at("outputs[1].data[1]"), &a, &b, "label at outputs[1].data[1]", "8>9:1");
+    check(at("outputs[0].data[4]"), &a, &b, "equivalent", "2>2:1");
+    check(at("outputs[*]"), &a, &b, "label at outputs[1].data[1]", "7>7:1 8>9:1 2>2:1 0>1:1");
+    check(at("outputs[0].data[6]"), &a, &b, "Primary: no rows where compare.task looks: see its path", "");
+    check(at("outputs[2]"), &a, &b, "Primary: no rows where compare.task looks: see its path", "");
+    const NO_OUTPUT: &str = "Primary: the path of compare.task leads to no output: write outputs[0], outputs[0].data or outputs[0].data[*]";
+    for path in ["outputs", "outputs[0].shape", "outputs.data", "$", "predictions[*]", "outputs[0].data[0][0]"] {
+        check(at(path), &a, &b, NO_OUTPUT, "");
+    }
+    check(auto(), &a, &outputs(&[("scores", "FP32", "[1,3]", "[1,2,3]")]), "missing at outputs[1]", "");
+    check(auto(), &a, &outputs(&[("label", "INT64", "[1]", "[7]")]), "length at outputs[1].data", "7>7:1");
+    let vector = |data: &str| outputs(&[("s", "FP64", "[1,2]", data)]);
+    check(auto(), &vector("[1,2]"), &outputs(&[("s", "FP64", "[1,3]", "[1,2,3]")]), "dimension at outputs[0].data[0]", "1>2:1");
+    let words = |data: &str| outputs(&[("w", "BYTES", "[1,3]", data)]);
+    let (a, b) = (words(r#"["0.9:2:cat","0.1:1:dog","0.0:0:cow"]"#), words(r#"["0.8:2:cat","0.1:0:cow","0.05:1:dog"]"#));
+    check(auto(), &a, &b, "equivalent", "cat>cat:1");
+    check(Task::Labels(Labels { top: 2, overlap: 2, ..labels(None) }), &a, &b, "label at outputs[0].data[0]", "cat>cat:1");
+    check(auto(), &words(r#"["0.9:2","x","y"]"#), &words(r#"["0.5:2:3","x","y"]"#), "label at outputs[0].data[0]", "2>3:1");
+    let single = |data: &str| outputs(&[("p", "FP32", "[2,1]", data)]);
+    check(auto(), &single("[1.0,0.0]"), &single("[1,1]"), "label at outputs[0].data[1]", "1>1:1 0>1:1");
+    let decide = |path| Task::Decision(decision(path));
+    check(
+        decide("outputs[0].data"),
+        &single("[0.1,0.9]"),
+        &single("[0.2,0.6]"),
+        "label at outputs[0].data[1]",
+        "approve>approve:1 block>review:1",
+    );
+    check(
+        decide("outputs[0]"),
+        &vector("[0.1,0.9]"),
+        &vector("[0.2,0.6]"),
+        "label at outputs[0].data[1]",
+        "approve>approve:1 block>review:1",
+    );
+}
+
+#[test]
+fn tensors_have_vectors() {
+    let check = |task: Task, primary: &str, shadow: &str, expected: &str| {
+        expect(Protocol::OpenInference, task, primary, shadow, expected, "");
+    };
+    let near = |shape: &str, data: &str| outputs(&[("n", "INT64", "[1]", "[1]"), ("e", "FP32", shape, data)]);
+    check(embedding(None, 0.999), &near("[2,2]", "[1,0,0,1]"), &near("[2,2]", "[2,0,0,3]"), "equivalent");
+    check(embedding(None, 0.999), &near("[2,2]", "[1,0,0,1]"), &near("[2,2]", "[2,0,1,3]"), "number at outputs[1].data[2]");
+    // A single dimension is one vector.
+    check(embedding(None, 0.9), &near("[4]", "[1,2,3,4]"), &near("[4]", "[1,2,3,4.1]"), "equivalent");
+    check(embedding(None, 0.9), &near("[4]", "[1,2,3,4]"), &near("[4]", "[1,2,3,-4]"), "number at outputs[1].data[0]");
+    check(embedding(None, 0.9), &near("[4]", "[1,2,3,4]"), &near("[3]", "[1,2,3]"), "dimension at outputs[1].data[0]");
+    check(embedding(None, 0.9), &near("[2,2]", "[1,2,3,4]"), &near("[1,2]", "[1,2]"), "length at outputs[1].data");
+    check(embedding(Some("outputs[1]"), 0.9), &near("[2,2]", "[1,2,3,4]"), &near("[2,2]", "[1,2,3,4.0]"), "equivalent");
+}

@@ -1,0 +1,149 @@
+//! Comparisons of 1 MiB answers, for `readers.mjs` to time in Wasm. Each case is a pair of answers that are equal within tolerance, so that
+//! both are read and compared to the end. What a case is called, and how it is read, is in [`CASES`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gnomon::capture::{Capture, Ledger};
+use gnomon::compare::content::Bounds;
+use gnomon::compare::form::Form;
+use gnomon::compare::{Answer, Comparison, Judgement};
+use gnomon::config::{Compare, GivenTolerance, Task};
+
+/// Bytes of tensor data in each answer, about.
+const SIZE: usize = 1 << 20;
+
+/// What the shadow's numbers are multiplied by: well within tolerance, and no text or word stays the same.
+const NEAR: f32 = 1.0001;
+
+/// A pair to compare.
+struct Case {
+    name: &'static str,
+    form: Form,
+    /// Makes an answer of these numbers.
+    answer: fn(&[f32]) -> Answer,
+    /// Bytes that a number takes in it, about.
+    width: usize,
+}
+
+/// The first is what the others are set against.
+const CASES: [Case; 4] = [
+    Case { name: "JSON, as any JSON", form: Form::Json, answer: json, width: 12 },
+    Case { name: "open-inference, JSON", form: Form::OpenInference, answer: json, width: 12 },
+    Case { name: "open-inference, binary FP32", form: Form::OpenInference, answer: binary, width: 4 },
+    Case { name: "open-inference, gRPC raw FP32", form: Form::OpenInferenceGrpc, answer: grpc, width: 4 },
+];
+
+thread_local! {
+    static COMPARISON: RefCell<Option<Comparison>> = const { RefCell::new(None) };
+}
+
+/// The name of a case, for the text at [`name`].
+#[unsafe(no_mangle)]
+pub extern "C" fn name_length(case: usize) -> usize {
+    CASES.get(case).map_or(0, |case| case.name.len())
+}
+
+/// Where the name of a case is.
+#[unsafe(no_mangle)]
+pub extern "C" fn name(case: usize) -> *const u8 {
+    CASES.get(case).map_or(std::ptr::null(), |case| case.name.as_ptr())
+}
+
+/// Makes the two answers of a case ready; how many bytes they have. With `same`, only the last numbers differ.
+#[unsafe(no_mangle)]
+pub extern "C" fn begin(case: usize, same: bool) -> usize {
+    let Case { form, answer, width, .. } = CASES[case];
+    let numbers = numbers(SIZE / width);
+    let mut near: Vec<f32> = numbers.iter().map(|number| number * if same { 1.0 } else { NEAR }).collect();
+    if let Some(last) = near.last_mut() {
+        *last = NEAR;
+    }
+    let (primary, shadow) = (answer(&numbers), answer(&near));
+    let length = |answer: &Answer| answer.body.as_ref().map_or(0, |body| body.bytes().len());
+    let bytes = length(&primary) + length(&shadow);
+    let plan = Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: vec![], ignore: vec![], unordered: vec![] };
+    COMPARISON.set(Some(Comparison::new(form, Rc::new(plan), Bounds { ledger: ledger(), body: usize::MAX }, primary, shadow)));
+    bytes
+}
+
+/// Compares on; 0: not done, 1: equal within tolerance, 2: anything else, which is a mistake in this file.
+#[unsafe(no_mangle)]
+pub extern "C" fn step(budget: usize) -> u32 {
+    COMPARISON.with_borrow_mut(|comparison| match comparison.as_mut().and_then(|comparison| comparison.step(&mut budget.clone())) {
+        None => 0,
+        Some(report) if report.judgement == Judgement::Equivalent => 1,
+        Some(_) => 2,
+    })
+}
+
+/// Numbers between -5 and 5 that look random; the last is 1.
+fn numbers(count: usize) -> Vec<f32> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 24) as f32 * 10.0 - 5.0
+    };
+    (1..count).map(|_| next()).chain([1.0]).collect()
+}
+
+fn json(numbers: &[f32]) -> Answer {
+    let data: Vec<String> = numbers.iter().map(f32::to_string).collect();
+    let text = format!(r#"{{"model_name":"m","outputs":[{{{},"data":[{}]}}]}}"#, head(numbers), data.join(","));
+    answer(text.into_bytes(), Vec::new())
+}
+
+fn binary(numbers: &[f32]) -> Answer {
+    let size = numbers.len() * 4;
+    let text = format!(r#"{{"model_name":"m","outputs":[{{{},"parameters":{{"binary_data_size":{size}}}}}]}}"#, head(numbers));
+    let header = text.len().to_string().into_bytes();
+    answer(text.into_bytes().into_iter().chain(numbers.iter().flat_map(|number| number.to_le_bytes())).collect(), header)
+}
+
+/// A `ModelInferResponse` with one output and its `raw_output_contents`, in its frame.
+fn grpc(numbers: &[f32]) -> Answer {
+    let output = [field(1, b"scores"), field(2, b"FP32"), field(3, &varint(numbers.len()))].concat();
+    let raw: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let message = [field(1, b"m"), field(5, &output), field(6, &raw)].concat();
+    let length = u32::try_from(message.len()).expect("it is short enough").to_be_bytes();
+    answer([&[0], &length[..], &message].concat(), Vec::new())
+}
+
+/// A length-delimited field of Protobuf.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2], &varint(value.len())[..], value].concat()
+}
+
+fn varint(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+fn head(numbers: &[f32]) -> String {
+    format!(r#""name":"scores","datatype":"FP32","shape":[{}]"#, numbers.len())
+}
+
+/// An account that takes anything.
+fn ledger() -> Ledger {
+    let ledger = Ledger::default();
+    ledger.set_limit(usize::MAX);
+    ledger
+}
+
+fn answer(body: Vec<u8>, inference_header_length: Vec<u8>) -> Answer {
+    Answer {
+        status: 200,
+        content_type: b"application/json".to_vec(),
+        content_encoding: Vec::new(),
+        inference_header_length,
+        grpc_encoding: Vec::new(),
+        body: Ok(Capture::whole(body, usize::MAX, &ledger()).expect("there is room")),
+    }
+}

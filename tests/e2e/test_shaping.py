@@ -1,0 +1,106 @@
+"""Copies as real shadows need them: of some requests only, to the port of their protocol, with other members and other credentials."""
+
+import pytest
+from rig import lab as rig_lab
+from rig.client import request
+from rig.configuration import configuration, mirrored, route, shadow
+from rig.envoy import wasm_filter
+
+JSON = {"content-type": "application/json"}
+LENGTH = "inference-header-content-length"
+
+
+def one_shadow(lab, filters=None, **more):
+    """A proxy with one shadow that gets everything: (proxy, primary, shadow)."""
+    primary, copy = lab.upstream(), lab.upstream()
+    return lab.proxy(mirrored(**more), {"primary": primary, "shadow": copy}, filters=filters), primary, copy
+
+
+@pytest.mark.parametrize("body, expected", [
+    (b'{"model": "a", "stream": true, "stream_options": {"x": [1]}, "n": 1.50}', b'{"model": "b", "stream": false, "n": 1.50,"seed":7}'),
+    (b'{"stream_options":1,"model":"a","stream_options":2}', b'{"model":"b","stream":false,"seed":7}'),
+    (b' { } ', b' {"stream":false,"seed":7 } '),
+    (b'{"stream_options": null}', b'{"stream":false,"seed":7}'),
+    (b'{"nested": {"model": "a", "stream": true}, "model": 1}', b'{"nested": {"model": "a", "stream": true}, "model": 1,"stream":false,"seed":7}'),
+    (b'[{"model": "a"}]', b'[{"model": "a"}]'),
+    (b'{"model": "a", "stream": true', b'{"model": "a", "stream": true'),
+    (b'\x00\xff{"model": "a"}', b'\x00\xff{"model": "a"}'),
+], ids=repr)  # fmt: skip
+def test_members_change_and_no_other_byte(lab, body, expected):
+    change = {"model": "b", "body": {"set": {"stream": False, "seed": 7}, "remove": ["stream_options"]}}
+    proxy, primary, copy = one_shadow(lab, request=change)
+    proxy.send(request("/v1/x", body, headers=JSON))
+    got = copy.wait()[0]
+    assert got.body == expected
+    assert got.values("content-length") == [str(len(expected))]
+    assert primary.seen[0].body == body, "the live request is as it was"
+
+
+def test_a_large_body_is_changed_whole(lab):
+    text = "x" * 900_000
+    proxy, _, copy = one_shadow(lab, request={"model": "another", "body": {"remove": ["a"]}})
+    proxy.send(request("/v1/x", b'{"a":1,"text":"%s","model":"m"}' % text.encode(), headers=JSON))
+    assert copy.wait()[0].body == b'{"text":"%s","model":"another"}' % text.encode()
+
+
+@pytest.mark.parametrize("length, changed", [("15", True), ("16", False), ("9999", False), ("-1", False), ("x", False)])
+def test_tensors_behind_the_json_stay(lab, length, changed):
+    body = b'{"model":"old"}' + bytes(range(256))
+    proxy, _, copy = one_shadow(lab, request={"model": "version-2"})
+    proxy.send(request("/v1/x", body, headers={LENGTH: length, "content-type": "application/octet-stream"}))
+    got = copy.wait()[0]
+    assert got.body == (b'{"model":"version-2"}' + bytes(range(256)) if changed else body)
+    assert got.values(LENGTH) == ["21" if changed else length]
+
+
+def grpc_message(model):
+    """A `ModelInfer` request, framed: model_name, model_version, and raw bytes that must stay."""
+    message = b"\x0a%c%b\x12\x011\x3a\x04\x00\xff\x0a\x03" % (len(model), model)
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def test_grpc_goes_to_its_own_port_with_its_own_model(lab):
+    primary, rest, grpc = lab.upstream(), lab.upstream(), lab.upstream()
+    change = {"cluster": {"http": "rest", "grpc": "grpc"}, "request": {"model": "fraud-v2"}}
+    routes = route(prefix="/", shadows=[shadow(**change)])
+    proxy = lab.proxy(configuration(routes), {"primary": primary, "rest": rest, "grpc": grpc})
+    proxy.send(request("/inference.GRPCInferenceService/ModelInfer", grpc_message(b"fraud"), headers={"content-type": "application/grpc"}))
+    proxy.send(request("/v1/models/fraud", b'{"model":"fraud"}', headers=JSON))
+    got = grpc.wait()[0]
+    assert (got.body, got.header("te")) == (grpc_message(b"fraud-v2"), "trailers")
+    assert rest.wait()[0].body == b'{"model":"fraud-v2"}'
+
+
+def test_only_requests_that_qualify_were_sampled(lab):
+    when = {"body": [{"path": "model", "exact": "chat-70b"}, {"path": "messages[0].tokens", "at_most": 10}]}
+    proxy, primary, copy = one_shadow(lab, when=when)
+    bodies = [
+        b'{"model":"chat-70b","messages":[{"tokens":10}]}',
+        b'{"model":"chat-70b","messages":[{"tokens":11}]}',
+        b'{"model":"chat-8b","messages":[{"tokens":1}]}',
+        b'{"model":"chat-70b"}',
+        b"no JSON",
+        b'{"messages":[{"tokens":1e0}],"model":"\\u0063hat-70b"}',
+    ]
+    for body in bodies:
+        assert proxy.send(request("/v1/x", body, headers=JSON)).status == 200
+    assert [got.body for got in copy.wait(2)] == [bodies[0], bodies[5]]
+    proxy.eventually("gnomon_shadow_outcomes_total", 2, outcome="compared")
+    assert proxy.metrics().total("gnomon_sampled_total") == 2
+    assert len(primary.seen) == 6
+
+
+def test_credentials_come_from_the_environment_and_are_never_shown(lab):
+    secret = "Bearer hunter2"
+    headers = {"from_env": {"authorization": "SHADOW_AUTH", "x-absent": "SHADOW_ABSENT", "x-broken": "SHADOW_BROKEN"}}
+    environment = {"SHADOW_AUTH": secret, "SHADOW_BROKEN": "hunter2\n"}
+    filters = [wasm_filter(rig_lab.WASM, mirrored(request={"headers": headers}), environment=environment)]
+    proxy, _, copy = one_shadow(lab, filters=filters)
+    proxy.send(request("/v1/x", headers={"authorization": "Bearer live"}))
+    got = copy.wait()[0]
+    assert [got.values(name) for name in ("authorization", "x-absent", "x-broken")] == [[secret], [], []]
+    log = proxy.log()
+    for header, variable in (("x-absent", "SHADOW_ABSENT"), ("x-broken", "SHADOW_BROKEN")):
+        assert f"without the header {header}: the environment variable {variable} " in log
+    assert "hunter2" not in log
+    assert "hunter2" not in proxy.admin("/stats")
