@@ -12,7 +12,7 @@ use crate::compare::tensor::{COUNT, Data, Datatype, Element, Range, Tensor};
 use crate::protobuf::{Field, Fields, Value, field, varint};
 
 /// What passing an element costs, in bytes touched.
-const ELEMENT: usize = 2;
+const ELEMENT: usize = 4;
 
 /// Most fields in typed contents that hold no element: unknown ones, and empty runs. The next element must be near.
 const MAX_FOREIGN: u32 = 64;
