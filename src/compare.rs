@@ -4,9 +4,9 @@
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
 //! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`], [`tensor`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`],
-//! [`open_inference`], [`open_inference_grpc`], [`openai`]) and
-//! the tasks: [`tensors`] compares values, [`rows`] is what [`labels`], [`decision`] and [`embedding`] look at.
+//! compare), [`json`], [`tensor`], [`choice`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`],
+//! [`open_inference`], [`open_inference_grpc`], [`openai`]) and the tasks: [`tensors`] compares values, [`rows`] is what [`labels`],
+//! [`decision`] and [`embedding`] look at.
 
 pub mod base64;
 pub mod choice;

@@ -6,12 +6,13 @@ from contextlib import ExitStack
 
 import pytest
 from rig.client import exchange, request
-from rig.configuration import configuration, route, shadow
+from rig.configuration import configuration, shadow
 from rig.lab import Lab
 
 from servers import digits
 from servers.kserve import KServe
 from test_mlserver import BEST, IMAGES, LABEL, SCORES, SIZE, WORD, tolerated
+from traffic import HEADER, case_route
 
 CASES = {
     # The model, what `compare` says; which rows are equal, the kind of the others, and what became of what.
@@ -27,17 +28,14 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
-    """The proxy; the first element of the path names the case, and Envoy takes it off."""
+    """The proxy in front of a server of each version."""
     with ExitStack() as stack:
         lab = stack.enter_context(Lab())
         servers = []
         for version in digits.TRAINING:
             servers.append(KServe(tmp_path_factory.mktemp("kserve"), version))
             stack.callback(servers[-1].stop)
-        routes = []
-        for name, case in CASES.items():
-            match = {"headers": [{"name": "x-case", "exact": name}]}
-            routes.append(route(name, protocol="auto", match=match, compare=case[1], shadows=[shadow()]))
+        routes = [case_route(name, compare=case[1], shadows=[shadow()]) for name, case in CASES.items()]
         yield lab.proxy(configuration(*routes), dict(zip(("primary", "shadow"), servers, strict=True)))
 
 
@@ -46,7 +44,7 @@ def test_agrees_with_scikit_learn(proxy, name):
     model, _, equal, kind, answers = CASES[name]
     for image in IMAGES:
         body = json.dumps({"instances": [image.tolist()]}).encode()
-        answer = exchange(proxy.port, request(f"/v1/models/{model}:predict", body, headers={"x-case": name, "content-type": "application/json"}))
+        answer = exchange(proxy.port, request(f"/v1/models/{model}:predict", body, headers={HEADER: name}))
         assert answer.status == 200 and len(json.loads(answer.body)["predictions"]) == 1
     proxy.eventually("gnomon_shadow_outcomes_total", len(IMAGES), route=name)
     metrics = proxy.metrics(name)
@@ -61,5 +59,5 @@ def test_agrees_with_scikit_learn(proxy, name):
 def test_a_batch_diverges_once(proxy):
     before = proxy.metrics("digits").total("gnomon_pairs_total", route="digits", verdict="diverged")
     body = json.dumps({"instances": IMAGES.tolist()}).encode()
-    exchange(proxy.port, request("/v1/models/digits:predict", body, headers={"x-case": "digits"}))
+    exchange(proxy.port, request("/v1/models/digits:predict", body, headers={HEADER: "digits"}))
     proxy.eventually("gnomon_pairs_total", before + 1, route="digits", verdict="diverged")

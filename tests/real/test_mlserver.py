@@ -105,7 +105,8 @@ class Table:
         client, here = (grpc, self.grpc) if transport == "grpc" else (http, self.rest)
         tensor, headers = client.InferInput("images", list(images.shape), "FP64"), {HEADER: route}
         if client is grpc:
-            result = here.infer(model, [tensor.set_data_from_numpy(images)], headers=headers, outputs=[grpc.InferRequestedOutput(o) for o in outputs])
+            wanted = [grpc.InferRequestedOutput(output) for output in outputs]
+            result = here.infer(model, [tensor.set_data_from_numpy(images)], outputs=wanted, headers=headers)
         else:
             # MLServer's REST knows no binary tensors.
             wanted = [http.InferRequestedOutput(output, binary_data=False) for output in outputs]

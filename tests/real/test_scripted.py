@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 from openai import OpenAI
-from rig.configuration import configuration, shadow
-from rig.envoy import wasm_filter
+from rig.configuration import configuration, shadow, split
+from rig.envoy import by_variant, wasm_filter
 from rig.lab import WASM, Lab
 from rig.openai import SCENARIOS, USAGE, VECTORS
 from rig.openai import OpenAI as Scripted
@@ -135,7 +135,9 @@ def test_scenario(table, scenario, form, task, wanted):
     assert metrics.by("gnomon_pairs_total", "verdict", route=route) == {"diverged" if wanted else "equivalent": 1}
     kinds = metrics.by("gnomon_divergences_total", "kind", route=route)
     assert kinds.keys() <= (wanted or set()), kinds
-    tokens = {(subject, token): n for subject, side in (("none", "baseline"), ("copy", "candidate")) for token, n in zip(("prompt", "completion"), USAGE[side])}
+    tokens = {}
+    for subject, side in (("none", "baseline"), ("copy", "candidate")):
+        tokens[subject, "prompt"], tokens[subject, "completion"] = USAGE[side]
     assert metrics.by("gnomon_tokens_total", "subject", "token", route=route) == tokens
     ends = [end_of_answer(end_of(choice) for choice in choices) for choices in SCENARIOS[scenario]]
     answers = {("none", ends[0]): 1, ("copy", ends[1]): 1}
@@ -182,7 +184,7 @@ def test_events_reach_the_client_as_they_come(lab):
 
 
 def test_a_client_that_leaves_after_done_has_its_answer(lab):
-    """The official client closes the connection at `[DONE]`, before it has seen that the body ends there: nothing of its answer is missing."""
+    """The official client closes the connection at `[DONE]`, before it has seen that the body ends there: it has all of its answer."""
     script, gate = Scripted("baseline"), Gate()
 
     def held_back(received):
@@ -201,6 +203,30 @@ def test_a_client_that_leaves_after_done_has_its_answer(lab):
     metrics = proxy.metrics("left")
     assert metrics.by("gnomon_shadow_outcomes_total", "outcome") == {"compared": 1}
     assert metrics.by("gnomon_responses_total", "class") == {"2xx": 1}
+
+
+def test_what_variants_tell_is_counted_under_their_names(lab):
+    """A canary answers whoever is pinned to it: its tokens, ends and first bytes are its own. Only answers that are compared are read."""
+    servers = {side: lab.upstream(Scripted(side)) for side in ("baseline", "candidate")}
+    pinned = split("v1", [("v2", 0)], pins=[{"header": "x-pin", "exact": "v2", "variant": "v2"}])
+    clusters = {"one": servers["baseline"], "two": servers["candidate"], "shadow": lab.upstream(Scripted("candidate"))}
+    both = case_route("split", split=pinned, shadows=[shadow(of=["v1", "v2"])])
+    proxy = lab.proxy(configuration(both), clusters, routes=by_variant({"v1": "one", "v2": "two"}))
+    with ExitStack() as stack:
+        client = client_of(stack, proxy)
+        for stream in (False, True):
+            ask(client, "length", "split", stream)
+            ask(client.with_options(default_headers={"x-pin": "v2"}), "length", "split", stream)
+    for subject in ("v1", "v2"):
+        proxy.eventually("gnomon_first_byte_duration_microseconds_count", 1, route="split", subject=subject)
+    proxy.eventually("gnomon_shadow_outcomes_total", 4, route="split")
+    metrics = proxy.metrics("split")
+    ends = {("v1", "stop"): 2, ("v2", "length"): 2, ("copy", "length"): 4}
+    assert metrics.by("gnomon_answers_total", "subject", "kind") == ends
+    tokens = {subject: count * USAGE["baseline" if subject == "v1" else "candidate"][1] for (subject, _), count in ends.items()}
+    assert metrics.by("gnomon_tokens_total", "subject", token="completion") == tokens
+    versions = {("v1", "scripted-1"): 2, ("v2", "scripted-2"): 2, ("copy", "scripted-2"): 4}
+    assert metrics.by("gnomon_model_versions_total", "subject", "model_version") == versions
 
 
 def test_a_key_from_the_environment_reaches_the_shadow_alone(lab):

@@ -24,6 +24,7 @@ KINDS = {"BOOL": "boolean", "BYTES": "text"}
 TRANSPORTS = ("json", "binary", "grpc")
 NEXT = {"path": {"prefix": "/v2/models/", "with": "/v2/models/next-"}}
 SPECIES = ["setosa", "versicolor", "virginica"]
+ALL = ("scores", "name", "number")
 
 
 @dataclass
@@ -63,16 +64,22 @@ def of_type(name, datatype, kind, values, expected, shape=(1, 4), transports=TRA
     output = datatype.lower()
     for transport in transports:
         if transport == "grpc":
-            yield Case(f"{name}-grpc", "grpc", "types", rpc, [grpc.InferRequestedOutput(output)], expected)
+            yield Case(f"{name}-grpc", "grpc", "types", rpc, outputs("grpc", output), expected)
         elif datatype not in ("FP16", "BF16") or transport == "binary":  # Triton has no JSON for these two
-            wanted = [http.InferRequestedOutput(output, binary_data=transport == "binary")]
-            yield Case(f"{name}-{transport}", transport, "types", rest, wanted, expected)
+            yield Case(f"{name}-{transport}", transport, "types", rest, outputs(transport, output), expected)
 
 
 def lengths(client, rows):
     """The input of the model `species`."""
     array = np.array(rows, dtype=np.float32)
     return [client.InferInput("lengths", list(array.shape), "FP32").set_data_from_numpy(array)]
+
+
+def outputs(transport, *names):
+    """What is asked for, as the client of a transport says it."""
+    if transport == "grpc":
+        return [grpc.InferRequestedOutput(name) for name in names]
+    return [http.InferRequestedOutput(name, binary_data=transport == "binary") for name in names]
 
 
 def flowers():
@@ -84,14 +91,14 @@ def flowers():
     became = {"same": {stay("setosa"): 1}, "flipped": {flip: 1}, "batch": {stay("setosa"): 1, flip: 1, stay("versicolor"): 1}}
     for transport in TRANSPORTS:
         client = grpc if transport == "grpc" else http
-        only = (lambda *names: [grpc.InferRequestedOutput(n) for n in names]) if client is grpc else (
-            lambda *names: [http.InferRequestedOutput(n, binary_data=transport == "binary") for n in names])
         for name, rows, expected in (("same", [SETOSA], EQUIVALENT), ("flipped", [BETWEEN], changed), ("batch", batch, changed)):
             for output, compare in (("name", labels), ("scores", named), ("number", labels)):
                 case, inputs = f"{output}-{name}-{transport}", lengths(client, rows)
-                number = {pair if output != "number" else tuple(str(SPECIES.index(one)) for one in pair): n for pair, n in became[name].items()}
-                yield Case(case, transport, "species", inputs, only(output), expected, {}, compare, number)
-        all_of_it = Case(f"all-{transport}", transport, "species", lengths(client, batch), only("scores", "name", "number"), TEXT)  # by name
+                numbers = {tuple(str(SPECIES.index(one)) for one in pair): n for pair, n in became[name].items()}
+                decisions = numbers if output == "number" else became[name]
+                yield Case(case, transport, "species", inputs, outputs(transport, output), expected, {}, compare, decisions)
+        # Tensors are compared in the order of their names.
+        all_of_it = Case(f"all-{transport}", transport, "species", lengths(client, batch), outputs(transport, *ALL), TEXT)
         yield all_of_it
         if transport != "grpc":
             for encoding in ("gzip", "deflate"):
@@ -123,7 +130,8 @@ class Table:
             case_route("unknown", shadows=[self.shadow("nobody")]),
         ]
         # Of the other methods of the service the model's metadata stands for all.
-        more.append({"name": "other-methods", "match": {"path": {"exact": GRPC_ROUTE + "ModelMetadata"}}, "shadows": [shadow(cluster=TWO_CLUSTERS)]})
+        metadata = {"path": {"exact": GRPC_ROUTE + "ModelMetadata"}}
+        more.append({"name": "other-methods", "match": metadata, "shadows": [shadow(cluster=TWO_CLUSTERS)]})
         self.proxy = lab.proxy(configuration(*routes, *more), **two_ports(self.primary, self.copy))
         self.through = self.clients(stack, self.proxy.port, self.proxy.port)
         self.direct = self.clients(stack, stable.http.port, stable.grpc.port)
@@ -138,9 +146,9 @@ class Table:
             stack.callback(client.close)
         return made
 
-    def ask(self, clients, name, transport, model, inputs, outputs, **options):
+    def ask(self, clients, name, transport, model, inputs, wanted, **options):
         """Asks with the client for this transport."""
-        return clients[transport == "grpc"].infer(model, inputs, outputs=outputs, headers={HEADER: name}, **options)
+        return clients[transport == "grpc"].infer(model, inputs, outputs=wanted, headers={HEADER: name}, **options)
 
     def received(self, taps, name):
         """The one request of a case that arrived at a server."""
@@ -155,7 +163,7 @@ def table(tmp_path_factory):
         yield Table(stack, tmp_path_factory.mktemp("triton"), stack.enter_context(Lab()))
 
 
-def answer_of(result, outputs):
+def answer_of(result):
     """What a client made of an answer: the version, and each output's values."""
     response = result.get_response()
     version = response.model_version if hasattr(response, "model_version") else response["model_version"]
@@ -169,7 +177,7 @@ def test_pair(table, case):
         table.ask(clients, case.name, case.transport, case.model, case.inputs, case.outputs, **case.options)
         for clients in (table.through, table.direct)
     ]
-    (version, values), (_, direct) = (answer_of(result, case.outputs) for result in results)
+    (version, values), (_, direct) = (answer_of(result) for result in results)
     assert version == "1" and values.keys() == direct.keys()
     for name, array in values.items():
         np.testing.assert_array_equal(array, direct[name])
@@ -206,8 +214,7 @@ def test_a_copy_over_grpc_is_the_request_for_another_model(table):
 @pytest.mark.parametrize("name, outcome", [("right-version", "compared"), ("wrong-version", "wrong_version")])
 def test_the_version_that_is_expected(table, name, outcome):
     for transport, client in (("json", http), ("binary", http), ("grpc", grpc)):
-        wanted = None if transport != "json" else [http.InferRequestedOutput("scores", binary_data=False)]
-        table.ask(table.through, name, transport, "species", lengths(client, [SETOSA]), wanted)
+        table.ask(table.through, name, transport, "species", lengths(client, [SETOSA]), outputs(transport, "scores"))
     table.proxy.eventually("gnomon_shadow_outcomes_total", 3, route=name)
     assert table.proxy.metrics(name).by("gnomon_shadow_outcomes_total", "outcome", route=name) == {outcome: 3}
 

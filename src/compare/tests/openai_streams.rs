@@ -182,8 +182,10 @@ fn one_event_may_be_large() {
     assert_eq!(pieces(&event(2 << 20)[..3 << 19]), Err(Unread::Overflow(Overflow::Body)));
 }
 
-/// An answer: for each choice its content, refusal, tools and reason.
-fn answers() -> impl Strategy<Value = Vec<(String, String, Vec<(String, String)>, String)>> {
+/// A choice: its content, refusal, tools (name and arguments) and reason.
+type Answered = (String, String, Vec<(String, String)>, String);
+
+fn answers() -> impl Strategy<Value = Vec<Answered>> {
     let text = || "[a-c \"\\\\\n\u{fc}\u{1f600}]{0,12}";
     let tools = proptest::collection::vec(("[a-c]{1,4}", text()), 0..3);
     proptest::collection::vec((text(), text(), tools, "stop|length|tool_calls"), 1..4)
@@ -193,7 +195,7 @@ fn answers() -> impl Strategy<Value = Vec<(String, String, Vec<(String, String)>
 type Delta = (usize, Value);
 
 /// The deltas of one choice, in order; each text is cut by `cut`.
-fn deltas(index: usize, answer: &(String, String, Vec<(String, String)>, String), cut: usize) -> Vec<Delta> {
+fn deltas(index: usize, answer: &Answered, cut: usize) -> Vec<Delta> {
     let (content, refusal, tools, _) = answer;
     let pieces = |text: &str| -> Vec<String> { text.chars().collect::<Vec<_>>().chunks(cut).map(|piece| piece.iter().collect()).collect() };
     let mut found = vec![(index, json!({"role": "assistant", "content": null}))];
@@ -230,7 +232,7 @@ proptest! {
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|cut| &wire.as_bytes()[cut[0]..cut[1]]).collect();
         let joined = join(&pieces, 10_000).unwrap();
 
-        let message = |(content, refusal, tools, reason): &(String, String, Vec<(String, String)>, String)| {
+        let message = |(content, refusal, tools, reason): &Answered| {
             let call = |(name, arguments): &(String, String)| json!({"id": "y", "function": {"name": name, "arguments": arguments}});
             let calls: Vec<Value> = tools.iter().map(call).collect();
             json!({"message": {"content": content, "refusal": refusal, "tool_calls": calls}, "finish_reason": reason})

@@ -173,6 +173,26 @@ fn a_stream_that_was_cut_off_is_incomparable() {
     assert_eq!(say(&report(&Task::Auto, whole, error).judgement), "Shadow: an error instead of an answer");
 }
 
+#[test]
+fn embeddings_are_compared_whatever_they_are_written_in() {
+    for (primary, shadow, expected) in [
+        (body!("llama/embedding-near", "baseline"), body!("llama/embedding-near", "candidate"), SAME),
+        (body!("llama/embedding-near", "baseline"), body!("llama/embedding-near-base64", "candidate"), SAME),
+        (body!("llama/embedding-near-base64", "baseline"), body!("llama/embedding-near-base64", "candidate"), SAME),
+        (body!("llama/embedding-far", "baseline"), body!("llama/embedding-far", "candidate"), "number at data[0].embedding"),
+        (body!("llama/embedding-far-base64", "baseline"), body!("llama/embedding-far", "candidate"), "number at data[0].embedding"),
+        (
+            body!("openai-schema/embedding-dimension", "baseline"),
+            body!("openai-schema/embedding-dimension", "candidate"),
+            "dimension at data[0].embedding",
+        ),
+    ] {
+        let report = report(&Task::Auto, primary, shadow);
+        assert_eq!(say(&report.judgement), expected);
+        assert!(report.primary.end.is_none() && report.primary.tokens.is_some());
+    }
+}
+
 /// All numbers of all embeddings, one after the other.
 fn numbers(body: &[u8]) -> Vec<f32> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.to_vec())));

@@ -12,7 +12,7 @@ from .twin import exchange_both
 from .upstream import Refusing, Reply, Upstream
 from .upstream_h2 import UpstreamH2
 
-WASM = pathlib.Path(os.environ.get("GNOMON_WASM", pathlib.Path(__file__).parents[3] / "target/wasm32-wasip1/release/gnomon.wasm"))
+WASM = pathlib.Path(os.environ.get("GNOMON_WASM", pathlib.Path(__file__).resolve().parents[3] / "target/wasm32-wasip1/release/gnomon.wasm"))
 
 
 class Lab:

@@ -86,7 +86,8 @@ class OpenAI:
         """The answer to a request."""
         asked = json.loads(received.body)
         if received.path.endswith("/embeddings"):
-            return _whole({"object": "list", "model": asked["model"], "data": self._vectors(), "usage": {"prompt_tokens": 8, "total_tokens": 8}})
+            usage = {"prompt_tokens": 8, "total_tokens": 8}
+            return _whole({"object": "list", "model": asked["model"], "data": self._vectors(), "usage": usage})
         scenario = asked["messages"][-1]["content"]
         if scenario not in SCENARIOS:
             error = {"message": f"no scenario {scenario}", "type": "invalid_request_error", "param": None, "code": None}

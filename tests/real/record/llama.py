@@ -11,11 +11,12 @@ from servers.llama import Llama
 from .wire import post
 
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
-TRIP = {
+TRIP_SCHEMA = {
     "type": "object",
     "properties": {"city": {"enum": ["Oslo", "Rome"]}, "days": {"enum": [1, 2, 3]}},
     "required": ["city", "days"],
 }
+TRIP = {"type": "json_schema", "json_schema": {"name": "trip", "schema": TRIP_SCHEMA}}
 CHATS = {
     "same": {"content": "hi", "max_tokens": 5},
     "stop-word": {"content": "hi", "max_tokens": 5, "stop": ["V"]},
@@ -23,7 +24,7 @@ CHATS = {
     "stopped": {"content": "hi", "max_tokens": 16},
     "text": {"content": "Tell a story.", "max_tokens": 12},
     "choices": {"content": "Tell a story.", "max_tokens": 9, "n": 2},
-    "json": {"content": "hi", "max_tokens": 60, "response_format": {"type": "json_schema", "json_schema": {"name": "trip", "schema": TRIP}}},
+    "json": {"content": "hi", "max_tokens": 60, "response_format": TRIP},
     "logprobs": {"content": "hi", "max_tokens": 2, "logprobs": True, "top_logprobs": 2},
 }
 COMPLETIONS = {

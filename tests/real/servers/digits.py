@@ -39,8 +39,8 @@ def unseen():
 
 @functools.cache
 def telling():
-    """The numbers of three unseen images: about one the versions agree in all but the last digits of the probabilities (or nearly so), about
-    the next in the label, about the last in nothing."""
+    """The numbers of three unseen images: about the first the versions' probabilities are nearly the same, about the second their labels
+    alone, about the last not even these."""
     models, images = trained()["digits"], unseen()
     apart = np.abs(models["1"].predict_proba(images) - models["2"].predict_proba(images)).max(axis=1)
     agree = models["1"].predict(images) == models["2"].predict(images)
