@@ -88,9 +88,8 @@ fn check_copy(shadow: &Shadow, kind: Kind, length: &[u8], before: &[u8], shaped:
         return;
     };
     let changes = &shadow.request;
-    if kind == Kind::ModelInfer {
-        let name = model_name(after).expect("a message with a name");
-        assert_eq!(Some(name), changes.model.as_deref().map(str::as_bytes));
+    if let (Kind::ModelInfer, Some(model)) = (kind, &changes.model) {
+        assert_eq!(model_name(after), Some(model.as_bytes()));
         return;
     }
     let (was, is) = match kind {
