@@ -92,7 +92,7 @@ fn members(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<
         "model" if renames => Some("request.model sets it already: keep one of the two".to_owned()),
         _ => None,
     };
-    let object = value.members(strange, problems)?;
+    let object = value.members(&strange, problems)?;
     let members: Vec<Option<(String, String)>> = object
         .pairs
         .iter()
@@ -132,7 +132,7 @@ fn fields<'a>(
     read: fn(&Value<'_>, &mut Problems) -> Option<String>,
     problems: &mut Problems,
 ) -> Option<Vec<(Rc<str>, String)>> {
-    let object = value.members(|_| None, problems)?;
+    let object = value.members(&|_| None, problems)?;
     let fields: Vec<Option<(Rc<str>, String)>> = object
         .pairs
         .iter()

@@ -113,7 +113,7 @@ fn all_different(route: &Object<'_>, problems: &mut Problems) {
 
 fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
     const HINT: &str = "this build knows slices by one request header only: header, values";
-    let object = value.members(|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
+    let object = value.members(&|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
     let header = object.required("header", problems, header::name);
     let values = object.or("values", Vec::new(), problems, slice_values);
     Some(Slices { header: header?, values: values? })
