@@ -1,6 +1,7 @@
 //! `routes`: each of them, and what must hold among them: different names, none covered by those before it.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::value::{Object, Problems, Value};
 use super::{condition, cover, header, plan, shadow, split, units};
@@ -19,22 +20,20 @@ const PROTOCOLS: [(&str, Protocol); 6] = [
 ];
 
 /// `routes`; `experiment` is that of the configuration, the default, if it is legal.
-pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Route>> {
+pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Rc<Route>>> {
     let items = value.items(problems)?;
     let mut names = BTreeSet::new();
     let mut taken = Vec::new();
-    let routes: Vec<Option<Route>> = items
-        .iter()
-        .map(|item| {
-            let object = item.object(&KEYS, problems)?;
-            different(&object, &mut names, problems);
-            let sets = object.or("match", vec![condition::every_post()], problems, condition::matches);
-            taken.push((item, sets.clone().unwrap_or_default()));
-            route(&object, sets, experiment, problems)
-        })
-        .collect();
+    let mut routes = Vec::new();
+    for item in &items {
+        let Some(object) = item.object(&KEYS, problems) else { continue };
+        different(&object, &mut names, problems);
+        let sets = object.or("match", vec![condition::every_post()], problems, condition::matches);
+        taken.push((item, sets.clone().unwrap_or_default()));
+        routes.extend(route(&object, sets, experiment, problems).map(Rc::new));
+    }
     report_covered(taken, problems);
-    routes.into_iter().collect()
+    (routes.len() == items.len()).then_some(routes)
 }
 
 /// Reports every route that can't match because of those before it; each is given with its sets of conditions, as far as they are legal.
@@ -67,7 +66,7 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
     let sample_by = object.maybe("sample_by", problems, condition::key);
     let written = object.get("split");
     let shadows = object.or("shadows", Vec::new(), problems, |value, problems| {
-        value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems))
+        value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
     all_different(object, problems);
     // With a protocol that is none any task may be meant.
@@ -84,7 +83,7 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
         split: split?,
         sample_by: sample_by?.filter(|key| *key != Key::Request),
         shadows: shadows?,
-        compare: compare?,
+        compare: Rc::new(compare?),
         slices: slices?,
     })
 }
