@@ -74,7 +74,7 @@ impl Node {
             }
             Node::Object(pairs) => {
                 let mut seen = BTreeSet::new();
-                if let Some((key, _)) = pairs.iter().find(|(key, _)| !seen.insert(key)) {
+                if let Some((key, _)) = pairs.iter().find(|(key, _)| !seen.insert(key.as_str())) {
                     return Err(format!("the key {} is there more than once", cut(&format!("{key:?}"))));
                 }
                 json.push('{');

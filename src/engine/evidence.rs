@@ -123,13 +123,15 @@ impl Engine {
 /// What every line says first: JSON texts by the names of their members.
 fn head(pair: &Pair) -> BTreeMap<&'static str, String> {
     let slice = pair.target.series.slices.get(pair.slice).map(|slice| &*slice.name);
-    BTreeMap::from([
+    let mut line = BTreeMap::new();
+    line.extend([
         ("experiment", quoted(&pair.target.route.experiment)),
         ("route", quoted(&pair.target.route.name)),
         ("shadow", quoted(&pair.target.shadow.name)),
         ("slice", quoted(slice.unwrap_or_default())),
         ("request_id", quoted(&cut(&pair.request_id))),
-    ])
+    ]);
+    line
 }
 
 fn cut(text: &str) -> String {

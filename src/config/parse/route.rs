@@ -1,9 +1,8 @@
 //! `routes`: each of them, and what must hold among them: different names, none covered by those before it.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::value::{Object, Problems, Value};
+use super::value::{Object, Problems, Seen, Value};
 use super::{condition, cover, header, plan, shadow, split, units};
 use crate::config::{Key, Match, Name, Protocol, Route, Slices};
 use crate::limits::MAX_SLICE_VALUES;
@@ -22,7 +21,7 @@ const PROTOCOLS: [(&str, Protocol); 6] = [
 /// `routes`; `experiment` is that of the configuration, the default, if it is legal.
 pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Rc<Route>>> {
     let items = value.items(problems)?;
-    let mut names = BTreeSet::new();
+    let mut names = Seen::new();
     let mut taken = Vec::new();
     let mut routes = Vec::new();
     for item in &items {
@@ -50,10 +49,10 @@ fn report_covered(routes: Vec<(&Value<'_>, Vec<Match>)>, problems: &mut Problems
 }
 
 /// Reports a name that one of `names` has already.
-fn different(object: &Object<'_>, names: &mut BTreeSet<String>, problems: &mut Problems) {
+fn different<'a>(object: &Object<'a>, names: &mut Seen<'a>, problems: &mut Problems) {
     let Some(value) = object.get("name") else { return };
     let Some(name) = value.node.as_text() else { return };
-    if !name.is_empty() && !names.insert(name.to_owned()) {
+    if !name.is_empty() && !names.insert(name) {
         value.refuse::<()>("this name is taken: choose another", problems);
     }
 }
@@ -89,13 +88,13 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
 }
 
 /// Reports variants and shadows of one route that share a name: a gate's `of` must mean one thing.
-fn all_different(route: &Object<'_>, problems: &mut Problems) {
-    let mut names = BTreeSet::new();
-    let mut check = |value: Option<Value<'_>>| {
+fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
+    let mut names = Seen::new();
+    let mut check = |value: Option<Value<'a>>| {
         let name = value.as_ref().and_then(|value| value.node.as_text());
         if let (Some(value), Some(name)) = (&value, name)
             && !name.is_empty()
-            && !names.insert(name.to_owned())
+            && !names.insert(name)
         {
             value.refuse::<()>("variants and shadows of a route need different names: choose another", problems);
         }
@@ -119,10 +118,10 @@ fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
 }
 
 fn slice_values(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Name>> {
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::new();
     let values = value.list(problems, |item, problems| {
-        let name = units::name(item, problems)?;
-        if seen.insert(Name::clone(&name)) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
+        let (text, name) = (item.text(problems)?, units::name(item, problems)?);
+        if seen.insert(text) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
     });
     match value.items(&mut Vec::new()) {
         Some(items) if items.len() > MAX_SLICE_VALUES => value.refuse_as(

@@ -12,6 +12,9 @@ use crate::config::raw::{self, Node};
 /// What has been found so far.
 pub(super) type Problems = Vec<Problem>;
 
+/// Texts of which each may be there only once. One type for all of them: each type of set is 4 KiB of the filter.
+pub(super) type Seen<'a> = BTreeSet<&'a str>;
+
 /// Keys that later versions have and this build does not know, whatever object they belong to.
 const LATER: [&str; 4] = ["observe", "guardrail", "warmup", "bucket"];
 
@@ -106,12 +109,12 @@ impl<'a> Value<'a> {
             return self.refuse("give an object", problems);
         };
         let object = Object { path: self.path.clone(), pairs };
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::new();
         for (key, node) in pairs {
             let member = object.member(key, node);
             if let Some(hint) = strange(key) {
                 member.refuse::<()>(hint, problems);
-            } else if !seen.insert(key) {
+            } else if !seen.insert(key.as_str()) {
                 member.refuse::<()>("this key is there more than once: keep one of them", problems);
             } else if matches!(node, Node::Null) {
                 member.refuse::<()>("null stands for nothing here: give a value or leave the key out", problems);
