@@ -172,8 +172,8 @@ fn no_downloads(file: &File) -> Vec<String> {
         "--extra-index-url",
         "--find-links",
     ];
-    // Cargo writes the registry's name, not an address of ours, into its lock file.
-    if file.path == "Cargo.lock" || names_what_it_forbids(file) { vec![] } else { containing(file, &hosts) }
+    // Cargo writes the registry's name, not an address of ours, into its lock files.
+    if file.path.ends_with("Cargo.lock") || names_what_it_forbids(file) { vec![] } else { containing(file, &hosts) }
 }
 
 fn stands_alone(file: &File) -> Vec<String> {
