@@ -23,7 +23,7 @@ pub struct Config {
     /// Whether a request that carries `x-gnomon-shadow` is believed to be a copy.
     pub trust_copies: bool,
     /// In order: the first that matches wins.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Rc<Route>>,
     /// Bounds per worker.
     pub limits: Limits,
     /// What is logged.
@@ -62,9 +62,9 @@ pub struct Route {
     /// What is hashed for sampling; `None`: `x-request-id`.
     pub sample_by: Option<Key>,
     /// In the order configured.
-    pub shadows: Vec<Shadow>,
+    pub shadows: Vec<Rc<Shadow>>,
     /// How answers are compared.
-    pub compare: Compare,
+    pub compare: Rc<Compare>,
     /// How pairs are segmented; `None`: all in slice `all`.
     pub slices: Option<Slices>,
 }

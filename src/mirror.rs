@@ -104,7 +104,7 @@ mod tests {
             split: None,
             sample_by,
             shadows: Vec::new(),
-            compare: Compare::exact(),
+            compare: Compare::exact().into(),
             slices: None,
         }
     }

@@ -114,13 +114,13 @@ mod tests {
             split: None,
             sample_by: None,
             shadows: Vec::new(),
-            compare: Compare::exact(),
+            compare: Compare::exact().into(),
             slices: None,
         };
         Config {
             experiment: "experiment".into(),
             trust_copies: true,
-            routes: routes.into_iter().map(route).collect(),
+            routes: routes.into_iter().map(route).map(Rc::new).collect(),
             limits: Limits { pairs: 1, memory: 1, body: 1 },
             evidence: Evidence { per_second: 0, values: false },
             split_headers: Vec::new(),

@@ -135,12 +135,12 @@ impl Judge for LabelsJudge {
 
 /// How many labels two lists have in common.
 fn shared(primary: &[String], shadow: &[String]) -> usize {
-    let sorted = |labels: &[String]| {
-        let mut labels: Vec<String> = labels.to_vec();
+    fn sorted(labels: &[String]) -> Vec<&[u8]> {
+        let mut labels: Vec<&[u8]> = labels.iter().map(String::as_bytes).collect();
         labels.sort_unstable();
         labels.dedup();
         labels
-    };
+    }
     let shadow = sorted(shadow);
     sorted(primary).iter().filter(|label| shadow.binary_search(label).is_ok()).count()
 }

@@ -134,7 +134,7 @@ fn begin(document: Document) -> Result<Stage, Fault> {
 }
 
 fn with_choices(document: Document, mut found: Vec<Choice>) -> Result<Content, Fault> {
-    found.sort_by_key(|choice| choice.index);
+    found.sort_unstable_by_key(|choice| choice.index);
     if found.is_sorted_by(|one, next| one.index < next.index) {
         let end = found.iter().map(|choice| end(&document, choice)).min_by_key(|end| ENDS.iter().position(|known| known == end));
         let facts = facts(&document, end);

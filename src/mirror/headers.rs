@@ -64,8 +64,9 @@ pub fn copy_headers(
         set(&mut copy, "content-length", &lengths.body.to_string());
     }
     set(&mut copy, SHADOW_HEADER, &shadow.name);
-    // Stable: the order among pseudo-headers and among the others stays.
-    copy.sort_by_key(|(name, _)| !name.starts_with(':'));
+    // The order among pseudo-headers and among the others stays.
+    let (mut copy, others): (Vec<_>, Vec<_>) = copy.into_iter().partition(|(name, _)| name.starts_with(':'));
+    copy.extend(others);
     check(&copy)?;
     Ok(copy)
 }

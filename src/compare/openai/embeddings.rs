@@ -59,7 +59,7 @@ impl Embeddings {
 
     /// All of them, in the order of their index.
     pub fn finish(mut self) -> Result<Vec<Tensor>, Fault> {
-        self.found.sort_by_key(|(index, _)| *index);
+        self.found.sort_unstable_by_key(|(index, _)| *index);
         let is_unique = self.found.is_sorted_by(|(one, _), (next, _)| one < next);
         if is_unique { Ok(self.found.into_iter().map(|(_, tensor)| tensor).collect()) } else { Err("two embeddings with one index") }
     }
