@@ -203,7 +203,8 @@ impl Comparison {
     /// What comes once it is known whether the bodies are the same bytes.
     fn after_bytes(&mut self) -> Stage {
         match self.form {
-            Form::Opaque | Form::Json if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            Form::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            Form::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
             Form::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
@@ -244,7 +245,10 @@ impl Comparison {
             (Some(Ok(_)), Some(Ok(_))) if self.identical && !select::names_answers(&self.plan.task) => {
                 Stage::Done(Judgement::Identical, Vec::new())
             }
-            (Some(Ok(primary)), Some(Ok(_))) => Stage::Judge(select::judge(&self.plan, primary)),
+            (Some(Ok(primary)), Some(Ok(_))) => match select::judge(&self.plan, primary) {
+                Ok(judge) => Stage::Judge(judge),
+                Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason }, Vec::new()),
+            },
             _ => self.unreadable(),
         }
     }
