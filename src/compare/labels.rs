@@ -99,10 +99,12 @@ impl LabelsJudge {
             self.matrix.count(primary, shadow);
         }
         if self.first.is_none() {
-            let required = self.labels.overlap.min(primary.len().max(shadow.len()));
+            let (primary_set, shadow_set) = (distinct(&primary), distinct(&shadow));
+            let required = self.labels.overlap.min(primary_set.len().max(shadow_set.len()));
+            let shared = primary_set.iter().filter(|label| shadow_set.binary_search(label).is_ok()).count();
             let (kind, values) = match lengths {
                 (Some(primary), Some(shadow)) if primary != shadow => (Kind::Dimension, (primary.to_string(), shadow.to_string())),
-                _ if shared(&primary, &shadow) < required => (Kind::Label, (listed(&primary), listed(&shadow))),
+                _ if shared < required => (Kind::Label, (listed(&primary), listed(&shadow))),
                 _ => return Ok(()),
             };
             let (path, pattern) = self.rows.place(pair, None);
@@ -133,16 +135,12 @@ impl Judge for LabelsJudge {
     }
 }
 
-/// How many labels two lists have in common.
-fn shared(primary: &[String], shadow: &[String]) -> usize {
-    fn sorted(labels: &[String]) -> Vec<&[u8]> {
-        let mut labels: Vec<&[u8]> = labels.iter().map(String::as_bytes).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        labels
-    }
-    let shadow = sorted(shadow);
-    sorted(primary).iter().filter(|label| shadow.binary_search(label).is_ok()).count()
+/// The labels of a list in order, each once: two classes may have one name.
+fn distinct(labels: &[String]) -> Vec<&[u8]> {
+    let mut labels: Vec<&[u8]> = labels.iter().map(String::as_bytes).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    labels
 }
 
 /// Labels for evidence.

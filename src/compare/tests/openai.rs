@@ -36,7 +36,7 @@ fn calls(tools: &[&str]) -> String {
 
 #[track_caller]
 fn check_with(plan: &Compare, primary: &str, shadow: &str, expected: &str) {
-    for slice in [usize::MAX, 7] {
+    for slice in [usize::MAX, 7, 1] {
         let (form, plan) = (Form::OpenAi, Rc::new(plan.clone()));
         let mut comparison = Comparison::new(form, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
         let report = core::iter::repeat_with(|| comparison.step(&mut slice.clone())).flatten().next().unwrap();
@@ -149,6 +149,11 @@ fn ignored_paths_do_not_count() {
     check_with(&ignoring(&[arguments]), &one, &other, "tools at choices[0].message.tool_calls[0].function.name");
     check_with(&ignoring(&[arguments, "choices[*].message.tool_calls[*].function.name"]), &one, &other, "equivalent");
     check_with(&ignoring(&["choices[*].message.tool_calls"]), &one, &chat(&calls(&["b", "c"])), "equivalent");
+    // Where it does not count how many tools are called, the rest of the choice still does.
+    let ignored = ignoring(&["choices[*].message.tool_calls", "choices[*].finish_reason"]);
+    check_with(&ignored, &chat(&calls(&["a", "b"])), &chat(&says("x")), "text at choices[0].message.content");
+    check_with(&ignored, &chat(&says("x")), &chat(&calls(&["a"])), "text at choices[0].message.content");
+    check_with(&ignored, &chat(&calls(&["a", "b"])), &chat(&calls(&["c"])), "equivalent");
 }
 
 #[test]
