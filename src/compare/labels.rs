@@ -11,6 +11,8 @@
 
 mod ranking;
 
+use std::collections::BTreeSet;
+
 use super::content::{Contents, Decided, Fault, Judge, Parts};
 use super::json::place::excerpt;
 use super::matrix::Matrix;
@@ -135,14 +137,10 @@ impl Judge for LabelsJudge {
 
 /// How many labels two lists have in common.
 fn shared(primary: &[String], shadow: &[String]) -> usize {
-    fn sorted(labels: &[String]) -> Vec<&[u8]> {
-        let mut labels: Vec<&[u8]> = labels.iter().map(String::as_bytes).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        labels
-    }
-    let shadow = sorted(shadow);
-    sorted(primary).iter().filter(|label| shadow.binary_search(label).is_ok()).count()
+    let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+    ours.extend(primary.iter().map(String::as_str));
+    theirs.extend(shadow.iter().map(String::as_str));
+    ours.iter().filter(|label| theirs.contains(*label)).count()
 }
 
 /// Labels for evidence.
