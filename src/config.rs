@@ -54,7 +54,7 @@ pub struct Route {
     /// The experiment its counters belong to: its own, or that of the configuration.
     pub experiment: Name,
     /// Sets of conditions of which one must hold; never empty (without `match`: one set that takes every POST).
-    pub matches: Vec<Match>,
+    pub matches: Rc<[Match]>,
     /// How answers are read.
     pub protocol: Protocol,
     /// How the variant is chosen; `None` reroutes nothing.

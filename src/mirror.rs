@@ -99,7 +99,7 @@ mod tests {
         Route {
             name: "fraud".into(),
             experiment: "fraud-2026-11".into(),
-            matches: Vec::new(),
+            matches: Rc::default(),
             protocol: Protocol::Auto,
             split: None,
             sample_by,

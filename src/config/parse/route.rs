@@ -27,7 +27,7 @@ pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mu
     for item in &items {
         let Some(object) = item.object(&KEYS, problems) else { continue };
         different(&object, &mut names, problems);
-        let sets = object.or("match", vec![condition::every_post()], problems, condition::matches);
+        let sets: Option<Rc<[Match]>> = object.or("match", vec![condition::every_post()], problems, condition::matches).map(Rc::from);
         taken.push((item, sets.clone().unwrap_or_default()));
         routes.extend(route(&object, sets, experiment, problems).map(Rc::new));
     }
@@ -36,15 +36,15 @@ pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mu
 }
 
 /// Reports every route that can't match because of those before it; each is given with its sets of conditions, as far as they are legal.
-fn report_covered(routes: Vec<(&Value<'_>, Vec<Match>)>, problems: &mut Problems) {
+fn report_covered(routes: Vec<(&Value<'_>, Rc<[Match]>)>, problems: &mut Problems) {
     const HINT: &str = "this route can never match: those before it take all its requests; move it up or remove it";
-    let mut earlier: Vec<Match> = Vec::new();
+    let mut earlier: Vec<Rc<[Match]>> = Vec::new();
     for (value, sets) in routes {
         if !sets.is_empty() && cover::covers(&earlier, &sets) {
             let name = value.child("name").map_or("a route".to_owned(), |name| name.node.to_string());
             value.refuse_as::<()>(name, HINT, problems);
         }
-        earlier.extend(sets);
+        earlier.push(sets);
     }
 }
 
@@ -57,7 +57,7 @@ fn different<'a>(object: &Object<'a>, names: &mut Seen<'a>, problems: &mut Probl
     }
 }
 
-fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
+fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
     let name = object.required("name", problems, units::name);
     let own = object.maybe("experiment", problems, units::name);
     let protocol = object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &PROTOCOLS, problems));

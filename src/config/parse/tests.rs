@@ -81,7 +81,7 @@ fn every_key_arrives() {
         authority: Some(Text::Exact("fraud.ml.svc".into())),
         headers: vec![tenant, debug],
     };
-    assert_eq!(route.matches, [set]);
+    assert_eq!(*route.matches, [set]);
     assert_eq!(route.sample_by, Some(Key::Cookie("uid".into())));
     assert_eq!(route.slices, Some(Slices { header: "x-region".into(), values: vec!["eu".into(), "us".into()] }));
 
@@ -155,7 +155,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(config.evidence, Evidence { per_second: 1, values: false });
     assert!(config.split_headers.is_empty());
     let route = &config.routes[0];
-    assert_eq!(route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
+    assert_eq!(*route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
     assert_eq!((&*route.experiment, route.protocol), ("e", Protocol::Auto));
     assert_eq!((&route.split, &route.sample_by, &route.slices), (&None, &None, &None));
     assert_eq!(route.compare.default, GivenTolerance::default());

@@ -168,8 +168,16 @@ impl<'a> Object<'a> {
         problems: &mut Problems,
         read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
-        let value = self.get(key).or_else(|| self.missing(key, "this key is required", problems))?;
-        value.read(problems, read)
+        read(&self.needed(key, problems)?, problems)
+    }
+
+    /// The value of a key that must be there, unless it is `null`.
+    #[inline(never)]
+    fn needed(&self, key: &str, problems: &mut Problems) -> Option<Value<'a>> {
+        match self.get(key) {
+            None => self.missing(key, "this key is required", problems),
+            found => found.filter(|value| !matches!(value.node, Node::Null)),
+        }
     }
 
     /// Reads a key that may be left out, which means `default`.
