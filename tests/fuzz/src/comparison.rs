@@ -52,7 +52,7 @@ pub const PLANS: [&str; 16] = [
 ];
 
 /// What the fourth and the fifth byte choose from: the content coding of an answer; in gRPC that of its message.
-pub const CODINGS: [&str; 8] = ["", "gzip", "deflate", "br", "zstd", "gzip, gzip", "identity", "compress"];
+pub const CODINGS: [&str; 8] = ["", "gzip", "deflate", "br", "zstd", "x-gzip", "identity", "compress"];
 
 /// Bytes of an unpacked answer.
 const BODY: usize = 64 << 10;
