@@ -1,5 +1,6 @@
 """The files of `envoy/`, run as they are but for addresses and paths. Each test observes what the file's comments promise."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,9 +9,10 @@ from contextlib import contextmanager
 import pytest
 import yaml
 from rig import invariants, oracle
-from rig.client import many
+from rig.client import many, request
 from rig.envoy import TAGS, Envoy, validate
 from rig.examples import PATH, ROOT, ROUTE, answer, buckets, configure, drawn, everything, example, gnomon, ids, local, plugin, post
+from rig.openai import OpenAI
 from rig.upstream import Reply
 from rig.waiting import until
 
@@ -129,6 +131,36 @@ def test_shadow(lab, start):
     assert metrics.by("gnomon_pairs_total", "shadow", "slice", "verdict", shadow="v2-copy") == wanted
     assert metrics.by("gnomon_pairs_total", "verdict", shadow="v1-again") == {"equivalent": len(expected)}, "its id differs, and is ignored"
     assert len(v1.seen) == len(sent)
+
+
+def test_chat(lab, start):
+    large, small = lab.upstream(OpenAI()), lab.upstream(OpenAI("candidate"))
+    proxy = start(local(example("chat.yaml"), {8081: large, 8082: small}))
+    scenarios = ["wording", "refusal", "tools-arguments", "length"]
+
+    def ask(number, model="chat-70b", tokens=64):
+        stream = {"stream": True, "stream_options": {"include_usage": True}} if number % 2 else {}
+        messages = [{"role": "user", "content": scenarios[number % 4]}]
+        body = json.dumps({"model": model, "max_tokens": tokens, "messages": messages, **stream}).encode()
+        return request("/v1/chat/completions", body, headers={"content-type": "application/json", "x-request-id": f"id-{number}"})
+
+    answers = many(proxy.port, [ask(number) for number in range(200)] + [ask(n, "chat-8b") for n in range(20)] + [ask(n, tokens=4096) for n in range(20)])
+    assert {one.status for one in answers} == {200}
+    assert all((b"data: [DONE]" in one.body) == bool(number % 2) for number, one in enumerate(answers[:200])), "clients get their streams"
+    expected = [number for number in range(200) if oracle.sampled(f"id-{number}", "chat-2026-11", "chat", 20)]
+    proxy.eventually("gnomon_shadow_outcomes_total", len(expected), outcome="compared")
+    assert ids(small) == sorted(f"id-{number}" for number in expected), "no long chats, and none of another model"
+    for received in small.seen:
+        asked = json.loads(received.body)
+        assert asked["model"] == "chat-8b" and asked["stream"] is False and asked["seed"] == 7 and "stream_options" not in asked
+    metrics = proxy.metrics()
+    asked = [scenarios[number % 4] for number in expected]
+    kinds = {"refusal": asked.count("refusal"), "tools": asked.count("tools-arguments"), "finish": asked.count("length")}
+    assert metrics.by("gnomon_divergences_total", "kind") == kinds
+    assert metrics.by("gnomon_pairs_total", "verdict") == {"diverged": sum(kinds.values()), "equivalent": asked.count("wording")}
+    assert metrics.total("gnomon_answers_total", subject="chat-8b", kind="refusal") == asked.count("refusal")
+    assert metrics.total("gnomon_tokens_total", subject="chat-8b", token="completion") == 55 * len(expected)
+    assert metrics.total("gnomon_first_byte_duration_microseconds_count") == 120, "of every stream"
 
 
 def test_canary(lab, start):
