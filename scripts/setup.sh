@@ -72,3 +72,32 @@ install_node_runner() {
         rm -rf "$folder/target"
     fi
 }
+
+# fuzz_cargo COMMAND [OPTION...]: cargo on tests/fuzz; sets fuzz_binaries to the folder where it builds a program for each target.
+# libFuzzer needs no nightly compiler: what it instruments with are passes of LLVM that the stable one has, too. (The sanitizers are not
+# there; safe Rust has little for them to find.) Flags of a named target are not those of build scripts, hence --target.
+fuzz_cargo() {
+    local host flags=("--cfg=fuzzing" "-Cpasses=sancov-module") option
+    for option in level=4 inline-8bit-counters pc-table trace-compares; do
+        flags+=("-Cllvm-args=-sanitizer-coverage-$option")
+    done
+    need c++ "install a C++ compiler: libFuzzer is built from its source"
+    host=$(rustc --print host-tuple)
+    fuzz_binaries="target/fuzz/$host/release"
+    CARGO_TARGET_DIR=target/fuzz RUSTFLAGS="${flags[*]}" cargo "$1" --release --locked --target "$host" \
+        --manifest-path tests/fuzz/Cargo.toml "${@:2}"
+}
+
+# run_fuzz_target TARGET FOLDER OPTION...: from the inputs in FOLDER, where new ones are kept, those in tests/fuzz/corpus, and the
+# project's test data. What fails is kept in target/fuzz/failures.
+run_fuzz_target() {
+    local target=$1 found=$2 seeds="target/fuzz/seeds/$1"
+    mkdir -p "$found" "$seeds" "tests/fuzz/corpus/$target" target/fuzz/failures
+    SEEDS="$seeds" "$fuzz_binaries/$target" -timeout=10 -max_len=16384 -artifact_prefix="target/fuzz/failures/$target-" "${@:3}" \
+        "$found" "tests/fuzz/corpus/$target" "$seeds"
+}
+
+# The names of all fuzz targets.
+fuzz_targets() {
+    basename --suffix .rs tests/fuzz/targets/*.rs
+}

@@ -23,7 +23,7 @@ pub struct Config {
     /// Whether a request that carries `x-gnomon-shadow` is believed to be a copy.
     pub trust_copies: bool,
     /// In order: the first that matches wins.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Rc<Route>>,
     /// Bounds per worker.
     pub limits: Limits,
     /// What is logged.
@@ -54,7 +54,7 @@ pub struct Route {
     /// The experiment its counters belong to: its own, or that of the configuration.
     pub experiment: Name,
     /// Sets of conditions of which one must hold; never empty (without `match`: one set that takes every POST).
-    pub matches: Vec<Match>,
+    pub matches: Rc<[Match]>,
     /// How answers are read.
     pub protocol: Protocol,
     /// How the variant is chosen; `None` reroutes nothing.
@@ -62,9 +62,9 @@ pub struct Route {
     /// What is hashed for sampling; `None`: `x-request-id`.
     pub sample_by: Option<Key>,
     /// In the order configured.
-    pub shadows: Vec<Shadow>,
+    pub shadows: Vec<Rc<Shadow>>,
     /// How answers are compared.
-    pub compare: Compare,
+    pub compare: Rc<Compare>,
     /// How pairs are segmented; `None`: all in slice `all`.
     pub slices: Option<Slices>,
 }

@@ -118,7 +118,7 @@ impl Engine {
             Event::RequestTrailers { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, out),
             Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, out),
-            Event::StreamEnd { stream, ending } => self.stream_end(stream, ending, now, out),
+            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, now, out),
             Event::Work { root } => self.woken(root, now, out),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),

@@ -99,12 +99,12 @@ mod tests {
         Route {
             name: "fraud".into(),
             experiment: "fraud-2026-11".into(),
-            matches: Vec::new(),
+            matches: Rc::default(),
             protocol: Protocol::Auto,
             split: None,
             sample_by,
             shadows: Vec::new(),
-            compare: Compare::exact(),
+            compare: Compare::exact().into(),
             slices: None,
         }
     }

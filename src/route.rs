@@ -9,7 +9,7 @@ use crate::request::Request;
 /// Whether any route may match a request of which only `:path` is known. A busy proxy need not read more of most requests.
 pub fn may_match(config: &Config, request: &Request) -> bool {
     let path = request.path();
-    config.routes.iter().flat_map(|route| &route.matches).any(|set| set.path.as_ref().is_none_or(|text| text.matches(path)))
+    config.routes.iter().flat_map(|route| &*route.matches).any(|set| set.path.as_ref().is_none_or(|text| text.matches(path)))
 }
 
 /// The index in [`Config::routes`] of the first route that matches.
@@ -114,13 +114,13 @@ mod tests {
             split: None,
             sample_by: None,
             shadows: Vec::new(),
-            compare: Compare::exact(),
+            compare: Compare::exact().into(),
             slices: None,
         };
         Config {
             experiment: "experiment".into(),
             trust_copies: true,
-            routes: routes.into_iter().map(route).collect(),
+            routes: routes.into_iter().map(|sets| Rc::new(route(sets.into()))).collect(),
             limits: Limits { pairs: 1, memory: 1, body: 1 },
             evidence: Evidence { per_second: 0, values: false },
             split_headers: Vec::new(),

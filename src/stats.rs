@@ -224,7 +224,7 @@ pub fn configuration(plugin: &str) -> String {
 
 /// The `gnomon_split_ppm` gauges of a configuration with their values, in parts per million.
 pub fn split_ppm(config: &Config) -> Vec<(String, u32)> {
-    let of_route = |route: &Route| {
+    let of_route = |route: &Rc<Route>| {
         let variants = route.split.iter().flat_map(|split| &split.variants);
         let named = variants.map(|variant| {
             let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];

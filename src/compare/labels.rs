@@ -11,6 +11,8 @@
 
 mod ranking;
 
+use std::collections::BTreeSet;
+
 use super::content::{Contents, Decided, Fault, Judge, Parts};
 use super::json::place::excerpt;
 use super::matrix::Matrix;
@@ -101,7 +103,7 @@ impl LabelsJudge {
         if self.first.is_none() {
             let (primary_set, shadow_set) = (distinct(&primary), distinct(&shadow));
             let required = self.labels.overlap.min(primary_set.len().max(shadow_set.len()));
-            let shared = primary_set.iter().filter(|label| shadow_set.binary_search(label).is_ok()).count();
+            let shared = primary_set.iter().filter(|label| shadow_set.contains(*label)).count();
             let (kind, values) = match lengths {
                 (Some(primary), Some(shadow)) if primary != shadow => (Kind::Dimension, (primary.to_string(), shadow.to_string())),
                 _ if shared < required => (Kind::Label, (listed(&primary), listed(&shadow))),
@@ -135,12 +137,11 @@ impl Judge for LabelsJudge {
     }
 }
 
-/// The labels of a list in order, each once: two classes may have one name.
-fn distinct(labels: &[String]) -> Vec<&str> {
-    let mut labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-    labels.sort_unstable();
-    labels.dedup();
-    labels
+/// The labels of a list, each once: two classes may have one name.
+fn distinct(labels: &[String]) -> BTreeSet<&str> {
+    let mut set = BTreeSet::new();
+    set.extend(labels.iter().map(String::as_str));
+    set
 }
 
 /// Labels for evidence.

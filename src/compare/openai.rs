@@ -133,12 +133,17 @@ fn begin(document: Document) -> Result<Stage, Fault> {
     Err(if is_error { "an error instead of an answer" } else { "neither choices nor data" })
 }
 
-fn with_choices(document: Document, mut found: Vec<Choice>) -> Result<Content, Fault> {
-    found.sort_by_key(|choice| choice.index);
-    if found.is_sorted_by(|one, next| one.index < next.index) {
-        let end = found.iter().map(|choice| end(&document, choice)).min_by_key(|end| ENDS.iter().position(|known| known == end));
+fn with_choices(document: Document, found: Vec<Choice>) -> Result<Content, Fault> {
+    // They are few, and as a rule in order.
+    let mut ordered: Vec<Choice> = Vec::with_capacity(found.len());
+    for choice in found {
+        let place = ordered.partition_point(|before| before.index < choice.index);
+        ordered.insert(place, choice);
+    }
+    if ordered.is_sorted_by(|one, next| one.index < next.index) {
+        let end = ordered.iter().map(|choice| end(&document, choice)).min_by_key(|end| ENDS.iter().position(|known| known == end));
         let facts = facts(&document, end);
-        return Ok(Content { document, parts: Parts::Choices(found), facts });
+        return Ok(Content { document, parts: Parts::Choices(ordered), facts });
     }
     Err("two choices with one index")
 }

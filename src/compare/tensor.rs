@@ -288,11 +288,17 @@ impl Cursor {
     }
 }
 
+/// The name and index of each tensor of one answer, in the order of their names.
+pub fn by_name(tensors: &[Tensor]) -> Vec<(&str, usize)> {
+    let mut names: Vec<(&str, usize)> = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();
+    // By one comparison of names where `<` has two.
+    names.sort_unstable_by(Ord::cmp);
+    names
+}
+
 /// Whether two tensors of one answer have the same name.
 pub fn share_a_name(tensors: &[Tensor]) -> bool {
-    let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-    names.sort_unstable();
-    names.array_windows().any(|[a, b]| a == b)
+    by_name(tensors).array_windows().any(|[(a, _), (b, _)]| a == b)
 }
 
 /// Whether `value` can be an element of `datatype` in JSON. Python servers write `NaN`, and what is missing among strings, as `null`.

@@ -14,7 +14,7 @@ use super::content::{Contents, Judge, Parts};
 use super::json::place::{Place, excerpt};
 use super::json::rules::{Here, Rules};
 use super::json::walk;
-use super::tensor::Tensor;
+use super::tensor::{Tensor, by_name};
 use super::{Divergence, Judgement, Kind, Side};
 use crate::config::Compare;
 use elements::Elements;
@@ -204,12 +204,6 @@ fn partners(primary: &[Tensor], shadow: &[Tensor]) -> VecDeque<Partners> {
         let shadow = if order.is_ge() { right.next() } else { None };
         partners.push_back(Partners { primary: primary.map(|(_, at)| at), shadow: shadow.map(|(_, at)| at) });
     }
-}
-
-fn by_name(tensors: &[Tensor]) -> Vec<(&str, usize)> {
-    let mut names: Vec<(&str, usize)> = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.as_str(), at)).collect();
-    names.sort_unstable();
-    names
 }
 
 fn shape(tensor: &Tensor) -> String {

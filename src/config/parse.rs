@@ -105,7 +105,7 @@ fn version(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
 }
 
 /// Each split header once, in the order of the routes.
-fn split_headers(routes: &[Route]) -> Vec<Rc<str>> {
+fn split_headers(routes: &[Rc<Route>]) -> Vec<Rc<str>> {
     let mut headers: Vec<Rc<str>> = Vec::new();
     for header in routes.iter().filter_map(|route| route.split.as_ref()).map(|split| &split.header) {
         if !headers.contains(header) {

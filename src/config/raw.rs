@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Error, Serialize, Serializer};
 
 /// Characters of a value that are shown in a problem.
 const SHOWN: usize = 60;
@@ -42,10 +41,10 @@ impl Node {
         serde_json::from_slice(text).map_err(|error| error.to_string())
     }
 
-    /// Of a JSON object that can't be read whole (too deep, a number out of range): just what it has under `key`.
+    /// Of a JSON object that can't be read whole (too deep, a number out of range): just what it has under `key`. Any other value as it is.
     pub fn only(text: &[u8], key: &'static str) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let node = reader.deserialize_map(Only(key)).ok()?;
+        let node = reader.deserialize_any(NodeVisitor { only: Some(key) }).ok()?;
         reader.end().is_ok().then_some(node)
     }
 
@@ -54,7 +53,41 @@ impl Node {
     /// # Errors
     /// Why there is none that says the same: an inexact number, one that JSON does not have, or a key that is there twice.
     pub fn to_json(&self) -> Result<String, String> {
-        serde_json::to_string(self).map_err(|error| error.to_string())
+        let mut json = String::new();
+        self.write(&mut json)?;
+        Ok(json)
+    }
+
+    fn write(&self, json: &mut String) -> Result<(), String> {
+        match self {
+            Node::Null => json.push_str("null"),
+            Node::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+            Node::Number(value) => json.push_str(&number(*value)?),
+            Node::Text(text) => json.push_str(&quoted(text)),
+            Node::Array(items) => {
+                json.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    json.push_str(if at > 0 { "," } else { "" });
+                    item.write(json)?;
+                }
+                json.push(']');
+            }
+            Node::Object(pairs) => {
+                let mut seen = BTreeSet::new();
+                if let Some((key, _)) = pairs.iter().find(|(key, _)| !seen.insert(key.as_str())) {
+                    return Err(format!("the key {} is there more than once", cut(&format!("{key:?}"))));
+                }
+                json.push('{');
+                for (at, (key, value)) in pairs.iter().enumerate() {
+                    json.push_str(if at > 0 { "," } else { "" });
+                    json.push_str(&quoted(key));
+                    json.push(':');
+                    value.write(json)?;
+                }
+                json.push('}');
+            }
+        }
+        Ok(())
     }
 
     /// The first value of `key`, if this is an object that has it.
@@ -101,34 +134,35 @@ pub(super) fn cut(text: &str) -> String {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(NodeVisitor { only: None })
     }
 }
 
-impl Serialize for Node {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Node::Null => serializer.serialize_unit(),
-            Node::Bool(value) => serializer.serialize_bool(*value),
-            Node::Number(value) if !value.is_finite() => Err(S::Error::custom("JSON has no such number")),
-            #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-            Node::Number(value) if value.fract() == 0.0 && value.abs() < EXACT => serializer.serialize_i64(*value as i64),
-            Node::Number(value) if value.fract() == 0.0 => Err(S::Error::custom("whole numbers of 2^53 and beyond are not exact here")),
-            Node::Number(value) => serializer.serialize_f64(*value),
-            Node::Text(text) => serializer.serialize_str(text),
-            Node::Array(items) => serializer.collect_seq(items),
-            Node::Object(pairs) => {
-                let mut seen = BTreeSet::new();
-                if let Some((key, _)) = pairs.iter().find(|(key, _)| !seen.insert(key)) {
-                    return Err(S::Error::custom(format_args!("the key {} is there more than once", cut(&format!("{key:?}")))));
-                }
-                serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
-            }
-        }
+/// `text` as a string of JSON.
+pub fn quoted(text: &str) -> String {
+    // Writing a text into memory can't fail.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// The JSON text of a number, if there is one that says the same.
+fn number(value: f64) -> Result<String, String> {
+    if !value.is_finite() {
+        Err("JSON has no such number".to_owned())
+    } else if value.fract() != 0.0 {
+        Ok(format!("{value:?}"))
+    } else if value.abs() < EXACT {
+        // Without the sign of -0.
+        Ok((value + 0.0).to_string())
+    } else {
+        Err("whole numbers of 2^53 and beyond are not exact here".to_owned())
     }
 }
 
-struct NodeVisitor;
+/// It takes whatever there is: a visitor that refuses types brings their formatting into the filter, 25 KiB.
+struct NodeVisitor {
+    /// Of the members of the outermost object only those of this name are kept.
+    only: Option<&'static str>,
+}
 
 #[expect(clippy::cast_precision_loss, reason = "a configuration has no use for integers beyond 2^53")]
 impl<'de> Visitor<'de> for NodeVisitor {
@@ -192,30 +226,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(pair) = access.next_entry()? {
-            pairs.push(pair);
-        }
-        Ok(Node::Object(pairs))
-    }
-}
-
-/// Reads the members of one name, and skips all others.
-struct Only(&'static str);
-
-impl<'de> Visitor<'de> for Only {
-    type Value = Node;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if key == self.0 {
-                pairs.push((key, map.next_value()?));
+        while let Some(key) = access.next_key::<String>()? {
+            if self.only.is_none_or(|only| key == only) {
+                pairs.push((key, access.next_value()?));
             } else {
-                map.next_value::<IgnoredAny>()?;
+                access.next_value::<IgnoredAny>()?;
             }
         }
         Ok(Node::Object(pairs))

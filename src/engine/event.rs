@@ -82,6 +82,8 @@ pub enum Event {
         stream: StreamId,
         /// How.
         ending: Ending,
+        /// When the first byte of the answer's body passed, if that was asked for.
+        first_byte: Option<Time>,
     },
     /// The root context was woken to work.
     Work {
@@ -127,8 +129,6 @@ pub enum Ending {
     Answered {
         /// When that passed.
         at: Time,
-        /// When the first byte of its body passed, if that was asked for.
-        first_byte: Option<Time>,
         /// `grpc-status` in the answer's trailers, raw.
         grpc_status: Option<Vec<u8>>,
     },

@@ -1,12 +1,13 @@
 //! Lines that show an operator why: one JSON object each, rate limited, without anything of a body unless asked for.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 use super::Engine;
 use super::effect::{Effect, Effects, micros};
 use super::event::{PairId, Time};
 use super::pair::{Copy, Pair};
 use crate::compare::{Divergence, Kind};
+use crate::config::raw::quoted;
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
 use crate::outcome::{Label, Line};
 use crate::outcome::{Outcome, ShadowClass};
@@ -67,18 +68,18 @@ impl Engine {
         }
         let kind = (outcome, note.class);
         let mut line = head(pair);
-        line.insert("outcome".into(), outcome.label().into());
+        line.insert("outcome", quoted(outcome.label()));
         if note.status != 0 {
-            line.insert("status".into(), note.status.into());
+            line.insert("status", note.status.to_string());
         }
         if let Some(grpc_status) = &note.grpc_status {
-            line.insert("grpc_status".into(), cut(grpc_status).into());
+            line.insert("grpc_status", quoted(&cut(grpc_status)));
         }
         if let Some(hint) = hint(pair, outcome, note.class) {
-            line.insert("hint".into(), hint.into());
+            line.insert("hint", quoted(hint));
         }
         if let Some(said) = note.said {
-            line.insert("said".into(), said.into());
+            line.insert("said", quoted(&said));
         }
         if self.show(pair.target.evidence.per_second, line, now, out) {
             self.shadow(&pair.target).shown = Some((kind, now));
@@ -90,47 +91,47 @@ impl Engine {
         let Some(pair) = self.pairs.get(&id) else { return };
         let evidence = pair.target.evidence;
         let mut line = head(pair);
-        line.insert("kind".into(), divergence.kind.label().into());
-        line.insert("path".into(), cut(&divergence.path).into());
+        line.insert("kind", quoted(divergence.kind.label()));
+        line.insert("path", quoted(&cut(&divergence.path)));
         if let Some(relative) = divergence.relative {
-            line.insert("relative_difference".into(), json!(relative));
+            line.insert("relative_difference", if relative.is_finite() { format!("{relative:?}") } else { "null".to_owned() });
         }
         if let Copy::Comparing(latencies) = pair.copy {
-            line.insert("primary_microseconds".into(), micros(latencies.primary).into());
-            line.insert("shadow_microseconds".into(), micros(latencies.shadow).into());
+            line.insert("primary_microseconds", micros(latencies.primary).to_string());
+            line.insert("shadow_microseconds", micros(latencies.shadow).to_string());
         }
         // At the root the values are the bodies; but for a status.
         if evidence.values && (divergence.path != "$" || divergence.kind == Kind::Status) {
-            line.insert("primary_value".into(), divergence.values.0.as_str().into());
-            line.insert("shadow_value".into(), divergence.values.1.as_str().into());
+            line.insert("primary_value", quoted(&divergence.values.0));
+            line.insert("shadow_value", quoted(&divergence.values.1));
         }
         self.show(evidence.per_second, line, now, out);
     }
 
     /// Logs a line, if that is allowed now; whether it was.
-    fn show(&mut self, per_second: u32, line: Map<String, Value>, now: Time, out: &mut Effects) -> bool {
+    fn show(&mut self, per_second: u32, members: BTreeMap<&str, String>, now: Time, out: &mut Effects) -> bool {
         let logged = self.throttle.allows(per_second, now);
         out.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
         if logged {
-            out.push(Effect::Evidence(Value::Object(line).to_string()));
+            let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            out.push(Effect::Evidence(format!("{{{}}}", members.join(","))));
         }
         logged
     }
 }
 
-/// What every line says first.
-fn head(pair: &Pair) -> Map<String, Value> {
+/// What every line says first: JSON texts by the names of their members.
+fn head(pair: &Pair) -> BTreeMap<&'static str, String> {
     let slice = pair.target.series.slices.get(pair.slice).map(|slice| &*slice.name);
-    [
-        ("experiment", Value::from(&*pair.target.route.experiment)),
-        ("route", Value::from(&*pair.target.route.name)),
-        ("shadow", Value::from(&*pair.target.shadow.name)),
-        ("slice", Value::from(slice.unwrap_or_default())),
-        ("request_id", Value::from(cut(&pair.request_id))),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    let mut line = BTreeMap::new();
+    line.extend([
+        ("experiment", quoted(&pair.target.route.experiment)),
+        ("route", quoted(&pair.target.route.name)),
+        ("shadow", quoted(&pair.target.shadow.name)),
+        ("slice", quoted(slice.unwrap_or_default())),
+        ("request_id", quoted(&cut(&pair.request_id))),
+    ]);
+    line
 }
 
 fn cut(text: &str) -> String {

@@ -79,7 +79,7 @@ impl Engine {
         };
         let follow = Follow {
             request_body: !pairs.is_empty() && !end,
-            response_headers: !pairs.is_empty() || expose.is_some(),
+            response_headers: !pairs.is_empty() || expose.is_some() || form::may_stream(protocol, endpoint),
             response_body: !pairs.is_empty(),
             first_byte: form::may_stream(protocol, endpoint),
         };
@@ -148,7 +148,7 @@ impl Engine {
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
-                let response_headers = exchange.expose.is_some();
+                let response_headers = exchange.expose.is_some() || exchange.follow.first_byte;
                 exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
                 out.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
@@ -178,8 +178,13 @@ impl Engine {
         if let Some((header, variant)) = exchange.expose.take() {
             out.push(Effect::SetResponseHeader(header, variant));
         }
-        let protocol = exchange.protocol;
-        exchange.answer = Some(Incoming::new(head, protocol, exchange.endpoint, &self.ledger, exchange.plan.config.limits));
+        let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
+        // Of a stream the end matters in any case: whether the client left before it or after.
+        if !exchange.follow.response_body && form::is_stream(protocol, endpoint, &head.content_type) {
+            exchange.follow.response_body = true;
+            out.push(Effect::Follow(exchange.follow));
+        }
+        exchange.answer = Some(Incoming::new(head, protocol, endpoint, &self.ledger, limits));
     }
 
     pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], out: &mut Effects) {
@@ -187,22 +192,29 @@ impl Engine {
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
         let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted || !answer.push(chunk) {
+        if !wanted {
+            answer.drop_body();
+        }
+        if !answer.push(chunk) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
             out.push(Effect::Follow(exchange.follow));
         }
     }
 
-    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, now: Time, out: &mut Effects) {
+    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Time>, now: Time, out: &mut Effects) {
         let Some(Exchange { answerer, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
-        let first_byte = first_byte(answer.as_ref(), &ending);
+        let ending = match &answer {
+            Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: now, grpc_status: None },
+            _ => ending,
+        };
+        let streams = answer.as_ref().is_some_and(|answer| is_event_stream(&answer.head.content_type));
         let primary = primary(answer, ending, pairs.is_empty());
         out.count(answerer.series.responses.of(primary.class));
         if let Some(at) = primary.completed {
             out.record(answerer.series.duration, at.saturating_sub(started));
         }
-        if let (Some(at), Some(series), Class::Success) = (first_byte, answerer.series.first_byte, primary.class) {
+        if let (Some(at), Some(series), Class::Success, true) = (first_byte, answerer.series.first_byte, primary.class, streams) {
             out.record(series, at.saturating_sub(started));
         }
         let never_complete = matches!(upload, Uploading::Captured { .. });
@@ -221,19 +233,11 @@ impl Engine {
     }
 }
 
-/// When the first byte of a stream passed.
-fn first_byte(answer: Option<&Incoming>, ending: &Ending) -> Option<Time> {
-    match (answer, ending) {
-        (Some(answer), Ending::Answered { first_byte, .. }) if is_event_stream(&answer.head.content_type) => *first_byte,
-        _ => None,
-    }
-}
-
 /// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
 fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
     let broken = |class| Primary { class, answer: incoming::none(), completed: None };
     match (answer, ending) {
-        (Some(mut answer), Ending::Answered { at, grpc_status, .. }) => {
+        (Some(mut answer), Ending::Answered { at, grpc_status }) => {
             answer.head.grpc_status = grpc_status.or(answer.head.grpc_status);
             let class = Class::of(answer.head.effective_status());
             Primary { class, answer: answer.finish(), completed: Some(at) }

@@ -53,7 +53,7 @@ pub struct Target {
     /// How its answers are compared.
     pub compare: Rc<Compare>,
     /// Its configuration.
-    pub shadow: Shadow,
+    pub shadow: Rc<Shadow>,
     /// Headers that never reach a copy.
     pub split_headers: Rc<[Rc<str>]>,
     /// Headers that copies get from the environment.
@@ -83,14 +83,13 @@ impl Plan {
         let split_headers: Rc<[Rc<str>]> = config.split_headers.iter().cloned().collect();
         let mut index = 0_usize;
         let (mut routes, mut missing) = (Vec::new(), Vec::new());
-        for route in config.routes.iter().cloned().map(Rc::new) {
+        for route in config.routes.iter().map(Rc::clone) {
             let names = match &route.split {
                 Some(split) => split.variants.iter().map(|variant| variant.name.clone()).collect(),
                 None => vec![Name::from(UNSPLIT)],
             };
             let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(definer, &route, &name), name }));
             let variants = variants.collect();
-            let compare = Rc::new(route.compare.clone());
             let shadows = route.shadows.iter().map(|shadow| {
                 let series = ShadowSeries::define(definer, &route, shadow);
                 index = index.saturating_add(1);
@@ -98,7 +97,7 @@ impl Plan {
                     root,
                     index,
                     route: route.clone(),
-                    compare: compare.clone(),
+                    compare: route.compare.clone(),
                     shadow: shadow.clone(),
                     split_headers: split_headers.clone(),
                     environment: environment::headers(&route.name, shadow, variable, &mut missing),

@@ -165,7 +165,7 @@ fn what_goes_over_a_bound_is_not_sent() {
     worker.request(ROOT, 7, &[("connection", "upgrade"), ("upgrade", "websocket")], false);
     assert_eq!(worker.outcomes()["unsent_upgrade"], 1);
     for stream in 1..8 {
-        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft });
+        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
     }
     assert_eq!(worker.outcomes()["cancelled"], 2);
     worker.assert_at_rest();
@@ -215,7 +215,7 @@ fn a_client_that_leaves_counts_for_nobody() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
     assert_eq!(worker.sum(&["gnomon_responses_total", "cancelled"]), 1);
     assert_eq!(worker.sum(&["gnomon_open_pairs"]), 1, "its copy is still in flight");
     worker.shadow(1, 500, "");
@@ -268,7 +268,7 @@ fn a_redirect_that_envoy_follows_is_no_failure_of_the_primary_to_answer() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::broken_off(b"internal_redirect") });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::broken_off(b"internal_redirect"), first_byte: None });
     worker.shadow(1, 302, "");
     assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=3xx"]), 1);
     worker.assert_outcome("both_failed");
@@ -280,7 +280,7 @@ fn an_upgrade_that_nobody_asked_for_is_broken() {
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
     worker.on(Event::ResponseHeaders { stream: 1, head: head(101) });
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Broken });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Broken, first_byte: None });
     worker.shadow(1, 200, "{}");
     worker.assert_outcome("primary_failed");
 }

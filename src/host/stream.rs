@@ -115,7 +115,7 @@ impl Context for Stream {
     fn on_done(&mut self) -> bool {
         // After `on_log`, which takes `follow`; where the host has none (an upstream filter), nothing is known of the answer.
         if self.follow.take().is_some() {
-            self.tell(Event::StreamEnd { stream: self.id, ending: Ending::Broken }, now());
+            self.tell(Event::StreamEnd { stream: self.id, ending: Ending::Broken, first_byte: None }, now());
         }
         true
     }
@@ -193,9 +193,9 @@ impl HttpContext for Stream {
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now);
         }
         let ending = match self.answered {
-            Some(at) => Ending::Answered { at: at.unwrap_or(now), first_byte: self.first_byte, grpc_status: self.grpc_status.take() },
+            Some(at) => Ending::Answered { at: at.unwrap_or(now), grpc_status: self.grpc_status.take() },
             None => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
         };
-        self.tell(Event::StreamEnd { stream: self.id, ending }, now);
+        self.tell(Event::StreamEnd { stream: self.id, ending, first_byte: self.first_byte }, now);
     }
 }

@@ -4,6 +4,7 @@
 //! The call that sends a copy takes text only: a field whose value is not UTF-8 is left out of the copy. Trailers are not copied (the
 //! host's call can't send them).
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::environment::Secret;
@@ -63,8 +64,9 @@ pub fn copy_headers(
         set(&mut copy, "content-length", &lengths.body.to_string());
     }
     set(&mut copy, SHADOW_HEADER, &shadow.name);
-    // Stable: the order among pseudo-headers and among the others stays.
-    copy.sort_by_key(|(name, _)| !name.starts_with(':'));
+    // The order among pseudo-headers and among the others stays.
+    let (mut copy, others): (Vec<_>, Vec<_>) = copy.into_iter().partition(|(name, _)| name.starts_with(':'));
+    copy.extend(others);
     check(&copy)?;
     Ok(copy)
 }
@@ -72,8 +74,8 @@ pub fn copy_headers(
 /// The fields of `request` that its copy keeps.
 fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result<Vec<(String, String)>, Refused> {
     let connection = request.headers("connection").collect::<Vec<_>>().join(&b',').to_ascii_lowercase();
-    let mut named: Vec<&[u8]> = tokens(&connection).collect();
-    named.sort_unstable();
+    let mut named = BTreeSet::new();
+    named.extend(tokens(&connection));
     let mut copy = Vec::new();
     for (name, value) in request.fields() {
         let pseudo = name.starts_with(':');
@@ -82,7 +84,7 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
             || name.starts_with("x-envoy-")
             || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
             || split_headers.iter().any(|header| **header == **name)
-            || named.binary_search(&name.as_bytes()).is_ok();
+            || named.contains(name.as_bytes());
         if dropped && !pseudo {
             continue;
         }

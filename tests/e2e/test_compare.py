@@ -133,8 +133,11 @@ CASES = [
     unreadable(nested(65), nested(65, " 1")),
     unreadable("[1]", nested(10_000)),
     unreadable("[1]", Reply(b'["\xff"]')),
-    unreadable("[1]", zipped("[1]")),
-    unreadable(zipped("[1]"), "[1]"),
+    Case("[1]", zipped("[1]"), "identical"),
+    Case(zipped("[1]"), "[1]", "identical"),
+    differs(zipped("[1]"), zipped("[2]"), "number", "[*]"),
+    unreadable("[1]", Reply(b"[1]", headers=(("content-encoding", "gzip"),))),
+    unreadable("[1]", Reply(b"[1]", headers=(("content-encoding", "compress"),))),
     unreadable("[1]", '"' + "x" * (2 << 20) + '"'),
     unreadable('"' + "x" * (2 << 20) + '"', "[1]"),
     # Bodies as bytes, and the protocol by content type.

@@ -175,10 +175,16 @@ fn what_is_no_stream_of_text_costs_no_more_than_before() {
             assert_eq!(cost(&unsampled(protocol), answer), json, "{protocol}");
         }
     }
-    let (one, many) = (cost(&unsampled("openai"), &one), cost(&unsampled("openai"), &many));
-    assert_eq!(one, many, "the time is asked for once, however many pieces come");
     let calls = |costs: &BTreeMap<String, usize>| costs.values().sum::<usize>();
-    assert!(calls(&one) <= calls(&json) + 2, "{one:?} against {json:?}");
+    let costs = |answer| cost(&unsampled("openai"), answer);
+    let unstreamed = whole(TEXT);
+    let plain = costs(&unstreamed);
+    assert!(calls(&plain) <= calls(&json) + 3, "no stream: {plain:?} against {json:?}");
+    let (one, many) = (costs(&one), costs(&many));
+    assert!(calls(&one) <= calls(&json) + 6, "a stream: {one:?} against {json:?}");
+    let pieces = |costs: &BTreeMap<String, usize>| costs.get("proxy_get_buffer_bytes").copied().unwrap_or_default();
+    assert_eq!(pieces(&one), 1);
+    assert!(calls(&many) <= calls(&one) + 2 * (pieces(&many) - 1), "every piece is looked at for the end: {many:?} against {one:?}");
 }
 
 #[test]

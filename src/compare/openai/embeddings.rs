@@ -1,5 +1,7 @@
 //! Reads a list of embeddings: each an array of numbers, or, as the official clients ask for, FP32 in base64.
 
+use std::collections::BTreeMap;
+
 use super::Items;
 use super::members::{member, whole};
 use crate::compare::base64;
@@ -58,10 +60,10 @@ impl Embeddings {
     }
 
     /// All of them, in the order of their index.
-    pub fn finish(mut self) -> Result<Vec<Tensor>, Fault> {
-        self.found.sort_by_key(|(index, _)| *index);
-        let is_unique = self.found.is_sorted_by(|(one, _), (next, _)| one < next);
-        if is_unique { Ok(self.found.into_iter().map(|(_, tensor)| tensor).collect()) } else { Err("two embeddings with one index") }
+    pub fn finish(self) -> Result<Vec<Tensor>, Fault> {
+        let (count, mut ordered) = (self.found.len(), BTreeMap::new());
+        ordered.extend(self.found);
+        if ordered.len() == count { Ok(ordered.into_values().collect()) } else { Err("two embeddings with one index") }
     }
 }
 

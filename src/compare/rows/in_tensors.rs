@@ -11,7 +11,7 @@ use crate::compare::Side;
 use crate::compare::content::{Contents, Fault};
 use crate::compare::json::place::excerpt;
 use crate::compare::json::rules::Here;
-use crate::compare::tensor::{Datatype, Tensor};
+use crate::compare::tensor::{Datatype, Tensor, by_name};
 use crate::path::{PathPattern, Step};
 
 /// Which rows of an output are meant.
@@ -234,21 +234,14 @@ fn meant(path: &PathPattern, names: Names) -> Option<(Which, Within)> {
 
 /// The tensors that are meant, those of a lesser name first, so that the order of outputs does not matter.
 fn chosen(which: Which, tensors: &[Tensor]) -> VecDeque<usize> {
-    let mut meant: Vec<(u8, &str, usize)> = tensors
-        .iter()
-        .enumerate()
-        .filter(|(_, tensor)| match which {
-            Which::At(place) => tensor.place as usize == place,
-            Which::Likely(Unit::Vector) => tensor.datatype.is_float(),
-            Which::Likely(Unit::Label) | Which::All => true,
-        })
-        .map(|(at, tensor)| (if which == Which::Likely(Unit::Label) { unlikeliness(tensor) } else { 0 }, tensor.name.as_str(), at))
-        .collect();
-    meant.sort_unstable();
-    if which == Which::Likely(Unit::Label) {
-        meant.truncate(1);
+    let named = by_name(tensors).into_iter().filter_map(|(_, at)| Some((at, tensors.get(at)?)));
+    let at = |(at, _)| at;
+    match which {
+        Which::All => named.map(at).collect(),
+        Which::At(place) => named.filter(|(_, tensor)| tensor.place as usize == place).map(at).collect(),
+        Which::Likely(Unit::Vector) => named.filter(|(_, tensor)| tensor.datatype.is_float()).map(at).collect(),
+        Which::Likely(Unit::Label) => named.min_by_key(|(_, tensor)| unlikeliness(tensor)).map(at).into_iter().collect(),
     }
-    meant.into_iter().map(|(_, _, at)| at).collect()
 }
 
 /// How unlikely a tensor is to hold labels: least of all one of words, truths or whole numbers, then one of scores for each class; single

@@ -319,3 +319,12 @@ fn what_is_no_answer_is_a_fault() {
     let report = { invalid }.step(&mut usize::MAX.clone()).unwrap();
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
 }
+
+#[test]
+fn a_budget_of_one_byte_makes_progress() {
+    let plan = Rc::new(Compare::exact());
+    for body in ["{}", r#"{"choices":[{"index":0,"text":"a"}]}"#, r#"{"data":[{"index":0,"embedding":[1.5]}]}"#] {
+        let mut comparison = Comparison::new(Form::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
+        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_some()), "{body}");
+    }
+}

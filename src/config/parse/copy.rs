@@ -92,19 +92,16 @@ fn members(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<
         "model" if renames => Some("request.model sets it already: keep one of the two".to_owned()),
         _ => None,
     };
-    let object = value.members(strange, problems)?;
-    let members: Vec<Option<(String, String)>> = object
-        .pairs
-        .iter()
-        .map(|(name, node)| {
-            let json = object.member(name, node).read(problems, |value, problems| match value.node.to_json() {
-                Ok(json) => Some(json),
-                Err(why) => value.refuse(format!("this can't be set as it is written: {why}"), problems),
-            });
-            Some((name.clone(), json?))
-        })
-        .collect();
-    members.into_iter().collect()
+    let object = value.members(&strange, problems)?;
+    let mut members = Vec::new();
+    for (name, node) in object.pairs {
+        let json = object.member(name, node).read(problems, |value, problems| match value.node.to_json() {
+            Ok(json) => Some(json),
+            Err(why) => value.refuse(format!("this can't be set as it is written: {why}"), problems),
+        });
+        members.extend(json.map(|json| (name.clone(), json)));
+    }
+    (members.len() == object.pairs.len()).then_some(members)
 }
 
 /// Headers of a copy that are changed.
@@ -132,22 +129,18 @@ fn fields<'a>(
     read: fn(&Value<'_>, &mut Problems) -> Option<String>,
     problems: &mut Problems,
 ) -> Option<Vec<(Rc<str>, String)>> {
-    let object = value.members(|_| None, problems)?;
-    let fields: Vec<Option<(Rc<str>, String)>> = object
-        .pairs
-        .iter()
-        .map(|(key, node)| {
-            let name_node = Node::Text(key.clone());
-            let place = object.member(key, &name_node);
-            let name = header::set(&place, problems);
-            let earlier = name.as_ref().and_then(|name| spellings.insert(Rc::clone(name), (value.path.clone(), key)));
-            // Twice in the same letters is reported with the keys.
-            if earlier.is_some_and(|(path, spelling)| path != value.path || spelling != key) {
-                place.refuse::<()>("this header is there twice, in other letters or under set and from_env: keep one", problems);
-            }
-            let text = object.member(key, node).read(problems, read);
-            Some((name?, text?))
-        })
-        .collect();
-    fields.into_iter().collect()
+    let object = value.members(&|_| None, problems)?;
+    let mut fields = Vec::new();
+    for (key, node) in object.pairs {
+        let name_node = Node::Text(key.clone());
+        let place = object.member(key, &name_node);
+        let name = header::set(&place, problems);
+        let earlier = name.as_ref().and_then(|name| spellings.insert(Rc::clone(name), (value.path.clone(), key)));
+        // Twice in the same letters is reported with the keys.
+        if earlier.is_some_and(|(path, spelling)| path != value.path || spelling != key) {
+            place.refuse::<()>("this header is there twice, in other letters or under set and from_env: keep one", problems);
+        }
+        fields.extend(name.zip(object.member(key, node).read(problems, read)));
+    }
+    (fields.len() == object.pairs.len()).then_some(fields)
 }

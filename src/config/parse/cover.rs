@@ -3,12 +3,14 @@
 //! The answer "covered" is always right; there are covered routes that it does not see, such as one that two earlier conditions only
 //! cover together.
 
+use std::rc::Rc;
+
 use crate::config::{HeaderMatch, HeaderValueMatch, Match, Text};
 
-/// Whether every request that one of `sets` takes is also taken by one of `earlier`.
-pub(super) fn covers(earlier: &[Match], sets: &[Match]) -> bool {
-    sets.iter()
-        .all(|set| set.methods.iter().all(|method| earlier.iter().any(|wider| wider.methods.contains(method) && implies(set, wider))))
+/// Whether every request that one of `sets` takes is also taken by one of a set of `earlier`.
+pub(super) fn covers(earlier: &[Rc<[Match]>], sets: &[Match]) -> bool {
+    let earlier = || earlier.iter().flat_map(|sets| &**sets);
+    sets.iter().all(|set| set.methods.iter().all(|method| earlier().any(|wider| wider.methods.contains(method) && implies(set, wider))))
 }
 
 /// Whether all that `wider` asks for, methods aside, follows from what `set` asks for.

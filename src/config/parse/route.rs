@@ -1,8 +1,8 @@
 //! `routes`: each of them, and what must hold among them: different names, none covered by those before it.
 
-use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use super::value::{Object, Problems, Value};
+use super::value::{Object, Problems, Seen, Value};
 use super::{condition, cover, header, plan, shadow, split, units};
 use crate::config::{Key, Match, Name, Protocol, Route, Slices};
 use crate::limits::MAX_SLICE_VALUES;
@@ -19,47 +19,45 @@ const PROTOCOLS: [(&str, Protocol); 6] = [
 ];
 
 /// `routes`; `experiment` is that of the configuration, the default, if it is legal.
-pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Route>> {
+pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Rc<Route>>> {
     let items = value.items(problems)?;
-    let mut names = BTreeSet::new();
+    let mut names = Seen::new();
     let mut taken = Vec::new();
-    let routes: Vec<Option<Route>> = items
-        .iter()
-        .map(|item| {
-            let object = item.object(&KEYS, problems)?;
-            different(&object, &mut names, problems);
-            let sets = object.or("match", vec![condition::every_post()], problems, condition::matches);
-            taken.push((item, sets.clone().unwrap_or_default()));
-            route(&object, sets, experiment, problems)
-        })
-        .collect();
+    let mut routes = Vec::new();
+    for item in &items {
+        let Some(object) = item.object(&KEYS, problems) else { continue };
+        different(&object, &mut names, problems);
+        let sets: Option<Rc<[Match]>> = object.or("match", vec![condition::every_post()], problems, condition::matches).map(Rc::from);
+        taken.push((item, sets.clone().unwrap_or_default()));
+        routes.extend(route(&object, sets, experiment, problems).map(Rc::new));
+    }
     report_covered(taken, problems);
-    routes.into_iter().collect()
+    (routes.len() == items.len()).then_some(routes)
 }
 
 /// Reports every route that can't match because of those before it; each is given with its sets of conditions, as far as they are legal.
-fn report_covered(routes: Vec<(&Value<'_>, Vec<Match>)>, problems: &mut Problems) {
+fn report_covered(routes: Vec<(&Value<'_>, Rc<[Match]>)>, problems: &mut Problems) {
     const HINT: &str = "this route can never match: those before it take all its requests; move it up or remove it";
-    let mut earlier: Vec<Match> = Vec::new();
+    let mut earlier: Vec<Rc<[Match]>> = Vec::new();
     for (value, sets) in routes {
         if !sets.is_empty() && cover::covers(&earlier, &sets) {
             let name = value.child("name").map_or("a route".to_owned(), |name| name.node.to_string());
             value.refuse_as::<()>(name, HINT, problems);
         }
-        earlier.extend(sets);
+        earlier.push(sets);
     }
 }
 
 /// Reports a name that one of `names` has already.
-fn different(object: &Object<'_>, names: &mut BTreeSet<String>, problems: &mut Problems) {
+fn different<'a>(object: &Object<'a>, names: &mut Seen<'a>, problems: &mut Problems) {
     let Some(value) = object.get("name") else { return };
     let Some(name) = value.node.as_text() else { return };
-    if !name.is_empty() && !names.insert(name.to_owned()) {
+    if !name.is_empty() && !names.insert(name) {
         value.refuse::<()>("this name is taken: choose another", problems);
     }
 }
 
-fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
+fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
     let name = object.required("name", problems, units::name);
     let own = object.maybe("experiment", problems, units::name);
     let protocol = object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &PROTOCOLS, problems));
@@ -67,7 +65,7 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
     let sample_by = object.maybe("sample_by", problems, condition::key);
     let written = object.get("split");
     let shadows = object.or("shadows", Vec::new(), problems, |value, problems| {
-        value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems))
+        value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
     all_different(object, problems);
     // With a protocol that is none any task may be meant.
@@ -84,19 +82,19 @@ fn route(object: &Object<'_>, sets: Option<Vec<Match>>, experiment: Option<&Name
         split: split?,
         sample_by: sample_by?.filter(|key| *key != Key::Request),
         shadows: shadows?,
-        compare: compare?,
+        compare: Rc::new(compare?),
         slices: slices?,
     })
 }
 
 /// Reports variants and shadows of one route that share a name: a gate's `of` must mean one thing.
-fn all_different(route: &Object<'_>, problems: &mut Problems) {
-    let mut names = BTreeSet::new();
-    let mut check = |value: Option<Value<'_>>| {
+fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
+    let mut names = Seen::new();
+    let mut check = |value: Option<Value<'a>>| {
         let name = value.as_ref().and_then(|value| value.node.as_text());
         if let (Some(value), Some(name)) = (&value, name)
             && !name.is_empty()
-            && !names.insert(name.to_owned())
+            && !names.insert(name)
         {
             value.refuse::<()>("variants and shadows of a route need different names: choose another", problems);
         }
@@ -113,17 +111,17 @@ fn all_different(route: &Object<'_>, problems: &mut Problems) {
 
 fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
     const HINT: &str = "this build knows slices by one request header only: header, values";
-    let object = value.members(|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
+    let object = value.members(&|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
     let header = object.required("header", problems, header::name);
     let values = object.or("values", Vec::new(), problems, slice_values);
     Some(Slices { header: header?, values: values? })
 }
 
 fn slice_values(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Name>> {
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::new();
     let values = value.list(problems, |item, problems| {
-        let name = units::name(item, problems)?;
-        if seen.insert(Name::clone(&name)) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
+        let (text, name) = (item.text(problems)?, units::name(item, problems)?);
+        if seen.insert(text) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
     });
     match value.items(&mut Vec::new()) {
         Some(items) if items.len() > MAX_SLICE_VALUES => value.refuse_as(

@@ -1,9 +1,8 @@
 //! One shadow: which requests are copied, where copies go, and what is expected there.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::value::{Problems, Value};
+use super::value::{Problems, Seen, Value};
 use super::{copy, split, units, when};
 use crate::config::raw::Node;
 use crate::config::{Cluster, CopyRequest, Role, Shadow};
@@ -66,10 +65,10 @@ fn of(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mut Problems) -> 
     let Some(split) = split else {
         return value.refuse("of needs split: without it nothing tells variants apart", problems);
     };
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::new();
     let variants = value.list(problems, |item, problems| {
-        let variant = split::variant(item, split, problems)?;
-        if seen.insert(variant) { Some(variant) } else { item.refuse("this variant is there more than once: keep one", problems) }
+        let (text, variant) = (item.text(problems)?, split::variant(item, split, problems)?);
+        if seen.insert(text) { Some(variant) } else { item.refuse("this variant is there more than once: keep one", problems) }
     })?;
     if variants.is_empty() { value.refuse("give at least one variant, or leave of out for the baseline", problems) } else { Some(variants) }
 }

@@ -1,11 +1,10 @@
 //! `compare.task`: what of an answer counts, and whether a protocol can tell it.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::condition::one_of;
 use super::units;
-use super::value::{Object, Problems, Value};
+use super::value::{Object, Problems, Seen, Value};
 use crate::config::raw::Node;
 use crate::config::{Decision, Labels, Protocol, Task};
 use crate::limits::{MAX_ANSWER_NAMES, MAX_LABEL};
@@ -111,7 +110,7 @@ fn rank(value: &Value<'_>, most: usize, problems: &mut Problems) -> Option<usize
 
 /// Different texts, each as `read` reads it.
 fn names<'a>(value: &Value<'a>, read: fn(&Value<'a>, &mut Problems) -> Option<&'a str>, problems: &mut Problems) -> Option<Vec<Rc<str>>> {
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::new();
     value.list(problems, |item, problems| {
         let name = read(item, problems)?;
         if seen.insert(name) { Some(name.into()) } else { item.refuse("this name is there more than once: choose another", problems) }

@@ -81,7 +81,7 @@ fn every_key_arrives() {
         authority: Some(Text::Exact("fraud.ml.svc".into())),
         headers: vec![tenant, debug],
     };
-    assert_eq!(route.matches, [set]);
+    assert_eq!(*route.matches, [set]);
     assert_eq!(route.sample_by, Some(Key::Cookie("uid".into())));
     assert_eq!(route.slices, Some(Slices { header: "x-region".into(), values: vec!["eu".into(), "us".into()] }));
 
@@ -130,7 +130,7 @@ fn every_key_arrives() {
             keep_credentials: true,
         },
     };
-    assert_eq!(route.shadows, [expected]);
+    assert_eq!(route.shadows, [expected.into()]);
 
     let expected = Compare {
         task: Task::Labels(Labels {
@@ -144,7 +144,7 @@ fn every_key_arrives() {
         ignore: vec![path("id"), path("outputs[*].parameters")],
         unordered: vec![Unordered { path: path("tags"), by: None }, Unordered { path: path("results"), by: Some("id".into()) }],
     };
-    assert_eq!(route.compare, expected);
+    assert_eq!(*route.compare, expected);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(config.evidence, Evidence { per_second: 1, values: false });
     assert!(config.split_headers.is_empty());
     let route = &config.routes[0];
-    assert_eq!(route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
+    assert_eq!(*route.matches, [Match { methods: vec!["POST".into()], path: None, authority: None, headers: vec![] }]);
     assert_eq!((&*route.experiment, route.protocol), ("e", Protocol::Auto));
     assert_eq!((&route.split, &route.sample_by, &route.slices), (&None, &None, &None));
     assert_eq!(route.compare.default, GivenTolerance::default());
@@ -172,10 +172,10 @@ fn what_is_left_out_has_the_documented_default() {
 
     let with_split = route_of(r#", "split": {"baseline": "v1"}, "shadows": [{"name": "s", "cluster": "c", "percent": 1}]"#);
     assert_eq!(with_split.shadows[0].of, Some(vec![0]));
-    assert_eq!(with_split.split.unwrap().variants, [Variant { name: "v1".into(), ppm: 1_000_000 }]);
+    assert_eq!(with_split.split.as_ref().unwrap().variants, [Variant { name: "v1".into(), ppm: 1_000_000 }]);
 }
 
-fn route_of(keys: &str) -> Route {
+fn route_of(keys: &str) -> Rc<Route> {
     good(&route(keys)).routes.remove(0)
 }
 
@@ -187,7 +187,7 @@ fn good_configurations_are_accepted() {
 }
 
 fn task_of(task: &str) -> Task {
-    route_of(&format!(r#", "compare": {{"task": {task}}}"#)).compare.task
+    route_of(&format!(r#", "compare": {{"task": {task}}}"#)).compare.task.clone()
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn what_a_tolerance_leaves_out_stays_as_above() {
     let route = route_of(
         r#", "compare": {"absolute": 2, "relative": 3, "tolerances": [{"path": "a", "absolute": 0}, {"path": "b", "relative": 0}]}"#,
     );
-    let tolerances: Vec<GivenTolerance> = route.compare.tolerances.into_iter().map(|(_, tolerance)| tolerance).collect();
+    let tolerances: Vec<GivenTolerance> = route.compare.tolerances.iter().map(|(_, tolerance)| *tolerance).collect();
     assert_eq!(
         tolerances,
         [GivenTolerance { absolute: Some(0.0), relative: Some(3.0) }, GivenTolerance { absolute: Some(2.0), relative: Some(0.0) }]

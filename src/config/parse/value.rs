@@ -12,6 +12,9 @@ use crate::config::raw::{self, Node};
 /// What has been found so far.
 pub(super) type Problems = Vec<Problem>;
 
+/// Texts of which each may be there only once. One type for all of them: each type of set is 4 KiB of the filter.
+pub(super) type Seen<'a> = BTreeSet<&'a str>;
+
 /// Keys that later versions have and this build does not know, whatever object they belong to.
 const LATER: [&str; 4] = ["observe", "guardrail", "warmup", "bucket"];
 
@@ -32,15 +35,23 @@ impl<'a> Value<'a> {
     }
 
     /// Reports that this value is wrong; returns `None` for the reader to return.
-    pub(super) fn refuse<T>(&self, hint: impl Into<String>, problems: &mut Problems) -> Option<T> {
-        self.refuse_as(self.node.to_string(), hint, problems)
+    pub(super) fn refuse<T>(&self, hint: impl AsRef<str>, problems: &mut Problems) -> Option<T> {
+        self.report(None, hint.as_ref(), problems);
+        None
     }
 
     /// The same for a value that is not to be shown as it is.
-    pub(super) fn refuse_as<T>(&self, found: impl Into<String>, hint: impl Into<String>, problems: &mut Problems) -> Option<T> {
-        let path = if self.path.is_empty() { "$".to_owned() } else { self.path.clone() };
-        problems.push(Problem { path, found: found.into(), hint: hint.into() });
+    pub(super) fn refuse_as<T>(&self, found: impl AsRef<str>, hint: impl AsRef<str>, problems: &mut Problems) -> Option<T> {
+        self.report(Some(found.as_ref()), hint.as_ref(), problems);
         None
+    }
+
+    // Once in the filter, not in each of its hundred callers.
+    #[inline(never)]
+    fn report(&self, found: Option<&str>, hint: &str, problems: &mut Problems) {
+        let path = if self.path.is_empty() { "$".to_owned() } else { self.path.clone() };
+        let found = found.map_or_else(|| self.node.to_string(), str::to_owned);
+        problems.push(Problem { path, found, hint: hint.to_owned() });
     }
 
     /// A text.
@@ -72,8 +83,11 @@ impl<'a> Value<'a> {
     /// Every item of a list, each read by `read`; one problem more does not keep the others from being found.
     pub(super) fn list<T>(&self, problems: &mut Problems, mut read: impl FnMut(&Value<'a>, &mut Problems) -> Option<T>) -> Option<Vec<T>> {
         let items = self.items(problems)?;
-        let all: Vec<Option<T>> = items.iter().map(|item| read(item, problems)).collect();
-        all.into_iter().collect()
+        let mut all = Vec::new();
+        for item in &items {
+            all.extend(read(item, problems));
+        }
+        (all.len() == items.len()).then_some(all)
     }
 
     /// The items of a list.
@@ -86,23 +100,23 @@ impl<'a> Value<'a> {
 
     /// An object with no other keys than `keys`.
     pub(super) fn object(&self, keys: &[&str], problems: &mut Problems) -> Option<Object<'a>> {
-        self.members(|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
+        self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
     }
 
     /// An object each of whose keys is there once, has a value, and is one that `strange` has no hint for.
-    pub(super) fn members(&self, strange: impl Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
+    pub(super) fn members(&self, strange: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
         let Node::Object(pairs) = self.node else {
             return self.refuse("give an object", problems);
         };
         let object = Object { path: self.path.clone(), pairs };
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::new();
         for (key, node) in pairs {
             let member = object.member(key, node);
             if let Some(hint) = strange(key) {
                 member.refuse::<()>(hint, problems);
-            } else if !seen.insert(key) {
+            } else if !seen.insert(key.as_str()) {
                 member.refuse::<()>("this key is there more than once: keep one of them", problems);
-            } else if *node == Node::Null {
+            } else if matches!(node, Node::Null) {
                 member.refuse::<()>("null stands for nothing here: give a value or leave the key out", problems);
             }
         }
@@ -142,6 +156,7 @@ pub(super) struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// A key's first value, wherever it came from.
+    #[inline(never)]
     pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
         self.pairs.iter().find(|(name, _)| name == key).map(|(name, node)| self.member(name, node))
     }
@@ -153,10 +168,16 @@ impl<'a> Object<'a> {
         problems: &mut Problems,
         read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
-        let Some(value) = self.get(key) else {
-            return self.missing(key, "this key is required", problems);
-        };
-        value.read(problems, read)
+        read(&self.needed(key, problems)?, problems)
+    }
+
+    /// The value of a key that must be there, unless it is `null`.
+    #[inline(never)]
+    fn needed(&self, key: &str, problems: &mut Problems) -> Option<Value<'a>> {
+        match self.get(key) {
+            None => self.missing(key, "this key is required", problems),
+            found => found.filter(|value| !matches!(value.node, Node::Null)),
+        }
     }
 
     /// Reads a key that may be left out, which means `default`.
@@ -167,7 +188,10 @@ impl<'a> Object<'a> {
         problems: &mut Problems,
         read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
-        self.get(key).map_or(Some(default), |value| value.read(problems, read))
+        match self.get(key) {
+            Some(value) => value.read(problems, read),
+            None => Some(default),
+        }
     }
 
     /// Reads a key that may be left out, which means nothing.
@@ -200,6 +224,6 @@ impl<'a> Object<'a> {
 impl<'a> Value<'a> {
     /// `read`, unless the value is `null`, which its object has reported.
     pub(super) fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>) -> Option<T> {
-        if *self.node == Node::Null { None } else { read(self, problems) }
+        if matches!(self.node, Node::Null) { None } else { read(self, problems) }
     }
 }

@@ -53,7 +53,7 @@ fn call(path: &str, primary: Reply, shadow: Reply) -> Worker {
         Reply::Message(_, status) => Some(status.as_bytes().to_vec()),
         Reply::TrailersOnly(_) => None,
     };
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Answered { at: worker.now, first_byte: None, grpc_status } });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Answered { at: worker.now, grpc_status }, first_byte: None });
     worker.work();
     assert!(worker.copies[0].headers.contains(&("te".to_owned(), "trailers".to_owned())));
     assert_eq!(worker.send(1), 1);

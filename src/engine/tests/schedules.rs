@@ -89,8 +89,8 @@ proptest! {
                 }
                 Act::Piece { stream, piece } => worker.on(Event::ResponseBody { stream, chunk: piece.into() }),
                 Act::End { stream, ending: None } => worker.end(stream),
-                Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft }),
-                Act::End { stream, ending: Some(false) } => worker.on(Event::StreamEnd { stream, ending: Ending::Broken }),
+                Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None }),
+                Act::End { stream, ending: Some(false) } => worker.on(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None }),
                 Act::Work { root, taken } => {
                     worker.on(Event::Work { root });
                     for pair in worker.take_copies() {
@@ -121,7 +121,7 @@ proptest! {
             prop_assert!(worker.engine.pairs.len() <= 4 && worker.engine.ledger.used() <= 300);
         }
         for stream in 1..8 {
-            worker.on(Event::StreamEnd { stream, ending: Ending::Broken });
+            worker.on(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None });
         }
         for root in if retire_first { [2, 1] } else { [1, 2] } {
             worker.on(Event::Retire { root });

@@ -106,7 +106,7 @@ fn a_request_that_does_not_qualify_was_never_sampled() {
 
 #[test]
 fn a_request_that_can_not_be_judged_counts_as_sampled() {
-    let left = |stream| Event::StreamEnd { stream, ending: Ending::ClientLeft };
+    let left = |stream| Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None };
     let limits = json!({"limits": {"body": "40B", "memory": "60B", "pairs": 2}});
     type Life = fn(&mut Worker);
     let lives: [(Life, &str); 7] = [

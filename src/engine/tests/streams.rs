@@ -161,7 +161,7 @@ fn an_encoded_stream_is_decoded_and_joined_once_it_is_whole() {
 
 #[test]
 fn what_is_held_of_a_stream_is_its_text() {
-    let stream = streamed(TEXT);
+    let stream = streamed(TEXT).replace("data: [DONE]", "");
     let mut worker = Worker::new(generating("openai", json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
@@ -169,9 +169,47 @@ fn what_is_held_of_a_stream_is_its_text() {
     worker.on(Event::ResponseBody { stream: 1, chunk: stream.clone().into() });
     let held = worker.sum(&["gnomon_captured_bytes"]);
     assert!((TEXT.len() as i64..300).contains(&held), "{held} bytes of {}", stream.len());
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft });
+    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
     worker.shadow(1, 200, "{}");
     worker.assert_outcome("cancelled");
+}
+
+/// OpenAI's own client hangs up as soon as it has read `[DONE]`, often before the connection's own end.
+#[test]
+fn a_client_that_leaves_after_the_end_of_a_stream_has_its_answer() {
+    let whole_stream = streamed(TEXT);
+    for percent in [0, 100] {
+        for (stream, size, class) in [
+            (whole_stream.clone(), usize::MAX, "2xx"),
+            (whole_stream.clone(), 1, "2xx"),
+            (whole_stream.replace('\n', "\r\n"), 7, "2xx"),
+            (whole_stream.replace("data: [", "data:["), 7, "2xx"),
+            (whole_stream.replace("data: [DONE]\n\n", ""), 7, "cancelled"),
+            (whole_stream.replace("data: [DONE]", ": [DONE]"), 7, "cancelled"),
+            (whole_stream.clone() + "data: [DONE], [DO", 7, "cancelled"),
+        ] {
+            let mut all = generating("openai", json!({}));
+            merge(&mut all["routes"][0]["shadows"][0], json!({"percent": percent}));
+            let mut worker = Worker::new(all);
+            worker.request(ROOT, 1, &[], true);
+            worker.on(Event::ResponseHeaders { stream: 1, head: event_stream() });
+            for piece in stream.as_bytes().chunks(size) {
+                worker.on(Event::ResponseBody { stream: 1, chunk: piece.to_vec() });
+            }
+            if percent == 100 {
+                worker.send(1);
+            }
+            worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: Some(worker.now) });
+            assert_eq!(worker.sum(&["gnomon_responses_total", class]), 1, "{class} of {stream} in {size}, {percent} %");
+            assert_eq!(worker.sum(&["gnomon_first_byte_duration_microseconds"]), i64::from(class == "2xx"));
+            if percent == 100 {
+                worker.shadow(1, 200, &whole(TEXT));
+                worker.work();
+                worker.assert_outcome(if class == "2xx" { "compared" } else { "cancelled" });
+            }
+            assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
+        }
+    }
 }
 
 #[test]
@@ -189,8 +227,8 @@ fn the_first_byte_of_a_stream_is_recorded_if_it_is_one_and_succeeds() {
         worker.on(Event::ResponseHeaders { stream: 1, head });
         let first_byte = Some(worker.now + Time::from_millis(5));
         worker.now += Time::from_millis(10);
-        let ending = Ending::Answered { at: worker.now, first_byte, grpc_status: None };
-        worker.on(Event::StreamEnd { stream: 1, ending });
+        let ending = Ending::Answered { at: worker.now, grpc_status: None };
+        worker.on(Event::StreamEnd { stream: 1, ending, first_byte });
         assert_eq!(worker.sum(&["gnomon_first_byte_duration_microseconds", "subject=.=none;"]), want, "{protocol} {path} {status}");
     }
     for protocol in ["json", "opaque", "kserve-v1", "open-inference"] {

@@ -154,8 +154,8 @@ impl Worker {
 
     /// The client has its whole answer.
     pub fn end(&mut self, stream: StreamId) {
-        let ending = Ending::Answered { at: self.now, first_byte: None, grpc_status: None };
-        self.on(Event::StreamEnd { stream, ending });
+        let ending = Ending::Answered { at: self.now, grpc_status: None };
+        self.on(Event::StreamEnd { stream, ending, first_byte: None });
     }
 
     pub fn work(&mut self) {

@@ -2,10 +2,9 @@
 //!
 //! Which of two duplicates counts is up to the server, so what is named is changed wherever it stands. Nothing below the top level is.
 
-use serde_json::Value;
-
 use super::Cut;
 use crate::config::CopyRequest;
+use crate::config::raw::quoted;
 use crate::json::tape::{Document, Tag, first_child};
 use crate::json::text::reads;
 
@@ -141,9 +140,4 @@ impl Walk {
             self.cuts.push(Cut { place: self.end..self.end, with: members.into_bytes() });
         }
     }
-}
-
-/// `text` as a string of JSON.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }
