@@ -330,6 +330,11 @@ pub enum Task {
     Decision(Decision),
 }
 
+impl Task {
+    /// Least cosine of vectors that are equal, where none is given.
+    pub const COSINE: f64 = 0.999;
+}
+
 /// How the label of a row is found: a string, boolean or whole number is one; of a vector it is the index of the largest number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {

@@ -19,6 +19,24 @@ pub const HOP_BY_HOP: [&str; 10] = [
     "upgrade",
 ];
 
+/// The gRPC method of the Open Inference Protocol that asks for an inference, as a path.
+pub const MODEL_INFER: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
+
+/// The header that says how many bytes of JSON stand before binary tensors (Open Inference Protocol, binary tensor extension).
+pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
+
+/// How many of the `whole` bytes of a body are JSON, by the raw value of [`JSON_LENGTH_HEADER`]: all of them without it.
+///
+/// # Errors
+/// If the value is no number, or there are not so many bytes.
+pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, &'static str> {
+    let Some(digits) = header else { return Ok(whole) };
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let text = core::str::from_utf8(digits).ok().filter(|_| is_number).ok_or("inference-header-content-length is no number")?;
+    let length = text.parse().unwrap_or(usize::MAX);
+    if length > whole { Err("inference-header-content-length goes beyond the body") } else { Ok(length) }
+}
+
 /// Whether a `content-type` is that of gRPC proper, whose status is in `grpc-status`. (gRPC-Web has it in the body.)
 pub fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";

@@ -9,9 +9,6 @@ use super::rows::{Next, Rows, Unit};
 use super::{Divergence, Judgement, Kind, Side};
 use crate::path::PathPattern;
 
-/// Least cosine of embeddings where no task gives one.
-pub const COSINE: f64 = 0.999;
-
 const NO_VECTOR: Fault = "a row is no vector of numbers: see the path of compare.task";
 
 /// Compares the direction of vectors.

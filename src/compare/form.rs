@@ -1,7 +1,7 @@
 //! In which form the answers of a pair are read: what the route says, or what the request's path and the answer's type tell.
 
 use crate::config::Protocol;
-use crate::request::{essence, is_event_stream, is_grpc};
+use crate::request::{MODEL_INFER, essence, is_event_stream, is_grpc};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,6 @@ pub enum Endpoint {
     /// Anything else.
     Other,
 }
-
-/// The method of the Open Inference Protocol's gRPC service that asks for an inference.
-pub const MODEL_INFER: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
 
 impl Endpoint {
     /// What `path` (without its query) asks for. Gateways put things before `/v1` and `/v2`.

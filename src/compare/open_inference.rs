@@ -14,6 +14,7 @@ use super::json::tape::{Document, Tag, first_child};
 use super::json::text;
 use super::tensor::{MAX_NAME, MAX_OUTPUTS, Tensor, share_a_name};
 use crate::capture::Body;
+use crate::request::json_length;
 use elements::Check;
 use output::Blobs;
 
@@ -65,7 +66,8 @@ impl Reader for OpenInferenceReader {
         while *budget > 0 {
             match &mut self.stage {
                 Stage::New(header) => {
-                    let length = text_length(header, self.body.bytes().len())?;
+                    let header = Some(header.trim_ascii()).filter(|header| !header.is_empty());
+                    let length = json_length(header, self.body.bytes().len())?;
                     self.stage = Stage::Text(DocumentReader::new(self.body.clone(), length), length);
                 }
                 Stage::Text(reader, length) => {
@@ -85,18 +87,6 @@ impl Reader for OpenInferenceReader {
         }
         Ok(None)
     }
-}
-
-/// How many bytes of JSON a body of `whole` bytes begins with.
-fn text_length(header: &[u8], whole: usize) -> Result<usize, Fault> {
-    let digits = header.trim_ascii();
-    if digits.is_empty() {
-        return Ok(whole);
-    }
-    let is_number = digits.iter().all(u8::is_ascii_digit);
-    let text = core::str::from_utf8(digits).ok().filter(|_| is_number).ok_or("inference-header-content-length is no number")?;
-    let length = text.parse().unwrap_or(usize::MAX);
-    if length > whole { Err("inference-header-content-length goes beyond the body") } else { Ok(length) }
 }
 
 impl Outputs {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Answer;
 use super::content::{Bounds, Content, Fault, Judge, Parts, Reader};
 use super::decision::DecisionJudge;
-use super::embedding::{COSINE, EmbeddingJudge};
+use super::embedding::EmbeddingJudge;
 use super::form::Form;
 use super::json::{DocumentReader, JsonJudge, JsonReader};
 use super::kserve_v1::KserveV1Reader;
@@ -51,7 +51,7 @@ pub fn judge(plan: &Rc<Compare>, primary: &Content) -> Result<Box<dyn Judge>, Fa
         (Task::Structure, _) => return Err(NO_STRUCTURE),
         (Task::Decision(decision), _) => Box::new(DecisionJudge::new(decision.clone(), parts)),
         (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingJudge::new(path.as_ref(), *cosine, parts)),
-        (Task::Auto, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, COSINE, parts)),
+        (Task::Auto, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, Task::COSINE, parts)),
         (_, Parts::Embeddings(_)) => return Err(ONLY_VECTORS),
         (Task::Labels(labels), _) => Box::new(LabelsJudge::new(labels.clone(), parts)),
         (_, Parts::Tensors(_)) => Box::new(TensorsJudge::new(plan.clone())),

@@ -21,8 +21,8 @@ pub const MAX_DIMENSIONS: usize = 64;
 /// Largest dimension, of tensors without elements too: what is larger can't be meant.
 pub const MAX_DIMENSION: u64 = u32::MAX as u64;
 
-/// Most bytes of a tensor's name, and of a model's version: they are copied.
-pub const MAX_NAME: usize = 1024;
+/// Most bytes of a tensor's name, and of a model's version: they are copied, and the names of all outputs are sorted within one step.
+pub const MAX_NAME: usize = 256;
 
 /// The fault of a tensor that does not hold what its shape says.
 pub const COUNT: Fault = "the shape does not multiply to the number of elements";

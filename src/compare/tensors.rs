@@ -13,7 +13,6 @@ use std::rc::Rc;
 use super::content::{Contents, Judge, Parts};
 use super::json::place::{Place, excerpt};
 use super::json::rules::{Here, Rules};
-use super::json::tape::{Tag, Value};
 use super::json::walk;
 use super::tensor::{Tensor, by_name};
 use super::{Divergence, Judgement, Kind, Side};
@@ -78,7 +77,7 @@ impl TensorsJudge {
                 return Err(Side::Shadow);
             }
         }
-        let ignored = self.rules.enter(Here::Name(name("outputs"))).ignored;
+        let ignored = self.rules.enter(Here::member("outputs")).ignored;
         self.waiting = Some(if self.ignored || ignored { VecDeque::new() } else { partners });
         Ok(())
     }
@@ -103,7 +102,7 @@ impl TensorsJudge {
                 return Err(differ(Kind::Shape, "shape", (shape(primary), shape(shadow))));
             }
         }
-        if self.rules.enter(Here::Name(name("data"))).ignored {
+        if self.rules.enter(Here::member("data")).ignored {
             self.rules.leave();
             return Ok(None);
         }
@@ -112,7 +111,7 @@ impl TensorsJudge {
 
     /// Whether the member `member` of the output at hand does not count.
     fn ignores(&mut self, member: &'static str) -> bool {
-        let ignored = self.rules.enter(Here::Name(name(member))).ignored;
+        let ignored = self.rules.enter(Here::member(member)).ignored;
         self.rules.leave();
         ignored
     }
@@ -169,10 +168,10 @@ impl Difference {
     /// It as a divergence of the output that paths call `index`.
     fn at(self, index: u32) -> Divergence {
         let mut place = Place::default();
-        place.push(Here::Name(name("outputs")));
+        place.push(Here::member("outputs"));
         place.push(Here::Index(index));
         if let Some((member, element)) = self.member {
-            place.push(Here::Name(name(member)));
+            place.push(Here::member(member));
             if let Some(element) = element {
                 place.push(Here::Index(element));
             }
@@ -209,9 +208,4 @@ fn partners(primary: &[Tensor], shadow: &[Tensor]) -> VecDeque<Partners> {
 
 fn shape(tensor: &Tensor) -> String {
     excerpt(format!("{:?}", tensor.shape).as_bytes())
-}
-
-/// A step's name.
-fn name(text: &'static str) -> Value<'static> {
-    Value { tag: Tag::Plain, text: text.as_bytes() }
 }

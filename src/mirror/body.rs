@@ -16,15 +16,12 @@ use std::ops::Range;
 
 use crate::capture::Body;
 use crate::config::{BodyCondition, CopyRequest};
-use crate::json::reader::Reader;
+use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
-use crate::request::Request;
+use crate::request::{JSON_LENGTH_HEADER, Request, json_length};
 use condition::Judge;
 use member::Members;
 use model_infer::ModelName;
-
-/// The request header that says how many bytes of JSON stand before binary tensors (Open Inference Protocol, binary tensor extension).
-pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
 
 /// The work on the body of one copy, as far as it has come.
 #[derive(Debug, Default)]
@@ -40,8 +37,8 @@ pub struct Shaping {
 enum Reading {
     #[default]
     Unread,
-    /// So many bytes of the body are JSON.
-    UnderWay(Reader, usize),
+    /// It is being read.
+    UnderWay(DocumentReader),
     Read(Document),
     /// It has none.
     NotJson,
@@ -96,7 +93,7 @@ impl Shaping {
         if cuts.is_empty() {
             return Some(Ok(Shaped::default()));
         }
-        let json = request.header(JSON_LENGTH_HEADER).and_then(|_| json_length(request, body.bytes()));
+        let json = request.header(JSON_LENGTH_HEADER).and_then(|header| json_length(Some(header), body.bytes().len()).ok());
         let json_length = json.map(|length| length_after(length, &cuts));
         Some(spliced(body.bytes(), &cuts).ok_or(NoRoom).map(|bytes| Shaped { bytes: Some(bytes), json_length }))
     }
@@ -106,28 +103,21 @@ impl Reading {
     /// Reads on; `None` when `budget` was not enough, `Some(None)` if there is no JSON.
     fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<&Document>> {
         if let Reading::Unread = self {
-            let length = json_length(request, body.bytes());
-            *self = length.map_or(Reading::NotJson, |length| Reading::UnderWay(Reader::default(), length));
+            let length = json_length(request.header(JSON_LENGTH_HEADER), body.bytes().len());
+            *self = length.map_or(Reading::NotJson, |length| Reading::UnderWay(DocumentReader::new(body.clone(), length)));
         }
-        if let Reading::UnderWay(reader, length) = self {
-            match reader.step(body.bytes().get(..*length).unwrap_or_default(), budget) {
-                Ok(false) => return None,
-                Ok(true) => *self = Reading::Read(Document { body: body.clone(), tape: std::mem::take(&mut reader.tape) }),
-                Err(_) => *self = Reading::NotJson,
-            }
+        if let Reading::UnderWay(reader) = self {
+            *self = match reader.step(budget) {
+                Ok(None) => return None,
+                Ok(Some(document)) => Reading::Read(document),
+                Err(_) => Reading::NotJson,
+            };
         }
         match self {
             Reading::Read(document) => Some(Some(document)),
             _ => Some(None),
         }
     }
-}
-
-/// How many bytes of the body are JSON, the others being binary tensors; `None` if the header that says so is wrong.
-fn json_length(request: &Request, body: &[u8]) -> Option<usize> {
-    let Some(value) = request.header(JSON_LENGTH_HEADER) else { return Some(body.len()) };
-    let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|length| *length <= body.len())
 }
 
 /// How long a text of `length` bytes is after `cuts` within it.

@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::body::JSON_LENGTH_HEADER;
 use super::environment::Secret;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
-use crate::request::{HOP_BY_HOP, Request};
+use crate::request::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 
 /// Fields that a copy has in its own way or not at all, beside those that concern one connection only. (The usual split header is one even
 /// where no route splits.)

@@ -3,7 +3,7 @@
 //! For each level of the walk it keeps the paths whose steps so far all fit. Where none is left, a level costs nothing, and an array whose
 //! elements no path tells apart is looked up once instead of once per element.
 
-use super::tape::Value;
+use super::tape::{Tag, Value};
 use super::text;
 use crate::config::{Compare, GivenTolerance};
 use crate::path::{PathPattern, Step};
@@ -18,7 +18,12 @@ pub enum Here<'a> {
     Index(u32),
 }
 
-impl Here<'_> {
+impl<'a> Here<'a> {
+    /// To the member of that name, which is plain: without a backslash.
+    pub fn member(name: &'a str) -> Self {
+        Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
+    }
+
     fn fits(self, step: &Step) -> bool {
         match (self, step) {
             (Here::Name(name), Step::Member(member)) => text::reads(name, member),

@@ -8,7 +8,7 @@ use crate::compare::choice::{Choice, Tool, ToolKind};
 use crate::compare::content::{Content, Contents, Judge, Parts};
 use crate::compare::json::place::{Place, excerpt};
 use crate::compare::json::rules::{Here, Rules};
-use crate::compare::json::tape::{Document, Tag, Value};
+use crate::compare::json::tape::Document;
 use crate::compare::text::{Text, TextMatch};
 use crate::compare::{Divergence, Judgement, Kind};
 use crate::config::Compare;
@@ -106,7 +106,7 @@ impl ChoicesJudge {
             (None, lone) => lone.map(|choice| (Kind::Extra, choice, (String::new(), beginning(pair.shadow, choice)))),
         };
         if let Some((kind, choice, values)) = found {
-            let path = [name("choices"), Here::Index(choice.place)];
+            let path = [Here::member("choices"), Here::Index(choice.place)];
             if !self.ignores(&path) {
                 return Some(diverged(kind, &path, values));
             }
@@ -150,9 +150,9 @@ impl ChoicesJudge {
         let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test });
         let known = |kind, path, same| aspect(kind, path, Vec::new(), Vec::new(), Test::Known(same));
         let content = |kind, test| aspect(kind, in_content(primary), primary.content.clone(), shadow.content.clone(), test);
-        let in_choice = |step| vec![name("choices"), Here::Index(primary.place), name(step)];
+        let in_choice = |step| vec![Here::member("choices"), Here::Index(primary.place), Here::member(step)];
         if self.aspect == 0 {
-            let path = vec![name("choices"), Here::Index(primary.place)];
+            let path = vec![Here::member("choices"), Here::Index(primary.place)];
             return known(Kind::Type, path, primary.is_chat == shadow.is_chat);
         }
         if let Scope::Text { normalize } = self.scope {
@@ -221,17 +221,17 @@ impl Judge for ChoicesJudge {
     }
 }
 
-fn name(name: &'static str) -> Here<'static> {
-    Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
-}
-
 /// The path to something in the message of a choice.
 fn in_message(choice: &Choice, step: &'static str) -> Vec<Here<'static>> {
-    vec![name("choices"), Here::Index(choice.place), name("message"), name(step)]
+    vec![Here::member("choices"), Here::Index(choice.place), Here::member("message"), Here::member(step)]
 }
 
 fn in_content(choice: &Choice) -> Vec<Here<'static>> {
-    if choice.is_chat { in_message(choice, "content") } else { vec![name("choices"), Here::Index(choice.place), name("text")] }
+    if choice.is_chat {
+        in_message(choice, "content")
+    } else {
+        vec![Here::member("choices"), Here::Index(choice.place), Here::member("text")]
+    }
 }
 
 fn in_refusal(choice: &Choice) -> Vec<Here<'static>> {
@@ -246,14 +246,14 @@ fn in_tools(choice: &Choice) -> Vec<Here<'static>> {
 fn in_tool(choice: &Choice, place: usize, part: &'static str) -> Vec<Here<'static>> {
     let kind = choice.tools.get(place).map(|Tool { kind, .. }| *kind);
     let mut path = match kind {
-        Some(ToolKind::Legacy) => return [in_message(choice, "function_call"), vec![name(part)]].concat(),
+        Some(ToolKind::Legacy) => return [in_message(choice, "function_call"), vec![Here::member(part)]].concat(),
         _ => in_tools(choice),
     };
     path.push(Here::Index(place as u32));
     path.extend(match (kind, part) {
-        (Some(ToolKind::Custom), "arguments") => [name("custom"), name("input")],
-        (Some(ToolKind::Custom), _) => [name("custom"), name(part)],
-        _ => [name("function"), name(part)],
+        (Some(ToolKind::Custom), "arguments") => [Here::member("custom"), Here::member("input")],
+        (Some(ToolKind::Custom), _) => [Here::member("custom"), Here::member(part)],
+        _ => [Here::member("function"), Here::member(part)],
     });
     path
 }

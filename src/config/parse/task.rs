@@ -13,9 +13,6 @@ use crate::path::PathPattern;
 /// Names of classes, and how many of the best may be looked at: ImageNet has 1000 classes, or 1001 with the background.
 const MAX_CLASSES: usize = 1024;
 
-/// Least cosine of two vectors that are equal.
-const COSINE: f64 = 0.999;
-
 const WORDS: &str = "auto, labels, scores, regression, embedding, text, structure";
 
 /// Tasks that have settings.
@@ -42,7 +39,7 @@ fn plain(word: &str, value: &Value<'_>, problems: &mut Problems) -> Option<Task>
         "labels" => Task::Labels(Labels { path: None, top: 1, overlap: 1, names: Vec::new() }),
         "scores" => Task::Scores { path: None },
         "regression" => Task::Regression { path: None },
-        "embedding" => Task::Embedding { path: None, cosine: COSINE },
+        "embedding" => Task::Embedding { path: None, cosine: Task::COSINE },
         "text" => Task::Text { path: None, normalize: false },
         "structure" => Task::Structure,
         "decision" => return value.refuse(DECISION, problems),
@@ -131,7 +128,7 @@ fn path_of(object: &Object<'_>, problems: &mut Problems) -> Option<Option<PathPa
 fn embedding(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
     let object = value.object(&["path", "cosine"], problems)?;
     let path = path_of(&object, problems);
-    let cosine = object.or("cosine", COSINE, problems, |value, problems| match value.node {
+    let cosine = object.or("cosine", Task::COSINE, problems, |value, problems| match value.node {
         Node::Number(cosine) if (-1.0..=1.0).contains(cosine) => Some(*cosine),
         _ => value.refuse("give a number from -1 to 1", problems),
     });

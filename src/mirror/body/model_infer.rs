@@ -8,9 +8,7 @@ use std::ops::Range;
 use super::Cut;
 use crate::grpc::{self, Frame};
 use crate::protobuf::{self, Value};
-use crate::request::{Request, is_grpc};
-
-const PATH: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
+use crate::request::{MODEL_INFER, Request, is_grpc};
 
 /// `model_name` in `ModelInferRequest`.
 const MODEL_NAME: u32 = 1;
@@ -23,7 +21,7 @@ const FIELD: usize = 8;
 
 /// Whether `request` is a `ModelInfer` call.
 pub fn is_model_infer(request: &Request) -> bool {
-    request.path() == PATH && is_grpc(request.header("content-type").unwrap_or_default())
+    request.path() == MODEL_INFER && is_grpc(request.header("content-type").unwrap_or_default())
 }
 
 /// A search for the name of the model, as far as it has come.
