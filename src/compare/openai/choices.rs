@@ -211,10 +211,10 @@ impl Judge for ChoicesJudge {
             return Some(Judgement::Equivalent);
         }
         while *budget > 0 {
-            *budget = budget.saturating_sub(1);
             if let Some(judgement) = self.turn(pair, budget) {
                 return Some(judgement);
             }
+            *budget = budget.saturating_sub(1);
         }
         None
     }
