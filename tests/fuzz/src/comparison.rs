@@ -66,7 +66,7 @@ pub fn check(data: &[u8]) {
     let ([form, plan, slice, primary_coding, shadow_coding], answers) = split_head(data);
     let (form, types) = *pick(&FORMS, form);
     let plan = PARSED.with(|parsed| {
-        let all = || PLANS.iter().map(|plan| Rc::new(route(&format!(r#""compare": {plan}"#)).compare)).collect();
+        let all = || PLANS.iter().map(|plan| route(&format!(r#""compare": {plan}"#)).compare.clone()).collect();
         pick(parsed.get_or_init(all), plan).clone()
     });
     let (primary, shadow) = halves(answers);

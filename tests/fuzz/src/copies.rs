@@ -1,6 +1,7 @@
 //! What of a request's body decides about its copy, and what the copy has otherwise.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use gnomon::capture::{Body, Capture};
 use gnomon::config::Shadow;
@@ -33,7 +34,7 @@ enum Kind {
 const KINDS: [Kind; 3] = [Kind::Json, Kind::WithTail, Kind::ModelInfer];
 
 thread_local! {
-    static PARSED: OnceCell<Vec<Shadow>> = const { OnceCell::new() };
+    static PARSED: OnceCell<Vec<Rc<Shadow>>> = const { OnceCell::new() };
 }
 
 /// The second byte chooses the size of the slices.
@@ -52,10 +53,10 @@ pub fn check(data: &[u8]) {
     assert_eq!(ledger.used(), 0, "bytes are left on the ledger");
 }
 
-fn shadows() -> Vec<Shadow> {
+fn shadows() -> Vec<Rc<Shadow>> {
     let shadow = |members: &&str| {
         let route = route(&format!(r#""shadows": [{{"name": "s", "cluster": "c", "percent": 1, {members}}}]"#));
-        route.shadows.into_iter().next().expect("there is one")
+        route.shadows.first().expect("there is one").clone()
     };
     SHADOWS.iter().map(shadow).collect()
 }

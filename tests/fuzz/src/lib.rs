@@ -13,6 +13,8 @@ pub mod path;
 pub mod seeds;
 pub mod stream;
 
+use std::rc::Rc;
+
 use gnomon::capture::Ledger;
 use gnomon::config::Route;
 
@@ -48,7 +50,7 @@ pub fn open_ledger() -> Ledger {
 ///
 /// # Panics
 /// If that is no configuration.
-pub fn route(members: &str) -> Route {
+pub fn route(members: &str) -> Rc<Route> {
     let text = format!(r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "r", {members}}}]}}"#);
     let config = gnomon::config::parse::parse(text.as_bytes()).unwrap_or_else(|refused| panic!("{members}: {refused:?}"));
     config.routes.into_iter().next().expect("there is one")
