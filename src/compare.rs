@@ -3,11 +3,13 @@
 //! A [`Comparison`] owns both answers and is worked off in slices: each [`Comparison::step`] does a bounded amount of work, so that no
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
-//! Reading order: [`form`] (how the answers of a pair are read), [`content`] (the seam between protocols, which read, and tasks, which
-//! compare), [`json`], [`tensor`], [`choice`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`],
-//! [`open_inference`], [`open_inference_grpc`], [`openai`]) and the tasks: [`tensors`] compares values, [`rows`] is what [`labels`],
-//! [`decision`] and [`embedding`] look at.
+//! Here are only its stages. Reading order: [`answer`] and [`judgement`] (what goes in and what comes out), [`form`] (how the answers of a
+//! pair are read), [`content`] (the seam between protocols, which read, and tasks, which compare), `select` (who reads, and who compares),
+//! [`json`], [`tensor`], [`choice`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`], [`open_inference`],
+//! [`open_inference_grpc`], [`openai`]) and the tasks: [`tensors`] compares values, [`rows`] is what [`labels`], [`decision`] and
+//! [`embedding`] look at.
 
+pub mod answer;
 pub mod base64;
 pub mod choice;
 pub mod content;
@@ -15,6 +17,7 @@ pub mod decision;
 pub mod embedding;
 pub mod form;
 pub mod json;
+pub mod judgement;
 pub mod kserve_v1;
 pub mod labels;
 mod matrix;
@@ -22,6 +25,7 @@ pub mod open_inference;
 pub mod open_inference_grpc;
 pub mod openai;
 pub mod rows;
+mod select;
 pub mod tensor;
 pub mod tensors;
 #[cfg(test)]
@@ -31,170 +35,17 @@ mod unpack;
 
 use std::rc::Rc;
 
-use crate::capture::{Body, Held, Overflow};
-use crate::config::{Compare, Task};
-use crate::outcome::{End, labels};
-use crate::path::{PathPattern, Step};
+pub use answer::{Answer, Side, Unread};
+pub use judgement::{Divergence, Judgement, Kind, Report};
+
+use crate::capture::{Body, Held};
+use crate::config::Compare;
+use crate::outcome::End;
 use crate::request::is_event_stream;
-use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Parts, Reader};
-use decision::DecisionJudge;
-use embedding::{COSINE, EmbeddingJudge};
+use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Reader};
 use form::Form;
 use json::place::excerpt;
-use json::{DocumentReader, JsonJudge, JsonReader};
-use kserve_v1::KserveV1Reader;
-use labels::LabelsJudge;
-use open_inference::OpenInferenceReader;
-use open_inference_grpc::ModelInferReader;
-use openai::OpenAiReader;
-use openai::choices::{ChoicesJudge, Scope};
-use tensors::TensorsJudge;
 use unpack::Unpacking;
-
-/// One side of a pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status, 2xx here.
-    pub status: u16,
-    /// `content-type`, raw.
-    pub content_type: Vec<u8>,
-    /// `content-encoding`, raw; empty or `identity` for a plain body.
-    pub content_encoding: Vec<u8>,
-    /// `inference-header-content-length`, raw: how many bytes of JSON stand before binary tensors; empty without them.
-    pub inference_header_length: Vec<u8>,
-    /// `grpc-encoding`, raw: how compressed gRPC messages are encoded.
-    pub grpc_encoding: Vec<u8>,
-    /// The body as received, or why there is none.
-    pub body: Result<Body, Unread>,
-}
-
-/// Why an answer has no body that could be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// It was given up while it came.
-    Overflow(Overflow),
-    /// Its content coding can't be undone.
-    Encoded(Fault),
-    /// It is a stream that is not what its protocol says.
-    Malformed(Fault),
-}
-
-impl Unread {
-    /// For evidence.
-    fn reason(self) -> Fault {
-        match self {
-            Unread::Overflow(Overflow::Body) => "longer than limits.body",
-            Unread::Overflow(Overflow::Memory) => "no room for it in limits.memory",
-            Unread::Encoded(fault) | Unread::Malformed(fault) => fault,
-        }
-    }
-}
-
-/// Which answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// What the client got.
-    Primary,
-    /// What the shadow answered.
-    Shadow,
-}
-
-impl Side {
-    /// For evidence.
-    pub fn label(self) -> &'static str {
-        match self {
-            Side::Primary => "primary",
-            Side::Shadow => "shadow",
-        }
-    }
-}
-
-/// What a comparison found.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Judgement {
-    /// The same bytes.
-    Identical,
-    /// Different bytes, equal within tolerance.
-    Equivalent,
-    /// A difference that counts: the first in walking order.
-    Diverged(Divergence),
-    /// An answer that can't be read as the protocol says.
-    Incomparable {
-        /// The first side that can't be read.
-        side: Side,
-        /// Why, for the evidence line.
-        reason: &'static str,
-    },
-}
-
-/// The difference that made a pair diverge.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Divergence {
-    /// What differs.
-    pub kind: Kind,
-    /// Where, with indices: `outputs[3].score`.
-    pub path: String,
-    /// Where, any index as `[*]`: `outputs[*].score`. Not yet cut or cleaned for use as a label.
-    pub pattern: String,
-    /// `|a-b| / max(|a|,|b|)` for numbers, if finite.
-    pub relative: Option<f64>,
-    /// The two values as in the bodies, each cut at [`crate::limits::MAX_EVIDENCE_VALUE`] characters; the empty text for a missing one.
-    pub values: (String, String),
-}
-
-/// Kinds of divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Kind {
-    Status,
-    Type,
-    Missing,
-    Extra,
-    Length,
-    Number,
-    Text,
-    Boolean,
-    Null,
-    Label,
-    Shape,
-    Datatype,
-    Finish,
-    Tools,
-    Refusal,
-    Dimension,
-}
-
-labels!(Kind {
-    Status => "status",
-    Type => "type",
-    Missing => "missing",
-    Extra => "extra",
-    Length => "length",
-    Number => "number",
-    Text => "text",
-    Boolean => "boolean",
-    Null => "null",
-    Label => "label",
-    Shape => "shape",
-    Datatype => "datatype",
-    Finish => "finish",
-    Tools => "tools",
-    Refusal => "refusal",
-    Dimension => "dimension",
-});
-
-/// What comes of a comparison.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// Whether the answers agree.
-    pub judgement: Judgement,
-    /// What the primary tells, as far as it was read.
-    pub primary: Facts,
-    /// What the shadow tells, as far as it was read.
-    pub shadow: Facts,
-    /// What became of what, for tasks that name answers.
-    pub decided: Vec<Decided>,
-}
 
 /// A comparison under way.
 #[derive(Debug)]
@@ -352,7 +203,8 @@ impl Comparison {
     /// What comes once it is known whether the bodies are the same bytes.
     fn after_bytes(&mut self) -> Stage {
         match self.form {
-            Form::Opaque | Form::Json if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            Form::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            Form::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
             Form::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
@@ -365,7 +217,7 @@ impl Comparison {
         let (form, bounds) = (self.form, self.bounds.clone());
         let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, reader(form, &half.answer, body.clone(), &bounds)),
+            (None, Ok(body), _) => Stage::Read(side, select::reader(form, &half.answer, body.clone(), &bounds)),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
@@ -390,10 +242,13 @@ impl Comparison {
     /// Takes up the comparison of what was read.
     fn judge(&mut self) -> Stage {
         match (&self.primary.content, &self.shadow.content) {
-            (Some(Ok(_)), Some(Ok(_))) if self.identical && !names_answers(&self.plan.task) => {
+            (Some(Ok(_)), Some(Ok(_))) if self.identical && !select::names_answers(&self.plan.task) => {
                 Stage::Done(Judgement::Identical, Vec::new())
             }
-            (Some(Ok(primary)), Some(Ok(_))) => Stage::Judge(judge(&self.plan, primary)),
+            (Some(Ok(primary)), Some(Ok(_))) => match select::judge(&self.plan, primary) {
+                Ok(judge) => Stage::Judge(judge),
+                Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason }, Vec::new()),
+            },
             _ => self.unreadable(),
         }
     }
@@ -407,42 +262,6 @@ impl Comparison {
         };
         let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason } };
         Stage::Done(judgement, Vec::new())
-    }
-}
-
-/// Whether a task counts what became of what, also of answers that are the same bytes.
-fn names_answers(task: &Task) -> bool {
-    matches!(task, Task::Labels(_) | Task::Decision(_))
-}
-
-/// What reads the body of `answer` in `form`.
-fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
-    match form {
-        Form::OpenAi => Box::new(OpenAiReader::new(body)),
-        Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
-        Form::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
-        Form::KserveV1 => Box::new(KserveV1Reader::new(body)),
-        _ => Box::new(JsonReader(DocumentReader::whole(body))),
-    }
-}
-
-/// What sets two contents against each other, of which the primary's is given.
-fn judge(plan: &Rc<Compare>, primary: &Content) -> Box<dyn Judge> {
-    let parts = &primary.parts;
-    match (&plan.task, parts) {
-        (Task::Labels(labels), _) => Box::new(LabelsJudge::new(labels.clone(), parts)),
-        (Task::Decision(decision), _) => Box::new(DecisionJudge::new(decision.clone(), parts)),
-        (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingJudge::new(path.as_ref(), *cosine, parts)),
-        (_, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, COSINE, parts)),
-        (_, Parts::Tensors(_)) => Box::new(TensorsJudge::new(plan.clone())),
-        (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
-        (Task::Structure, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Structure)),
-        (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
-        (_, Parts::Predictions(_)) => {
-            let predictions = PathPattern::new(vec![Step::Member("predictions".to_owned())]);
-            Box::new(JsonJudge::new(plan.clone(), Some(predictions)))
-        }
-        (_, Parts::Json | Parts::Choices(_)) => Box::new(JsonJudge::new(plan.clone(), None)),
     }
 }
 

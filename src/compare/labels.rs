@@ -101,10 +101,12 @@ impl LabelsJudge {
             self.matrix.count(primary, shadow);
         }
         if self.first.is_none() {
-            let required = self.labels.overlap.min(primary.len().max(shadow.len()));
+            let (primary_set, shadow_set) = (distinct(&primary), distinct(&shadow));
+            let required = self.labels.overlap.min(primary_set.len().max(shadow_set.len()));
+            let shared = primary_set.iter().filter(|label| shadow_set.contains(*label)).count();
             let (kind, values) = match lengths {
                 (Some(primary), Some(shadow)) if primary != shadow => (Kind::Dimension, (primary.to_string(), shadow.to_string())),
-                _ if shared(&primary, &shadow) < required => (Kind::Label, (listed(&primary), listed(&shadow))),
+                _ if shared < required => (Kind::Label, (listed(&primary), listed(&shadow))),
                 _ => return Ok(()),
             };
             let (path, pattern) = self.rows.place(pair, None);
@@ -135,12 +137,11 @@ impl Judge for LabelsJudge {
     }
 }
 
-/// How many labels two lists have in common.
-fn shared(primary: &[String], shadow: &[String]) -> usize {
-    let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
-    ours.extend(primary.iter().map(String::as_str));
-    theirs.extend(shadow.iter().map(String::as_str));
-    ours.iter().filter(|label| theirs.contains(*label)).count()
+/// The labels of a list, each once: two classes may have one name.
+fn distinct(labels: &[String]) -> BTreeSet<&str> {
+    let mut set = BTreeSet::new();
+    set.extend(labels.iter().map(String::as_str));
+    set
 }
 
 /// Labels for evidence.

@@ -107,10 +107,10 @@ impl OpenAiReader {
 impl Reader for OpenAiReader {
     fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
         while *budget > 0 && !matches!(self.0, Stage::Done) {
-            *budget = budget.saturating_sub(1);
             if let Some(content) = self.turn(budget)? {
                 return Ok(Some(content));
             }
+            *budget = budget.saturating_sub(1);
         }
         Ok(None)
     }

@@ -26,6 +26,9 @@ use in_tensors::InTensors;
 /// What one step of a walk, or one element, costs beside the text it touches.
 const STEP: usize = 16;
 
+/// What saying where two answers are not alike costs.
+const APART: usize = 256;
+
 /// What a task takes for a row where no path says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -148,6 +151,9 @@ impl Rows {
             }
             _ => Next::Fault(Side::Shadow, "another kind of answer than the primary's"),
         };
+        if matches!(next, Next::Apart(_)) {
+            *budget = budget.saturating_sub(APART);
+        }
         self.found |= matches!(next, Next::Row | Next::Apart(_));
         match next {
             Next::End if !self.found => Next::Fault(Side::Primary, "no rows where compare.task looks: see its path"),

@@ -247,8 +247,10 @@ impl Engine {
         let form = Form::of(target.route.protocol, endpoint, &primary.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
         let mut comparison = Comparison::new(form, target.compare.clone(), bounds, primary.answer, reply.answer);
-        let mut budget = COMPARED_AT_ONCE;
-        if let Some(report) = comparison.step(&mut budget) {
+        // What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer: so only the first
+        // in the queue has begun.
+        let is_first = self.roots.get(&target.root).is_none_or(|root| root.comparisons.is_empty());
+        if is_first && let Some(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
             return self.judged(id, report, now, out);
         }
         if let Some(root) = self.roots.get_mut(&target.root) {

@@ -307,6 +307,25 @@ fn a_long_comparison_is_worked_off_in_turns() {
 }
 
 #[test]
+fn comparisons_begin_one_after_the_other() {
+    let mut worker = Worker::new(config(json!({})));
+    let long: Vec<u32> = (0..40_000).collect();
+    let long = (json!(long).to_string(), json!(long).to_string().replace(',', ", "));
+    let pairs = [(1, (long.0.as_str(), long.1.as_str())), (2, ("1", "1.0"))];
+    for (stream, (primary, shadow)) in pairs {
+        worker.request(ROOT, stream, &[], true);
+        worker.send(stream);
+        worker.shadow(stream, 200, shadow);
+        worker.answer(stream, 200, primary);
+    }
+    worker.end(1);
+    worker.end(2);
+    assert_eq!(worker.sum(&["gnomon_pairs_total"]), 0, "each comparison holds memory from when it begins");
+    worker.work();
+    assert_eq!(worker.sum(&["gnomon_pairs_total"]), 2);
+}
+
+#[test]
 fn evidence_says_what_diverged_and_no_more_than_was_asked_for() {
     for values in [false, true] {
         let mut worker = Worker::new(config(json!({"evidence": {"values": values}})));

@@ -47,7 +47,7 @@ impl Ranking {
         let index = self.read;
         self.read = index.saturating_add(1);
         if self.length == 1 {
-            *budget = budget.saturating_sub(MAX_NUMBER);
+            *budget = budget.saturating_sub(cost(element));
             let label = word(element, of_output)?.or_else(|| whole(element)).ok_or(NO_LABEL)?;
             self.best = Best::Words(vec![label]);
             return Ok(());
@@ -55,12 +55,12 @@ impl Ranking {
         match (&mut self.best, element.number()) {
             (best @ Best::Unknown, Some(number)) => {
                 *best = Best::Scores(Vec::new());
-                self.insert(number, index);
+                self.insert(number, index, budget);
             }
-            (Best::Scores(_), Some(number)) => self.insert(number, index),
+            (Best::Scores(_), Some(number)) => self.insert(number, index, budget),
             (Best::Words(words), None) if words.len() >= self.top => {}
             (best @ (Best::Words(_) | Best::Unknown), None) => {
-                *budget = budget.saturating_sub(MAX_NUMBER);
+                *budget = budget.saturating_sub(cost(element));
                 let word = word(element, of_output)?.ok_or(NO_LABEL)?;
                 match best {
                     Best::Words(words) => words.push(word),
@@ -73,13 +73,15 @@ impl Ranking {
     }
 
     /// Keeps a number if it is one of the largest. Equal ones stay in the order of their indices.
-    fn insert(&mut self, number: f64, index: u64) {
+    fn insert(&mut self, number: f64, index: u64, budget: &mut usize) {
         let Best::Scores(best) = &mut self.best else { return };
         let is_full = best.len() >= self.top;
         if number.is_nan() || (is_full && best.last().is_some_and(|(least, _)| number <= *least)) {
             return;
         }
         let at = best.partition_point(|(other, _)| *other >= number);
+        // One byte for each that moves: they move fast.
+        *budget = budget.saturating_sub(best.len().saturating_sub(at));
         best.insert(at, (number, index));
         best.truncate(self.top);
     }
@@ -107,8 +109,18 @@ impl Ranking {
     }
 }
 
-/// What making a label of an element costs, in bytes touched.
-const MAX_NUMBER: usize = 32;
+/// What making a label of an element costs, in bytes touched, beside its text.
+const LABEL: usize = 32;
+
+/// What making a label of this element costs, in bytes touched. Of a text that is too long only the length is looked at.
+fn cost(element: Element<'_>) -> usize {
+    let text = match element {
+        Element::Json(value) => value.text.len(),
+        Element::Bytes(bytes) => bytes.len(),
+        Element::Float(_) | Element::Integer(_) | Element::Bool(_) => 0,
+    };
+    LABEL.saturating_add(text.min(MAX_TEXT))
+}
 
 /// A string or boolean as a label.
 fn word(element: Element<'_>, of_output: bool) -> Result<Option<String>, Fault> {

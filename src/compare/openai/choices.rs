@@ -158,7 +158,8 @@ impl ChoicesJudge {
         if let Scope::Text { normalize } = self.scope {
             return if self.aspect == 1 { content(Kind::Text, Test::Text { normalize }) } else { None };
         }
-        let tools = primary.tools.len().saturating_mul(2);
+        // (That one calls more than the other may not count.)
+        let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(2);
         match self.aspect {
             1 => {
                 let test = Test::Text { normalize: false };
@@ -211,10 +212,10 @@ impl Judge for ChoicesJudge {
             return Some(Judgement::Equivalent);
         }
         while *budget > 0 {
-            *budget = budget.saturating_sub(1);
             if let Some(judgement) = self.turn(pair, budget) {
                 return Some(judgement);
             }
+            *budget = budget.saturating_sub(1);
         }
         None
     }

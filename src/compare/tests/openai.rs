@@ -36,7 +36,7 @@ fn calls(tools: &[&str]) -> String {
 
 #[track_caller]
 fn check_with(plan: &Compare, primary: &str, shadow: &str, expected: &str) {
-    for slice in [usize::MAX, 7] {
+    for slice in [usize::MAX, 7, 1] {
         let (form, plan) = (Form::OpenAi, Rc::new(plan.clone()));
         let mut comparison = Comparison::new(form, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
         let report = core::iter::repeat_with(|| comparison.step(&mut slice.clone())).flatten().next().unwrap();
@@ -149,6 +149,11 @@ fn ignored_paths_do_not_count() {
     check_with(&ignoring(&[arguments]), &one, &other, "tools at choices[0].message.tool_calls[0].function.name");
     check_with(&ignoring(&[arguments, "choices[*].message.tool_calls[*].function.name"]), &one, &other, "equivalent");
     check_with(&ignoring(&["choices[*].message.tool_calls"]), &one, &chat(&calls(&["b", "c"])), "equivalent");
+    // Where it does not count how many tools are called, the rest of the choice still does.
+    let ignored = ignoring(&["choices[*].message.tool_calls", "choices[*].finish_reason"]);
+    check_with(&ignored, &chat(&calls(&["a", "b"])), &chat(&says("x")), "text at choices[0].message.content");
+    check_with(&ignored, &chat(&says("x")), &chat(&calls(&["a"])), "text at choices[0].message.content");
+    check_with(&ignored, &chat(&calls(&["a", "b"])), &chat(&calls(&["c"])), "equivalent");
 }
 
 #[test]
@@ -313,4 +318,13 @@ fn what_is_no_answer_is_a_fault() {
     let invalid = Comparison::new(Form::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
     let report = { invalid }.step(&mut usize::MAX.clone()).unwrap();
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
+}
+
+#[test]
+fn a_budget_of_one_byte_makes_progress() {
+    let plan = Rc::new(Compare::exact());
+    for body in ["{}", r#"{"choices":[{"index":0,"text":"a"}]}"#, r#"{"data":[{"index":0,"embedding":[1.5]}]}"#] {
+        let mut comparison = Comparison::new(Form::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
+        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_some()), "{body}");
+    }
 }

@@ -137,6 +137,10 @@ fn the_best_labels_overlap() {
     check(top(2, 1), a, b, "equivalent");
     check(top(2, 2), a, b, "label at predictions[0]");
     check(top(3, 2), a, b, "equivalent");
+    // Classes may share a name, as two of ImageNet do.
+    let (a2, b2) = (r#"{"predictions":[["crane","crane"]]}"#, r#"{"predictions":[ ["crane","crane"]]}"#);
+    check(top(2, 2), a2, b2, "equivalent");
+    check(top(2, 2), a2, r#"{"predictions":[["crane","stork"]]}"#, "label at predictions[0]");
     let (judgement, decided) = report(Protocol::KserveV1, top(2, 2), a, b);
     let Judgement::Diverged(found) = judgement else { panic!() };
     assert_eq!((found.values, found.relative), (("a, b".to_owned(), "b, d".to_owned()), None));
@@ -171,6 +175,7 @@ fn a_path_leads_to_rows() {
     check("a[*]", r#"{"a":[1],"a":[2]}"#, r#"{"a":[2]}"#, "equivalent", "2>2:1");
     check("[\"a \\\\ \\\"b\"]", r#"{"a \\ \"b":1}"#, r#"{"a \\ \"b":2}"#, "label at [\"a \\\\ \\\"b\"]", "1>2:1");
     expect(Protocol::Json, Task::Labels(labels(None)), "[1]", "[2]", "Primary: give compare.task a path that leads to its rows", "");
+    check("l", r#"{"l":"x"}"#, r#"{"l":"x"}"#, "identical", "x>x:1");
 }
 
 #[test]
@@ -261,6 +266,69 @@ fn of_json_numbers_or_texts_alone_may_count() {
     predictions(task.clone(), r#"[{"s":1,"l":"a"}]"#, r#"[{"s":1,"l":"b"}]"#, "equivalent", "");
     predictions(task, r#"[{"s":1,"l":"a"}]"#, r#"[{"s":2,"l":"a"}]"#, "number at predictions[0].s", "");
     predictions(numbers(None), "[1]", "[2]", "number at predictions[0]", "");
+}
+
+#[test]
+fn a_task_that_an_answer_has_nothing_for_says_what_to_do() {
+    const VALUES: &str = r#"{"a":1}"#;
+    const PREDICTIONS: &str = r#"{"predictions":[1]}"#;
+    const TENSORS: &str = r#"{"outputs":[{"name":"y","datatype":"FP32","shape":[1],"data":[1]}]}"#;
+    const CHAT: &str = r#"{"created":1,"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}]}"#;
+    const VECTORS: &str = r#"{"data":[{"index":0,"embedding":[1,2]}]}"#;
+    const NO_STRUCTURE: &str = "the task structure is for completions of protocol openai: choose another";
+    const ONLY_VECTORS: &str = "embeddings have neither labels, scores nor texts: choose the task embedding";
+    const NO_NUMBERS: &str = "a completion has times and counts, too: give compare.task a path that leads to its numbers";
+    let (scores, regression) = (Task::Scores { path: None }, Task::Regression { path: None });
+    let text = Task::Text { path: None, normalize: false };
+    for (protocol, body, tasks, reason) in [
+        (Protocol::Json, VALUES, vec![Task::Structure], NO_STRUCTURE),
+        (Protocol::KserveV1, PREDICTIONS, vec![Task::Structure], NO_STRUCTURE),
+        (Protocol::OpenInference, TENSORS, vec![Task::Structure], NO_STRUCTURE),
+        (Protocol::OpenAi, VECTORS, vec![Task::Structure], NO_STRUCTURE),
+        (Protocol::OpenAi, VECTORS, vec![Task::Labels(labels(None)), text, scores.clone(), regression.clone()], ONLY_VECTORS),
+        (Protocol::OpenAi, CHAT, vec![scores, regression], NO_NUMBERS),
+    ] {
+        for task in tasks {
+            let shadow = format!(" {body}");
+            let (judgement, decided) = report(protocol, task.clone(), body, &shadow);
+            assert_eq!((say(&judgement), decided), (format!("Primary: {reason}"), Vec::new()), "{task:?} of {body}");
+        }
+    }
+    // A path says which numbers of a completion are meant.
+    let number = Task::Regression { path: Some(path("choices[*].score")) };
+    let scored = |score: &str| CHAT.replace("\"index\":0", &format!("\"index\":0,\"score\":{score}"));
+    expect(
+        Protocol::OpenAi,
+        number,
+        &scored("1"),
+        &scored("2").replace("\"created\":1", "\"created\":2"),
+        "number at choices[0].score",
+        "",
+    );
+}
+
+/// How many turns of a callback a comparison of two JSON texts takes.
+fn turns(task: Task, primary: &str, shadow: &str) -> usize {
+    let plan = Rc::new(Compare { task, ..Compare::exact() });
+    let mut comparison = Comparison::new(Form::Json, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+    core::iter::repeat_with(|| comparison.step(&mut crate::limits::COMPARED_PER_CALLBACK.clone()))
+        .position(|report| report.is_some())
+        .unwrap()
+}
+
+#[test]
+fn no_turn_does_more_than_it_is_given() {
+    let list = |item: &dyn Fn(usize) -> String, count| format!("[{}]", (0..count).map(item).collect::<Vec<_>>().join(","));
+    // Each text is read twice: once as JSON, once as a label.
+    let texts = list(&|at| format!("\"\\u0061{at:0>999}\""), 1000);
+    assert!(turns(Task::Labels(labels(Some("[*]"))), &texts, &texts) > 60);
+    // To say where two answers are not alike takes long beside looking at them.
+    let (one, other) = (list(&|_| "1".to_owned(), 10_000), list(&|_| "[]".to_owned(), 10_000));
+    assert!(turns(Task::Labels(labels(Some("[*][*]"))), &one, &other) > 40);
+    // Each number is better than those before, all of which move.
+    let ascending = list(&|at| at.to_string(), 10_000);
+    let task = Task::Labels(Labels { top: 1000, overlap: 1000, ..labels(Some("$")) });
+    assert!(turns(task, &ascending, &ascending) > 250);
 }
 
 /// An answer of the Open Inference Protocol with these outputs: name, datatype, shape, data.

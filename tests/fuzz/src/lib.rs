@@ -53,7 +53,7 @@ pub fn open_ledger() -> Ledger {
 pub fn route(members: &str) -> Rc<Route> {
     let text = format!(r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "r", {members}}}]}}"#);
     let config = gnomon::config::parse::parse(text.as_bytes()).unwrap_or_else(|refused| panic!("{members}: {refused:?}"));
-    config.routes.into_iter().next().expect("there is one")
+    config.routes[0].clone()
 }
 
 /// Steps until there is a result, each with `budget`; it and the work it took, in bytes touched.

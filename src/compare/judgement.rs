@@ -1,0 +1,92 @@
+//! The words in which a comparison says what it found.
+
+use super::answer::Side;
+use super::content::{Decided, Facts, Fault};
+use crate::outcome::labels;
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judgement {
+    /// The same bytes.
+    Identical,
+    /// Different bytes, equal within tolerance.
+    Equivalent,
+    /// A difference that counts: the first in walking order.
+    Diverged(Divergence),
+    /// An answer that can't be read as the protocol says.
+    Incomparable {
+        /// The first side that can't be read.
+        side: Side,
+        /// Why, for the evidence line.
+        reason: Fault,
+    },
+}
+
+/// The difference that made a pair diverge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    /// What differs.
+    pub kind: Kind,
+    /// Where, with indices: `outputs[3].score`.
+    pub path: String,
+    /// Where, any index as `[*]`: `outputs[*].score`. Not yet cut or cleaned for use as a label.
+    pub pattern: String,
+    /// `|a-b| / max(|a|,|b|)` for numbers, if finite.
+    pub relative: Option<f64>,
+    /// The two values as in the bodies, each cut at [`crate::limits::MAX_EVIDENCE_VALUE`] characters; the empty text for a missing one.
+    pub values: (String, String),
+}
+
+/// Kinds of divergence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after its label")]
+pub enum Kind {
+    Status,
+    Type,
+    Missing,
+    Extra,
+    Length,
+    Number,
+    Text,
+    Boolean,
+    Null,
+    Label,
+    Shape,
+    Datatype,
+    Finish,
+    Tools,
+    Refusal,
+    Dimension,
+}
+
+labels!(Kind {
+    Status => "status",
+    Type => "type",
+    Missing => "missing",
+    Extra => "extra",
+    Length => "length",
+    Number => "number",
+    Text => "text",
+    Boolean => "boolean",
+    Null => "null",
+    Label => "label",
+    Shape => "shape",
+    Datatype => "datatype",
+    Finish => "finish",
+    Tools => "tools",
+    Refusal => "refusal",
+    Dimension => "dimension",
+});
+
+/// What comes of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Whether the answers agree.
+    pub judgement: Judgement,
+    /// What the primary tells, as far as it was read.
+    pub primary: Facts,
+    /// What the shadow tells, as far as it was read.
+    pub shadow: Facts,
+    /// What became of what, for tasks that name answers.
+    pub decided: Vec<Decided>,
+}
