@@ -30,7 +30,8 @@ rust_toolchain() {
 
 build_filter() {
     rust_toolchain wasm32-wasip1
-    cargo build --quiet --release --lib --target wasm32-wasip1
+    # Without the Rust library beside it the filter is 10 KiB smaller.
+    cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1
 }
 
 # virtual_environment NAME REQUIREMENTS: .tools/NAME with exactly these packages; made anew when they, or Python, change.
