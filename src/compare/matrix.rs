@@ -4,7 +4,7 @@ use super::content::Decided;
 use crate::limits::MAX_LABEL;
 
 /// Distinct cells of one pair; rows of further ones are counted together, as from and to [`OTHER`].
-const MAX_CELLS: usize = 64;
+const MAX_CELLS: usize = 256;
 
 /// What a row is called that has no cell of its own.
 const OTHER: &str = "other";
@@ -63,13 +63,13 @@ mod tests {
     #[test]
     fn cells_are_few_and_names_short() {
         let mut matrix = Matrix::default();
-        for row in 0..100 {
+        for row in 0..300 {
             matrix.count(&format!("p{row}"), "s");
             matrix.count(&format!("p{row}"), "s");
         }
         let cells = matrix.take();
-        assert_eq!((cells.len(), cells[0].rows), (65, 2));
-        assert_eq!(cells[64], Decided { primary: "other".to_owned(), shadow: "other".to_owned(), rows: 72 });
+        assert_eq!((cells.len(), cells[0].rows), (257, 2));
+        assert_eq!(cells[256], Decided { primary: "other".to_owned(), shadow: "other".to_owned(), rows: 88 });
         assert_eq!(matrix.take(), []);
         matrix.count(&"é".repeat(200), "é");
         matrix.count(&"é".repeat(300), "é");

@@ -5,7 +5,7 @@ use super::effect::Effects;
 use super::event::{PairId, RootId, Time};
 use super::evidence::Note;
 use crate::compare::content::{Decided, Facts};
-use crate::compare::{Judgement, Report};
+use crate::compare::{Judgement, Kind, Report};
 use crate::outcome::{Outcome, Token, Verdict};
 use crate::stats::{SubjectSeries, names};
 
@@ -19,7 +19,10 @@ impl Engine {
         if report.primary != Facts::default() && !told.replace(true) {
             self.count_facts(target.root, &answerer.series.told, &report.primary, out);
         }
-        let verdict = match (&report.judgement, wrong_version(target.shadow.expect_version.as_deref(), &report.shadow)) {
+        // Answers of unlike status are not read, so their versions are not known.
+        let is_read = !matches!(&report.judgement, Judgement::Diverged(divergence) if divergence.kind == Kind::Status);
+        let expected = target.shadow.expect_version.as_deref().filter(|_| is_read);
+        let verdict = match (&report.judgement, wrong_version(expected, &report.shadow)) {
             (Judgement::Incomparable { side, reason }, _) => {
                 return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label())), now, out);
             }

@@ -154,6 +154,14 @@ fn an_answer_of_another_version_makes_no_pair() {
 }
 
 #[test]
+fn answers_of_unlike_status_are_not_read_for_their_version() {
+    let mut worker = Worker::new(expecting("2"));
+    worker.pair(1, (200, &inferred("2".into(), 0.5)), (201, &inferred("3".into(), 0.5)));
+    worker.assert_outcome("compared");
+    assert_eq!(worker.sum(&["gnomon_divergences_total", "status"]), 1);
+}
+
+#[test]
 fn a_wrong_version_decides_nothing_and_is_shown_once_a_minute() {
     let mut all = expecting("2");
     all["routes"][0]["compare"] =
