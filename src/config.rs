@@ -33,8 +33,8 @@ pub struct Config {
 }
 
 /// How many bytes the indices of bodies being read may need, as a multiple of the largest body: those of both answers of the comparison at
-/// hand, and that of the request whose copy is being made.
-const INDEX: usize = 12;
+/// hand, and that of the request whose copy is being made. Each needs up to eight: two bytes of brackets make an array, which takes sixteen.
+const INDEX: usize = 24;
 
 impl Config {
     /// Bytes that one worker holds at most because of this configuration: all captured bodies (their buffers grow by doubling, so twice

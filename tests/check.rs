@@ -174,7 +174,7 @@ fn warnings_do_not_fail() {
     let large = file(test, "large.yaml", "version: 1\nexperiment: e\nroutes: []\nlimits: {memory: 256MiB}\n");
     let run = check([large]);
     assert_eq!((run.code, run.lines.len()), (Some(0), 2), "{:?}", run.lines);
-    assert!(run.lines[0].contains("warning: every worker may need 525 MiB"), "{:?}", run.lines);
+    assert!(run.lines[0].contains("warning: every worker may need 537 MiB"), "{:?}", run.lines);
 }
 
 /// A header that is taken from the environment needs a VM that is given the variable.
@@ -287,5 +287,5 @@ fn the_script_checks_from_any_folder() {
     let script = project().join("scripts/check");
     let run = Command::new(script).arg("good.json").current_dir(path.parent().unwrap()).output().unwrap();
     let (out, errors) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
-    assert_eq!((run.status.code(), &*out), (Some(0), "good.json: good: at most 45 MiB of memory per worker\n"), "{errors}");
+    assert_eq!((run.status.code(), &*out), (Some(0), "good.json: good: at most 57 MiB of memory per worker\n"), "{errors}");
 }

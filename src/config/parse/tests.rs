@@ -423,8 +423,8 @@ fn hints_say_what_to_do() {
 
 #[test]
 fn memory_in_the_worst_case() {
-    assert_eq!(good(&route("")).worst_case_memory(), 45 << 20);
-    assert_eq!(good(FULL).worst_case_memory(), 21 << 19);
+    assert_eq!(good(&route("")).worst_case_memory(), 57 << 20);
+    assert_eq!(good(FULL).worst_case_memory(), 33 << 19);
 }
 
 #[test]
