@@ -102,6 +102,41 @@ fn a_label_is_a_string_a_boolean_or_a_whole_number() {
 }
 
 #[test]
+fn labels_that_are_no_text_are_equal_only_byte_by_byte() {
+    // A lone surrogate is neither another one, nor the replacement character, nor the text that is written for it.
+    for other in [r#"["\udfff"]"#, r#"["\ufffd"]"#, r#"["\\ud800"]"#, r#"["\\\\ud800"]"#] {
+        let (judgement, _) = report(Protocol::Json, Task::Labels(labels(Some("[*]"))), r#"["\ud800"]"#, other);
+        assert_eq!(say(&judgement), "label at [0]", "{other}");
+    }
+    expect(
+        Protocol::Json,
+        Task::Labels(labels(Some("[*]"))),
+        r#"["a\\\ud800"]"#,
+        r#"[ "\u0061\\\uD800"]"#,
+        "equivalent",
+        "a\\\\\\ud800>a\\\\\\ud800:1",
+    );
+    let bytes = |element: &[u8]| {
+        let size = element.len() + 4;
+        let head = format!(r#"{{"outputs":[{{"name":"l","datatype":"BYTES","shape":[1],"parameters":{{"binary_data_size":{size}}}}}]}}"#);
+        let body = [head.as_bytes(), &(element.len() as u32).to_le_bytes(), element].concat();
+        Answer { inference_header_length: head.len().to_string().into_bytes(), ..answer(&body) }
+    };
+    for (primary, shadow, expected, matrix) in [
+        (b"\xff\xfe\0".as_slice(), b"\xff\xfd\0".as_slice(), "label at outputs[0].data[0]", "\\xff\\xfe\0>\\xff\\xfd\0:1"),
+        (b"\xff", b"\\xff", "label at outputs[0].data[0]", "\\xff>\\xff:1"),
+        (b"\xff", "\u{fffd}".as_bytes(), "label at outputs[0].data[0]", "\\xff>\u{fffd}:1"),
+        (b"0.9:1:\xff", b"0.8:1:\xff", "equivalent", "\\xff>\\xff:1"),
+        (b"0.9:1:\xff", b"0.8:1:\xfe", "label at outputs[0].data[0]", "\\xff>\\xfe:1"),
+    ] {
+        let plan = Rc::new(Compare { task: Task::Labels(labels(None)), ..Compare::exact() });
+        let mut comparison = Comparison::new(Form::OpenInference, plan, bounds(), bytes(primary), bytes(shadow));
+        let report = comparison.step(&mut usize::MAX.clone()).unwrap();
+        assert_eq!((say(&report.judgement).as_str(), tell(&report.decided).as_str()), (expected, matrix), "{primary:?} against {shadow:?}");
+    }
+}
+
+#[test]
 fn the_label_of_a_vector_is_where_its_largest_number_is() {
     let check = |primary: &str, shadow: &str, expected: &str, matrix: &str| {
         predictions(Task::Labels(labels(None)), primary, shadow, expected, matrix);
@@ -116,7 +151,15 @@ fn the_label_of_a_vector_is_where_its_largest_number_is() {
     check("[[[1,2]]]", "[[1,2]]", "type at predictions[0]", "");
     check("[[[1,2]]]", "[[[1,2],[2,1]]]", "length at predictions[0]", "1>1:1");
     let named = Labels { names: ["no", "yes"].map(Into::into).to_vec(), ..labels(None) };
-    predictions(Task::Labels(named), "[[1,2],[1,0],[1,2,3]]", r#"["yes","no","2"]"#, "equivalent", "yes>yes:1 no>no:1 2>2:1");
+    predictions(Task::Labels(named.clone()), "[[1,2],[1,0],[1,2,3]]", r#"["yes","no","2"]"#, "equivalent", "yes>yes:1 no>no:1 2>2:1");
+    // Whole numbers are classes by their number, beyond the names and below zero just numbers.
+    predictions(
+        Task::Labels(named),
+        "[0,1.0,2,-1,[1]]",
+        r#"[1,"yes",[1,2],-1,[0]]"#,
+        "label at predictions[0]",
+        "no>yes:1 yes>yes:1 2>yes:1 -1>-1:1 yes>no:1",
+    );
 }
 
 #[test]
