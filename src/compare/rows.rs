@@ -71,7 +71,7 @@ impl Row {
         self.left = self.left.checked_sub(1)?;
         let element = self.cursor.next(document);
         let text = match element {
-            Some(Element::Json(value)) if value.tag.is_number() => number::cost(value, value),
+            Some(Element::Json(value) | Element::Single(value)) if value.tag.is_number() => number::cost(value, value),
             _ => 0,
         };
         *budget = budget.saturating_sub(STEP.saturating_add(text));

@@ -138,7 +138,7 @@ const LABEL: usize = 32;
 /// What making a label of this element costs, in bytes touched. Of a text that is too long only the length is looked at.
 fn cost(element: Element<'_>) -> usize {
     let text = match element {
-        Element::Json(value) => value.text.len(),
+        Element::Json(value) | Element::Single(value) => value.text.len(),
         Element::Bytes(bytes) => bytes.len(),
         Element::Float(_) | Element::Integer(_) | Element::Bool(_) => 0,
     };
@@ -155,7 +155,7 @@ fn word(element: Element<'_>, of_output: bool) -> Result<Option<Label>, Fault> {
         },
         Element::Bool(truth) => return Ok(Some(truth.to_string().into())),
         Element::Bytes(bytes) => of_bytes(bytes)?,
-        Element::Float(_) | Element::Integer(_) => return Ok(None),
+        Element::Single(_) | Element::Float(_) | Element::Integer(_) => return Ok(None),
     };
     let class = if of_output { class(&label.text).map(str::to_owned) } else { None };
     Ok(Some(match class {
