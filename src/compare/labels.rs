@@ -12,13 +12,14 @@
 mod ranking;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::content::{Contents, Decided, Fault, Judge, Parts};
 use super::json::place::excerpt;
 use super::matrix::Matrix;
 use super::rows::{Next, Rows, Unit};
 use super::{Divergence, Judgement, Kind, Side};
-use crate::config::Labels;
+use crate::config::{Compare, Labels};
 use ranking::{Label, Ranking};
 
 /// Compares the labels of rows.
@@ -42,9 +43,9 @@ struct Reading {
 }
 
 impl LabelsJudge {
-    /// As `labels` says, of answers like the primary's.
-    pub fn new(labels: Labels, primary: &Parts) -> Self {
-        let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary);
+    /// As `labels` says, of answers like the primary's, without what `plan` ignores.
+    pub fn new(labels: Labels, primary: &Parts, plan: &Rc<Compare>) -> Self {
+        let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary, plan);
         Self { labels, rows, row: None, matrix: Matrix::default(), first: None }
     }
 
@@ -72,14 +73,14 @@ impl LabelsJudge {
             Side::Shadow => &mut row.shadow,
         };
         while *budget > 0 {
-            let Some(element) = self.rows.element(side, pair, budget) else {
+            let Some((index, element)) = self.rows.element(side, pair, budget) else {
                 if side == Side::Primary {
                     row.side = Side::Shadow;
                     return None;
                 }
                 return self.compare(pair, budget).err();
             };
-            if let Err(reason) = ranking.add(element, of_outputs, budget) {
+            if let Err(reason) = ranking.add((index, element), of_outputs, budget) {
                 return Some(self.give_up(side, reason));
             }
         }

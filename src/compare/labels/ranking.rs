@@ -33,9 +33,8 @@ impl From<String> for Label {
 /// A row as far as it has been read.
 #[derive(Debug)]
 pub struct Ranking {
-    /// How many elements the row has, and how many have been read.
+    /// How many elements the row has.
     length: u64,
-    read: u64,
     /// How many of the best are kept.
     top: usize,
     best: Best,
@@ -56,16 +55,14 @@ enum Best {
 impl Ranking {
     /// Of a row of so many elements.
     pub fn new(length: u64, top: usize) -> Self {
-        Self { length, read: 0, top, best: Best::Unknown }
+        Self { length, top, best: Best::Unknown }
     }
 
-    /// Takes the next element. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
+    /// Takes the next element, with its index. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
     ///
     /// # Errors
     /// If a row with such an element has no label.
-    pub fn add(&mut self, element: Element<'_>, of_output: bool, budget: &mut usize) -> Result<(), Fault> {
-        let index = self.read;
-        self.read = index.saturating_add(1);
+    pub fn add(&mut self, (index, element): (u64, Element<'_>), of_output: bool, budget: &mut usize) -> Result<(), Fault> {
         if self.length == 1 {
             *budget = budget.saturating_sub(cost(element));
             self.best = match word(element, of_output)? {
