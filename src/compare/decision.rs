@@ -3,19 +3,21 @@
 //! Thresholds part the numbers into ranges, each with a name. A number at a threshold belongs to the range above. Every number at the
 //! path is one decision, those of a vector each for itself. The matrix counts all of them, even behind the first that differs.
 
+use std::rc::Rc;
+
 use super::content::{Contents, Decided, Fault, Judge, Parts};
 use super::matrix::Matrix;
 use super::rows::{Next, Rows, Unit};
 use super::{Divergence, Judgement, Kind, Side};
-use crate::config::Decision;
+use crate::config::{Compare, Decision};
 
 /// Compares decisions.
 #[derive(Debug)]
 pub struct DecisionJudge {
     decision: Decision,
     rows: Rows,
-    /// Elements of the rows at hand that have been compared; `None` between rows.
-    at: Option<u64>,
+    /// Whether there are rows at hand.
+    within: bool,
     matrix: Matrix,
     /// The first difference.
     first: Option<Divergence>,
@@ -24,18 +26,18 @@ pub struct DecisionJudge {
 const NO_NUMBER: Fault = "not a number at the path of compare.task";
 
 impl DecisionJudge {
-    /// As `decision` says, of answers like the primary's.
-    pub fn new(decision: Decision, primary: &Parts) -> Self {
-        let rows = Rows::new(Some(&decision.path), Unit::Label, primary);
-        Self { decision, rows, at: None, matrix: Matrix::default(), first: None }
+    /// As `decision` says, of answers like the primary's, without what `plan` ignores.
+    pub fn new(decision: Decision, primary: &Parts, plan: &Rc<Compare>) -> Self {
+        let rows = Rows::new(Some(&decision.path), Unit::Label, primary, plan);
+        Self { decision, rows, within: false, matrix: Matrix::default(), first: None }
     }
 
     fn turn(&mut self, pair: Contents<'_>, budget: &mut usize) -> Option<Judgement> {
-        let Some(at) = self.at else {
+        if !self.within {
             match self.rows.next(pair, budget) {
                 Next::Busy => {}
                 Next::Row => {
-                    self.at = Some(0);
+                    self.within = true;
                     let (primary, shadow) = self.rows.lengths();
                     if primary != shadow {
                         self.diverged(pair, Kind::Length, None, (primary.to_string(), shadow.to_string()));
@@ -48,11 +50,11 @@ impl DecisionJudge {
                 Next::End => return Some(self.first.take().map_or(Judgement::Equivalent, Judgement::Diverged)),
             }
             return None;
-        };
+        }
         let primary = self.rows.element(Side::Primary, pair, budget);
         let shadow = self.rows.element(Side::Shadow, pair, budget);
-        let (Some(primary), Some(shadow)) = (primary, shadow) else {
-            self.at = None;
+        let (Some((at, primary)), Some((_, shadow))) = (primary, shadow) else {
+            self.within = false;
             return None;
         };
         *budget = budget.saturating_sub(Matrix::COST);
@@ -61,7 +63,6 @@ impl DecisionJudge {
             let side = if number(primary).is_none() { Side::Primary } else { Side::Shadow };
             return Some(self.give_up(side, NO_NUMBER));
         };
-        self.at = Some(at.saturating_add(1));
         let (primary, shadow) = (name(&self.decision, primary), name(&self.decision, shadow));
         self.matrix.count(primary, shadow);
         if primary != shadow {

@@ -4,9 +4,12 @@
 //! in doubles, in the order of the elements. Vectors that have no direction (all zero, or with an element or a square that is no finite
 //! double) are equal only if all their elements are; `NaN` equals `NaN`. So are vectors with the same elements always.
 
+use std::rc::Rc;
+
 use super::content::{Contents, Fault, Judge, Parts};
 use super::rows::{Next, Rows, Unit};
 use super::{Divergence, Judgement, Kind, Side};
+use crate::config::Compare;
 use crate::path::PathPattern;
 
 const NO_VECTOR: Fault = "a row is no vector of numbers: see the path of compare.task";
@@ -50,9 +53,10 @@ impl Sums {
 }
 
 impl EmbeddingJudge {
-    /// Of vectors at `path`, or where answers like the primary's have them, which are equal from `cosine` up.
-    pub fn new(path: Option<&PathPattern>, cosine: f64, primary: &Parts) -> Self {
-        Self { rows: Rows::new(path, Unit::Vector, primary), cosine, sums: None }
+    /// Of vectors at `path`, or where answers like the primary's have them, which are equal from `cosine` up; without
+    /// what `plan` ignores.
+    pub fn new(path: Option<&PathPattern>, cosine: f64, primary: &Parts, plan: &Rc<Compare>) -> Self {
+        Self { rows: Rows::new(path, Unit::Vector, primary, plan), cosine, sums: None }
     }
 
     fn turn(&mut self, pair: Contents<'_>, budget: &mut usize) -> Option<Judgement> {
@@ -68,7 +72,7 @@ impl EmbeddingJudge {
         while *budget > 0 {
             let primary = self.rows.element(Side::Primary, pair, budget);
             let shadow = self.rows.element(Side::Shadow, pair, budget);
-            let (Some(primary), Some(shadow)) = (primary, shadow) else {
+            let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
                 let sums = *sums;
                 self.sums = None;
                 return self.end(pair, sums);

@@ -1,8 +1,8 @@
 //! The task `labels`: whether each row says the same.
 //!
 //! The label of a row is its string, boolean or whole number, as text: a model that answers `7` agrees with one that answers `7.0` or
-//! `"7"`. The label of a vector of numbers is the index of the largest, or the name that the operator gives that index; of equal numbers
-//! the first counts, and `NaN` is never the largest. A vector of strings is a list of labels, the best first. A vector of one element is
+//! `"7"`. The label of a vector of numbers is the index of the largest; of equal numbers the first counts, and `NaN` is never the largest.
+//! An index and a whole number have the name that the operator gives the class of that number, if there is one. A vector of strings is a list of labels, the best first. A vector of one element is
 //! that element: the one score of a binary classifier has no index to be told by (see [`super::decision`] for those).
 //!
 //! With `top` above one the best so many of each side are set against each other, whatever their order; how many of them both must have is
@@ -12,14 +12,15 @@
 mod ranking;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::content::{Contents, Decided, Fault, Judge, Parts};
 use super::json::place::excerpt;
 use super::matrix::Matrix;
 use super::rows::{Next, Rows, Unit};
 use super::{Divergence, Judgement, Kind, Side};
-use crate::config::Labels;
-use ranking::Ranking;
+use crate::config::{Compare, Labels};
+use ranking::{Label, Ranking};
 
 /// Compares the labels of rows.
 #[derive(Debug)]
@@ -42,9 +43,9 @@ struct Reading {
 }
 
 impl LabelsJudge {
-    /// As `labels` says, of answers like the primary's.
-    pub fn new(labels: Labels, primary: &Parts) -> Self {
-        let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary);
+    /// As `labels` says, of answers like the primary's, without what `plan` ignores.
+    pub fn new(labels: Labels, primary: &Parts, plan: &Rc<Compare>) -> Self {
+        let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary, plan);
         Self { labels, rows, row: None, matrix: Matrix::default(), first: None }
     }
 
@@ -72,14 +73,14 @@ impl LabelsJudge {
             Side::Shadow => &mut row.shadow,
         };
         while *budget > 0 {
-            let Some(element) = self.rows.element(side, pair, budget) else {
+            let Some((index, element)) = self.rows.element(side, pair, budget) else {
                 if side == Side::Primary {
                     row.side = Side::Shadow;
                     return None;
                 }
                 return self.compare(pair, budget).err();
             };
-            if let Err(reason) = ranking.add(element, of_outputs, budget) {
+            if let Err(reason) = ranking.add((index, element), of_outputs, budget) {
                 return Some(self.give_up(side, reason));
             }
         }
@@ -98,7 +99,7 @@ impl LabelsJudge {
         };
         *budget = budget.saturating_sub(Matrix::COST.saturating_mul(primary.len().saturating_add(shadow.len())));
         if let (Some(primary), Some(shadow)) = (primary.first(), shadow.first()) {
-            self.matrix.count(primary, shadow);
+            self.matrix.count(&primary.text, &shadow.text);
         }
         if self.first.is_none() {
             let (primary_set, shadow_set) = (distinct(&primary), distinct(&shadow));
@@ -138,13 +139,14 @@ impl Judge for LabelsJudge {
 }
 
 /// The labels of a list, each once: two classes may have one name.
-fn distinct(labels: &[String]) -> BTreeSet<&str> {
+fn distinct(labels: &[Label]) -> BTreeSet<&Label> {
     let mut set = BTreeSet::new();
-    set.extend(labels.iter().map(String::as_str));
+    set.extend(labels);
     set
 }
 
 /// Labels for evidence.
-fn listed(labels: &[String]) -> String {
-    excerpt(labels.join(", ").as_bytes())
+fn listed(labels: &[Label]) -> String {
+    let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
+    excerpt(texts.join(", ").as_bytes())
 }

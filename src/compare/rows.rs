@@ -7,19 +7,26 @@
 //!
 //! Both answers are walked together: rows have the same place in both, whatever else the answers say, and where one answer has an array
 //! of another length or no value at all, that is told before the rows they share. Rows are read from the bodies element by element;
-//! nothing of them is kept. What is done with them is up to the task.
+//! nothing of them is kept. What is done with them is up to the task. What the operator ignores is no row, and no element of one; the
+//! elements behind it keep their index.
 
+mod ignored;
 mod in_document;
 mod in_tensors;
 
+use std::rc::Rc;
+
+use super::choice::Choice;
 use super::content::{Contents, Fault, Parts};
 use super::json::number;
 use super::json::place::{Place, excerpt};
 use super::json::rules::Here;
-use super::json::tape::Document;
+use super::json::tape::{Document, Tag, Value};
 use super::tensor::{Cursor, Element};
 use super::{Divergence, Kind, Side};
+use crate::config::Compare;
 use crate::path::{PathPattern, Step};
+use ignored::{Elements, Ignored};
 use in_document::InDocument;
 use in_tensors::InTensors;
 
@@ -71,7 +78,7 @@ impl Row {
         self.left = self.left.checked_sub(1)?;
         let element = self.cursor.next(document);
         let text = match element {
-            Some(Element::Json(value)) if value.tag.is_number() => number::cost(value, value),
+            Some(Element::Json(value) | Element::Single(value)) if value.tag.is_number() => number::cost(value, value),
             _ => 0,
         };
         *budget = budget.saturating_sub(STEP.saturating_add(text));
@@ -79,13 +86,31 @@ impl Row {
     }
 }
 
+/// The rows at hand, one of each side.
+#[derive(Debug, Default)]
+struct Hand {
+    primary: Option<Row>,
+    shadow: Option<Row>,
+    /// Indices of elements that are ignored, in order.
+    ignored: Vec<u64>,
+}
+
+impl Hand {
+    /// Takes up two rows; `false` if nothing of them counts.
+    fn take(&mut self, primary: Row, shadow: Row, ignored: Vec<u64>) -> bool {
+        let length = primary.length.max(shadow.length);
+        let left_out = ignored.partition_point(|index| *index < length) as u64;
+        *self = Self { primary: Some(primary), shadow: Some(shadow), ignored };
+        left_out < length || length == 0
+    }
+}
+
 /// The rows of a pair.
 #[derive(Debug)]
 pub struct Rows {
     source: Source,
-    /// The rows at hand.
-    primary: Option<Row>,
-    shadow: Option<Row>,
+    ignored: Ignored,
+    hand: Hand,
     /// Whether there has been anything.
     found: bool,
 }
@@ -104,8 +129,8 @@ enum Source {
 }
 
 impl Rows {
-    /// The rows at `path`, or where answers like the primary's have them.
-    pub fn new(path: Option<&PathPattern>, unit: Unit, primary: &Parts) -> Self {
+    /// The rows at `path`, or where answers like the primary's have them, without what `plan` ignores.
+    pub fn new(path: Option<&PathPattern>, unit: Unit, primary: &Parts, plan: &Rc<Compare>) -> Self {
         let source = match (primary, path) {
             (Parts::Tensors(_), path) => Source::Tensors(InTensors::outputs(path, unit)),
             (Parts::Embeddings(_), path) => Source::Tensors(InTensors::embeddings(path)),
@@ -117,19 +142,22 @@ impl Rows {
             (Parts::Choices(_), None) => Source::Choices(0),
             (Parts::Json, None) => Source::Unknown,
         };
-        Self { source, primary: None, shadow: None, found: false }
+        Self { source, ignored: Ignored::new(plan.clone()), hand: Hand::default(), found: false }
     }
 
     /// Goes on to the next row. Costs at least one byte of the budget.
     pub fn next(&mut self, pair: Contents<'_>, budget: &mut usize) -> Next {
         *budget = budget.saturating_sub(STEP);
+        let (ignored, hand) = (&mut self.ignored, &mut self.hand);
         let next = match (&mut self.source, &pair.primary.parts, &pair.shadow.parts) {
+            _ if ignored.everything => Next::End,
             (Source::Unknown, ..) => Next::Fault(Side::Primary, "give compare.task a path that leads to its rows"),
-            (Source::Document(walk), ..) => walk.next(pair, (&mut self.primary, &mut self.shadow), budget),
+            (Source::Document(walk), ..) => walk.next(pair, ignored, hand, budget),
             (Source::Tensors(walk), Parts::Tensors(primary), Parts::Tensors(shadow))
             | (Source::Tensors(walk), Parts::Embeddings(primary), Parts::Embeddings(shadow)) => {
-                walk.next(pair, (primary, shadow), (&mut self.primary, &mut self.shadow), budget)
+                walk.next(pair, (primary, shadow), ignored, hand, budget)
             }
+            (Source::Choices(_), _, _) if ignored.elements_at(&[name("choices")]) == Elements::All => Next::End,
             (Source::Choices(at), Parts::Choices(primary), Parts::Choices(shadow)) => {
                 if *at == 0 && primary.len() != shadow.len() && !self.found {
                     self.found = true;
@@ -138,16 +166,7 @@ impl Rows {
                 }
                 let next = primary.get(*at).zip(shadow.get(*at));
                 *at = at.saturating_add(1);
-                match next.map(|(primary, shadow)| (primary.content.as_slice(), shadow.content.as_slice())) {
-                    None => Next::End,
-                    Some((&[primary], &[shadow])) => {
-                        self.primary = Some(Row::new(Cursor::of_json(primary), 1));
-                        self.shadow = Some(Row::new(Cursor::of_json(shadow), 1));
-                        Next::Row
-                    }
-                    Some((&[_], _)) => Next::Fault(Side::Shadow, "a choice has no text, or several"),
-                    Some(_) => Next::Fault(Side::Primary, "a choice has no text, or several"),
-                }
+                next.map_or(Next::End, |pair| next_choice(pair, ignored, hand))
             }
             _ => Next::Fault(Side::Shadow, "another kind of answer than the primary's"),
         };
@@ -161,17 +180,24 @@ impl Rows {
         }
     }
 
-    /// The next element of the row at hand; `None` behind the last one.
-    pub fn element<'a>(&mut self, side: Side, pair: Contents<'a>, budget: &mut usize) -> Option<Element<'a>> {
-        match side {
-            Side::Primary => self.primary.as_mut()?.next(&pair.primary.document, budget),
-            Side::Shadow => self.shadow.as_mut()?.next(&pair.shadow.document, budget),
+    /// The next element of the row at hand that counts, and its index in the row; `None` behind the last one.
+    pub fn element<'a>(&mut self, side: Side, pair: Contents<'a>, budget: &mut usize) -> Option<(u64, Element<'a>)> {
+        let (row, document) = match side {
+            Side::Primary => (self.hand.primary.as_mut()?, &pair.primary.document),
+            Side::Shadow => (self.hand.shadow.as_mut()?, &pair.shadow.document),
+        };
+        loop {
+            let index = row.length.saturating_sub(row.left);
+            let element = row.next(document, budget)?;
+            if self.hand.ignored.binary_search(&index).is_err() {
+                return Some((index, element));
+            }
         }
     }
 
-    /// How many elements the rows at hand have.
+    /// How many elements the rows at hand have, with those that are ignored.
     pub fn lengths(&self) -> (u64, u64) {
-        (self.primary.map_or(0, |row| row.length), self.shadow.map_or(0, |row| row.length))
+        (self.hand.primary.map_or(0, |row| row.length), self.hand.shadow.map_or(0, |row| row.length))
     }
 
     /// Whether rows are those of an output of the Open Inference Protocol.
@@ -191,8 +217,7 @@ impl Rows {
                 };
                 let mut place = named(&["choices"]);
                 place.push(Here::Index(choice.map_or(0, |choice| choice.place)));
-                let is_chat = choice.is_some_and(|choice| choice.is_chat);
-                for name in if is_chat { &["message", "content"][..] } else { &["text"] } {
+                for name in choice.map(content_of).unwrap_or_default() {
                     place.push_member(name);
                 }
                 place.finish()
@@ -200,6 +225,31 @@ impl Rows {
             Source::Unknown => Place::default().finish(),
         }
     }
+}
+
+/// The row of a choice of each side.
+fn next_choice((primary, shadow): (&Choice, &Choice), ignored: &mut Ignored, hand: &mut Hand) -> Next {
+    let mut steps = vec![name("choices"), Here::Index(primary.place)];
+    steps.extend(content_of(primary).iter().copied().map(name));
+    match (ignored.elements_at(&steps), primary.content.as_slice(), shadow.content.as_slice()) {
+        (Elements::All, ..) => Next::Busy,
+        (_, &[primary], &[shadow]) => {
+            hand.take(Row::new(Cursor::of_json(primary), 1), Row::new(Cursor::of_json(shadow), 1), Vec::new());
+            Next::Row
+        }
+        (_, &[_], _) => Next::Fault(Side::Shadow, "a choice has no text, or several"),
+        _ => Next::Fault(Side::Primary, "a choice has no text, or several"),
+    }
+}
+
+/// The names that lead to the content of a choice.
+fn content_of(choice: &Choice) -> &'static [&'static str] {
+    if choice.is_chat { &["message", "content"] } else { &["text"] }
+}
+
+/// A step to a member.
+fn name(name: &str) -> Here<'_> {
+    Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
 }
 
 fn apart(kind: Kind, place: Place, values: (String, String)) -> Next {

@@ -6,7 +6,7 @@ pub mod same;
 
 use super::base64;
 use super::content::Fault;
-use super::json::number::double;
+use super::json::number::{close_doubles, double, equal, single};
 use super::json::tape::{Document, Tag, Value, first_child};
 use super::json::walk::{Pair, pass_numbers};
 use super::open_inference_grpc::contents;
@@ -188,6 +188,9 @@ impl Tensor {
 pub enum Element<'a> {
     /// A number, string, boolean or null of a JSON text.
     Json(Value<'a>),
+    /// A number of a JSON text that stands for an FP32: to be rounded to one, so that it equals the same number in binary form. (FP16 and
+    /// BF16 have no JSON form in the protocol; servers that write one all the same are read as they write.)
+    Single(Value<'a>),
     /// A floating-point number in binary form.
     Float(f64),
     /// A whole number in binary form.
@@ -203,6 +206,7 @@ impl Element<'_> {
     pub fn number(self) -> Option<f64> {
         match self {
             Element::Json(value) if value.tag.is_number() => Some(double(value)),
+            Element::Single(value) => Some(single(value)),
             Element::Float(number) => Some(number),
             #[expect(clippy::cast_precision_loss, reason = "as in every reader of doubles")]
             Element::Integer(number) => Some(number as f64),
@@ -246,7 +250,14 @@ impl Cursor {
         let (a, b) = cursors;
         match (a.data, b.data, a.datatype.width()) {
             (Data::Json(_), Data::Json(_), _) => {
-                let passed = pass_numbers(pair, (a.at as u32, b.at as u32), most, tolerance, budget);
+                let from = (a.at as u32, b.at as u32);
+                let passed = match (a.datatype, b.datatype) {
+                    (Datatype::Fp32, Datatype::Fp32) => {
+                        pass_numbers(pair, from, most, |a, b| a.text == b.text || close_doubles(single(a), single(b), tolerance), budget)
+                    }
+                    (Datatype::Fp32, _) | (_, Datatype::Fp32) => 0,
+                    _ => pass_numbers(pair, from, most, |a, b| equal(a, b, tolerance), budget),
+                };
                 a.at = a.at.saturating_add(passed as usize);
                 b.at = b.at.saturating_add(passed as usize);
                 passed
@@ -274,7 +285,8 @@ impl Cursor {
             let value = document.value(node);
             if !value.tag.is_container() {
                 self.at = document.after(node) as usize;
-                return Some(Element::Json(value));
+                let is_single = self.datatype == Datatype::Fp32 && value.tag.is_number();
+                return Some(if is_single { Element::Single(value) } else { Element::Json(value) });
             }
             self.at = first_child(node) as usize;
         }

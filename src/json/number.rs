@@ -20,6 +20,12 @@ pub fn double(number: Value<'_>) -> f64 {
     core::str::from_utf8(number.text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// The number's value rounded to single precision, as it is in a tensor of FP32.
+#[inline]
+pub fn single(number: Value<'_>) -> f64 {
+    f64::from(double(number) as f32)
+}
+
 /// What comparing two numbers costs. Parsing more digits than a double has may go the slow way, which takes up to 100 ns a byte.
 #[inline]
 pub fn cost(left: Value<'_>, right: Value<'_>) -> usize {

@@ -155,6 +155,29 @@ impl Rules {
         }
     }
 
+    /// The indices of the elements that are ignored of the array at this level, in order; `None` if all are.
+    pub fn ignored_elements(&self) -> Option<Vec<u64>> {
+        let begin = self.levels.last().copied().unwrap_or(0);
+        let depth = self.levels.len();
+        let mut indices = Vec::new();
+        for &path in self.live.get(begin..).unwrap_or_default() {
+            let steps = steps(&self.plan, self.scope.as_ref(), path);
+            match (path, steps.get(depth.wrapping_sub(1))) {
+                (Live::Ignore(_), Some(step)) if steps.len() == depth => match step {
+                    Step::AnyIndex => return None,
+                    Step::Index(index) => {
+                        if let Err(at) = indices.binary_search(&(*index as u64)) {
+                            indices.insert(at, *index as u64);
+                        }
+                    }
+                    Step::Member(_) => {}
+                },
+                _ => {}
+            }
+        }
+        Some(indices)
+    }
+
     /// Whether [`Rules::enter`] would say the same of every element of the array at this level.
     pub fn is_uniform(&self) -> bool {
         let begin = self.levels.last().copied().unwrap_or(0);

@@ -307,7 +307,8 @@ impl Elements {
 
     /// Passes over numbers that are equal within tolerance.
     fn pass_numbers(&mut self, pair: Pair<'_>, tolerance: Tolerance, budget: &mut usize) {
-        let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, tolerance, budget);
+        let equal = |a: Value<'_>, b: Value<'_>| number::equal(a, b, tolerance);
+        let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, equal, budget);
         self.primary = self.primary.wrapping_add(passed);
         self.shadow = self.shadow.wrapping_add(passed);
         self.remaining = self.remaining.wrapping_sub(passed);
@@ -330,14 +331,15 @@ impl Elements {
     }
 }
 
-/// How many of the next numbers, from these nodes on and at most `most`, are equal within tolerance: the hot loop of comparing tensors. It
-/// may stop early, for want of budget or at the end of a chunk of nodes.
-pub fn pass_numbers(pair: Pair<'_>, from: (u32, u32), most: u32, tolerance: Tolerance, budget: &mut usize) -> u32 {
+/// How many of the next numbers, from these nodes on and at most `most`, are `equal`: the hot loop of comparing tensors. It may stop early,
+/// for want of budget or at the end of a chunk of nodes.
+#[inline]
+pub fn pass_numbers(pair: Pair<'_>, from: (u32, u32), most: u32, equal: impl Fn(Value<'_>, Value<'_>) -> bool, budget: &mut usize) -> u32 {
     let nodes = pair.primary.tape.run(from.0).iter().zip(pair.shadow.tape.run(from.1));
     let mut passed: u32 = 0;
     for (&primary, &shadow) in nodes.take(most as usize) {
         let (a, b) = (pair.primary.read(primary), pair.shadow.read(shadow));
-        if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !number::equal(a, b, tolerance) {
+        if *budget == 0 || !a.tag.is_number() || !b.tag.is_number() || !equal(a, b) {
             break;
         }
         *budget = budget.saturating_sub(number::cost(a, b).saturating_add(ELEMENT));

@@ -1,9 +1,12 @@
 //! The labels of one row, the best first.
+//!
+//! Labels that differ in any byte differ. So what is no text (bytes that are no UTF-8, half of a surrogate pair) is written as `\xNN` or
+//! `\uNNNN`, with each backslash beside it doubled, and such a label never equals one that is a text and reads the same.
 
 use std::rc::Rc;
 
 use crate::compare::content::Fault;
-use crate::compare::json::tape::Tag;
+use crate::compare::json::tape::{Tag, Value};
 use crate::compare::json::text;
 use crate::compare::tensor::Element;
 
@@ -12,12 +15,26 @@ const MAX_TEXT: usize = 1024;
 
 const NO_LABEL: Fault = "a row has no label: neither a string, a boolean, a whole number nor a vector of numbers or strings";
 
+/// What a row says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    /// How it reads.
+    pub text: String,
+    /// Whether all of it is text, as it is in the answer.
+    is_text: bool,
+}
+
+impl From<String> for Label {
+    fn from(text: String) -> Self {
+        Self { text, is_text: true }
+    }
+}
+
 /// A row as far as it has been read.
 #[derive(Debug)]
 pub struct Ranking {
-    /// How many elements the row has, and how many have been read.
+    /// How many elements the row has.
     length: u64,
-    read: u64,
     /// How many of the best are kept.
     top: usize,
     best: Best,
@@ -30,26 +47,28 @@ enum Best {
     /// Numbers of a vector with their indices, the largest first.
     Scores(Vec<(f64, u64)>),
     /// Labels in words.
-    Words(Vec<String>),
+    Words(Vec<Label>),
+    /// A whole number that is all of the row: its digits.
+    Whole(String),
 }
 
 impl Ranking {
     /// Of a row of so many elements.
     pub fn new(length: u64, top: usize) -> Self {
-        Self { length, read: 0, top, best: Best::Unknown }
+        Self { length, top, best: Best::Unknown }
     }
 
-    /// Takes the next element. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
+    /// Takes the next element, with its index. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
     ///
     /// # Errors
     /// If a row with such an element has no label.
-    pub fn add(&mut self, element: Element<'_>, of_output: bool, budget: &mut usize) -> Result<(), Fault> {
-        let index = self.read;
-        self.read = index.saturating_add(1);
+    pub fn add(&mut self, (index, element): (u64, Element<'_>), of_output: bool, budget: &mut usize) -> Result<(), Fault> {
         if self.length == 1 {
             *budget = budget.saturating_sub(cost(element));
-            let label = word(element, of_output)?.or_else(|| whole(element)).ok_or(NO_LABEL)?;
-            self.best = Best::Words(vec![label]);
+            self.best = match word(element, of_output)? {
+                Some(word) => Best::Words(vec![word]),
+                None => Best::Whole(whole(element).ok_or(NO_LABEL)?),
+            };
             return Ok(());
         }
         match (&mut self.best, element.number()) {
@@ -91,18 +110,19 @@ impl Ranking {
         matches!(self.best, Best::Scores(_)).then_some(self.length)
     }
 
-    /// The labels of the row, at least one.
+    /// The labels of the row, at least one; an index and a whole number by its name, if it has one.
     ///
     /// # Errors
     /// If it has none: an empty vector, or one of which no number is one.
-    pub fn labels(self, names: &[Rc<str>]) -> Result<Vec<String>, Fault> {
-        let name = |index: u64| {
-            let name = usize::try_from(index).ok().and_then(|index| names.get(index));
-            name.map_or_else(|| index.to_string(), |name| name.to_string())
+    pub fn labels(self, names: &[Rc<str>]) -> Result<Vec<Label>, Fault> {
+        let name = |digits: String| {
+            let name = digits.parse().ok().and_then(|index: usize| names.get(index));
+            Label::from(name.map_or(digits, |name| name.to_string()))
         };
         let labels = match self.best {
             Best::Unknown => Vec::new(),
-            Best::Scores(best) => best.into_iter().map(|(_, index)| name(index)).collect(),
+            Best::Scores(best) => best.into_iter().map(|(_, index)| name(index.to_string())).collect(),
+            Best::Whole(digits) => vec![name(digits)],
             Best::Words(words) => words,
         };
         if labels.is_empty() { Err(NO_LABEL) } else { Ok(labels) }
@@ -115,7 +135,7 @@ const LABEL: usize = 32;
 /// What making a label of this element costs, in bytes touched. Of a text that is too long only the length is looked at.
 fn cost(element: Element<'_>) -> usize {
     let text = match element {
-        Element::Json(value) => value.text.len(),
+        Element::Json(value) | Element::Single(value) => value.text.len(),
         Element::Bytes(bytes) => bytes.len(),
         Element::Float(_) | Element::Integer(_) | Element::Bool(_) => 0,
     };
@@ -123,21 +143,64 @@ fn cost(element: Element<'_>) -> usize {
 }
 
 /// A string or boolean as a label.
-fn word(element: Element<'_>, of_output: bool) -> Result<Option<String>, Fault> {
-    const TOO_LONG: Fault = "a text is too long for a label";
-    let text = match element {
+fn word(element: Element<'_>, of_output: bool) -> Result<Option<Label>, Fault> {
+    let label = match element {
         Element::Json(value) => match value.tag {
-            Tag::True => return Ok(Some("true".to_owned())),
-            Tag::False => return Ok(Some("false".to_owned())),
-            Tag::Plain | Tag::Escaped => text::read(value, MAX_TEXT).ok_or(TOO_LONG)?,
+            Tag::True | Tag::False => return Ok(Some((value.tag == Tag::True).to_string().into())),
+            Tag::Plain | Tag::Escaped => of_string(value)?,
             _ => return Ok(None),
         },
-        Element::Bool(truth) => return Ok(Some(truth.to_string())),
-        Element::Bytes(bytes) if bytes.len() > MAX_TEXT => return Err(TOO_LONG),
-        Element::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Element::Float(_) | Element::Integer(_) => return Ok(None),
+        Element::Bool(truth) => return Ok(Some(truth.to_string().into())),
+        Element::Bytes(bytes) => of_bytes(bytes)?,
+        Element::Single(_) | Element::Float(_) | Element::Integer(_) => return Ok(None),
     };
-    Ok(Some(if of_output { class(&text).map(str::to_owned).unwrap_or(text) } else { text }))
+    let class = if of_output { class(&label.text).map(str::to_owned) } else { None };
+    Ok(Some(match class {
+        Some(text) => Label { text, ..label },
+        None => label,
+    }))
+}
+
+const TOO_LONG: Fault = "a text is too long for a label";
+
+/// The label of a string of a JSON text.
+fn of_string(value: Value<'_>) -> Result<Label, Fault> {
+    if value.text.len() > MAX_TEXT {
+        return Err(TOO_LONG);
+    }
+    let codes = || {
+        let mut at = 0;
+        core::iter::from_fn(move || text::next_code(value.text, &mut at))
+    };
+    let text: Option<String> = codes().map(char::from_u32).collect();
+    Ok(text.map_or_else(|| not_text(codes().map(|code| char::from_u32(code).ok_or_else(|| format!("\\u{code:04x}")))), Label::from))
+}
+
+/// The label of an element of `BYTES`.
+fn of_bytes(bytes: &[u8]) -> Result<Label, Fault> {
+    if bytes.len() > MAX_TEXT {
+        return Err(TOO_LONG);
+    }
+    Ok(match core::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned().into(),
+        Err(_) => not_text(bytes.utf8_chunks().flat_map(|chunk| {
+            let escapes = chunk.invalid().iter().map(|byte| Err(format!("\\x{byte:02x}")));
+            chunk.valid().chars().map(Ok).chain(escapes)
+        })),
+    })
+}
+
+/// The label of characters, and what is written for what is none.
+fn not_text(pieces: impl Iterator<Item = Result<char, String>>) -> Label {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Ok('\\') => text.push_str("\\\\"),
+            Ok(character) => text.push(character),
+            Err(escape) => text.push_str(&escape),
+        }
+    }
+    Label { text, is_text: false }
 }
 
 /// The class in a text as Triton's classification extension writes it, `0.974494:0:setosa` or, without labels, `0.974494:0`.

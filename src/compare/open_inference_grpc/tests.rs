@@ -106,7 +106,7 @@ fn elements(tensor: &Tensor, content: &Content) -> Vec<String> {
             Element::Integer(number) => number.to_string(),
             Element::Bool(truth) => truth.to_string(),
             Element::Bytes(bytes) => bytes.escape_ascii().to_string(),
-            Element::Json(value) => panic!("{value:?}"),
+            Element::Json(value) | Element::Single(value) => panic!("{value:?}"),
         });
     }
     assert!(cursor.next(&content.document).is_none());

@@ -1,6 +1,7 @@
 //! Finds the rows of two documents that a path leads to, walking both together.
 
-use super::{Kind, Next, Place, Row, apart, shown};
+use super::ignored::{Elements, Ignored};
+use super::{Hand, Kind, Next, Place, Row, apart, name, shown};
 use crate::compare::Side;
 use crate::compare::content::{Contents, Fault};
 use crate::compare::json::rules::Here;
@@ -61,32 +62,43 @@ impl InDocument {
         Self { path, frames: Vec::new(), value: Some(Nodes { primary: 0, shadow: 0 }), is_vector: false }
     }
 
-    /// Goes on to the next rows, which it leaves in `rows`.
-    pub fn next(&mut self, pair: Contents<'_>, rows: (&mut Option<Row>, &mut Option<Row>), budget: &mut usize) -> Next {
+    /// Goes on to the next rows, which it leaves in `hand`. The place of `ignored` is that of the walk.
+    pub fn next(&mut self, pair: Contents<'_>, ignored: &mut Ignored, hand: &mut Hand, budget: &mut usize) -> Next {
         let documents = (&pair.primary.document, &pair.shadow.document);
-        let Some(at) = self.value.take() else { return self.advance(documents) };
+        let Some(at) = self.value.take() else { return self.advance(documents, ignored) };
         match self.path.steps().get(self.frames.len()) {
-            Some(Step::Member(name)) => {
+            Some(Step::Member(member)) => {
                 let members = searched(documents.0, at.primary).saturating_add(searched(documents.1, at.shadow));
                 *budget = budget.saturating_sub(members);
-                let found = (documents.0.member(at.primary, name), documents.1.member(at.shadow, name));
-                self.enter_member(documents, found)
+                let found = (documents.0.member(at.primary, member), documents.1.member(at.shadow, member));
+                let is_ignored = ignored.enter(name(member));
+                if is_ignored {
+                    ignored.leave();
+                    return Next::Busy;
+                }
+                let next = self.enter_member(documents, found);
+                if self.value.is_none() {
+                    ignored.leave();
+                }
+                next
             }
             Some(Step::AnyIndex) => match arrays(documents, at) {
                 (true, true) => self.open(pair, at),
                 (false, false) => Next::Busy,
                 _ => self.differ(pair, Kind::Type, at),
             },
-            Some(&Step::Index(only)) => self.index(pair, at, only),
+            Some(&Step::Index(only)) => self.index(pair, at, only, ignored),
             None => match (shape(documents.0, at.primary), shape(documents.1, at.shadow)) {
                 (Shape::Object, _) => Next::Fault(Side::Primary, NO_ROW),
                 (_, Shape::Object) => Next::Fault(Side::Shadow, NO_ROW),
                 (Shape::Nested, Shape::Nested) => self.open(pair, at),
                 (Shape::Row { length: primary, is_vector }, Shape::Row { length: shadow, .. }) => {
                     self.is_vector = is_vector;
-                    *rows.0 = Some(Row::new(Cursor::of_json(at.primary), u64::from(primary)));
-                    *rows.1 = Some(Row::new(Cursor::of_json(at.shadow), u64::from(shadow)));
-                    Next::Row
+                    let elements = if is_vector { ignored.elements() } else { Elements::At(Vec::new()) };
+                    let Elements::At(elements) = elements else { return Next::Busy };
+                    let primary = Row::new(Cursor::of_json(at.primary), u64::from(primary));
+                    let shadow = Row::new(Cursor::of_json(at.shadow), u64::from(shadow));
+                    if hand.take(primary, shadow, elements) { Next::Row } else { Next::Busy }
                 }
                 _ => self.differ(pair, Kind::Type, at),
             },
@@ -120,7 +132,12 @@ impl InDocument {
     }
 
     /// Goes to one element of two arrays.
-    fn index(&mut self, pair: Contents<'_>, at: Nodes, only: usize) -> Next {
+    fn index(&mut self, pair: Contents<'_>, at: Nodes, only: usize, ignored: &mut Ignored) -> Next {
+        let is_ignored = ignored.enter(Here::Index(only as u32));
+        ignored.leave();
+        if is_ignored {
+            return Next::Busy;
+        }
         let (primary, shadow) = (&pair.primary.document, &pair.shadow.document);
         let has = |document: &Document, node| document.value(node).tag == Tag::Array && (document.children(node) as usize) > only;
         match (has(primary, at.primary), has(shadow, at.shadow)) {
@@ -143,17 +160,24 @@ impl InDocument {
     }
 
     /// Takes up the next element of the innermost arrays.
-    fn advance(&mut self, documents: (&Document, &Document)) -> Next {
+    fn advance(&mut self, documents: (&Document, &Document), ignored: &mut Ignored) -> Next {
         match self.frames.last_mut() {
             None => return Next::End,
             Some(Frame::Elements { next, remaining, index, only }) if *remaining > 0 && only.is_none_or(|only| *index as usize <= only) => {
+                if *index > 0 {
+                    ignored.leave();
+                }
                 let at = *next;
                 *next = Nodes { primary: documents.0.after(at.primary), shadow: documents.1.after(at.shadow) };
-                self.value = only.is_none_or(|only| only == *index as usize).then_some(at);
+                let is_ignored = ignored.enter(Here::Index(*index));
+                self.value = (!is_ignored && only.is_none_or(|only| only == *index as usize)).then_some(at);
                 *remaining = remaining.saturating_sub(1);
                 *index = index.saturating_add(1);
             }
-            Some(_) => {
+            Some(frame) => {
+                if !matches!(frame, Frame::Elements { index: 0, .. }) {
+                    ignored.leave();
+                }
                 self.frames.pop();
             }
         }

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Kind, Next, Place, Row, STEP, Unit, apart, named};
+use super::ignored::{Elements, Ignored};
+use super::{Hand, Kind, Next, Place, Row, STEP, Unit, apart, name, named};
 use crate::compare::Side;
 use crate::compare::content::{Contents, Fault};
 use crate::compare::json::place::excerpt;
@@ -49,7 +50,7 @@ const OUTPUTS: Names = Names { list: "outputs", data: "data" };
 const EMBEDDINGS: Names = Names { list: "data", data: "embedding" };
 
 /// An output of both sides that is being gone through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Open {
     place: u32,
     /// Flat indices of the primary's: of the row at hand, and of the next one.
@@ -61,6 +62,18 @@ struct Open {
     skip: u64,
     /// Elements of a row of each side.
     lengths: (u64, u64),
+    /// Flat indices of elements that are ignored, in order.
+    ignored: Vec<u64>,
+}
+
+impl Open {
+    /// What is ignored of the row at hand, as indices in it.
+    fn ignored(&self) -> Vec<u64> {
+        let begin = self.ignored.partition_point(|index| *index < self.here);
+        let rest = self.ignored.get(begin..).unwrap_or_default();
+        let longest = self.lengths.0.max(self.lengths.1);
+        rest.iter().map(|index| index.saturating_sub(self.here)).take_while(|index| *index < longest).collect()
+    }
 }
 
 /// The rows of tensors.
@@ -98,12 +111,13 @@ impl InTensors {
         self.names == OUTPUTS
     }
 
-    /// Goes on to the next rows, which it leaves in `rows`.
+    /// Goes on to the next rows, which it leaves in `hand`. The place of `ignored` is the root.
     pub fn next(
         &mut self,
         pair: Contents<'_>,
         tensors: (&[Tensor], &[Tensor]),
-        rows: (&mut Option<Row>, &mut Option<Row>),
+        ignored: &mut Ignored,
+        hand: &mut Hand,
         budget: &mut usize,
     ) -> Next {
         let (which, within) = match self.meant {
@@ -112,14 +126,15 @@ impl InTensors {
         };
         let Some(waiting) = &mut self.waiting else {
             *budget = budget.saturating_sub(tensors.0.len().saturating_mul(STEP));
-            self.waiting = Some(chosen(which, tensors.0));
-            if !self.are_outputs() && tensors.0.len() != tensors.1.len() {
+            let none = ignored.elements_at(&[name(self.names.list)]) == Elements::All;
+            self.waiting = Some(if none { VecDeque::new() } else { chosen(which, tensors.0) });
+            if !none && !self.are_outputs() && tensors.0.len() != tensors.1.len() {
                 return apart(Kind::Length, named(&[self.names.list]), (tensors.0.len().to_string(), tensors.1.len().to_string()));
             }
             return Next::Busy;
         };
         if let Some(open) = &mut self.open {
-            let (Some(primary), Some(shadow)) = rows else {
+            let (Some(primary), Some(shadow)) = (&mut hand.primary, &mut hand.shadow) else {
                 self.open = None;
                 return Next::Busy;
             };
@@ -135,22 +150,33 @@ impl InTensors {
                 self.open = None;
                 return Next::Busy;
             }
-            (*primary, *shadow) = (Row::new(primary.cursor, open.lengths.0), Row::new(shadow.cursor, open.lengths.1));
+            let rows = (Row::new(primary.cursor, open.lengths.0), Row::new(shadow.cursor, open.lengths.1));
             open.here = open.next;
             open.next = open.next.saturating_add(open.lengths.0);
             open.rows = open.rows.saturating_sub(1);
+            let counts = hand.take(rows.0, rows.1, open.ignored());
             if open.skip > 0 {
                 open.skip = open.skip.saturating_sub(1);
                 return Next::Busy;
             }
-            return Next::Row;
+            return if counts { Next::Row } else { Next::Busy };
         }
         let Some(at) = waiting.pop_front() else { return Next::End };
         let Some(primary) = tensors.0.get(at) else { return Next::Busy };
+        let output = [name(self.names.list), Here::Index(primary.place)];
+        if ignored.elements_at(&output) == Elements::All {
+            return Next::Busy;
+        }
         *budget = budget.saturating_sub(tensors.1.len().saturating_mul(STEP));
         let partner = if self.are_outputs() { tensors.1.iter().find(|tensor| tensor.name == primary.name) } else { tensors.1.get(at) };
         match partner {
-            Some(shadow) => self.open(primary, shadow, within, rows),
+            Some(shadow) => {
+                let [list, index] = output;
+                match ignored.elements_at(&[list, index, name(self.names.data)]) {
+                    Elements::All => Next::Busy,
+                    Elements::At(elements) => self.open((primary, shadow), within, elements, hand),
+                }
+            }
             // Of embeddings it was said before that there are fewer.
             None if !self.are_outputs() => Next::Busy,
             None => {
@@ -162,7 +188,7 @@ impl InTensors {
     }
 
     /// Takes up a tensor of each side.
-    fn open(&mut self, primary: &Tensor, shadow: &Tensor, within: Within, rows: (&mut Option<Row>, &mut Option<Row>)) -> Next {
+    fn open(&mut self, (primary, shadow): (&Tensor, &Tensor), within: Within, ignored: Vec<u64>, hand: &mut Hand) -> Next {
         let counts = (primary.elements(), shadow.elements());
         let within = if within == Within::Rows && self.unit == Unit::Vector && primary.shape.len() <= 1 { Within::Whole } else { within };
         let lengths = match within {
@@ -181,6 +207,7 @@ impl InTensors {
         };
         let fits = (taken <= there.0, taken <= there.1);
         let next = match within {
+            Within::Element(index) if ignored.binary_search(&index).is_ok() => return Next::Busy,
             Within::Element(index) if fits.0 != fits.1 => {
                 place.push(Here::Index(index as u32));
                 apart(if fits.0 { Kind::Missing } else { Kind::Extra }, place, (String::new(), String::new()))
@@ -190,8 +217,8 @@ impl InTensors {
             _ => Next::Busy,
         };
         if fits == (true, true) {
-            (*rows.0, *rows.1) = (Some(Row::new(primary.cursor(), 0)), Some(Row::new(shadow.cursor(), 0)));
-            self.open = Some(Open { place: primary.place, here: 0, next: 0, rows: taken, skip, lengths });
+            hand.take(Row::new(primary.cursor(), 0), Row::new(shadow.cursor(), 0), Vec::new());
+            self.open = Some(Open { place: primary.place, here: 0, next: 0, rows: taken, skip, lengths, ignored });
         }
         next
     }
@@ -199,7 +226,7 @@ impl InTensors {
     /// Where the row at hand is, or the given element of it.
     pub fn place(&self, element: Option<u64>) -> Place {
         let mut place = named(&[self.names.list]);
-        if let Some(open) = self.open {
+        if let Some(open) = &self.open {
             place.push(Here::Index(open.place));
             place.push_member(self.names.data);
             if self.are_outputs() || element.is_some() {

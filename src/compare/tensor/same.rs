@@ -88,7 +88,7 @@ impl<'a> Element<'a> {
     fn is_number(self) -> bool {
         match self {
             Element::Json(value) => value.tag.is_number(),
-            Element::Float(_) | Element::Integer(_) => true,
+            Element::Single(_) | Element::Float(_) | Element::Integer(_) => true,
             Element::Bool(_) | Element::Bytes(_) => false,
         }
     }

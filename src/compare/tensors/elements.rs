@@ -150,7 +150,7 @@ impl Elements {
 fn cost(a: Element<'_>, b: Element<'_>) -> usize {
     const NUMBER: Value<'_> = Value { tag: Tag::Integer, text: b"0" };
     let value = |element| match element {
-        Element::Json(value) if value.tag.is_number() => value,
+        Element::Json(value) | Element::Single(value) if value.tag.is_number() => value,
         _ => NUMBER,
     };
     number::cost(value(a), value(b))
@@ -160,7 +160,7 @@ fn cost(a: Element<'_>, b: Element<'_>) -> usize {
 fn shown(element: Element<'_>) -> String {
     match element {
         Element::Json(value) if matches!(value.tag, Tag::Plain | Tag::Escaped) => quoted(value.text),
-        Element::Json(value) => excerpt(value.text),
+        Element::Json(value) | Element::Single(value) => excerpt(value.text),
         Element::Float(number) => excerpt(format!("{number:?}").as_bytes()),
         Element::Integer(number) => number.to_string(),
         Element::Bool(value) => value.to_string(),

@@ -59,6 +59,42 @@ fn checks(primary: &Answer, shadow: &Answer, plan: &Compare, expected: &str) {
     assert_eq!(say_of(primary, shadow, plan), expected, "{primary:?} against {shadow:?}");
 }
 
+/// A tensor of FP32 is the same one however its numbers are spelt, and in JSON as in binary form.
+#[test]
+fn json_of_fp32_is_read_as_fp32() {
+    let json = |datatype: &str, data: &str| one(&format!(r#""datatype":"{datatype}","shape":[1,2],"data":[{data}]"#));
+    let bytes = |numbers: [f32; 2]| {
+        let head = outputs(r#"{"name":"a","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}}"#);
+        binary(&head, numbers.map(f32::to_le_bytes).as_flattened())
+    };
+    let exact = Compare::exact();
+    checks(&json("FP32", "0.3,1"), &json("FP32", "0.30000001192092896,1.0"), &exact, "equivalent");
+    checks(&json("FP64", "0.3,1"), &json("FP64", "0.30000001192092896,1.0"), &exact, "number at outputs[0].data[0]");
+    checks(&json("FP32", "1,0.7"), &bytes([1.0, 0.7]), &exact, "equivalent");
+    checks(&json("FP32", "1,16777217"), &bytes([1.0, 16_777_216.0]), &exact, "equivalent");
+    checks(&json("FP32", "1,1e39"), &bytes([1.0, f32::INFINITY]), &exact, "equivalent");
+    checks(&json("FP32", "1,0.7"), &bytes([1.0, 0.7_f32.next_up()]), &exact, "number at outputs[0].data[1]");
+    // What is close as doubles may lie on either side of where rounding turns.
+    let tight = Compare { default: GivenTolerance { absolute: Some(1e-12), relative: Some(0.0) }, ..Compare::exact() };
+    let (below, above) = ("1,1.00000005960464", "1,1.00000005960465");
+    checks(&json("FP64", below), &json("FP64", above), &tight, "equivalent");
+    checks(&json("FP32", below), &json("FP32", above), &tight, "number at outputs[0].data[1]");
+    // Evidence shows what was written.
+    let Judgement::Diverged(found) = compare(&json("FP32", "1,0.7"), &json("FP32", "1,0.8"), &exact, usize::MAX) else { panic!() };
+    assert_eq!(found.values, ("0.7".to_owned(), "0.8".to_owned()));
+    let mut decision = super::tasks::decision("outputs[*].data");
+    decision.thresholds = vec![0.5, 0.7];
+    for task in [
+        // 0.7 as FP32 is below 0.7.
+        Task::Decision(decision),
+        // Two numbers that are one FP32: the first counts.
+        Task::Labels(super::tasks::labels(None)),
+        super::tasks::embedding(None, 1.0),
+    ] {
+        checks(&json("FP32", "0.7,0.70000000001"), &bytes([0.7, 0.7]), &tasked(task), "equivalent");
+    }
+}
+
 #[test]
 fn what_is_no_answer_can_not_be_compared() {
     let good = one(r#""datatype":"INT8","shape":[1],"data":[1]"#);

@@ -20,7 +20,12 @@ pub fn embedding(path: Option<&str>, cosine: f64) -> Task {
 
 /// What comes of a pair under a task: the judgement, and what became of what.
 pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
-    let plan = Rc::new(Compare { task, ..Compare::exact() });
+    report_by(protocol, Compare { task, ..Compare::exact() }, primary, shadow)
+}
+
+/// The same under a plan.
+fn report_by(protocol: Protocol, plan: Compare, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
+    let plan = Rc::new(plan);
     let form = Form::of(protocol, Endpoint::Other, b"application/json");
     let begin = || {
         let (primary, shadow) = (answer(primary.as_bytes()), answer(shadow.as_bytes()));
@@ -102,6 +107,41 @@ fn a_label_is_a_string_a_boolean_or_a_whole_number() {
 }
 
 #[test]
+fn labels_that_are_no_text_are_equal_only_byte_by_byte() {
+    // A lone surrogate is neither another one, nor the replacement character, nor the text that is written for it.
+    for other in [r#"["\udfff"]"#, r#"["\ufffd"]"#, r#"["\\ud800"]"#, r#"["\\\\ud800"]"#] {
+        let (judgement, _) = report(Protocol::Json, Task::Labels(labels(Some("[*]"))), r#"["\ud800"]"#, other);
+        assert_eq!(say(&judgement), "label at [0]", "{other}");
+    }
+    expect(
+        Protocol::Json,
+        Task::Labels(labels(Some("[*]"))),
+        r#"["a\\\ud800"]"#,
+        r#"[ "\u0061\\\uD800"]"#,
+        "equivalent",
+        "a\\\\\\ud800>a\\\\\\ud800:1",
+    );
+    let bytes = |element: &[u8]| {
+        let size = element.len() + 4;
+        let head = format!(r#"{{"outputs":[{{"name":"l","datatype":"BYTES","shape":[1],"parameters":{{"binary_data_size":{size}}}}}]}}"#);
+        let body = [head.as_bytes(), &(element.len() as u32).to_le_bytes(), element].concat();
+        Answer { inference_header_length: head.len().to_string().into_bytes(), ..answer(&body) }
+    };
+    for (primary, shadow, expected, matrix) in [
+        (b"\xff\xfe\0".as_slice(), b"\xff\xfd\0".as_slice(), "label at outputs[0].data[0]", "\\xff\\xfe\0>\\xff\\xfd\0:1"),
+        (b"\xff", b"\\xff", "label at outputs[0].data[0]", "\\xff>\\xff:1"),
+        (b"\xff", "\u{fffd}".as_bytes(), "label at outputs[0].data[0]", "\\xff>\u{fffd}:1"),
+        (b"0.9:1:\xff", b"0.8:1:\xff", "equivalent", "\\xff>\\xff:1"),
+        (b"0.9:1:\xff", b"0.8:1:\xfe", "label at outputs[0].data[0]", "\\xff>\\xfe:1"),
+    ] {
+        let plan = Rc::new(Compare { task: Task::Labels(labels(None)), ..Compare::exact() });
+        let mut comparison = Comparison::new(Form::OpenInference, plan, bounds(), bytes(primary), bytes(shadow));
+        let report = comparison.step(&mut usize::MAX.clone()).unwrap();
+        assert_eq!((say(&report.judgement).as_str(), tell(&report.decided).as_str()), (expected, matrix), "{primary:?} against {shadow:?}");
+    }
+}
+
+#[test]
 fn the_label_of_a_vector_is_where_its_largest_number_is() {
     let check = |primary: &str, shadow: &str, expected: &str, matrix: &str| {
         predictions(Task::Labels(labels(None)), primary, shadow, expected, matrix);
@@ -116,7 +156,15 @@ fn the_label_of_a_vector_is_where_its_largest_number_is() {
     check("[[[1,2]]]", "[[1,2]]", "type at predictions[0]", "");
     check("[[[1,2]]]", "[[[1,2],[2,1]]]", "length at predictions[0]", "1>1:1");
     let named = Labels { names: ["no", "yes"].map(Into::into).to_vec(), ..labels(None) };
-    predictions(Task::Labels(named), "[[1,2],[1,0],[1,2,3]]", r#"["yes","no","2"]"#, "equivalent", "yes>yes:1 no>no:1 2>2:1");
+    predictions(Task::Labels(named.clone()), "[[1,2],[1,0],[1,2,3]]", r#"["yes","no","2"]"#, "equivalent", "yes>yes:1 no>no:1 2>2:1");
+    // Whole numbers are classes by their number, beyond the names and below zero just numbers.
+    predictions(
+        Task::Labels(named),
+        "[0,1.0,2,-1,[1]]",
+        r#"[1,"yes",[1,2],-1,[0]]"#,
+        "label at predictions[0]",
+        "no>yes:1 yes>yes:1 2>yes:1 -1>-1:1 yes>no:1",
+    );
 }
 
 #[test]
@@ -407,4 +455,86 @@ fn tensors_have_vectors() {
     check(embedding(None, 0.9), &near("[4]", "[1,2,3,4]"), &near("[3]", "[1,2,3]"), "dimension at outputs[1].data[0]");
     check(embedding(None, 0.9), &near("[2,2]", "[1,2,3,4]"), &near("[1,2]", "[1,2]"), "length at outputs[1].data");
     check(embedding(Some("outputs[1]"), 0.9), &near("[2,2]", "[1,2,3,4]"), &near("[2,2]", "[1,2,3,4.0]"), "equivalent");
+}
+
+#[test]
+fn what_is_ignored_is_no_row_and_no_element() {
+    let check = |protocol, task: Task, ignored: &[&str], (primary, shadow): (&str, &str), expected: &str, matrix: &str| {
+        let plan = Compare { task, ..ignoring(ignored) };
+        let (judgement, decided) = report_by(protocol, plan, primary, shadow);
+        let found = (say(&judgement), tell(&decided));
+        assert_eq!((found.0.as_str(), found.1.as_str()), (expected, matrix), "{primary} against {shadow} without {ignored:?}");
+    };
+    let label = |path| Task::Labels(labels(Some(path)));
+    const NO_ROWS: &str = "Primary: no rows where compare.task looks: see its path";
+
+    // Documents: rows, what is below an ignored path, what only one side has, and elements of vectors, which keep their index.
+    let json = |task, ignored: &[&str], pair, expected: &str, matrix: &str| check(Protocol::Json, task, ignored, pair, expected, matrix);
+    let rows = (r#"{"r":[{"l":"a"},{"l":"b"},{"l":"c"}]}"#, r#"{"r":[{"l":"a"},{"l":"x"},{"l":"c"}]}"#);
+    json(label("r[*].l"), &["r[1]"], rows, "equivalent", "a>a:1 c>c:1");
+    json(label("r[*].l"), &["r[1].l", "q", "r[2].q"], rows, "equivalent", "a>a:1 c>c:1");
+    json(label("r[*].l"), &["r[0].l"], rows, "label at r[1].l", "b>x:1 c>c:1");
+    json(label("r[1].l"), &["r[1]"], rows, NO_ROWS, "");
+    for all in ["$", "r", "r[*]", "r[*].l"] {
+        json(label("r[*].l"), &[all], rows, NO_ROWS, "");
+    }
+    json(label("[*].l"), &["[0].l"], (r#"[{"l":1},{"l":2}]"#, r#"[{},{"l":2}]"#), "equivalent", "2>2:1");
+    json(label("[*]"), &["[0]"], ("[[1],2,3]", "[1,2,4]"), "label at [2]", "2>2:1 3>4:1");
+    json(label("$"), &["[0][1]", "[2]"], ("[[1,9,3],[1,2],[1,2]]", "[[1,0,3],[1,2],[2,1]]"), "equivalent", "2>2:1 1>1:1");
+    json(label("$"), &["[0]", "[2]"], ("[9,1,2,5]", "[1,2,9,5]"), "equivalent", "3>3:1");
+    json(label("$"), &["[*]"], ("[9,1]", "[1,2]"), NO_ROWS, "");
+    let decide = |path| Task::Decision(decision(path));
+    json(decide("s[*]"), &["s[1]"], (r#"{"s":[0.1,0.9]}"#, r#"{"s":[0.1,0.2]}"#), "equivalent", "approve>approve:1");
+    json(decide("s"), &["s[0]"], (r#"{"s":[0.1,0.9]}"#, r#"{"s":[0.9,0.2]}"#), "label at s[1]", "block>approve:1");
+    json(embedding(Some("a"), 0.999), &["a[1]"], (r#"{"a":[1,9,2]}"#, r#"{"a":[1,-7,2.0]}"#), "equivalent", "");
+    json(embedding(Some("a[*]"), 0.999), &["a[1]"], (r#"{"a":[[1,2],[1,0]]}"#, r#"{"a":[[1,2],[0,1]]}"#), "equivalent", "");
+    let predictions = (r#"{"predictions":[[0],[1]]}"#, r#"{"predictions":[[0],[2]]}"#);
+    check(Protocol::KserveV1, Task::Labels(labels(None)), &["predictions[1]"], predictions, "equivalent", "0>0:1");
+
+    // Tensors by outputs, by the flat index of elements, and whole rows of these.
+    let answer = |data: &str| outputs(&[("e", "FP32", "[2,2]", data), ("z", "INT64", "[2]", "[7,8]")]);
+    let (a, b) = (answer("[1,2,2,1]"), answer("[1,2,1,2]"));
+    let tensors = |path, ignored: &[&str], expected: &str, matrix: &str| {
+        check(Protocol::OpenInference, label(path), ignored, (&a, &b), expected, matrix);
+    };
+    tensors("outputs[0]", &[], "label at outputs[0].data[2]", "1>1:1 0>1:1");
+    for all in ["$", "outputs", "outputs[0]", "outputs[*].data", "outputs[0].data[*]"] {
+        tensors("outputs[0]", &[all], NO_ROWS, "");
+    }
+    tensors("outputs[*]", &["outputs[0]"], "equivalent", "7>7:1 8>8:1");
+    tensors("outputs[0]", &["outputs[0].data[2]", "outputs[0].data[3]"], "equivalent", "1>1:1");
+    tensors("outputs[0]", &["outputs[0].data[2]", "outputs[0].data[0]"], "equivalent", "1>1:2");
+    tensors("outputs[0].data[*]", &["outputs[0].data[2]"], "label at outputs[0].data[3]", "1>1:1 2>2:1 1>2:1");
+    tensors("outputs[0].data[2]", &["outputs[*].data[2]"], NO_ROWS, "");
+    let missing = outputs(&[("z", "INT64", "[2]", "[7,8]")]);
+    check(Protocol::OpenInference, label("outputs[*]"), &["outputs[0]"], (&a, &missing), "equivalent", "7>7:1 8>8:1");
+    let vectors = |ignored: &[&str], expected: &str| {
+        check(Protocol::OpenInference, embedding(Some("outputs[0]"), 0.999), ignored, (&a, &b), expected, "");
+    };
+    vectors(&[], "number at outputs[0].data[2]");
+    vectors(&["outputs[0].data[3]"], "equivalent");
+
+    // Embeddings and choices.
+    let two = |second: &str| format!(r#"{{"data":[{{"index":0,"embedding":[1,2]}},{{"index":1,"embedding":{second}}}]}}"#);
+    let (a, b) = (two("[1,0]"), two("[0,1]"));
+    for (ignored, expected) in [
+        ("q", "number at data[1].embedding"),
+        ("data[1]", "equivalent"),
+        ("data[1].embedding", "equivalent"),
+        ("data[*].embedding[1]", "number at data[1].embedding"),
+    ] {
+        check(Protocol::OpenAi, Task::Auto, &[ignored], (&a, &b), expected, "");
+    }
+    let chat = |text: &str| {
+        let choice = |index, text: &str| format!(r#"{{"index":{index},"message":{{"content":"{text}"}},"finish_reason":"stop"}}"#);
+        format!(r#"{{"choices":[{},{}]}}"#, choice(0, "yes"), choice(1, text))
+    };
+    for (ignored, expected, matrix) in [
+        ("q", "label at choices[1].message.content", "yes>yes:1 no>yes:1"),
+        ("choices[1]", "equivalent", "yes>yes:1"),
+        ("choices[1].message.content", "equivalent", "yes>yes:1"),
+        ("choices", NO_ROWS, ""),
+    ] {
+        check(Protocol::OpenAi, Task::Labels(labels(None)), &[ignored], (&chat("no"), &chat("yes")), expected, matrix);
+    }
 }

@@ -23,7 +23,25 @@ pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Prob
     let ignore = object.or("ignore", Vec::new(), problems, |value, problems| value.list(problems, units::path));
     let unordered = object.or("unordered", Vec::new(), problems, |value, problems| value.list(problems, unordered));
     let default = GivenTolerance { absolute: absolute?, relative: relative? };
-    Some(Compare { task: task?, default, tolerances: tolerances?, ignore: ignore?, unordered: unordered? })
+    let (task, unordered) = (task?, unordered?);
+    if let (Some(hint), Some(value), false) = (order_counts(&task, protocol), object.get("unordered"), unordered.is_empty()) {
+        return value.refuse(hint, problems);
+    }
+    Some(Compare { task, default, tolerances: tolerances?, ignore: ignore?, unordered })
+}
+
+/// Why order always counts, where it is certain to: only values of JSON are compared in any order.
+fn order_counts(task: &Task, protocol: Protocol) -> Option<&'static str> {
+    let has_path = matches!(task, Task::Scores { path: Some(_) } | Task::Regression { path: Some(_) } | Task::Text { path: Some(_), .. });
+    match (protocol, task) {
+        (_, Task::Labels(_) | Task::Decision(_) | Task::Embedding { .. }) => {
+            Some("rows are compared in their order with this task: leave unordered out, or choose task auto, scores, regression or text")
+        }
+        (Protocol::OpenInference, _) => Some("elements of tensors are compared in their order: leave unordered out"),
+        (Protocol::OpenAi, _) if !has_path => Some("choices are compared by their index: leave unordered out"),
+        (Protocol::Opaque, _) => Some("opaque answers are bytes, which have their order: leave unordered out, or choose another protocol"),
+        _ => None,
+    }
 }
 
 /// A tolerance of its own for some paths; what it leaves out is as `above`.

@@ -68,6 +68,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
     all_different(object, problems);
+    tell_versions(object, protocol, problems);
     // With a protocol that is none any task may be meant.
     let reads = protocol.unwrap_or(Protocol::Auto);
     let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
@@ -106,6 +107,18 @@ fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
         for item in list.items(&mut Vec::new()).into_iter().flatten() {
             check(item.child("name"));
         }
+    }
+}
+
+/// Reports shadows that expect a model version where the answers' protocol tells none: all of them would be wrong.
+fn tell_versions(route: &Object<'_>, protocol: Option<Protocol>, problems: &mut Problems) {
+    const HINT: &str = "answers of this protocol tell no model version: choose another, or leave expect out";
+    if !matches!(protocol, Some(Protocol::Json | Protocol::Opaque)) {
+        return;
+    }
+    let shadows = route.get("shadows").and_then(|list| list.items(&mut Vec::new()));
+    for expect in shadows.into_iter().flatten().filter_map(|shadow| shadow.child("expect")) {
+        expect.refuse::<()>(HINT, problems);
     }
 }
 

@@ -72,7 +72,7 @@ fn every_key_arrives() {
     assert_eq!(config.split_headers, ["x-variant".into()]);
 
     let route = &config.routes[0];
-    assert_eq!((&*route.name, &*route.experiment, route.protocol), ("fraud", "fraud-v2-a", Protocol::Json));
+    assert_eq!((&*route.name, &*route.experiment, route.protocol), ("fraud", "fraud-v2-a", Protocol::KserveV1));
     let tenant = HeaderMatch { name: "x-tenant".into(), value: HeaderValueMatch::Text(Text::Exact("acme".into())) };
     let debug = HeaderMatch { name: "x-debug".into(), value: HeaderValueMatch::Present(false) };
     let set = Match {
@@ -133,12 +133,7 @@ fn every_key_arrives() {
     assert_eq!(route.shadows, [expected.into()]);
 
     let expected = Compare {
-        task: Task::Labels(Labels {
-            path: Some(path("outputs[*].data")),
-            top: 3,
-            overlap: 2,
-            names: vec!["Approve".into(), "block it".into()],
-        }),
+        task: Task::Text { path: Some(path("results[*].reason")), normalize: true },
         default: GivenTolerance { absolute: Some(0.0), relative: Some(0.5) },
         tolerances: vec![(path("outputs[*].score"), GivenTolerance { absolute: Some(0.01), relative: Some(0.5) })],
         ignore: vec![path("id"), path("outputs[*].parameters")],
