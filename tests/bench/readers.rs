@@ -27,11 +27,16 @@ struct Case {
 }
 
 /// The first is what the others are set against.
-const CASES: [Case; 4] = [
+const CASES: [Case; 9] = [
     Case { name: "JSON, as any JSON", form: Form::Json, answer: json, width: 12 },
     Case { name: "open-inference, JSON", form: Form::OpenInference, answer: json, width: 12 },
     Case { name: "open-inference, binary FP32", form: Form::OpenInference, answer: binary, width: 4 },
     Case { name: "open-inference, gRPC raw FP32", form: Form::OpenInferenceGrpc, answer: grpc, width: 4 },
+    Case { name: "kserve-v1", form: Form::KserveV1, answer: predictions, width: 12 },
+    Case { name: "openai, embedding", form: Form::OpenAi, answer: embedding, width: 12 },
+    Case { name: "openai, embedding in base64", form: Form::OpenAi, answer: embedding_base64, width: 6 },
+    Case { name: "openai, chat", form: Form::OpenAi, answer: chat, width: TOKEN.len() },
+    Case { name: "openai, chat as a stream", form: Form::OpenAi, answer: stream, width: 260 },
 ];
 
 thread_local! {
@@ -90,8 +95,7 @@ fn numbers(count: usize) -> Vec<f32> {
 }
 
 fn json(numbers: &[f32]) -> Answer {
-    let data: Vec<String> = numbers.iter().map(f32::to_string).collect();
-    let text = format!(r#"{{"model_name":"m","outputs":[{{{},"data":[{}]}}]}}"#, head(numbers), data.join(","));
+    let text = format!(r#"{{"model_name":"m","outputs":[{{{},"data":[{}]}}]}}"#, head(numbers), listed(numbers));
     answer(text.into_bytes(), Vec::new())
 }
 
@@ -124,6 +128,58 @@ fn varint(mut number: usize) -> Vec<u8> {
     }
     bytes.push(number as u8);
     bytes
+}
+
+fn predictions(numbers: &[f32]) -> Answer {
+    answer(format!(r#"{{"predictions":[{}]}}"#, listed(numbers)).into_bytes(), Vec::new())
+}
+
+fn embedding(numbers: &[f32]) -> Answer {
+    answer(format!(r#"{{"data":[{{"index":0,"embedding":[{}]}}]}}"#, listed(numbers)).into_bytes(), Vec::new())
+}
+
+fn embedding_base64(numbers: &[f32]) -> Answer {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // Three numbers are four times four characters; what is over is left out.
+    let bytes: Vec<u8> = numbers[numbers.len() % 3..].iter().flat_map(|number| number.to_le_bytes()).collect();
+    let encode = |three: &[u8]| {
+        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
+        [18, 12, 6, 0].map(|shift| char::from(ALPHABET[(bits >> shift) as usize & 63]))
+    };
+    let text: String = bytes.chunks_exact(3).flat_map(encode).collect();
+    answer(format!(r#"{{"data":[{{"index":0,"embedding":"{text}"}}]}}"#).into_bytes(), Vec::new())
+}
+
+/// What a model says with each token.
+const TOKEN: &str = " shadow";
+
+/// As many tokens as numbers; the id tells the two answers apart.
+fn chat(numbers: &[f32]) -> Answer {
+    let (id, text) = (id(numbers), TOKEN.repeat(numbers.len()));
+    let message = format!(r#"{{"role":"assistant","content":"{text}"}}"#);
+    answer(format!(r#"{{"id":"{id}","choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]}}"#).into_bytes(), Vec::new())
+}
+
+/// The same as events, with what OpenAI has in each.
+fn stream(numbers: &[f32]) -> Answer {
+    let id = id(numbers);
+    let event = |delta: &str, finish: &str| {
+        let around = r#""object":"chat.completion.chunk","created":1764000000,"model":"gpt-4o-2024-08-06","service_tier":"default","system_fingerprint":"fp_50cad350e4""#;
+        format!(
+            "data: {{\"id\":\"{id}\",{around},\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let delta = format!(r#"{{"content":"{TOKEN}"}}"#);
+    let text = event(&delta, "null").repeat(numbers.len()) + &event("{}", "\"stop\"") + "data: [DONE]\n\n";
+    Answer { content_type: b"text/event-stream".to_vec(), ..answer(text.into_bytes(), Vec::new()) }
+}
+
+fn id(numbers: &[f32]) -> String {
+    format!("chatcmpl-{:?}", numbers.last())
+}
+
+fn listed(numbers: &[f32]) -> String {
+    numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn head(numbers: &[f32]) -> String {
