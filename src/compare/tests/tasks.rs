@@ -239,6 +239,7 @@ fn decisions_are_what_numbers_lead_to() {
         "approve>approve:1 review>review:2 block>block:2",
     );
     check("predictions[*]", "[0.1,0.8]", "[0.4,0.2]", "label at predictions[0]", "approve>review:1 block>approve:1");
+    check("predictions[*]", "[0.1,0.9]", "[0.1,0.9]", "identical", "approve>approve:1 block>block:1");
     check("predictions[*].p", r#"[{"p":0.1}]"#, r#"[{"p":-1e999}]"#, "equivalent", "approve>approve:1");
     check("predictions", "[0.1,[0.2]]", "[0.1,[0.9]]", "label at predictions[1][0]", "approve>approve:1 approve>block:1");
     check("predictions", "[0.1,0.9]", "[0.1]", "length at predictions", "approve>approve:1");
@@ -246,6 +247,7 @@ fn decisions_are_what_numbers_lead_to() {
         check("predictions[*]", "[0.1,1]", &format!("[0.2,{bad}]"), "Shadow: not a number at the path of compare.task", "");
         check("predictions[*]", &format!("[0.2,{bad}]"), "[0.1,1]", "Primary: not a number at the path of compare.task", "");
     }
+    expect(Protocol::Json, Task::Decision(decision("[*]")), "[0.1]", "[0.1]", "identical", "approve>approve:1");
     let (judgement, _) = report(Protocol::Json, Task::Decision(decision("[*]")), "[0.1]", "[0.9]");
     let Judgement::Diverged(found) = judgement else { panic!() };
     assert_eq!((found.values, found.relative), (("approve".to_owned(), "block".to_owned()), None));

@@ -188,11 +188,13 @@ fn task_of(task: &str) -> Task {
 #[test]
 fn tasks_arrive_with_their_defaults() {
     let labels = |path, top, overlap| Task::Labels(Labels { path, top, overlap, names: Vec::new() });
+    let named = Task::Labels(Labels { path: None, top: 1, overlap: 1, names: vec!["Approve".into(), "block it".into()] });
     let decision = Decision { path: path("a"), thresholds: vec![-0.5, 0.7], names: vec!["low".into(), "mid".into(), "high".into()] };
     for (text, task) in [
         (r#""auto""#, Task::Auto),
         (r#""labels""#, labels(None, 1, 1)),
-        (r#"{"labels": {"top": 5}}"#, labels(None, 5, 5)),
+        (r#"{"labels": {"top": 5.0}}"#, labels(None, 5, 5)),
+        (r#"{"labels": {"names": ["Approve", "block it"]}}"#, named),
         (r#"{"labels": {"path": "a", "top": 5, "overlap": 1}}"#, labels(Some(path("a")), 5, 1)),
         (r#""scores""#, Task::Scores { path: None }),
         (r#"{"scores": {"path": "a"}}"#, Task::Scores { path: Some(path("a")) }),
