@@ -6,8 +6,8 @@ use std::rc::Rc;
 use gnomon::capture::{Body, Capture};
 use gnomon::config::Shadow;
 use gnomon::json::tape::{Document, Tag};
-use gnomon::mirror::body::{JSON_LENGTH_HEADER, Shaped, Shaping};
-use gnomon::request::{Fields, Request};
+use gnomon::mirror::body::{Shaped, Shaping};
+use gnomon::request::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::{grpc, protobuf};
 
 use crate::json::read;
