@@ -208,6 +208,7 @@ impl Comparison {
             Form::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
+            Form::Opaque => self.unreadable(),
             _ => self.read(Side::Primary),
         }
     }

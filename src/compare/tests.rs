@@ -327,6 +327,8 @@ fn heads_decide_before_bodies() {
     assert_eq!(judge(Protocol::Auto, &absent, &other), "status at $");
     assert_eq!(judge(Protocol::Auto, &plain, &absent), "Shadow: longer than limits.body");
     assert_eq!(judge(Protocol::Auto, &absent, &absent), "Primary: longer than limits.body");
+    let bytes = answer(b"no JSON");
+    assert_eq!(judge(Protocol::Opaque, &bytes, &absent), "Shadow: longer than limits.body");
     assert_eq!(judge(Protocol::Auto, &encoded, &encoded), "Primary: unknown content coding");
     assert_eq!(judge(Protocol::Opaque, &plain, &encoded), "Shadow: unknown content coding");
     assert_eq!(judge(Protocol::Auto, &identity, &plain), "identical");
