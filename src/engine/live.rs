@@ -70,9 +70,9 @@ impl Engine {
             out.push(Effect::SetRequestHeader(split.header.clone(), answerer.name.clone()));
         }
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
-        let pairs = self.sample(route, &request, decision.variant, now, out);
         let answerer = answerer.clone();
         let (protocol, endpoint) = (route.route.protocol, Endpoint::of(request.path()));
+        let pairs = self.sample(route, &request, endpoint, decision.variant, now, out);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
@@ -93,10 +93,17 @@ impl Engine {
     }
 
     /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
-    fn sample(&mut self, route: &RoutePlan, request: &Request, variant: usize, now: Time, out: &mut Effects) -> Vec<PairId> {
+    fn sample(
+        &mut self,
+        route: &RoutePlan,
+        request: &Request,
+        endpoint: Endpoint,
+        variant: usize,
+        now: Time,
+        out: &mut Effects,
+    ) -> Vec<PairId> {
         let mut pairs = Vec::new();
         let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
-        let endpoint = Endpoint::of(request.path());
         let told = Rc::new(Cell::new(false));
         let draw = mirror::draw(&route.route, request, self.random.next());
         let slice = mirror::slice(route.route.slices.as_ref(), request);
