@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::path::PathPattern;
 
-pub use self::gate::{Direction, Gate, GateSubject, Guardrail, Measure, Warmup};
+pub use self::gate::{Direction, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
 
 /// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
 pub type Name = Rc<str>;
@@ -407,24 +407,6 @@ pub struct Unordered {
     pub path: PathPattern,
     /// Member by which its objects are matched; `None`: an array of scalars, compared sorted.
     pub by: Option<String>,
-}
-
-/// How pairs are segmented.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slices {
-    /// Where a request's value is taken from.
-    pub by: SliceBy,
-    /// Values with a slice of their own; any other is `other`.
-    pub values: Vec<Name>,
-}
-
-/// Where the value that segments requests is taken from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SliceBy {
-    /// The first value of a request header (lower case).
-    Header(Rc<str>),
-    /// A text, boolean or number of the request's JSON body; a path without `[*]`. Only requests that are copied are read.
-    Body(PathPattern),
 }
 
 /// Bounds per worker VM, shared by its root contexts.

@@ -233,8 +233,13 @@ fn both_refuse_values_out_of_range() {
         ("/routes/0/gates/0/measure", vec![json!("fails"), json!("slower_than"), json!("costlier_than_primary")]),
         ("/routes/0/gates/1/measure", vec![json!("diverged"), json!("flipped"), json!("slower_than_primary")]),
         ("/routes/0/gates/2/measure", vec![json!("failed"), json!("costlier_than_primary"), json!("slower_than")]),
-        ("/routes/0/gates/3/measure", vec![json!("diverged")]),
-        ("/routes/0/gates/3/direction", vec![json!("sideways")]),
+        (
+            "/routes/0/gates/0",
+            vec![
+                json!({"name": "g", "of": "v2-copy", "measure": "diverged", "direction": "up", "limit": 1}),
+                json!({"name": "g", "of": "v2-copy", "measure": "flipped", "direction": "sideways", "limit": 1}),
+            ],
+        ),
         ("/routes/0/gates/0/limit", vec![json!(0), json!(100), json!(-1)]),
         ("/routes/0/gates/0/alpha", vec![json!(0), json!(1)]),
         ("/routes/0/gates/0/min_trials", vec![json!(-1), json!(0.5), json!(1_u64 << 32)]),

@@ -1,10 +1,12 @@
-//! Gates, guardrail and warm-up as validated: limits on rates, and what they are rates of.
+//! Gates, guardrail, warm-up and slices as validated: limits on rates, and what they are rates of.
 //!
 //! What a hit and a trial of each measure are is told here; they are counted in the engine, and judged from the counters.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Name;
+use crate::path::PathPattern;
 
 /// A limit on a rate.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,4 +98,22 @@ pub enum Warmup {
     Time(Duration),
     /// So many pairs of a shadow, or answers of a canary; above zero.
     Pairs(u64),
+}
+
+/// How pairs are segmented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slices {
+    /// Where a request's value is taken from.
+    pub by: SliceBy,
+    /// Values with a slice of their own; any other is `other`.
+    pub values: Vec<Name>,
+}
+
+/// Where the value that segments requests is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SliceBy {
+    /// The first value of a request header (lower case).
+    Header(Rc<str>),
+    /// A text, boolean or number of the request's JSON body; a path without `[*]`. Only requests that are copied are read.
+    Body(PathPattern),
 }
