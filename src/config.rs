@@ -3,6 +3,7 @@
 //! Text becomes a [`raw::Node`] (nothing lost: order, duplicates), [`parse::parse`] turns that into a [`Config`] or into every
 //! [`problem::Problem`] at once. The types here hold only what is legal, so nothing after parsing checks a configuration again.
 
+mod gate;
 pub mod parse;
 pub mod problem;
 pub mod raw;
@@ -11,6 +12,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::path::PathPattern;
+
+pub use self::gate::{Direction, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
 
 /// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
 pub type Name = Rc<str>;
@@ -67,6 +70,10 @@ pub struct Route {
     pub compare: Rc<Compare>,
     /// How pairs are segmented; `None`: all in slice `all`.
     pub slices: Option<Slices>,
+    /// In the order configured.
+    pub gates: Vec<Gate>,
+    /// When canaries are cut off; `None`: never.
+    pub guardrail: Option<Guardrail>,
 }
 
 /// Conditions that must all hold.
@@ -165,6 +172,8 @@ pub struct Variant {
     pub name: Name,
     /// Buckets of a million that it gets; those of all variants sum to a million.
     pub ppm: u32,
+    /// What of its answers gates leave out; of the baseline nothing.
+    pub warmup: Option<Warmup>,
 }
 
 /// Sends requests with a certain header to one variant.
@@ -201,6 +210,8 @@ pub struct Shadow {
     pub max_in_flight: u32,
     /// How the copy differs from the request.
     pub request: CopyRequest,
+    /// What of its pairs gates leave out.
+    pub warmup: Option<Warmup>,
 }
 
 /// Envoy's clusters of a shadow: one for each port of its model, or the same twice.
@@ -396,15 +407,6 @@ pub struct Unordered {
     pub path: PathPattern,
     /// Member by which its objects are matched; `None`: an array of scalars, compared sorted.
     pub by: Option<String>,
-}
-
-/// How pairs are segmented.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slices {
-    /// Lower case.
-    pub header: Rc<str>,
-    /// Values with a slice of their own; any other is `other`.
-    pub values: Vec<Name>,
 }
 
 /// Bounds per worker VM, shared by its root contexts.

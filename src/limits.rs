@@ -9,6 +9,9 @@ pub const BUCKETS: u64 = 1_000_000;
 /// Longest timeout of a shadow: a copy holds memory for as long as it waits.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Longest window, warm-up, threshold and margin: what was true longer ago says little of now.
+pub const MAX_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Largest `limits.memory`: a VM has 1 GiB, and comparing needs room beside what is captured.
 pub const MAX_MEMORY: usize = 256 << 20;
 
@@ -18,7 +21,7 @@ pub const MAX_BODY: usize = 16 << 20;
 /// Deepest nesting of a JSON body that is compared.
 pub const MAX_JSON_DEPTH: usize = 64;
 
-/// Values of a slice header that get series of their own.
+/// Values that slices are by and that get series of their own.
 pub const MAX_SLICE_VALUES: usize = 64;
 
 /// Header fields of a copy beyond which Envoy refuses the call (`limits.h` of proxy-wasm-cpp-host).

@@ -7,7 +7,7 @@ pub mod body;
 pub mod environment;
 pub mod headers;
 
-use crate::config::{Key, Name, Route, Shadow, Slices};
+use crate::config::{Key, Name, Route, Shadow, SliceBy, Slices};
 use crate::request::{Request, is_grpc};
 use crate::split::{bucket, key};
 
@@ -49,7 +49,10 @@ pub fn is_upgrade(request: &Request) -> bool {
 /// Index into [`slice_names`] of the slice of `request`.
 pub fn slice(slices: Option<&Slices>, request: &Request) -> usize {
     slices.map_or(0, |slices| {
-        let value = request.header(&slices.header);
+        let value = match &slices.by {
+            SliceBy::Header(header) => request.header(header),
+            SliceBy::Body(_) => None,
+        };
         slices.values.iter().position(|name| value == Some(name.as_bytes())).unwrap_or(slices.values.len())
     })
 }
@@ -92,6 +95,7 @@ mod tests {
             timeout: Duration::from_secs(2),
             max_in_flight: 1,
             request,
+            warmup: None,
         }
     }
 
@@ -106,6 +110,8 @@ mod tests {
             shadows: Vec::new(),
             compare: Compare::exact().into(),
             slices: None,
+            gates: Vec::new(),
+            guardrail: None,
         }
     }
 
@@ -182,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_slice_is_a_configured_value_or_other() {
-        let slices = Slices { header: Rc::from("x-region"), values: vec!["eu".into(), "us".into()] };
+        let slices = Slices { by: SliceBy::Header(Rc::from("x-region")), values: vec!["eu".into(), "us".into()] };
         let names = slice_names(Some(&slices));
         for (headers, expected) in [
             (vec![("x-region", "eu")], "eu"),

@@ -116,6 +116,8 @@ mod tests {
             shadows: Vec::new(),
             compare: Compare::exact().into(),
             slices: None,
+            gates: Vec::new(),
+            guardrail: None,
         };
         Config {
             experiment: "experiment".into(),

@@ -84,7 +84,7 @@ mod tests {
 
     fn split(key: Option<Key>, canaries: &[u32]) -> Split {
         let baseline = ALL - canaries.iter().sum::<u32>();
-        let variant = |(index, ppm): (usize, u32)| Variant { name: format!("v{index}").into(), ppm };
+        let variant = |(index, ppm): (usize, u32)| Variant { name: format!("v{index}").into(), ppm, warmup: None };
         Split {
             variants: [baseline].into_iter().chain(canaries.iter().copied()).enumerate().map(variant).collect(),
             key,

@@ -143,6 +143,35 @@ fn a_country_is_no_boolean() {
     assert!(run.lines[0].contains("routes[0].slices.values[1]: found false: give a text: put it in quotes"), "{:?}", run.lines);
 }
 
+/// A candidate that stops answering has no more pairs that could diverge.
+#[test]
+fn gates_without_coverage_are_warned_of() {
+    let config = |gates: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  shadows: [{{name: a, cluster: c, percent: 1}}, {{name: b, cluster: c, percent: 1}}, {{name: d, cluster: c, percent: 1, role: control}}]\n  gates: [{gates}]\n"
+        )
+    };
+    let diverged = |name: &str, of: &str| format!("{{name: {name}, of: {of}, measure: diverged, limit: 2}}");
+    let coverage = "{name: c, of: a, measure: coverage, limit: 90}";
+    for (name, gates, warned) in [
+        ("none", String::new(), None),
+        ("bare", diverged("x", "a"), Some("a")),
+        ("covered", format!("{}, {coverage}", diverged("x", "a")), None),
+        ("other", format!("{}, {}, {coverage}", diverged("x", "a"), diverged("z", "b")), Some("b")),
+        ("control", diverged("x", "d"), None),
+    ] {
+        let run = check([file("coverage", &format!("{name}.yaml"), &config(&gates))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned.is_some())), "{name}: {:?}", run.lines);
+        if let Some(shadow) = warned {
+            assert!(
+                run.lines[0].contains(&format!("warning: routes[0].gates: {shadow} has no gate with measure coverage")),
+                "{:?}",
+                run.lines
+            );
+        }
+    }
+}
+
 #[test]
 fn warnings_do_not_fail() {
     let test = "warnings";

@@ -76,14 +76,14 @@ fn route(keys: &Value) -> String {
 #[test]
 fn the_examples_of_tasks_and_copies_are_good() {
     let mut read = 0;
-    for block in [blocks("Tasks", "yaml"), blocks("Shaping the copy", "yaml")].concat() {
+    for block in [blocks("Tasks", "yaml"), blocks("Shaping the copy", "yaml"), blocks("Gates", "yaml")].concat() {
         let block = yaml(&block);
         if block.get("vmConfig").is_none() {
             parse(route(&block).as_bytes()).unwrap();
             read += 1;
         }
     }
-    assert_eq!(read, 3);
+    assert_eq!(read, 4);
 
     // The words of both tables, and no others, are those of the parser.
     let words = |title: &str| table(title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
@@ -96,6 +96,7 @@ fn the_examples_of_tasks_and_copies_are_good() {
     let schema: Value = serde_json::from_str(&file("docs/configuration.schema.json")).unwrap();
     let known = |place: &str| schema.pointer(place).unwrap().as_array().unwrap().len();
     assert_eq!(words("Protocols").len() + 1, known("/$defs/route/properties/protocol/enum"), "auto has no row");
+    assert_eq!(words("Gates").len(), known("/$defs/gate/properties/measure/enum"));
     assert_eq!(words("Tasks").len(), known("/$defs/task/oneOf/0/enum"), "auto has no row, decision is no word");
 }
 
@@ -200,15 +201,16 @@ fn the_table_of_the_configuration_names_every_key() {
     keys(&serde_json::from_str(&file("docs/configuration.schema.json")).unwrap(), &mut all);
     let text = section("Configuration");
     let words: BTreeSet<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
-    // A list of gates is accepted as long as it is empty, and has nothing to say yet.
-    let missing: Vec<_> = all.iter().filter(|key| !words.contains(key.as_str()) && *key != "gates").collect();
+    let missing: Vec<_> = all.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(missing.is_empty(), "the table of the configuration does not name {missing:?}");
 }
 
 /// The defaults in the table, put into a configuration, change nothing.
 #[test]
 fn the_defaults_of_the_table_are_those_of_the_parser() {
-    let least = tour();
+    let mut least = tour();
+    least["routes"][0]["gates"] = json!([{"name": "g", "of": "v2", "measure": "failed", "limit": 1}]);
+    least["routes"][0]["guardrail"] = json!({"gates": ["g"]});
     let mut full = least.clone();
     let mut set = |path: &[&str], key: &str, default: Value| {
         let mut at = &mut full;
@@ -239,6 +241,12 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
         set(&["routes", "0", "shadows", "0"], key, default(&format!("`….shadows[].{key}`"))[0].clone());
     }
     set(&["routes", "0", "compare"], "task", default("`….compare.task`")[0].clone());
+    for key in ["each_slice", "alpha", "min_trials"] {
+        set(&["routes", "0", "gates", "0"], key, default(&format!("`….gates[].{key}`"))[0].clone());
+    }
+    for (key, default) in yaml(&format!("{{{}}}", quoted(&rows["`….guardrail`"])[0])).as_object().unwrap() {
+        set(&["routes", "0", "guardrail"], key, default.clone());
+    }
     for key in ["limits", "evidence"] {
         set(&[], key, yaml(&format!("{{{}}}", quoted(&rows[&format!("`{key}`")])[0])));
     }

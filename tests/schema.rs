@@ -150,6 +150,14 @@ fn both_require_the_same_keys() {
         "/routes/0/compare/tolerances/0/path",
         "/routes/0/compare/unordered/1/path",
         "/routes/0/slices/header",
+        "/routes/0/split/canaries/0/warmup/pairs",
+        "/routes/0/gates/0/name",
+        "/routes/0/gates/0/of",
+        "/routes/0/gates/0/measure",
+        "/routes/0/gates/0/limit",
+        "/routes/0/gates/1/threshold",
+        "/routes/0/gates/2/margin",
+        "/routes/0/guardrail/gates",
     ] {
         let (parent, key) = place.rsplit_once('/').unwrap();
         let mut config = full();
@@ -222,6 +230,23 @@ fn both_refuse_values_out_of_range() {
             ],
         ),
         ("/routes/0/gates", vec![json!([{}])]),
+        ("/routes/0/gates/0/measure", vec![json!("fails"), json!("slower_than"), json!("costlier_than_primary")]),
+        ("/routes/0/gates/1/measure", vec![json!("diverged"), json!("flipped"), json!("slower_than_primary")]),
+        ("/routes/0/gates/2/measure", vec![json!("failed"), json!("costlier_than_primary"), json!("slower_than")]),
+        (
+            "/routes/0/gates/0",
+            vec![
+                json!({"name": "g", "of": "v2-copy", "measure": "diverged", "direction": "up", "limit": 1}),
+                json!({"name": "g", "of": "v2-copy", "measure": "flipped", "direction": "sideways", "limit": 1}),
+            ],
+        ),
+        ("/routes/0/gates/0/limit", vec![json!(0), json!(100), json!(-1)]),
+        ("/routes/0/gates/0/alpha", vec![json!(0), json!(1)]),
+        ("/routes/0/gates/0/min_trials", vec![json!(-1), json!(0.5), json!(1_u64 << 32)]),
+        ("/routes/0/guardrail/gates", vec![json!([]), json!(["slow", "slow"])]),
+        ("/routes/0/guardrail/alpha", vec![json!(0), json!(1)]),
+        ("/routes/0/shadows/0/warmup", vec![json!("30"), json!({"pairs": 0}), json!({"pairs": 1.5}), json!({"pairs": 1, "time": "1s"})]),
+        ("/routes/0/slices", vec![json!({}), json!({"header": "a", "body": "a"}), json!({"body": "$"}), json!({"body": "a[*]"})]),
         ("/routes/0/compare/ignore/0", vec![json!(""), json!("a[["), json!("a..b"), json!("a.*"), json!("[\"a]"), json!("a[-1]")]),
         ("/routes/0/compare/absolute", vec![json!(-1)]),
         ("/routes/0/slices/values", vec![json!(["a", "a"]), json!((0..65).map(|i| format!("v{i}")).collect::<Vec<_>>())]),
@@ -279,6 +304,20 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
     long["routes"][0]["compare"]["task"] = schema.pointer("/$defs/task/default").unwrap().clone();
     assert_ne!(long, short);
     assert_eq!(parsed(&long), parsed(&short));
+
+    let gated = json!({"version": 1, "experiment": "e", "routes": [{
+        "name": "r", "split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 1}], "key": "request"},
+        "shadows": [{"name": "s", "cluster": "c", "percent": 1}], "compare": {"task": "labels"}, "slices": {"header": "a"},
+        "gates": [{"name": "f", "of": "s", "measure": "flipped", "limit": 1}, {"name": "g", "of": "v2", "measure": "failed", "limit": 1}],
+        "guardrail": {"gates": ["g"]}
+    }]});
+    let mut written_out = gated.clone();
+    for (place, definition) in [("/routes/0/gates/0", "/$defs/gate"), ("/routes/0/guardrail", "/$defs/guardrail")] {
+        let object = written_out.pointer_mut(place).unwrap();
+        *object = with(object.take(), default(definition));
+    }
+    assert_ne!(written_out, gated);
+    assert_eq!(parsed(&written_out), parsed(&gated));
 
     for task in ["labels", "embedding", "text"] {
         let mut with_task = short.clone();

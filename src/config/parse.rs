@@ -6,15 +6,19 @@
 mod condition;
 mod copy;
 mod cover;
+mod gate;
+mod guardrail;
 mod header;
 mod nearest;
 mod plan;
 mod route;
 mod shadow;
+mod slices;
 mod split;
 mod task;
 mod units;
 mod value;
+mod warmup;
 mod when;
 
 use std::rc::Rc;

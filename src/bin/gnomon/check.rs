@@ -8,7 +8,7 @@ use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
 use crate::found::Found;
-use crate::{documents, manifest};
+use crate::{documents, gates, manifest};
 
 /// Memory per worker above which a configuration is worth a second thought: VMs of this size times the workers of every proxy.
 const MUCH_MEMORY: usize = 64 << 20;
@@ -80,6 +80,9 @@ impl Report {
             Ok(Ok(config)) => {
                 for lack in found.environment.iter().flat_map(|environment| environment.lacks(&config)) {
                     self.line(file, format_args!("{place}: warning: {lack}"));
+                }
+                for blind in gates::blind(&config) {
+                    self.line(file, format_args!("{place}: warning: {blind}"));
                 }
                 let need = config.worst_case_memory();
                 if need > MUCH_MEMORY {

@@ -4,7 +4,7 @@
 //! with the filter's own parser. It starts nothing and reaches no network.
 //!
 //! Reading order: [`documents`] (text to values), [`found`] (what a configuration found is), [`manifest`] and [`envoy`] (where it may
-//! be), [`environment`] (what its VM is given), [`check`] (what is said about it).
+//! be), [`environment`] (what its VM is given), [`gates`] (what its gates don't see), [`check`] (what is said about it).
 
 #![deny(
     missing_docs,
@@ -23,6 +23,7 @@ mod documents;
 mod environment;
 mod envoy;
 mod found;
+mod gates;
 mod manifest;
 
 use std::io::Write;

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use super::gate::{self, Surroundings};
 use super::value::{Object, Problems, Seen, Value};
-use super::{condition, cover, header, plan, shadow, split, units};
-use crate::config::{Key, Match, Name, Protocol, Route, Slices};
-use crate::limits::MAX_SLICE_VALUES;
+use super::{condition, cover, guardrail, plan, shadow, slices, split, units};
+use crate::config::{Key, Match, Name, Protocol, Route};
 
-const KEYS: [&str; 10] = ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates"];
+const KEYS: [&str; 11] =
+    ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"];
 
 const PROTOCOLS: [(&str, Protocol); 6] = [
     ("auto", Protocol::Auto),
@@ -72,9 +73,19 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
     // With a protocol that is none any task may be meant.
     let reads = protocol.unwrap_or(Protocol::Auto);
     let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
-    let slices = object.maybe("slices", problems, slices);
-    let gates = object.or("gates", (), problems, units::not_yet);
-    gates?;
+    let slices = object.maybe("slices", problems, slices::slices);
+    let around = Surroundings {
+        split: written,
+        written_shadows: object.get("shadows"),
+        shadows: shadows.as_deref(),
+        protocol: reads,
+        task: compare.as_ref().map(|compare| &compare.task),
+        slices: slices.as_ref().map(Option::as_ref),
+    };
+    let gates = object.or("gates", Vec::new(), problems, |value, problems| gate::gates(value, &around, problems));
+    let guardrail = object.maybe("guardrail", problems, |value, problems| {
+        guardrail::guardrail(value, object.get("gates").as_ref(), gates.as_deref(), &around, problems)
+    });
     Some(Route {
         name: name?,
         experiment: own?.or_else(|| experiment.cloned())?,
@@ -85,6 +96,8 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         shadows: shadows?,
         compare: Rc::new(compare?),
         slices: slices?,
+        gates: gates?,
+        guardrail: guardrail?,
     })
 }
 
@@ -119,29 +132,5 @@ fn tell_versions(route: &Object<'_>, protocol: Option<Protocol>, problems: &mut 
     let shadows = route.get("shadows").and_then(|list| list.items(&mut Vec::new()));
     for expect in shadows.into_iter().flatten().filter_map(|shadow| shadow.child("expect")) {
         expect.refuse::<()>(HINT, problems);
-    }
-}
-
-fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
-    const HINT: &str = "this build knows slices by one request header only: header, values";
-    let object = value.members(&|key| (key != "header" && key != "values").then(|| HINT.to_owned()), problems)?;
-    let header = object.required("header", problems, header::name);
-    let values = object.or("values", Vec::new(), problems, slice_values);
-    Some(Slices { header: header?, values: values? })
-}
-
-fn slice_values(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Name>> {
-    let mut seen = Seen::new();
-    let values = value.list(problems, |item, problems| {
-        let (text, name) = (item.text(problems)?, units::name(item, problems)?);
-        if seen.insert(text) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
-    });
-    match value.items(&mut Vec::new()) {
-        Some(items) if items.len() > MAX_SLICE_VALUES => value.refuse_as(
-            format!("{} values", items.len()),
-            format!("give at most {MAX_SLICE_VALUES}: each has series of its own"),
-            problems,
-        ),
-        _ => values,
     }
 }

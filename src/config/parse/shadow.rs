@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::value::{Problems, Seen, Value};
-use super::{copy, split, units, when};
+use super::{copy, split, units, warmup, when};
 use crate::config::raw::Node;
 use crate::config::{Cluster, CopyRequest, Role, Shadow};
 
-const KEYS: [&str; 10] = ["name", "role", "cluster", "percent", "of", "when", "expect", "timeout", "max_in_flight", "request"];
+const KEYS: [&str; 11] = ["name", "role", "cluster", "percent", "of", "when", "expect", "timeout", "max_in_flight", "request", "warmup"];
 const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IN_FLIGHT: u32 = 32;
 
@@ -25,6 +25,7 @@ pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mu
     let timeout = object.or("timeout", TIMEOUT, problems, units::timeout);
     let max_in_flight = object.or("max_in_flight", MAX_IN_FLIGHT, problems, |value, problems| units::whole(value, 1, problems));
     let request = object.or("request", CopyRequest::default(), problems, copy::request);
+    let warmup = object.maybe("warmup", problems, warmup::warmup);
     Some(Shadow {
         name: name?,
         role: role?,
@@ -36,6 +37,7 @@ pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mu
         timeout: timeout?,
         max_in_flight: max_in_flight?,
         request: request?,
+        warmup: warmup?,
     })
 }
 

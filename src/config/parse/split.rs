@@ -2,8 +2,8 @@
 
 use super::units;
 use super::value::{Object, Problems, Value};
-use super::{condition, header};
-use crate::config::{Name, Pin, Split, Variant};
+use super::{condition, header, warmup};
+use crate::config::{Pin, Split, Variant};
 use crate::limits::BUCKETS;
 
 /// The header that carries the choice where none is configured.
@@ -51,9 +51,12 @@ fn variants(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>
     let mut sum: u64 = 0;
     let canaries = object.or("canaries", Vec::new(), problems, |canaries, problems| {
         let read = canaries.list(problems, |item, problems| {
-            let (name, ppm) = canary(item, problems)?;
+            let object = item.object(&["name", "percent", "warmup"], problems)?;
+            let name = object.required("name", problems, units::name);
+            let ppm = object.required("percent", problems, units::percent);
             sum = sum.saturating_add(ppm.map_or(0, u64::from));
-            Some(Variant { name: name?, ppm: ppm? })
+            let warmup = object.maybe("warmup", problems, warmup::warmup);
+            Some(Variant { name: name?, ppm: ppm?, warmup: warmup? })
         });
         if sum > BUCKETS {
             #[expect(clippy::cast_precision_loss, reason = "shown with four decimals")]
@@ -63,14 +66,9 @@ fn variants(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>
         read
     });
     let rest = u32::try_from(BUCKETS.saturating_sub(sum)).unwrap_or_default();
-    let mut variants = vec![Variant { name: baseline?, ppm: rest }];
+    let mut variants = vec![Variant { name: baseline?, ppm: rest, warmup: None }];
     variants.extend(canaries?);
     Some(variants)
-}
-
-fn canary(value: &Value<'_>, problems: &mut Problems) -> Option<(Option<Name>, Option<u32>)> {
-    let object = value.object(&["name", "percent"], problems)?;
-    Some((object.required("name", problems, units::name), object.required("percent", problems, units::percent)))
 }
 
 fn pin(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<Pin> {

@@ -44,6 +44,13 @@ fn split(keys: &str) -> String {
     route(&format!(r#", "split": {{"baseline": "v1", "canaries": [{{"name": "v2", "percent": 1}}], "key": "request"{keys}}}"#))
 }
 
+/// A configuration whose one route has variants `v1` and `v2`, a shadow `s`, and a gate `g` with `keys`.
+fn gates(keys: &str) -> String {
+    let split = r#""split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 1}], "key": "request"}"#;
+    let shadows = r#""shadows": [{"name": "s", "cluster": "c", "percent": 1}]"#;
+    route(&format!(r#", {split}, {shadows}, "gates": [{{"name": "g", {keys}}}]"#))
+}
+
 fn good(text: &str) -> Config {
     parse(text.as_bytes()).unwrap_or_else(|refused| panic!("{text}: {:#?}", refused.problems))
 }
@@ -85,11 +92,11 @@ fn every_key_arrives() {
     };
     assert_eq!(*route.matches, [set]);
     assert_eq!(route.sample_by, Some(Key::Cookie("uid".into())));
-    assert_eq!(route.slices, Some(Slices { header: "x-region".into(), values: vec!["eu".into(), "us".into()] }));
+    assert_eq!(route.slices, Some(Slices { by: SliceBy::Header("x-region".into()), values: vec!["eu".into(), "us".into()] }));
 
-    let variant = |name: &str, ppm| Variant { name: name.into(), ppm };
+    let variant = |name: &str, ppm, warmup| Variant { name: name.into(), ppm, warmup };
     let expected = Split {
-        variants: vec![variant("v1", 949_999), variant("v2", 50_000), variant("v3", 1)],
+        variants: vec![variant("v1", 949_999, None), variant("v2", 50_000, Some(Warmup::Pairs(100))), variant("v3", 1, None)],
         key: Some(Key::Header("x-user-id".into())),
         salt: "pepper".into(),
         pins: vec![Pin { header: "x-model-pin".into(), value: Text::Exact("v2".into()), variant: 1 }],
@@ -131,6 +138,7 @@ fn every_key_arrives() {
             remove: vec!["x-billing-id".into()],
             keep_credentials: true,
         },
+        warmup: Some(Warmup::Time(Duration::from_secs(30))),
     };
     assert_eq!(route.shadows, [expected.into()]);
 
@@ -142,6 +150,60 @@ fn every_key_arrives() {
         unordered: vec![Unordered { path: path("tags"), by: None }, Unordered { path: path("results"), by: Some("id".into()) }],
     };
     assert_eq!(*route.compare, expected);
+}
+
+#[test]
+fn gates_arrive() {
+    let route = &good(FULL).routes[0];
+    let gate = |name: &str, of, measure, limit_ppm| Gate {
+        name: name.into(),
+        of,
+        measure,
+        limit_ppm,
+        alpha_ppm: 50_000,
+        min_trials: 0,
+        each_slice: false,
+    };
+    let (shadow, canary) = (GateSubject::Shadow(0), GateSubject::Variant(1));
+    let expected = [
+        Gate { alpha_ppm: 10_000, min_trials: 100, each_slice: true, ..gate("agreement", shadow, Measure::Diverged, 20_000) },
+        gate("slow", canary, Measure::SlowerThan(Duration::from_millis(250)), 50_000),
+        gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1),
+        gate("coverage", shadow, Measure::Coverage, 100_000),
+    ];
+    assert_eq!(route.gates, expected);
+    let expected = Guardrail { gates: vec![1], alpha_ppm: 100, min_trials: 5, window: Duration::from_secs(60) };
+    assert_eq!(route.guardrail, Some(expected));
+}
+
+#[test]
+fn gates_have_the_documented_defaults() {
+    let route = route_of(
+        r#", "split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 1}], "key": "request"},
+        "compare": {"task": "labels"}, "slices": {"body": "user.region"},
+        "shadows": [{"name": "c", "cluster": "c", "percent": 1, "role": "control"}, {"name": "s", "cluster": "c", "percent": 1}],
+        "gates": [{"name": "a", "of": "s", "measure": "worse_than_control", "limit": 50},
+                  {"name": "b", "of": "s", "measure": "flipped", "limit": 50},
+                  {"name": "c", "of": "s", "measure": "costlier_than_primary", "margin": 12.5, "limit": 50},
+                  {"name": "d", "of": "v2", "measure": "first_byte_slower_than", "threshold": "1s", "limit": 50}],
+        "guardrail": {"gates": ["d"]}"#,
+    );
+    let found: Vec<_> = route.gates.iter().map(|gate| (gate.of, gate.measure)).collect();
+    let expected = [
+        (GateSubject::Shadow(1), Measure::WorseThanControl { control: 0 }),
+        (GateSubject::Shadow(1), Measure::Flipped(Direction::Both)),
+        (GateSubject::Shadow(1), Measure::CostlierThanPrimary { percent: 12.5 }),
+        (GateSubject::Variant(1), Measure::FirstByteSlowerThan(Duration::from_secs(1))),
+    ];
+    assert_eq!(found, expected);
+    assert!(route.gates.iter().all(|gate| (gate.alpha_ppm, gate.min_trials, gate.each_slice) == (50_000, 0, false)));
+    let expected = Guardrail { gates: vec![3], alpha_ppm: 1_000, min_trials: 20, window: Duration::from_secs(600) };
+    assert_eq!(route.guardrail, Some(expected));
+    assert_eq!(route.slices, Some(Slices { by: SliceBy::Body(path("user.region")), values: vec![] }));
+    assert_eq!((&route.shadows[1].warmup, &route.split.as_ref().unwrap().variants[1].warmup), (&None, &None));
+
+    let plain = route_of("");
+    assert_eq!((&*plain.gates, &plain.guardrail), (&[][..], &None));
 }
 
 #[test]
@@ -169,7 +231,7 @@ fn what_is_left_out_has_the_documented_default() {
 
     let with_split = route_of(r#", "split": {"baseline": "v1"}, "shadows": [{"name": "s", "cluster": "c", "percent": 1}]"#);
     assert_eq!(with_split.shadows[0].of, Some(vec![0]));
-    assert_eq!(with_split.split.as_ref().unwrap().variants, [Variant { name: "v1".into(), ppm: 1_000_000 }]);
+    assert_eq!(with_split.split.as_ref().unwrap().variants, [Variant { name: "v1".into(), ppm: 1_000_000, warmup: None }]);
 }
 
 fn route_of(keys: &str) -> Rc<Route> {
@@ -232,6 +294,9 @@ fn numbers_that_are_none_are_refused() {
             (shadow(r#", "when": {"body": [{"path": "a", "at_most": 777}]}"#), "routes[0].shadows[0].when.body[0].at_most"),
             (shadow(r#", "request": {"body": {"set": {"a": [777]}}}"#), "routes[0].shadows[0].request.body.set.a"),
             (route(r#", "compare": {"task": {"embedding": {"cosine": 777}}}"#), "routes[0].compare.task.embedding.cosine"),
+            (gates(r#""of": "v2", "measure": "failed", "limit": 777"#), "routes[0].gates[0].limit"),
+            (gates(r#""of": "v2", "measure": "failed", "limit": 1, "alpha": 777"#), "routes[0].gates[0].alpha"),
+            (gates(r#""of": "s", "measure": "costlier_than_primary", "limit": 1, "margin": 777"#), "routes[0].gates[0].margin"),
         ] {
             let mut node = Node::from_json(text.as_bytes()).unwrap();
             put(&mut node, wrong);
@@ -321,6 +386,7 @@ fn edited(base: &str, edit: &str) -> (String, &'static str) {
     let (text, path) = match base {
         "route" => (route(&keys), "routes[0]"),
         "shadow" => (shadow(&keys), "routes[0].shadows[0]"),
+        "gates" => (gates(edit), "routes[0]"),
         "split" => (split(&keys), "routes[0].split"),
         "full" => (FULL.to_owned(), ""),
         _ => (edit.to_owned(), ""),
@@ -333,7 +399,7 @@ fn edited(base: &str, edit: &str) -> (String, &'static str) {
 #[test]
 fn each_problem_has_its_path() {
     let rows: Vec<&str> = REFUSED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    assert!(rows.len() > 120);
+    assert!(rows.len() > 200);
     for row in rows {
         let columns: Vec<&str> = row.split(" | ").collect();
         let &[base, edit, expected] = &*columns else { panic!("not three columns: {row}") };
@@ -402,6 +468,13 @@ fn hints_say_what_to_do() {
             "nothing",
             "where both are the same",
         ),
+        (gates(r#""of": "v9", "measure": "failed", "limit": 1"#), "routes[0].gates[0].of", "\"v9\"", "v1, v2, s"),
+        (gates(r#""of": "v2", "measure": "failed", "limit": 0"#), "routes[0].gates[0].limit", "0", "no number of trials"),
+        (gates(r#""of": "v2", "measure": "failed", "limit": 100"#), "routes[0].gates[0].limit", "100", "no rate is above 100"),
+        (gates(r#""of": "s", "measure": "worse_than_control", "limit": 50"#), "routes[0].gates[0].measure", "worse", "role: control"),
+        (full_with("\"alpha\": 0.01", "\"alpha\": 0.000002"), "routes[0].gates[0].alpha", "0.000002", "at least 0.000003"),
+        (full_with("[\"slow\"]", "[\"coverage\"]"), "routes[0].guardrail.gates[0]", "\"coverage\"", "of a shadow"),
+        (full_with("[\"slow\"]", "[\"fast\"]"), "routes[0].guardrail.gates[0]", "\"fast\"", "agreement, slow, latency"),
         (full_with("\"fraud-2026-11\"", "2026"), "experiment", "2026", "put it in quotes"),
         (full_with("fraud-2026-11", &"x".repeat(200)), "experiment", "xxxxxxxx…", "1 to 32"),
         (full_with(r#"["v1", "v3"]"#, r#"["v9"]"#), "routes[0].shadows[0].of[0]", "\"v9\"", "v1, v2, v3"),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::value::{NOT_YET, Problems, Value};
+use super::value::{Problems, Value};
 use crate::config::Name;
 use crate::config::raw::Node;
 use crate::limits;
-use crate::path::PathPattern;
+use crate::path::{PathPattern, Step};
 
 /// Names with a meaning of their own in labels.
 const RESERVED: [&str; 3] = ["none", "all", "other"];
@@ -72,6 +72,18 @@ pub(super) fn path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPat
     PathPattern::parse(text).map_or_else(|error| value.refuse(error, problems), Some)
 }
 
+/// A path to one value of a JSON body.
+pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPattern> {
+    let path = path(value, problems)?;
+    if path.steps().is_empty() {
+        value.refuse("give the path of a member, such as model: the whole body is an object", problems)
+    } else if path.steps().contains(&Step::AnyIndex) {
+        value.refuse("only one value is looked at: give an index instead of [*]", problems)
+    } else {
+        Some(path)
+    }
+}
+
 /// A percentage in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
     let Node::Number(percent) = value.node else {
@@ -80,21 +92,36 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     if !(0.0..=100.0).contains(percent) {
         return value.refuse("give a number from 0 to 100", problems);
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
-    let ppm = (percent * 10_000.0).round() as u32;
-    // Division is correctly rounded, so it gives the double that four decimals are read as, and no other.
-    #[expect(clippy::float_cmp, reason = "exact by design")]
-    if f64::from(ppm) / 10_000.0 != *percent {
-        return value.refuse("give at most four decimals: traffic is divided into a million parts", problems);
+    match parts(*percent, 10_000.0) {
+        None => value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
+        ppm => ppm,
     }
-    Some(ppm)
+}
+
+/// A chance strictly between 0 and 1, in parts per million.
+pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+    match value.node {
+        Node::Number(chance) if *chance > 0.0 && *chance < 1.0 => match parts(*chance, 1_000_000.0) {
+            None => value.refuse("give at most six decimals: it is exported in parts per million", problems),
+            ppm => ppm,
+        },
+        _ => value.refuse("give a number strictly between 0 and 1, such as 0.05", problems),
+    }
+}
+
+/// How often `1 / scale` goes into `number`, which is at most a million of them, if it does so without rest.
+fn parts(number: f64, scale: f64) -> Option<u32> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
+    let parts = (number * scale).round() as u32;
+    // Division is correctly rounded, so it gives the double that as many decimals are read as, and no other.
+    #[expect(clippy::float_cmp, reason = "exact by design")]
+    let exact = f64::from(parts) / scale == number;
+    exact.then_some(parts)
 }
 
 /// A timeout: above zero and at most [`limits::MAX_TIMEOUT`].
 pub(super) fn timeout(value: &Value<'_>, problems: &mut Problems) -> Option<Duration> {
-    const UNITS: [(&str, u64); 3] = [("ms", 1), ("s", 1_000), ("m", 60_000)];
-    const HINT: &str = "give a duration such as 500ms, 2s or 1m, at most 5m";
-    let duration = quantity(value, &UNITS, HINT, problems).map(Duration::from_millis)?;
+    let duration = duration(value, "give a duration such as 500ms, 2s or 1m, at most 5m", problems)?;
     if duration.is_zero() {
         value.refuse("give a timeout above zero, at most 5m", problems)
     } else if duration > limits::MAX_TIMEOUT {
@@ -102,6 +129,18 @@ pub(super) fn timeout(value: &Value<'_>, problems: &mut Problems) -> Option<Dura
     } else {
         Some(duration)
     }
+}
+
+/// A duration of `least` milliseconds up to [`limits::MAX_SPAN`].
+pub(super) fn span(value: &Value<'_>, least: u64, problems: &mut Problems) -> Option<Duration> {
+    let hint = format!("give a duration such as 250ms, 30s or 10m, from {least}ms to 1440m");
+    let span = duration(value, &hint, problems)?;
+    if (Duration::from_millis(least)..=limits::MAX_SPAN).contains(&span) { Some(span) } else { value.refuse(hint, problems) }
+}
+
+fn duration(value: &Value<'_>, hint: &str, problems: &mut Problems) -> Option<Duration> {
+    const UNITS: [(&str, u64); 3] = [("ms", 1), ("s", 1_000), ("m", 60_000)];
+    quantity(value, &UNITS, hint, problems).map(Duration::from_millis)
 }
 
 /// A number of bytes: above zero and at most `most`, which `hint` names.
@@ -126,9 +165,4 @@ fn quantity(value: &Value<'_>, units: &[(&str, u64)], hint: &str, problems: &mut
         whole.then(|| digits.parse().unwrap_or(u64::MAX).saturating_mul(*factor))
     });
     found.map_or_else(|| value.refuse(hint, problems), Some)
-}
-
-/// Nothing but an empty list: what it lists comes with a later version.
-pub(super) fn not_yet(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
-    value.list(problems, |item, problems| item.refuse::<()>(NOT_YET, problems)).map(|_| ())
 }

@@ -16,10 +16,10 @@ pub(super) type Problems = Vec<Problem>;
 pub(super) type Seen<'a> = BTreeSet<&'a str>;
 
 /// Keys that later versions have and this build does not know, whatever object they belong to.
-const LATER: [&str; 4] = ["observe", "guardrail", "warmup", "bucket"];
+const LATER: [&str; 2] = ["observe", "bucket"];
 
 /// The hint for what a later version will know.
-pub(super) const NOT_YET: &str = "this build does not know it yet: leave it out";
+const NOT_YET: &str = "this build does not know it yet: leave it out";
 
 /// A value and its path.
 #[derive(Clone, Debug)]

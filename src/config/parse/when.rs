@@ -5,7 +5,6 @@ use super::units;
 use super::value::{Problems, Value};
 use crate::config::raw::Node;
 use crate::config::{BodyCondition, BodyTest};
-use crate::path::{PathPattern, Step};
 
 const TESTS: [&str; 4] = ["exact", "prefix", "at_most", "at_least"];
 
@@ -23,7 +22,7 @@ pub(super) fn when(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Bod
 
 fn condition(value: &Value<'_>, problems: &mut Problems) -> Option<BodyCondition> {
     let object = value.object(&["path", "exact", "prefix", "at_most", "at_least"], problems)?;
-    let path = object.required("path", problems, path);
+    let path = object.required("path", problems, units::one_path);
     let test = one_of(value, &object, &TESTS, problems).and_then(|(key, value)| match key {
         "exact" => exact(&value, problems),
         "prefix" => match value.text(problems)? {
@@ -42,17 +41,5 @@ fn exact(value: &Value<'_>, problems: &mut Problems) -> Option<BodyTest> {
         Node::Bool(boolean) => Some(BodyTest::Boolean(*boolean)),
         Node::Number(number) if number.is_finite() => Some(BodyTest::Number(*number)),
         _ => value.refuse("give a text, a number, true or false", problems),
-    }
-}
-
-/// A path to one value.
-fn path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPattern> {
-    let path = units::path(value, problems)?;
-    if path.steps().is_empty() {
-        value.refuse("give the path of a member, such as model: the whole body is an object", problems)
-    } else if path.steps().contains(&Step::AnyIndex) {
-        value.refuse("a condition looks at one value: give an index instead of [*]", problems)
-    } else {
-        Some(path)
     }
 }

@@ -28,6 +28,12 @@ fn any_json() -> impl Strategy<Value = String> {
         "ignore",
         "slices",
         "values",
+        "gates",
+        "of",
+        "measure",
+        "limit",
+        "guardrail",
+        "warmup",
         "on_invalid",
         "é",
         "",
@@ -36,7 +42,7 @@ fn any_json() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         any::<bool>().prop_map(|value| value.to_string()),
         any::<i32>().prop_map(|value| value.to_string()),
-        prop::sample::select(vec!["\"a\"", "\"\"", "1.5", "1", "\"1s\"", "\"reject\"", "\"[[\"", "100", "\"1MiB\""])
+        prop::sample::select(vec!["\"a\"", "\"\"", "1.5", "1", "\"1s\"", "\"reject\"", "\"[[\"", "100", "\"1MiB\"", "\"failed\""])
             .prop_map(str::to_owned),
     ];
     leaf.prop_recursive(5, 64, 6, move |inner| {

@@ -1,0 +1,265 @@
+//! `gates`: limits on rates, each with a measure that its subject has.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::value::{Object, Problems, Seen, Value};
+use super::{split, units};
+use crate::config::raw::Node;
+use crate::config::{Direction, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
+
+const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"];
+
+/// Keys that only some measures have.
+const SETTINGS: [&str; 3] = ["threshold", "margin", "direction"];
+
+/// What `measure` may be, each with settings that are yet to be read.
+const MEASURES: [(&str, Measure); 9] = [
+    ("diverged", Measure::Diverged),
+    ("worse_than_control", Measure::WorseThanControl { control: 0 }),
+    ("failed", Measure::Failed),
+    ("slower_than", Measure::SlowerThan(Duration::ZERO)),
+    ("slower_than_primary", Measure::SlowerThanPrimary(Duration::ZERO)),
+    ("costlier_than_primary", Measure::CostlierThanPrimary { percent: 0.0 }),
+    ("coverage", Measure::Coverage),
+    ("flipped", Measure::Flipped(Direction::Both)),
+    ("first_byte_slower_than", Measure::FirstByteSlowerThan(Duration::ZERO)),
+];
+
+const DIRECTIONS: [(&str, Direction); 3] = [("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
+
+/// The chance of a wrong verdict where none is given, in parts per million.
+const ALPHA: u32 = 50_000;
+
+/// Limits are strictly between 0 and this.
+const WHOLE: u32 = 1_000_000;
+
+/// What the rest of the route says, as far as it is legal; the outer `None` of a part says that it is not.
+pub(super) struct Surroundings<'a, 'r> {
+    /// `split` as written, if it is.
+    pub(super) split: Option<Value<'a>>,
+    /// `shadows` as written, if they are.
+    pub(super) written_shadows: Option<Value<'a>>,
+    pub(super) shadows: Option<&'r [Rc<Shadow>]>,
+    /// `auto` stands for one that is not legal, too.
+    pub(super) protocol: Protocol,
+    pub(super) task: Option<&'r Task>,
+    pub(super) slices: Option<Option<&'r Slices>>,
+}
+
+impl Surroundings<'_, '_> {
+    /// What `name` is the name of, whether the variant or shadow is legal or not.
+    pub(super) fn subject(&self, name: &str) -> Option<GateSubject> {
+        let is = |other: &Option<&str>| *other == Some(name);
+        let variant = self.variants().iter().position(is).map(GateSubject::Variant);
+        variant.or_else(|| self.shadow_names().iter().position(is).map(GateSubject::Shadow))
+    }
+
+    fn variants(&self) -> Vec<Option<&str>> {
+        self.split.as_ref().map(split::names).unwrap_or_default()
+    }
+
+    fn shadow_names(&self) -> Vec<Option<&str>> {
+        let items = self.written_shadows.as_ref().and_then(|shadows| shadows.items(&mut Vec::new()));
+        items.into_iter().flatten().map(|item| item.child("name").and_then(|name| name.node.as_text())).collect()
+    }
+
+    /// How many series a gate with `each_slice` has.
+    pub(super) fn slice_count(&self) -> u32 {
+        let values = self.slices.flatten().map_or(0, |slices| slices.values.len());
+        u32::try_from(values).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// `gates` of a route.
+pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Vec<Gate>> {
+    let mut names = Seen::new();
+    value.list(problems, |item, problems| {
+        let object = item.object(&KEYS, problems)?;
+        let name = object.required("name", problems, |value, problems| {
+            let (text, name) = (value.text(problems)?, units::name(value, problems)?);
+            if names.insert(text) { Some(name) } else { value.refuse("gates of a route need different names: choose another", problems) }
+        });
+        let of = object.required("of", problems, |value, problems| subject(value, around, problems));
+        let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
+        let limit = object.required("limit", problems, limit);
+        let alpha_ppm = object.or("alpha", ALPHA, problems, units::chance);
+        let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
+        let each_slice = object
+            .or("each_slice", false, problems, Value::boolean)
+            .and_then(|each_slice| if each_slice { sliced(&object, of, alpha_ppm, around, problems).map(|()| true) } else { Some(false) });
+        let (measure, limit) = (measure?, limit?);
+        Some(Gate {
+            name: name?,
+            of: of?,
+            measure,
+            limit_ppm: if measure == Measure::Coverage { WHOLE.saturating_sub(limit) } else { limit },
+            alpha_ppm: alpha_ppm?,
+            min_trials: min_trials?.into(),
+            each_slice: each_slice?,
+        })
+    })
+}
+
+fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<GateSubject> {
+    if let Some(subject) = around.subject(value.text(problems)?) {
+        return Some(subject);
+    }
+    let names: Vec<&str> = around.variants().into_iter().chain(around.shadow_names()).flatten().collect();
+    if names.is_empty() {
+        value.refuse("this route has neither variants nor shadows that a gate could be of", problems)
+    } else {
+        value.refuse(format!("no such variant or shadow: give one of {}", names.join(", ")), problems)
+    }
+}
+
+fn limit(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+    match units::percent(value, problems)? {
+        0 => value.refuse("no number of trials shows that a rate is 0: give a limit above 0, such as 0.01", problems),
+        WHOLE => value.refuse("no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99", problems),
+        limit => Some(limit),
+    }
+}
+
+/// The measure with its settings.
+fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
+    let named = object.required("measure", problems, |value, problems| units::word(value, &MEASURES, problems))?;
+    let threshold = |problems: &mut Problems| object.required("threshold", problems, |value, problems| units::span(value, 1, problems));
+    let (setting, measure) = match named {
+        Measure::SlowerThan(_) => ("threshold", threshold(problems).map(Measure::SlowerThan)),
+        Measure::FirstByteSlowerThan(_) => ("threshold", threshold(problems).map(Measure::FirstByteSlowerThan)),
+        Measure::SlowerThanPrimary(_) => {
+            let margin = object.required("margin", problems, |value, problems| units::span(value, 0, problems));
+            ("margin", margin.map(Measure::SlowerThanPrimary))
+        }
+        Measure::CostlierThanPrimary { .. } => {
+            let percent = object.required("margin", problems, more_tokens);
+            ("margin", percent.map(|percent| Measure::CostlierThanPrimary { percent }))
+        }
+        Measure::Flipped(default) => {
+            let direction = object.or("direction", default, problems, |value, problems| units::word(value, &DIRECTIONS, problems));
+            ("direction", direction.map(Measure::Flipped))
+        }
+        _ => ("", Some(named)),
+    };
+    for key in SETTINGS.into_iter().filter(|key| *key != setting) {
+        if let Some(value) = object.get(key) {
+            value.refuse::<()>("this measure does not have it: leave it out, or choose another measure", problems);
+        }
+    }
+    measure
+}
+
+/// A margin of tokens, in percent.
+fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
+    match value.node {
+        Node::Number(percent) if percent.is_finite() && *percent >= 0.0 => Some(percent.abs()),
+        _ => value.refuse("give how many percent more tokens are let pass, a number from 0 up, such as 10", problems),
+    }
+}
+
+/// Reports a measure that `of` does not have.
+fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Measure> {
+    const UNREAD: &str = "answers of this protocol do not tell it: it needs protocol openai, or auto";
+    let written = object.get("measure")?;
+    let counts_tokens = matches!(around.protocol, Protocol::Auto | Protocol::OpenAi);
+    match (measure, of) {
+        (Measure::Failed, _) | (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
+        (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
+        (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
+        (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => {
+            written.refuse("nobody waits for a shadow's first byte: this is for variants", problems)
+        }
+        (_, GateSubject::Variant(_)) => {
+            written.refuse("this is for shadows: variants have failed, slower_than and first_byte_slower_than", problems)
+        }
+        (Measure::CostlierThanPrimary { .. }, _) if !counts_tokens => written.refuse(UNREAD, problems),
+        (Measure::Flipped(direction), _) => flips(direction, around.task, object, problems).map(|()| measure),
+        (_, GateSubject::Shadow(index)) => match around.shadows {
+            Some(shadows) => fit_shadow(measure, index, shadows, object, problems),
+            None => Some(measure),
+        },
+    }
+}
+
+/// Reports that a task has no flips, or none in this direction.
+fn flips(direction: Direction, task: Option<&Task>, object: &Object<'_>, problems: &mut Problems) -> Option<()> {
+    match task {
+        None | Some(Task::Decision(_)) => Some(()),
+        Some(Task::Labels(_)) if direction == Direction::Both => Some(()),
+        Some(Task::Labels(_)) => {
+            object.get("direction")?.refuse("labels have no order: leave it out, or compare a decision, whose names ascend", problems)
+        }
+        Some(_) => object.get("measure")?.refuse("nothing can flip: it needs compare.task labels or decision", problems),
+    }
+}
+
+/// Reports what one of the route's shadows can't be measured by; they are all legal.
+fn fit_shadow(measure: Measure, index: usize, shadows: &[Rc<Shadow>], object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
+    let shadow = shadows.get(index)?;
+    match measure {
+        Measure::SlowerThan(threshold) if threshold > shadow.timeout => object
+            .get("threshold")?
+            .refuse("the shadow's timeout is shorter, and nobody knows how slow the rest would be: raise it or lower this", problems),
+        Measure::SlowerThanPrimary(margin) if margin >= shadow.timeout => object
+            .get("margin")?
+            .refuse("the shadow's timeout is not longer, so it is never seen to be so much slower: raise it or lower this", problems),
+        Measure::WorseThanControl { .. } => control(shadow, shadows, object, problems).map(|control| Measure::WorseThanControl { control }),
+        _ => Some(measure),
+    }
+}
+
+/// The control that a candidate is set against.
+fn control(candidate: &Shadow, shadows: &[Rc<Shadow>], object: &Object<'_>, problems: &mut Problems) -> Option<usize> {
+    if candidate.role == Role::Control {
+        return object.get("of")?.refuse("this is the control itself: name a candidate", problems);
+    }
+    let mut controls = shadows.iter().enumerate().filter(|(_, shadow)| shadow.role == Role::Control);
+    let hint = match (controls.next(), controls.next()) {
+        (Some((index, control)), None) => {
+            let shared = |variants: &Vec<usize>| variants.iter().any(|variant| candidate.of.as_ref().is_none_or(|of| of.contains(variant)));
+            if control.ppm == 0 {
+                "the control gets no copies: raise its percent"
+            } else if !control.of.as_ref().is_none_or(shared) {
+                "the control never gets a request that this shadow gets: give both a variant in of"
+            } else {
+                return Some(index);
+            }
+        }
+        (None, _) => "it needs a control: a shadow with role: control that runs the baseline's version",
+        (Some(_), Some(_)) => "this route has more than one control: keep one",
+    };
+    object.get("measure")?.refuse(hint, problems)
+}
+
+/// Reports what is in the way of judging each slice on its own.
+fn sliced(
+    object: &Object<'_>,
+    of: Option<GateSubject>,
+    alpha_ppm: Option<u32>,
+    around: &Surroundings<'_, '_>,
+    problems: &mut Problems,
+) -> Option<()> {
+    let Some(slices) = around.slices else { return Some(()) };
+    let each_slice = object.get("each_slice")?;
+    match (slices, of) {
+        (None, _) => each_slice.refuse("it needs slices: this route has none", problems),
+        (Some(Slices { by: SliceBy::Body(_), .. }), Some(GateSubject::Variant(_))) => {
+            each_slice.refuse("only requests that are copied are read, so variants have slices by a header alone", problems)
+        }
+        _ => match object.get("alpha") {
+            Some(value) => divisible(&value, alpha_ppm?, around, problems),
+            None => Some(()),
+        },
+    }
+}
+
+/// Reports an `alpha` of which a slice gets less than a millionth.
+pub(super) fn divisible(value: &Value<'_>, alpha_ppm: u32, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<()> {
+    let slices = around.slice_count();
+    if alpha_ppm >= slices {
+        return Some(());
+    }
+    let least = f64::from(slices) / f64::from(WHOLE);
+    value.refuse(format!("{slices} slices share it, and a millionth is the least: give at least {least}"), problems)
+}

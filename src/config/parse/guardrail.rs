@@ -1,0 +1,65 @@
+//! `guardrail`: the gates that take a canary's traffic away.
+
+use std::time::Duration;
+
+use super::gate::{Surroundings, divisible};
+use super::units;
+use super::value::{Problems, Seen, Value};
+use crate::config::{Gate, GateSubject, Guardrail};
+
+/// In parts per million.
+const ALPHA: u32 = 1_000;
+const MIN_TRIALS: u32 = 20;
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// `guardrail` of a route whose gates are `written`, if they are, and `gates` if they are legal.
+pub(super) fn guardrail(
+    value: &Value<'_>,
+    written: Option<&Value<'_>>,
+    gates: Option<&[Gate]>,
+    around: &Surroundings<'_, '_>,
+    problems: &mut Problems,
+) -> Option<Guardrail> {
+    let object = value.object(&["gates", "alpha", "min_trials", "window"], problems)?;
+    if around.split.is_none() {
+        value.refuse::<()>("it needs split: without it there is no canary to cut off", problems);
+    }
+    let guarded = object.required("gates", problems, |value, problems| guarded(value, written, around, problems));
+    let alpha = object.or("alpha", ALPHA, problems, |value, problems| {
+        let alpha = units::chance(value, problems)?;
+        let mut shown = guarded.iter().flatten().filter_map(|index| gates?.get(*index));
+        if shown.any(|gate| gate.each_slice) { divisible(value, alpha, around, problems).map(|()| alpha) } else { Some(alpha) }
+    });
+    let min_trials = object.or("min_trials", MIN_TRIALS, problems, |value, problems| units::whole(value, 0, problems));
+    let window = object.or("window", WINDOW, problems, |value, problems| units::span(value, 1_000, problems));
+    Some(Guardrail { gates: guarded?, alpha_ppm: alpha?, min_trials: min_trials?.into(), window: window? })
+}
+
+/// Indices of the gates named.
+fn guarded(value: &Value<'_>, written: Option<&Value<'_>>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Vec<usize>> {
+    let gates = written.and_then(|gates| gates.items(&mut Vec::new())).unwrap_or_default();
+    let text = |gate: &Value<'_>, key| gate.child(key).and_then(|value| value.node.as_text().map(str::to_owned));
+    let mut seen = Seen::new();
+    let indices = value.list(problems, |item, problems| {
+        let name = item.text(problems)?;
+        if !seen.insert(name) {
+            return item.refuse("this gate is there more than once: keep one", problems);
+        }
+        let Some(index) = gates.iter().position(|gate| text(gate, "name").as_deref() == Some(name)) else {
+            let names: Vec<String> = gates.iter().filter_map(|gate| text(gate, "name")).collect();
+            let hint = if names.is_empty() { "this route has no gates".to_owned() } else { format!("give one of {}", names.join(", ")) };
+            return item.refuse(format!("no such gate: {hint}"), problems);
+        };
+        match gates.get(index).and_then(|gate| around.subject(&text(gate, "of")?)) {
+            Some(GateSubject::Shadow(_)) => {
+                item.refuse("its gate is of a shadow, which no client depends on: guard gates of canaries", problems)
+            }
+            Some(GateSubject::Variant(0)) => {
+                item.refuse("its gate is of the baseline, which nothing can replace: guard gates of canaries", problems)
+            }
+            // That a gate is of nothing is reported there.
+            Some(GateSubject::Variant(_)) | None => Some(index),
+        }
+    })?;
+    if indices.is_empty() { value.refuse("give at least one gate, or leave guardrail out", problems) } else { Some(indices) }
+}
