@@ -41,8 +41,8 @@ In one window of the guardrail (`alpha` {guardrail_alpha} %, `min_trials` {GUARD
 {windowed}
 ## Detection: the rate is above the limit
 
-Trials until the gate fails, of all runs (up to {horizon} trials), and how long that takes at so many trials per second. The z-test is quicker
-because it pays with the false alarms above. `-`: fewer runs than that failed. Close to the limit a gate stays undecided for very long: it
+Trials until the gate fails, of all runs (up to {horizon} trials), and how long that takes at so many trials per second; `-`: fewer runs than
+that failed. Near the limit the z-test is quicker: that is what its false alarms buy. Close to it a gate stays undecided for very long: it
 weighs rates with odds 1.5 times the limit's and more, and below 1.2 times hardly ever decides.
 
 {detection}

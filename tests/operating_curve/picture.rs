@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::figures::{Alarms, Figures, GOOD, Turned, WINDOWS};
 use crate::page::{grouped, percent};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 800.0;
 const PANEL: f64 = 350.0;
 
 /// The area of a panel that curves are drawn in.
