@@ -8,14 +8,15 @@
 //! 4. [`outcome`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
 //! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
-//! 7. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
-//! 8. [`json`]: JSON texts, read in slices.
-//! 9. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
-//! 10. [`mirror`]: which requests are copied, and what the copy looks like.
-//! 11. [`compare`]: whether two answers agree.
-//! 12. [`stats`]: the exported series.
-//! 13. [`engine`]: the life of a request and its pairs, as events in and effects out.
-//! 14. `host`: the only module that speaks to Envoy (feature `host`).
+//! 7. [`gate`]: verdicts from two counters.
+//! 8. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
+//! 9. [`json`]: JSON texts, read in slices.
+//! 10. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 11. [`mirror`]: which requests are copied, and what the copy looks like.
+//! 12. [`compare`]: whether two answers agree.
+//! 13. [`stats`]: the exported series.
+//! 14. [`engine`]: the life of a request and its pairs, as events in and effects out.
+//! 15. `host`: the only module that speaks to Envoy (feature `host`).
 //!
 //! Each module knows only those before it.
 //!
@@ -40,6 +41,7 @@ pub mod compare;
 pub mod config;
 pub mod encoding;
 pub mod engine;
+pub mod gate;
 pub mod grpc;
 #[cfg(feature = "host")]
 mod host;

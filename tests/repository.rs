@@ -133,9 +133,9 @@ fn serde_where_text_is_read(file: &File) -> Vec<String> {
 }
 
 /// A module knows only those that stand before it.
-const LAYERS: [&str; 17] = [
-    "limits", "path", "request", "outcome", "capture", "encoding", "grpc", "protobuf", "config", "json", "split", "route", "mirror",
-    "compare", "stats", "engine", "host",
+const LAYERS: [&str; 18] = [
+    "limits", "path", "request", "outcome", "capture", "encoding", "grpc", "protobuf", "gate", "config", "json", "split", "route",
+    "mirror", "compare", "stats", "engine", "host",
 ];
 
 fn dependencies_point_one_way(file: &File) -> Vec<String> {

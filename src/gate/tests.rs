@@ -1,0 +1,216 @@
+//! Gates against an independent implementation, against plain products, and against their promises.
+
+use proptest::prelude::*;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+
+fn rate(ppm: u32) -> Rate {
+    Rate::new(ppm).unwrap()
+}
+
+/// At a limit of so many parts per million, with an alpha of 5 %.
+fn terms(limit: u32, min_trials: u64) -> Terms {
+    Terms { limit: rate(limit), alpha: rate(50_000), min_trials }
+}
+
+fn state(terms: Terms, hits: u64, trials: u64) -> State {
+    terms.judge(Counts::new(hits, trials).into(), false)
+}
+
+fn rates() -> impl Strategy<Value = Rate> {
+    prop_oneof![Just(1), Just(999_999), 1..1_000_000_u32].prop_map(rate)
+}
+
+#[test]
+fn evidence_is_what_an_independent_implementation_computes() {
+    let table = include_str!("../../tests/data/gates/evidence.txt");
+    let rows: Vec<Vec<&str>> = table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect()).collect();
+    assert!(rows.len() > 150);
+    for row in rows {
+        let counts = Counts::new(row[1].parse().unwrap(), row[2].parse().unwrap());
+        let limit = rate(row[0].parse().unwrap());
+        for (name, computed, expected) in [("fail", ln_fail(counts, limit), row[3]), ("pass", ln_pass(counts, limit), row[4])] {
+            let expected: f64 = expected.parse().unwrap();
+            // A number has 15 digits; of 10^12 trials they don't reach as far behind the point.
+            let allowed = if counts.trials() > 1_000_000 { 1e-14 * counts.trials() as f64 } else { 1e-9 };
+            assert!((computed - expected).abs() <= allowed, "{name} of {row:?} is {computed}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn evidence_is_the_mean_of_plain_products(trials in prop::collection::vec(any::<bool>(), 0..40), limit in 10_000..900_000_u32) {
+        let p = f64::from(limit) / 1e6;
+        let factor = |m: f64, hit: &bool| if *hit { m / (1.0 - p + m * p) } else { 1.0 / (1.0 - p + m * p) };
+        let mean = |multipliers: [f64; 4]| multipliers.iter().map(|m| trials.iter().map(|hit| factor(*m, hit)).product::<f64>()).sum::<f64>() / 4.0;
+        let counts = Counts::new(trials.iter().filter(|hit| **hit).count() as u64, trials.len() as u64);
+        prop_assert!((ln_fail(counts, rate(limit)) - mean([1.5, 2.0, 4.0, 8.0]).ln()).abs() < 1e-9);
+        prop_assert!((ln_pass(counts, rate(limit)) - mean([2.0 / 3.0, 0.5, 0.25, 0.0]).ln()).abs() < 1e-9);
+    }
+
+    /// One reader of summed counters says the same, in whatever order the trials came and whichever worker counted them.
+    #[test]
+    fn neither_order_nor_workers_matter(
+        trials in prop::collection::vec((any::<bool>(), 0..5_usize), 0..300),
+        seed in any::<prop::sample::Index>(),
+        limit in rates(),
+    ) {
+        let count = |trials: &[(bool, usize)]| {
+            let mut workers = [(0, 0); 5];
+            for (hit, worker) in trials {
+                workers[*worker].0 += u64::from(*hit);
+                workers[*worker].1 += 1;
+            }
+            workers.iter().fold((0, 0), |sum, worker| (sum.0 + worker.0, sum.1 + worker.1))
+        };
+        let mut shuffled: Vec<_> = trials.iter().map(|(hit, worker)| (*hit, (worker * 3) % 5)).collect();
+        shuffled.reverse();
+        let turn = seed.index(shuffled.len() + 1).min(shuffled.len());
+        shuffled.rotate_left(turn);
+        let [one, another] = [count(&trials), count(&shuffled)].map(|(hits, trials)| Counts::new(hits, trials));
+        prop_assert_eq!(ln_fail(one, limit).to_bits(), ln_fail(another, limit).to_bits());
+        prop_assert_eq!(ln_pass(one, limit).to_bits(), ln_pass(another, limit).to_bits());
+        let logarithm = |m: f64, counts: &[(bool, usize)]| counts.iter().map(|(hit, _)| {
+            ln_ratio(m, Counts::new(u64::from(*hit), 1), limit)
+        }).sum::<f64>();
+        prop_assert!((logarithm(2.0, &trials) - ln_ratio(2.0, one, limit)).abs() < 1e-9, "the evidence of trials adds up");
+    }
+
+    #[test]
+    fn more_hits_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, hits in any::<[prop::sample::Index; 2]>(), limit in rates()) {
+        let mut hits = hits.map(|hits| hits.index(trials as usize + 1) as u64);
+        hits.sort_unstable();
+        let [fewer, more] = hits.map(|hits| Counts::new(hits, trials));
+        let rounding = 1e-15 * trials as f64;
+        prop_assert!(ln_fail(fewer, limit) <= ln_fail(more, limit) + rounding);
+        prop_assert!(ln_pass(fewer, limit) >= ln_pass(more, limit) - rounding);
+    }
+
+    #[test]
+    fn any_counters_and_terms_are_judged(
+        [before, trials, after] in any::<[u64; 3]>(),
+        limit in rates(),
+        alpha in rates(),
+        min_trials in any::<u64>(),
+    ) {
+        let reading = Reading::new(before, trials, after);
+        prop_assert!(ln_fail(reading.fewest, limit).is_finite() && ln_pass(reading.most, limit).is_finite());
+        let state = Terms { limit, alpha, min_trials }.judge(reading, false);
+        prop_assert!(state == State::Undecided || trials >= min_trials);
+    }
+
+    /// Workers count a trial, then its hit; a reader reads hits, trials, hits, at any moments in between.
+    #[test]
+    fn a_reader_among_writers_never_takes_hits_for_more_or_less_than_they_can_have_been(
+        steps in prop::collection::vec((0..4_usize, any::<bool>()), 3..200),
+        reads in any::<[prop::sample::Index; 3]>(),
+    ) {
+        let mut reads = reads.map(|at| at.index(steps.len()));
+        reads.sort_unstable();
+        let (mut hits, mut trials, mut owed, mut decided) = (0, 0, [false; 4], 0);
+        let (mut seen, mut truth) = ([0; 3], (0, 0));
+        for (at, (worker, hit)) in steps.iter().enumerate() {
+            if std::mem::take(&mut owed[*worker]) {
+                hits += 1;
+            } else {
+                trials += 1;
+                owed[*worker] = *hit;
+                decided += u64::from(*hit);
+            }
+            for (which, seen) in seen.iter_mut().enumerate().filter(|(which, _)| reads[*which] == at) {
+                *seen = if which == 1 { trials } else { hits };
+                if which == 1 {
+                    truth = (hits, decided);
+                }
+            }
+        }
+        let reading = Reading::new(seen[0], seen[1], seen[2]);
+        prop_assert!(seen[0] <= seen[1], "hits read first are never ahead");
+        prop_assert!(reading.fewest.hits() <= truth.0 && truth.0 <= reading.most.hits());
+        prop_assert!(reading.fewest.hits() <= truth.1 && reading.most.hits() <= seen[1]);
+    }
+}
+
+#[test]
+fn rates_lie_strictly_between_nothing_and_everything() {
+    assert_eq!([0, 1, 999_999, 1_000_000, u32::MAX].map(|ppm| Rate::new(ppm).map(Rate::ppm)), [None, Some(1), Some(999_999), None, None]);
+    assert_eq!([1, 900_000, 999_999].map(|ppm| rate(ppm).complement().ppm()), [999_999, 100_000, 1]);
+}
+
+#[test]
+fn an_alpha_is_shared_among_slices() {
+    let share = |ppm, slices| rate(ppm).shared(slices).ppm();
+    assert_eq!([share(50_000, 1), share(50_000, 3), share(50_000, 65)], [50_000, 16_666, 769]);
+    assert_eq!([share(1, 65), share(50_000, 0), share(50_000, usize::MAX)], [1, 50_000, 1]);
+}
+
+#[test]
+fn hits_ahead_of_trials_are_as_many_as_there_are_trials() {
+    assert_eq!(Counts::new(7, 5), Counts::new(5, 5));
+    let reading = Reading::new(1, 2, 3);
+    assert_eq!((reading.fewest, reading.most), (Counts::new(1, 2), Counts::new(2, 2)));
+}
+
+#[test]
+fn a_gate_judges_from_the_first_trial() {
+    let percent = terms(10_000, 0);
+    assert_eq!(state(percent, 0, 0), State::Undecided);
+    assert_eq!([state(percent, 0, 390), state(percent, 0, 391)], [State::Undecided, State::Pass]);
+    assert_eq!([state(percent, 2, 2), state(percent, 3, 3)], [State::Undecided, State::Fail]);
+    // Two failures in the first two trials: E = 20.4.
+    assert!((ln_fail(Counts::new(2, 2), rate(5_000)).exp() - 20.4).abs() < 0.05);
+}
+
+#[test]
+fn nothing_is_decided_before_there_are_enough_trials() {
+    for (hits, trials, decided) in [(0, 400, State::Pass), (400, 400, State::Fail)] {
+        assert_eq!(state(terms(10_000, 401), hits, trials), State::Undecided);
+        assert_eq!(state(terms(10_000, 400), hits, trials), decided);
+    }
+}
+
+#[test]
+fn a_fail_is_for_good_and_a_pass_is_not() {
+    let percent = terms(10_000, 0);
+    let judge = |hits, trials, failed| percent.judge(Counts::new(hits, trials).into(), failed);
+    assert_eq!(judge(0, 400, false), State::Pass);
+    assert_eq!(judge(4, 404, false), State::Undecided, "it says what is known now");
+    assert_eq!(judge(40, 440, false), State::Fail, "also after it passed");
+    assert_eq!(judge(40, 100_000, false), State::Pass);
+    assert_eq!(judge(40, 100_000, true), State::Fail);
+}
+
+/// Between the two readings of hits a gate could both fail and not: it takes the one that says less.
+#[test]
+fn a_reading_in_motion_decides_nothing_that_its_extremes_do_not() {
+    let percent = terms(10_000, 0);
+    assert_eq!(percent.judge(Reading::new(2, 3, 3), false), State::Undecided);
+    assert_eq!(percent.judge(Reading::new(0, 391, 1), false), State::Undecided);
+}
+
+#[test]
+fn a_long_good_history_mutes_evidence() {
+    let fails_after = |good: u64| (1..=2_000).find(|bad| state(terms(10_000, 0), *bad, good + bad) == State::Fail);
+    assert_eq!(fails_after(0), Some(3));
+    assert_eq!(fails_after(100_000), Some(1_257));
+}
+
+#[test]
+fn slices_fail_together_and_pass_together() {
+    use State::{Fail, Pass, Undecided};
+    for (values, other, overall) in [
+        (vec![Pass, Pass], None, Pass),
+        (vec![Pass, Undecided], None, Undecided),
+        (vec![Undecided, Fail], None, Fail),
+        (vec![Pass, Pass], Some(Undecided), Undecided),
+        (vec![Pass, Pass], Some(Pass), Pass),
+        (vec![Pass, Pass], Some(Fail), Fail),
+        (vec![Fail, Pass], Some(Pass), Fail),
+        (vec![], None, Undecided),
+    ] {
+        assert_eq!(over_slices(values.clone(), other.unwrap_or_default(), other.is_some()), overall, "{values:?}, {other:?}");
+    }
+}

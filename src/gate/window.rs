@@ -1,0 +1,116 @@
+//! The trials of the current window of wall-clock time: a long good history would mute evidence of a sudden failure, so a guardrail also
+//! judges recent trials alone.
+//!
+//! Windows begin at multiples of their length since the epoch. The first look in one keeps what the counters are; later looks get what came
+//! since. The chance of a false alarm is at most alpha for each window. Windows do not overlap: a failure that begins late in one is judged
+//! afresh in the next.
+//!
+//! A snapshot is a look, so trials between the beginning of a window and its first look count for no window: look after every trial and it
+//! is one. When the clock jumps into another window, forwards or back, that window begins anew; within one it may jump as it likes. Counters
+//! that are behind the snapshot belong to a restarted proxy: a new snapshot.
+
+use std::time::Duration;
+
+use super::{Counts, Reading};
+
+/// Of one gate, as seen by one reader of its counters.
+#[derive(Clone, Debug)]
+pub struct Window {
+    length: Duration,
+    current: Option<Snapshot>,
+}
+
+/// What the counters were when a window was first looked into.
+#[derive(Clone, Copy, Debug)]
+struct Snapshot {
+    /// How many windows came before since the epoch.
+    number: u128,
+    hits: u64,
+    trials: u64,
+}
+
+impl Window {
+    /// Windows of this length; one of 0 never ends.
+    pub fn new(length: Duration) -> Self {
+        Self { length, current: None }
+    }
+
+    /// Hits (as few as it can have been) and trials since the first look in the window of `now`, the wall-clock time since the epoch.
+    pub fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
+        let number = now.as_nanos().checked_div(self.length.as_nanos()).unwrap_or(0);
+        let since = |snapshot: &Snapshot| {
+            let hits = reading.fewest.hits.checked_sub(snapshot.hits)?;
+            Some(Counts::new(hits, reading.fewest.trials.checked_sub(snapshot.trials)?))
+        };
+        if let Some(counts) = self.current.as_ref().filter(|snapshot| snapshot.number == number).and_then(since) {
+            return counts;
+        }
+        // As many hits as it can have been, so that what comes since has as few.
+        self.current = Some(Snapshot { number, hits: reading.most.hits, trials: reading.most.trials });
+        Counts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    const LENGTH: Duration = Duration::from_secs(600);
+
+    /// Looks at these times, in seconds, with these hits and trials: what each look sees.
+    fn looks(window: &mut Window, looks: &[(u64, u64, u64)]) -> Vec<(u64, u64)> {
+        let look = |&(at, hits, trials): &(u64, u64, u64)| {
+            let counts = window.counts(Counts::new(hits, trials).into(), Duration::from_secs(at));
+            (counts.hits(), counts.trials())
+        };
+        looks.iter().map(look).collect()
+    }
+
+    #[test]
+    fn it_sees_what_came_since_the_first_look() {
+        let seen = looks(&mut Window::new(LENGTH), &[(6_100, 3, 900), (6_101, 3, 901), (6_102, 5, 910), (6_599, 9, 999)]);
+        assert_eq!(seen, [(0, 0), (0, 1), (2, 10), (6, 99)]);
+    }
+
+    #[test]
+    fn the_next_one_begins_at_a_multiple_of_its_length() {
+        let seen = looks(&mut Window::new(LENGTH), &[(6_590, 0, 10), (6_599, 4, 20), (6_600, 5, 21), (6_601, 6, 22), (9_000, 7, 23)]);
+        assert_eq!(seen, [(0, 0), (4, 10), (0, 0), (1, 1), (0, 0)]);
+    }
+
+    #[test]
+    fn counters_that_went_back_begin_it_anew() {
+        let seen = looks(&mut Window::new(LENGTH), &[(0, 5, 100), (1, 6, 101), (2, 0, 3), (3, 2, 6)]);
+        assert_eq!(seen, [(0, 0), (1, 1), (0, 0), (2, 3)]);
+        // Trials have caught up with the snapshot, hits have not.
+        let seen = looks(&mut Window::new(LENGTH), &[(0, 50, 100), (1, 1, 150), (2, 2, 152)]);
+        assert_eq!(seen, [(0, 0), (0, 0), (1, 2)]);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_begins_it_anew_only_in_another_window() {
+        let seen = looks(&mut Window::new(LENGTH), &[(1_199, 0, 10), (601, 1, 12), (599, 1, 13), (1_000, 2, 14), (1_001, 3, 15)]);
+        assert_eq!(seen, [(0, 0), (1, 2), (0, 0), (0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn it_sees_as_few_hits_as_it_can_have_been() {
+        let mut window = Window::new(LENGTH);
+        window.counts(Reading::new(10, 100, 12), Duration::ZERO);
+        let counts = window.counts(Reading::new(15, 110, 17), Duration::ZERO);
+        assert_eq!((counts.hits(), counts.trials()), (3, 10));
+    }
+
+    #[test]
+    fn no_time_and_no_length_is_too_much() {
+        let mut window = Window::new(Duration::ZERO);
+        assert_eq!(looks(&mut window, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
+        let mut window = Window::new(Duration::MAX);
+        let all = Reading::new(u64::MAX, u64::MAX, u64::MAX);
+        window.counts(Reading::default(), Duration::MAX);
+        assert_eq!(window.counts(all, Duration::MAX), Counts::new(u64::MAX, u64::MAX));
+    }
+}
