@@ -232,41 +232,68 @@ def test_a_request_that_is_under_way_stays_where_it_began(lab, new_vm):
     assert sorted((received.path, received.body) for received in sides["blue"].seen) == [("/v1/held", b'{"x": 1}'), ("/v1/slow", b"[1]")]
 
 
-def busy_at(folder):
-    """A filter that keeps a worker busy with a request that asks for it, until `release` is in the folder."""
-    kind = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
-    script = f"""
-        function envoy_on_request(handle)
-            if handle:headers():get("x-busy") then
-                io.open("{folder}/busy", "w"):close()
-                while not io.open("{folder}/release") do end
-            end
-        end"""
-    return {"name": "envoy.filters.http.lua", "typed_config": {"@type": kind, "default_source_code": {"inline_string": script}}}
+class Busy:
+    """A filter that keeps a worker busy with each request that asks for it, until it is released."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def filter(self):
+        """Its entry in a listener. The worker and the test see each other's files."""
+        kind = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
+        script = f"""
+            function envoy_on_request(handle)
+                local name = handle:headers():get("x-busy")
+                if name then
+                    io.open("{self.folder}/busy-" .. name, "w"):close()
+                    while not io.open("{self.folder}/release-" .. name) do end
+                end
+            end"""
+        return {"name": "envoy.filters.http.lua", "typed_config": {"@type": kind, "default_source_code": {"inline_string": script}}}
+
+    def send(self, connection, name):
+        """Sends the request that will keep a worker busy."""
+        connection.send(request(headers={"x-busy": name}, close=False))
+
+    def wait(self, name):
+        """Returns once it does."""
+        until(lambda: os.path.exists(f"{self.folder}/busy-{name}"), "a worker to be busy")
+
+    def release(self, name):
+        """Ends it, also before it began."""
+        open(f"{self.folder}/release-{name}", "w").close()
 
 
 @VMS
 def test_nothing_but_config_reload_waits_for_all_workers(lab, new_vm):
-    folder = lab.folder()
-    proxy, plane, _ = proxy_of(lab, filters=[busy_at(folder)])
-    name = r"extension_config_discovery.http_filter.gnomon"
-    taken, accepted = proxy.stat(f"{name}.config_reload"), proxy.stat(f"{name}.update_success")
-    with kept_connections(proxy) as kept, ThreadPoolExecutor(1) as pool:
-        (busy, behind), (free, _) = kept[0][:2], kept[1][:2]
+    """A worker finishes what its last look at its sockets has found before it takes an update. It is made to find two requests and a bare
+    line break (which may come before a request): kept busy by the second, it reads what follows the line break only then, and still by the
+    old configuration, although that was sent when every figure but one had the new one."""
+    busy = Busy(lab.folder())
+    proxy, plane, _ = proxy_of(lab, filters=[busy.filter()])
+    stat = lambda name: proxy.stat(rf"extension_config_discovery.http_filter.gnomon.{name}")
+    taken, accepted = stat("config_reload"), stat("update_success")
+    with kept_connections(proxy, 3) as kept, ThreadPoolExecutor(1) as pool:
+        first, second, late = kept[0][:3]
         try:
-            busy.send(request(headers={"x-busy": "1"}, close=False))
-            until(lambda: os.path.exists(f"{folder}/busy"), "a worker to be busy")
+            busy.send(first, "first")
+            busy.wait("first")
+            busy.send(second, "second")
+            late.send(b"\r\n")
+            busy.release("first")
+            busy.wait("second")
             pushed = pool.submit(plane.push, proxy, live("green"), new_vm)
-            until(lambda: proxy.stat(f"{name}.update_success") > accepted, "Envoy to accept the update")
-            until(lambda: free.send(request(close=False)).answer().body == b"green", "the free worker to take it")
-            behind.send(request(close=False))
+            until(lambda: stat("update_success") > accepted, "Envoy to accept the update")
+            until(lambda: kept[1][0].send(request(close=False)).answer().body == b"green", "the other worker to take it")
             assert shares(proxy)["green"] == 800_000 and '"version_info": "2"' in proxy.admin("/config_dump?resource=ecds_filters")
-            assert proxy.stat(f"{name}.config_reload") == taken and not pushed.done(), "one worker does not have it yet"
+            late.send(request(close=False))
+            assert stat("config_reload") == taken and not pushed.done(), "one worker does not have it yet"
         finally:
-            (open(f"{folder}/release", "w")).close()
+            busy.release("first")
+            busy.release("second")
         pushed.result(30)
-        assert busy.answer().body == b"blue", "it began before the update"
-        assert behind.answer().body in (b"blue", b"green"), "sent before the acknowledgement"
+        assert {connection.answer().body for connection in (first, second)} == {b"blue"}, "they began before the update"
+        assert late.answer().body == b"blue", "too early to count on green"
         assert {connection.send(request(close=False)).answer().body for connection in (*kept[0], *kept[1])} == {b"green"}
 
 
