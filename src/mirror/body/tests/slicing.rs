@@ -35,7 +35,7 @@ fn slice<'a>(slices: &'a Slices, bytes: &[u8]) -> &'a str {
     slices.values.get(whole).map_or("other", |value| value)
 }
 
-const NAMES: [&str; 8] = ["eu", "us", "true", "false", "0", "2", "100", "12345678901234567890"];
+const NAMES: [&str; 8] = ["eu", "us", "true", "false", "0", "2", "100", "9007199254740992"];
 
 #[test]
 fn a_value_is_a_configured_name_or_other() {
@@ -67,8 +67,9 @@ fn a_value_is_a_configured_name_or_other() {
         ("a", r#"{"a":0.0}"#, "0"),
         ("a", r#"{"a":-0.0}"#, "other"),
         ("a", r#"{"a":1e-999}"#, "0"),
-        ("a", r#"{"a":12345678901234567890}"#, "12345678901234567890"),
-        ("a", r#"{"a":12345678901234567890.0}"#, "other"),
+        // From 2^53 up a decimal may have been another number.
+        ("a", r#"{"a":9007199254740992}"#, "9007199254740992"),
+        ("a", r#"{"a":9007199254740993.0}"#, "other"),
         ("a", r#"{"a":NaN}"#, "other"),
         ("a", r#"{"a":Infinity}"#, "other"),
         ("a", r#"{"a":null}"#, "other"),
