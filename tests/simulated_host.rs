@@ -5,7 +5,7 @@
 //! is asserted is what can be observed: what clients and upstreams saw, what was counted and logged, never the order of host calls.
 //!
 //! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations) and [`clients`] (exchanges); [`host`]
-//! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] says what must hold after anything.
+//! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
 //! [`configuration`], [`updates`], and [`random_schedules`] of all that together.
 //!
@@ -62,6 +62,8 @@ mod told;
 mod traffic;
 #[path = "simulated_host/updates.rs"]
 mod updates;
+#[path = "simulated_host/verdicts.rs"]
+mod verdicts;
 #[path = "simulated_host/vm.rs"]
 mod vm;
 #[path = "simulated_host/wire.rs"]

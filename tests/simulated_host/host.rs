@@ -23,6 +23,10 @@ const MAX_CALL_HEADER_BYTES: usize = 1 << 20;
 /// Envoy's limit for the answer to a call; beyond it the call is reset.
 const MAX_CALL_RESPONSE: usize = 32 << 20;
 
+/// The lowest bits of a metric's id are its type, as in Envoy.
+const METRIC_TYPE_BITS: u32 = 2;
+const METRIC_TYPE_MASK: u32 = 3;
+
 /// A line that the guest logged.
 #[derive(Clone, Debug)]
 pub struct LogLine {
@@ -211,26 +215,35 @@ impl Proxy {
         if let Err(breach) = self.metrics.define(kind, name) {
             self.violations.push(breach);
         }
-        self.vms[vm].metric_names.push(name.to_owned());
-        self.vms[vm].metric_names.len() as u32
+        self.vms[vm].metrics.push((kind, name.to_owned()));
+        (self.vms[vm].metrics.len() as u32) << METRIC_TYPE_BITS | kind as u32
     }
 
-    fn metric_name(&self, vm: usize, id: u32) -> Result<String, Status> {
-        (id as usize).checked_sub(1).and_then(|place| self.vms[vm].metric_names.get(place)).cloned().ok_or(Status::NotFound)
+    /// The series behind an id; `None` if there is none, or if the id has the type of another.
+    fn metric_name(&self, vm: usize, id: u32) -> Option<String> {
+        let place = (id >> METRIC_TYPE_BITS).checked_sub(1)?;
+        let (kind, name) = self.vms[vm].metrics.get(place as usize)?;
+        (id & METRIC_TYPE_MASK == *kind as u32).then(|| name.clone())
+    }
+
+    /// An id of no series: by its type alone Envoy tells whether there might have been one.
+    fn no_metric(id: u32) -> Status {
+        let counts = [MetricType::Counter, MetricType::Gauge].map(|kind| kind as u32);
+        if counts.contains(&(id & METRIC_TYPE_MASK)) { Status::NotFound } else { Status::BadArgument }
     }
 
     pub fn increment_metric(&mut self, vm: usize, id: u32, offset: i64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id)?;
+        let name = self.metric_name(vm, id).ok_or(Self::no_metric(id))?;
         self.metrics.increment(&name, offset)
     }
 
     pub fn record_metric(&mut self, vm: usize, id: u32, value: u64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id)?;
+        let name = self.metric_name(vm, id).ok_or(Status::NotFound)?;
         self.metrics.record(&name, value)
     }
 
     pub fn get_metric(&self, vm: usize, id: u32) -> Result<u64, Status> {
-        self.metrics.get(&self.metric_name(vm, id)?)
+        self.metrics.get(&self.metric_name(vm, id).ok_or(Self::no_metric(id))?)
     }
 
     /// Ends the waiting of a root whose `on_done` said false; of any other it is an error.
@@ -291,5 +304,35 @@ fn outcome_of_call(reply: Reply, timeout: Option<Duration>) -> (Option<Duration>
             let text = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
             (Some(Duration::from_millis(1)), Some(local_reply(503, text)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_metrics_tell_their_type() {
+        let mut proxy = Proxy::new(1);
+        proxy.vms = vec![Vm::default(), Vm::default()];
+        let labels = "experiment=.=e;.;route=.=r;.;";
+        let counter = proxy.define_metric(0, MetricType::Counter, "gnomon_evidence_totaloutcome=.=logged;.;");
+        let gauge = proxy.define_metric(0, MetricType::Gauge, "gnomon_captured_bytes");
+        let histogram =
+            proxy.define_metric(0, MetricType::Histogram, &format!("gnomon_response_duration_microseconds{labels}variant=.=v;.;"));
+        proxy.increment_metric(0, counter, 3).unwrap();
+        proxy.record_metric(0, gauge, 7).unwrap();
+        assert_eq!([counter, gauge].map(|id| proxy.get_metric(0, id)), [Ok(3), Ok(7)]);
+        assert_eq!(proxy.get_metric(0, histogram), Err(Status::BadArgument));
+        let elsewhere = proxy.define_metric(1, MetricType::Gauge, "gnomon_captured_bytes");
+        assert_eq!(proxy.get_metric(1, elsewhere), Ok(7), "one value for all workers");
+        // Ids of nothing: of a counter, a gauge, a histogram, no type.
+        let unknown = [0, 400, 401, 402, u32::MAX];
+        let (none, bad) = (Err(Status::NotFound), Err(Status::BadArgument));
+        assert_eq!(unknown.map(|id| proxy.get_metric(0, id)), [none, none, none, bad, bad]);
+        let (none, bad) = (Err(Status::NotFound), Err(Status::BadArgument));
+        assert_eq!(unknown.map(|id| proxy.increment_metric(0, id, 1)), [none, none, none, bad, bad]);
+        assert!(unknown.iter().all(|id| proxy.record_metric(0, *id, 1) == Err(Status::NotFound)));
+        assert_eq!(proxy.get_metric(0, gauge ^ 1), Err(Status::NotFound), "a gauge's id with a counter's type");
     }
 }

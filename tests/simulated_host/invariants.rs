@@ -29,7 +29,7 @@ const OUTCOMES: &[&str] = &[
 ];
 const CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx", "reset", "cancelled"];
 const SHADOW_CLASSES: &[&str] = &["2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"];
-const REASONS: &[&str] = &["weight", "pin", "keyless", "unsplit"];
+const REASONS: &[&str] = &["weight", "pin", "keyless", "guardrail", "unsplit"];
 const VERDICTS: &[&str] = &["identical", "equivalent", "diverged"];
 const KINDS: &[&str] = &[
     "status",
@@ -92,6 +92,8 @@ impl World {
             }
         }
         assert_eq!(proxy.metrics.sum("gnomon_anomalies_total", &[]), 0, "seed {seed}: the filter survived an internal error");
+        drop(proxy);
+        self.check_gates();
     }
 
     /// At rest: nothing is held, all counters agree with each other, and every exchange was left alone.
@@ -102,6 +104,7 @@ impl World {
             assert_eq!(self.sum(gauge, &[]), 0, "seed {seed}: {gauge} is not back at zero");
         }
         self.check_labels();
+        self.check_verdicts();
         let compared = self.sum("gnomon_shadow_outcomes_total", &[("outcome", "compared")]);
         assert_eq!(self.sum("gnomon_pairs_total", &[]), compared, "seed {seed}: pairs against outcomes");
         let diverged = self.sum("gnomon_pairs_total", &[("verdict", "diverged")]);

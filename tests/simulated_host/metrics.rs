@@ -25,6 +25,16 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_decisions_total", MetricType::Counter, &["experiment", "route", "shadow", "primary_answer", "shadow_answer"]),
     ("gnomon_first_byte_duration_microseconds", MetricType::Histogram, &["experiment", "route", "subject"]),
     ("gnomon_split_ppm", MetricType::Gauge, &["experiment", "route", "variant"]),
+    ("gnomon_gate_hits_total", MetricType::Counter, GATE),
+    ("gnomon_gate_trials_total", MetricType::Counter, GATE),
+    ("gnomon_gate_failures_total", MetricType::Counter, GATE),
+    ("gnomon_gate_limit_ppm", MetricType::Gauge, GATE),
+    ("gnomon_gate_alpha_ppm", MetricType::Gauge, GATE),
+    ("gnomon_gate_min_trials", MetricType::Gauge, GATE),
+    ("gnomon_gate_state", MetricType::Gauge, GATE),
+    ("gnomon_guardrail_tripped", MetricType::Gauge, &["experiment", "route", "variant"]),
+    ("gnomon_warmup_total", MetricType::Counter, &["experiment", "route", "subject"]),
+    ("gnomon_warmup_began_seconds", MetricType::Gauge, &["experiment", "route", "subject"]),
     ("gnomon_open_pairs", MetricType::Gauge, &["experiment", "route", "shadow"]),
     ("gnomon_captured_bytes", MetricType::Gauge, &[]),
     ("gnomon_breaker_open", MetricType::Gauge, &["experiment", "route", "shadow"]),
@@ -33,6 +43,9 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_build_info", MetricType::Gauge, &["what"]),
     ("gnomon_anomalies_total", MetricType::Counter, &["what"]),
 ];
+
+/// Labels of what one gate counts and says of one slice.
+const GATE: &[&str] = &["experiment", "route", "gate", "subject", "slice"];
 
 /// A parsed name: the statistic and the values of its labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,8 @@
 //! After every callback it fails the test if the guest did what it must never do: pause a stream, make a call that traps, define a
 //! series outside the contract.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ pub struct World {
     pub split_headers: Vec<String>,
     /// Between the pieces of a request.
     pub pace: Duration,
+    /// Gates and slices that were seen to have failed.
+    pub(crate) failed: RefCell<BTreeSet<([String; 4], String)>>,
 }
 
 impl World {
@@ -54,6 +58,7 @@ impl World {
             exchanges: Vec::new(),
             split_headers: vec!["x-gnomon-variant".to_owned()],
             pace: Duration::from_micros(50),
+            failed: RefCell::default(),
         }
     }
 
