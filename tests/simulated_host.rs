@@ -4,7 +4,8 @@
 //! here but for the compiler's back end, in virtual time, in any order of events that a seed gives, thousands of times a minute. What
 //! is asserted is what can be observed: what clients and upstreams saw, what was counted and logged, never the order of host calls.
 //!
-//! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations) and [`clients`] (exchanges); [`host`]
+//! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations), [`clients`] (exchanges) and
+//! [`interleaving`] (of workers); [`host`]
 //! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
 //! [`configuration`], [`updates`], and [`random_schedules`] of all that together.
@@ -34,6 +35,8 @@ mod copies;
 mod draws;
 #[path = "simulated_host/host.rs"]
 mod host;
+#[path = "simulated_host/interleaving.rs"]
+mod interleaving;
 #[path = "simulated_host/invariants.rs"]
 mod invariants;
 #[path = "simulated_host/labels.rs"]

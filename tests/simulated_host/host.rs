@@ -50,7 +50,12 @@ pub struct Proxy {
     pub violations: Vec<String>,
     /// How often the guest called each host function: what it costs.
     pub host_calls: BTreeMap<String, usize>,
+    /// Before which host functions the guest is held up, so that another worker can come in between; see [`crate::interleaving`].
+    pub hold: Option<Hold>,
 }
+
+/// Says of a host function whether the guest is held up before it.
+pub type Hold = Box<dyn FnMut(&str) -> bool + Send>;
 
 impl Proxy {
     pub fn new(seed: u64) -> Self {
@@ -68,7 +73,12 @@ impl Proxy {
             log: Vec::new(),
             violations: Vec::new(),
             host_calls: BTreeMap::new(),
+            hold: None,
         }
+    }
+
+    pub fn holds_up(&mut self, function: &str) -> bool {
+        self.hold.as_mut().is_some_and(|hold| hold(function))
     }
 
     pub fn schedule(&mut self, after: Duration, event: Event) {

@@ -1,5 +1,5 @@
 //! Random schedules: many requests, odd ones among them, over upstreams that fail in every way, clients that leave, configurations that
-//! change, VMs that end, events in any order. Whatever happens, nobody is disturbed, nothing is lost and nothing is left over.
+//! change, VMs that end, workers between each other's host calls, events in any order. Whatever happens, nobody is disturbed, nothing is lost and nothing is left over.
 //!
 //! A failure names its seed. `GNOMON_SEED=n` runs that one alone, `GNOMON_SEEDS=n` as many as wanted.
 
@@ -157,6 +157,10 @@ impl Schedule {
         for number in 0..acts.len() {
             let at = Duration::from_micros(random.below(span));
             world.proxy().schedule(at, Event::Script { number });
+        }
+        let interleaved = *random.pick(&[0, 0, 5, 30]);
+        if interleaved > 0 {
+            world.interleave(interleaved);
         }
         let first = random.pick(&configurations()).to_string();
         let one = world.load(&first).expect("taken");

@@ -129,13 +129,15 @@ impl World {
 
     /// Old roots whose streams have ended, and VMs likewise.
     pub(crate) fn end_what_can_end(&mut self) {
-        let (ready, rest): (Vec<_>, Vec<_>) = self.closing.iter().partition(|place| !self.open_streams(place.vm, Some(place.root)));
+        let can_end = |place: &&Place| !self.held_up.contains(&place.vm) && !self.open_streams(place.vm, Some(place.root));
+        let (ready, rest): (Vec<Place>, Vec<Place>) = self.closing.iter().partition(can_end);
         self.closing = rest;
         for place in ready {
             self.end_root(place);
         }
         for vm in 0..self.threads.len() {
-            if self.retired[vm] && self.threads[vm].is_some() && !self.open_streams(vm, None) {
+            let waits = self.held_up.contains(&vm) || self.open_streams(vm, None);
+            if self.retired[vm] && self.threads[vm].is_some() && !waits {
                 self.end_vm(vm);
             }
         }
