@@ -5,10 +5,12 @@
 //! is asserted is what can be observed: what clients and upstreams saw, what was counted and logged, never the order of host calls.
 //!
 //! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations), [`clients`] (exchanges) and
-//! [`interleaving`] (of workers); [`host`]
-//! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
+//! [`interleaving`] (of workers); [`host`] answers the guest, [`access`] about statistics; [`network`] and [`traffic`] are the upstreams and
+//! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
+//!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`], and [`random_schedules`] of all that together.
+//! [`configuration`], [`updates`], [`gates`], [`gate_races`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
+//! [`random_schedules`] of all that together.
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -17,6 +19,8 @@ use gnomon as _;
 
 #[path = "simulated_host/abi.rs"]
 mod abi;
+#[path = "simulated_host/access.rs"]
+mod access;
 #[path = "simulated_host/agenda.rs"]
 mod agenda;
 #[path = "simulated_host/bodies.rs"]
@@ -33,6 +37,14 @@ mod contexts;
 mod copies;
 #[path = "simulated_host/draws.rs"]
 mod draws;
+#[path = "simulated_host/gate_races.rs"]
+mod gate_races;
+#[path = "simulated_host/gated.rs"]
+mod gated;
+#[path = "simulated_host/gates.rs"]
+mod gates;
+#[path = "simulated_host/guardrail.rs"]
+mod guardrail;
 #[path = "simulated_host/host.rs"]
 mod host;
 #[path = "simulated_host/interleaving.rs"]
@@ -63,12 +75,18 @@ mod shared;
 mod told;
 #[path = "simulated_host/traffic.rs"]
 mod traffic;
+#[path = "simulated_host/triplets.rs"]
+mod triplets;
 #[path = "simulated_host/updates.rs"]
 mod updates;
 #[path = "simulated_host/verdicts.rs"]
 mod verdicts;
 #[path = "simulated_host/vm.rs"]
 mod vm;
+#[path = "simulated_host/warmup.rs"]
+mod warmup;
+#[path = "simulated_host/windows.rs"]
+mod windows;
 #[path = "simulated_host/wire.rs"]
 mod wire;
 #[path = "simulated_host/workers.rs"]

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
 
+use crate::access::Watch;
 use crate::agenda::{Agenda, Event};
 use crate::contexts::{Call, Context, Phase, Root, RootState, Stream, Vm};
 use crate::metrics::Metrics;
@@ -22,10 +23,6 @@ const MAX_CALL_HEADER_BYTES: usize = 1 << 20;
 
 /// Envoy's limit for the answer to a call; beyond it the call is reset.
 const MAX_CALL_RESPONSE: usize = 32 << 20;
-
-/// The lowest bits of a metric's id are its type, as in Envoy.
-const METRIC_TYPE_BITS: u32 = 2;
-const METRIC_TYPE_MASK: u32 = 3;
 
 /// A line that the guest logged.
 #[derive(Clone, Debug)]
@@ -52,6 +49,8 @@ pub struct Proxy {
     pub host_calls: BTreeMap<String, usize>,
     /// Before which host functions the guest is held up, so that another worker can come in between; see [`crate::interleaving`].
     pub hold: Option<Hold>,
+    /// Sees every access to a series before it happens, and may let other workers have theirs first.
+    pub watch: Option<Watch>,
 }
 
 /// Says of a host function whether the guest is held up before it.
@@ -74,6 +73,7 @@ impl Proxy {
             violations: Vec::new(),
             host_calls: BTreeMap::new(),
             hold: None,
+            watch: None,
         }
     }
 
@@ -221,41 +221,6 @@ impl Proxy {
         Ok(())
     }
 
-    pub fn define_metric(&mut self, vm: usize, kind: MetricType, name: &str) -> u32 {
-        if let Err(breach) = self.metrics.define(kind, name) {
-            self.violations.push(breach);
-        }
-        self.vms[vm].metrics.push((kind, name.to_owned()));
-        (self.vms[vm].metrics.len() as u32) << METRIC_TYPE_BITS | kind as u32
-    }
-
-    /// The series behind an id; `None` if there is none, or if the id has the type of another.
-    fn metric_name(&self, vm: usize, id: u32) -> Option<String> {
-        let place = (id >> METRIC_TYPE_BITS).checked_sub(1)?;
-        let (kind, name) = self.vms[vm].metrics.get(place as usize)?;
-        (id & METRIC_TYPE_MASK == *kind as u32).then(|| name.clone())
-    }
-
-    /// An id of no series: by its type alone Envoy tells whether there might have been one.
-    fn no_metric(id: u32) -> Status {
-        let counts = [MetricType::Counter, MetricType::Gauge].map(|kind| kind as u32);
-        if counts.contains(&(id & METRIC_TYPE_MASK)) { Status::NotFound } else { Status::BadArgument }
-    }
-
-    pub fn increment_metric(&mut self, vm: usize, id: u32, offset: i64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id).ok_or(Self::no_metric(id))?;
-        self.metrics.increment(&name, offset)
-    }
-
-    pub fn record_metric(&mut self, vm: usize, id: u32, value: u64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id).ok_or(Status::NotFound)?;
-        self.metrics.record(&name, value)
-    }
-
-    pub fn get_metric(&self, vm: usize, id: u32) -> Result<u64, Status> {
-        self.metrics.get(&self.metric_name(vm, id).ok_or(Self::no_metric(id))?)
-    }
-
     /// Ends the waiting of a root whose `on_done` said false; of any other it is an error.
     pub fn done(&mut self, vm: usize) -> Result<(), Status> {
         let id = self.root_id(vm);
@@ -314,35 +279,5 @@ fn outcome_of_call(reply: Reply, timeout: Option<Duration>) -> (Option<Duration>
             let text = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
             (Some(Duration::from_millis(1)), Some(local_reply(503, text)))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_of_metrics_tell_their_type() {
-        let mut proxy = Proxy::new(1);
-        proxy.vms = vec![Vm::default(), Vm::default()];
-        let labels = "experiment=.=e;.;route=.=r;.;";
-        let counter = proxy.define_metric(0, MetricType::Counter, "gnomon_evidence_totaloutcome=.=logged;.;");
-        let gauge = proxy.define_metric(0, MetricType::Gauge, "gnomon_captured_bytes");
-        let histogram =
-            proxy.define_metric(0, MetricType::Histogram, &format!("gnomon_response_duration_microseconds{labels}variant=.=v;.;"));
-        proxy.increment_metric(0, counter, 3).unwrap();
-        proxy.record_metric(0, gauge, 7).unwrap();
-        assert_eq!([counter, gauge].map(|id| proxy.get_metric(0, id)), [Ok(3), Ok(7)]);
-        assert_eq!(proxy.get_metric(0, histogram), Err(Status::BadArgument));
-        let elsewhere = proxy.define_metric(1, MetricType::Gauge, "gnomon_captured_bytes");
-        assert_eq!(proxy.get_metric(1, elsewhere), Ok(7), "one value for all workers");
-        // Ids of nothing: of a counter, a gauge, a histogram, no type.
-        let unknown = [0, 400, 401, 402, u32::MAX];
-        let (none, bad) = (Err(Status::NotFound), Err(Status::BadArgument));
-        assert_eq!(unknown.map(|id| proxy.get_metric(0, id)), [none, none, none, bad, bad]);
-        let (none, bad) = (Err(Status::NotFound), Err(Status::BadArgument));
-        assert_eq!(unknown.map(|id| proxy.increment_metric(0, id, 1)), [none, none, none, bad, bad]);
-        assert!(unknown.iter().all(|id| proxy.record_metric(0, *id, 1) == Err(Status::NotFound)));
-        assert_eq!(proxy.get_metric(0, gauge ^ 1), Err(Status::NotFound), "a gauge's id with a counter's type");
     }
 }

@@ -148,6 +148,23 @@ impl Metrics {
         }
     }
 
+    /// All begin again at 0, as in a proxy that was restarted.
+    pub fn restart(&mut self) {
+        for value in self.values.values_mut() {
+            match value {
+                Value::Counter(value) | Value::Gauge(value) => *value = 0,
+                Value::Histogram(samples) => samples.clear(),
+            }
+        }
+    }
+
+    /// Trials and hits of a gate that another worker counts, in its order; `labels` are the gate's, as they are spelled in names.
+    pub fn count_elsewhere(&mut self, labels: &str, hits: u64, trials: u64) {
+        for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_hits_total", hits)] {
+            self.record(&format!("{stat}{labels}"), count).expect("the gate is configured");
+        }
+    }
+
     /// Every series of `stat` that has all of `labels`.
     pub fn select<'a>(&'a self, stat: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a Series, &'a Value)> {
         let chosen = self.series.get(stat).into_iter().flatten().filter(move |(_, series)| series.has(labels));

@@ -43,6 +43,15 @@ impl World {
         Some(new)
     }
 
+    /// The VM trapped and is built anew from the same configuration, as with FAIL_RELOAD: nobody tells the guest. None of its streams may be
+    /// open.
+    pub fn rebuild(&mut self, old: Place) -> Place {
+        assert!(!self.open_streams(old.vm, None), "its streams would get 503");
+        let configuration = self.proxy().root(old.vm, old.root).map(|root| root.configuration.clone()).expect("it served");
+        self.drop_vm(old.vm);
+        self.load_worker(&configuration).expect("accepted before")
+    }
+
     /// A second plugin in the same VM, with a root context of its own.
     pub fn load_beside(&mut self, place: Place, plugin: &str, configuration: &str) -> Option<Place> {
         self.add_root(place.vm, plugin, configuration)
