@@ -9,8 +9,8 @@
 //! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`], [`gates`], [`gate_races`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
-//! [`random_schedules`] of all that together.
+//! [`configuration`], [`updates`], [`measures`], [`gates`], [`gate_races`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
+//! [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -53,6 +53,8 @@ mod interleaving;
 mod invariants;
 #[path = "simulated_host/labels.rs"]
 mod labels;
+#[path = "simulated_host/measures.rs"]
+mod measures;
 #[path = "simulated_host/metrics.rs"]
 mod metrics;
 #[path = "simulated_host/network.rs"]
@@ -61,6 +63,8 @@ mod network;
 mod outcomes;
 #[path = "simulated_host/random.rs"]
 mod random;
+#[path = "simulated_host/random_configurations.rs"]
+mod random_configurations;
 #[path = "simulated_host/random_schedules.rs"]
 mod random_schedules;
 #[path = "simulated_host/restraint.rs"]
