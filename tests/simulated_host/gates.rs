@@ -15,7 +15,7 @@ fn told(world: &World) -> Told {
 
 #[test]
 fn every_series_of_a_gate_is_there_from_the_start() {
-    let each = json!({"name": "each", "of": "v2", "measure": "failed", "limit": 2.5, "alpha": 3, "min_trials": 7, "each_slice": true});
+    let each = json!({"name": "each", "of": "v2", "measure": "failed", "limit": 2.5, "alpha": 0.03, "min_trials": 7, "each_slice": true});
     let configuration = canary(json!([errors(), each])).with("/routes/0/slices", json!({"header": "x-region", "values": ["eu", "us"]}));
     let (world, _) = start(&configuration);
     assert_eq!(told(&world), Told { limit: 10_000, alpha: 50_000, ..Told::default() });

@@ -182,8 +182,8 @@ fn it_has_an_alpha_and_least_trials_of_its_own() {
 
 #[test]
 fn only_guarded_gates_cut_off() {
-    let other = errors().with("/name", "other").with("/limit", 99);
-    let configuration = canary(json!([errors(), other])).with("/routes/0/guardrail", json!({"gates": ["other"]}));
+    let other = errors().with("/name", "lenient").with("/limit", 99);
+    let configuration = canary(json!([errors(), other])).with("/routes/0/guardrail", json!({"gates": ["lenient"]}));
     let (mut world, place) = start(&configuration);
     world.fail(place, 60);
     assert_eq!((world.gate("exp", "errors", "all").state, tripped(&world)), (FAIL, 0));

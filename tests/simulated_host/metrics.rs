@@ -34,7 +34,7 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_gate_state", MetricType::Gauge, GATE),
     ("gnomon_guardrail_tripped", MetricType::Gauge, &["experiment", "route", "variant"]),
     ("gnomon_warmup_total", MetricType::Counter, &["experiment", "route", "subject"]),
-    ("gnomon_warmup_began_seconds", MetricType::Gauge, &["experiment", "route", "subject"]),
+    ("gnomon_warmup_began_milliseconds", MetricType::Gauge, &["experiment", "route", "subject"]),
     ("gnomon_open_pairs", MetricType::Gauge, &["experiment", "route", "shadow"]),
     ("gnomon_captured_bytes", MetricType::Gauge, &[]),
     ("gnomon_breaker_open", MetricType::Gauge, &["experiment", "route", "shadow"]),

@@ -32,7 +32,7 @@ pub fn configurations() -> Vec<Value> {
         gated(5.0),
         gated(0.5),
         // Alpha alone is another.
-        gated(5.0).with("/routes/0/gates/0/alpha", 40),
+        gated(5.0).with("/routes/0/gates/0/alpha", 0.4),
         gated(5.0).with("/experiment", "exp-2"),
         shadowed().with("/routes/0/surprise", true),
     ]
