@@ -34,6 +34,17 @@ class Gate:
         await self._event.wait()
 
 
+class Pause:
+    """Holds an answer back for a while, in the place of a `Gate`."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    async def passed(self):
+        """Returns when the time is over."""
+        await asyncio.sleep(self._seconds)
+
+
 @dataclass
 class Received:
     """A request as it arrived. Header names in lower case, values as latin-1 (which loses nothing), in order."""
@@ -67,8 +78,21 @@ class Reply:
     ending: str = "complete"
     delay: float = 0
     gate: Gate | None = None
-    middle: Gate | None = None
+    middle: Gate | Pause | None = None
     trailers: tuple = ()
+
+
+class Ledger:
+    """A script that remembers what it answered: `said` is {x-request-id: reply}."""
+
+    def __init__(self, script=Reply()):
+        self.script, self.said = script, {}
+
+    def __call__(self, received):
+        """What the script says."""
+        reply = self.script(received) if callable(self.script) else self.script
+        self.said[received.header("x-request-id")] = reply
+        return reply
 
 
 async def held(reply):
