@@ -35,6 +35,12 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// The alpha of a gate that gives none: one wrong verdict in twenty experiments right on the limit.
+    pub const ALPHA: Self = Self { ppm: 50_000 };
+
+    /// The alpha of a guardrail that gives none. It is a chance for each of its windows, of which there are many.
+    pub const GUARDRAIL_ALPHA: Self = Self { ppm: 1_000 };
+
     /// A rate of so many parts per million, from 1 to 999 999.
     pub const fn new(ppm: u32) -> Option<Self> {
         if ppm > 0 && (ppm as u64) < BUCKETS { Some(Self { ppm }) } else { None }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Name;
+use crate::gate::{Rate, Terms};
 use crate::path::PathPattern;
 
 /// A limit on a rate.
@@ -17,14 +18,10 @@ pub struct Gate {
     pub of: GateSubject,
     /// Which rate.
     pub measure: Measure,
-    /// The rate in parts per million that hits are judged against, between 0 and a million, both excluded. Of [`Measure::Coverage`] it is
-    /// what the operator's limit leaves to a million, so that a gate of any measure passes below and fails above it.
-    pub limit_ppm: u32,
-    /// The chance of a wrong verdict, in parts per million, above 0 and below a million, for all slices together.
-    pub alpha_ppm: u32,
-    /// Trials before which there is no verdict.
-    pub min_trials: u64,
-    /// Whether each slice is judged on its own, with an equal part of `alpha_ppm`, which is at least one millionth.
+    /// By what it judges. The limit of [`Measure::Coverage`] is what the operator's one leaves to a whole, so that a gate of any measure passes
+    /// below and fails above it. The chance of a wrong verdict is that of all slices together.
+    pub terms: Terms,
+    /// Whether each slice is judged on its own, with an equal part of that chance, which is at least one millionth.
     pub each_slice: bool,
 }
 
@@ -83,8 +80,8 @@ pub enum Direction {
 pub struct Guardrail {
     /// Indices into [`super::Route::gates`], never empty; each is of a canary.
     pub gates: Vec<usize>,
-    /// The guardrail's own chance of a false alarm, as in [`Gate::alpha_ppm`].
-    pub alpha_ppm: u32,
+    /// The guardrail's own chance of a false alarm, for all slices together.
+    pub alpha: Rate,
     /// Trials before which nothing is cut off, in whatever is judged.
     pub min_trials: u64,
     /// Length of the windows that are judged beside the whole experiment, from a second to [`crate::limits::MAX_SPAN`].

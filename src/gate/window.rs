@@ -7,47 +7,38 @@
 //!
 //! A snapshot is a look, so trials between the beginning of a window and its first look count for no window: look after every trial and it
 //! is one. When the clock jumps into another window, forwards or back, that window begins anew; within one it may jump as it likes. Counters
-//! that are behind the snapshot belong to a restarted proxy: a new snapshot.
+//! that are behind the snapshot belong to a restarted proxy: a new snapshot. Where snapshots are kept is not decided here.
 
 use std::time::Duration;
 
 use super::{Counts, Reading};
 
-/// Of one gate, as seen by one reader of its counters.
-#[derive(Clone, Debug)]
-pub struct Window {
-    length: Duration,
-    current: Option<Snapshot>,
+/// What the counters of a gate were when a window was first looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whole windows between the epoch and this one.
+    pub window: u64,
+    /// As many hits as it can have been, so that what comes since has as few.
+    pub hits: u64,
+    /// Trials.
+    pub trials: u64,
 }
 
-/// What the counters were when a window was first looked into.
-#[derive(Clone, Copy, Debug)]
-struct Snapshot {
-    /// How many windows came before since the epoch.
-    number: u128,
-    hits: u64,
-    trials: u64,
-}
-
-impl Window {
-    /// Windows of this length; one of 0 never ends.
-    pub fn new(length: Duration) -> Self {
-        Self { length, current: None }
+impl Snapshot {
+    /// Of a reading at `now`, the wall-clock time since the epoch, in windows of `length`; one of length 0 never ends.
+    pub fn new(reading: Reading, now: Duration, length: Duration) -> Self {
+        let window = now.as_nanos().checked_div(length.as_nanos()).unwrap_or(0);
+        Self { window: u64::try_from(window).unwrap_or(u64::MAX), hits: reading.most.hits, trials: reading.most.trials }
     }
 
-    /// Hits (as few as it can have been) and trials since the first look in the window of `now`, the wall-clock time since the epoch.
-    pub fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
-        let number = now.as_nanos().checked_div(self.length.as_nanos()).unwrap_or(0);
-        let since = |snapshot: &Snapshot| {
-            let hits = reading.fewest.hits.checked_sub(snapshot.hits)?;
-            Some(Counts::new(hits, reading.fewest.trials.checked_sub(snapshot.trials)?))
-        };
-        if let Some(counts) = self.current.as_ref().filter(|snapshot| snapshot.number == number).and_then(since) {
-            return counts;
+    /// Hits (as few as it can have been) and trials from this snapshot to `later`, which is one of the same gate, of counters read as
+    /// `reading`; `None` if the window is another one, or the counters went back: then `later` begins it.
+    pub fn until(&self, later: &Self, reading: Reading) -> Option<Counts> {
+        if self.window != later.window {
+            return None;
         }
-        // As many hits as it can have been, so that what comes since has as few.
-        self.current = Some(Snapshot { number, hits: reading.most.hits, trials: reading.most.trials });
-        Counts::default()
+        let hits = reading.fewest.hits.checked_sub(self.hits)?;
+        Some(Counts::new(hits, reading.fewest.trials.checked_sub(self.trials)?))
     }
 }
 
@@ -60,10 +51,16 @@ mod tests {
 
     const LENGTH: Duration = Duration::from_secs(600);
 
-    /// Looks at these times, in seconds, with these hits and trials: what each look sees.
-    fn looks(window: &mut Window, looks: &[(u64, u64, u64)]) -> Vec<(u64, u64)> {
+    /// Looks at these times, in seconds, with these hits and trials: what each look sees. The first in a window keeps its snapshot.
+    fn looks(length: Duration, looks: &[(u64, u64, u64)]) -> Vec<(u64, u64)> {
+        let mut kept: Option<Snapshot> = None;
         let look = |&(at, hits, trials): &(u64, u64, u64)| {
-            let counts = window.counts(Counts::new(hits, trials).into(), Duration::from_secs(at));
+            let reading = Counts::new(hits, trials).into();
+            let now = Snapshot::new(reading, Duration::from_secs(at), length);
+            let counts = kept.and_then(|kept| kept.until(&now, reading)).unwrap_or_else(|| {
+                kept = Some(now);
+                Counts::default()
+            });
             (counts.hits(), counts.trials())
         };
         looks.iter().map(look).collect()
@@ -71,46 +68,45 @@ mod tests {
 
     #[test]
     fn it_sees_what_came_since_the_first_look() {
-        let seen = looks(&mut Window::new(LENGTH), &[(6_100, 3, 900), (6_101, 3, 901), (6_102, 5, 910), (6_599, 9, 999)]);
+        let seen = looks(LENGTH, &[(6_100, 3, 900), (6_101, 3, 901), (6_102, 5, 910), (6_599, 9, 999)]);
         assert_eq!(seen, [(0, 0), (0, 1), (2, 10), (6, 99)]);
     }
 
     #[test]
     fn the_next_one_begins_at_a_multiple_of_its_length() {
-        let seen = looks(&mut Window::new(LENGTH), &[(6_590, 0, 10), (6_599, 4, 20), (6_600, 5, 21), (6_601, 6, 22), (9_000, 7, 23)]);
+        let seen = looks(LENGTH, &[(6_590, 0, 10), (6_599, 4, 20), (6_600, 5, 21), (6_601, 6, 22), (9_000, 7, 23)]);
         assert_eq!(seen, [(0, 0), (4, 10), (0, 0), (1, 1), (0, 0)]);
     }
 
     #[test]
     fn counters_that_went_back_begin_it_anew() {
-        let seen = looks(&mut Window::new(LENGTH), &[(0, 5, 100), (1, 6, 101), (2, 0, 3), (3, 2, 6)]);
+        let seen = looks(LENGTH, &[(0, 5, 100), (1, 6, 101), (2, 0, 3), (3, 2, 6)]);
         assert_eq!(seen, [(0, 0), (1, 1), (0, 0), (2, 3)]);
         // Trials have caught up with the snapshot, hits have not.
-        let seen = looks(&mut Window::new(LENGTH), &[(0, 50, 100), (1, 1, 150), (2, 2, 152)]);
+        let seen = looks(LENGTH, &[(0, 50, 100), (1, 1, 150), (2, 2, 152)]);
         assert_eq!(seen, [(0, 0), (0, 0), (1, 2)]);
     }
 
     #[test]
     fn a_clock_that_jumps_back_begins_it_anew_only_in_another_window() {
-        let seen = looks(&mut Window::new(LENGTH), &[(1_199, 0, 10), (601, 1, 12), (599, 1, 13), (1_000, 2, 14), (1_001, 3, 15)]);
+        let seen = looks(LENGTH, &[(1_199, 0, 10), (601, 1, 12), (599, 1, 13), (1_000, 2, 14), (1_001, 3, 15)]);
         assert_eq!(seen, [(0, 0), (1, 2), (0, 0), (0, 0), (1, 1)]);
     }
 
     #[test]
     fn it_sees_as_few_hits_as_it_can_have_been() {
-        let mut window = Window::new(LENGTH);
-        window.counts(Reading::new(10, 100, 12), Duration::ZERO);
-        let counts = window.counts(Reading::new(15, 110, 17), Duration::ZERO);
-        assert_eq!((counts.hits(), counts.trials()), (3, 10));
+        let snapshot = |reading| Snapshot::new(reading, Duration::ZERO, LENGTH);
+        let later = Reading::new(15, 110, 17);
+        let counts = snapshot(Reading::new(10, 100, 12)).until(&snapshot(later), later);
+        assert_eq!(counts, Some(Counts::new(3, 10)));
     }
 
     #[test]
     fn no_time_and_no_length_is_too_much() {
-        let mut window = Window::new(Duration::ZERO);
-        assert_eq!(looks(&mut window, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
-        let mut window = Window::new(Duration::MAX);
+        assert_eq!(looks(Duration::ZERO, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
         let all = Reading::new(u64::MAX, u64::MAX, u64::MAX);
-        window.counts(Reading::default(), Duration::MAX);
-        assert_eq!(window.counts(all, Duration::MAX), Counts::new(u64::MAX, u64::MAX));
+        let last = |reading| Snapshot::new(reading, Duration::MAX, Duration::MAX);
+        assert_eq!(last(Reading::default()).until(&last(all), all), Some(Counts::new(u64::MAX, u64::MAX)));
+        assert_eq!(Snapshot::new(all, Duration::MAX, Duration::from_nanos(1)).window, u64::MAX);
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gnomon::gate::window::Window;
+use gnomon::gate::window::Snapshot;
 use gnomon::gate::{Counts, Rate, Reading, State, Terms};
 
 use crate::progress::Progress;
@@ -130,6 +130,28 @@ pub struct Turn {
     pub guardrail_alpha: f64,
     pub guardrail_min_trials: u64,
     pub windows: [Duration; 2],
+}
+
+/// A guardrail's current window.
+struct Window {
+    length: Duration,
+    begun: Option<Snapshot>,
+}
+
+impl Window {
+    fn new(length: Duration) -> Self {
+        Self { length, begun: None }
+    }
+
+    /// What came since the first look in it.
+    fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
+        let now = Snapshot::new(reading, now, self.length);
+        let counts = self.begun.and_then(|begun| begun.until(&now, reading));
+        if counts.is_none() {
+            self.begun = Some(now);
+        }
+        counts.unwrap_or_default()
+    }
 }
 
 /// After how many trials from the turn on these fail: the gate over the whole experiment, and guardrails, each of which looks at its current

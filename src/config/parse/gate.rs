@@ -7,6 +7,7 @@ use super::value::{Object, Problems, Seen, Value};
 use super::{split, units};
 use crate::config::raw::Node;
 use crate::config::{Direction, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
+use crate::gate::{Rate, Terms};
 
 const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"];
 
@@ -27,9 +28,6 @@ const MEASURES: [(&str, Measure); 9] = [
 ];
 
 const DIRECTIONS: [(&str, Direction); 3] = [("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
-
-/// The chance of a wrong verdict where none is given, in parts per million.
-const ALPHA: u32 = 50_000;
 
 /// Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;
@@ -83,21 +81,15 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let of = object.required("of", problems, |value, problems| subject(value, around, problems));
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
         let limit = object.required("limit", problems, limit);
-        let alpha_ppm = object.or("alpha", ALPHA, problems, units::chance);
+        let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
         let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
         let each_slice = object
             .or("each_slice", false, problems, Value::boolean)
-            .and_then(|each_slice| if each_slice { sliced(&object, of, alpha_ppm, around, problems).map(|()| true) } else { Some(false) });
+            .and_then(|each_slice| if each_slice { sliced(&object, of, alpha, around, problems).map(|()| true) } else { Some(false) });
         let (measure, limit) = (measure?, limit?);
-        Some(Gate {
-            name: name?,
-            of: of?,
-            measure,
-            limit_ppm: if measure == Measure::Coverage { WHOLE.saturating_sub(limit) } else { limit },
-            alpha_ppm: alpha_ppm?,
-            min_trials: min_trials?.into(),
-            each_slice: each_slice?,
-        })
+        let limit = if measure == Measure::Coverage { limit.complement() } else { limit };
+        let terms = Terms { limit, alpha: alpha?, min_trials: min_trials?.into() };
+        Some(Gate { name: name?, of: of?, measure, terms, each_slice: each_slice? })
     })
 }
 
@@ -113,11 +105,11 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     }
 }
 
-fn limit(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+fn limit(value: &Value<'_>, problems: &mut Problems) -> Option<Rate> {
     match units::percent(value, problems)? {
         0 => value.refuse("no number of trials shows that a rate is 0: give a limit above 0, such as 0.01", problems),
         WHOLE => value.refuse("no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99", problems),
-        limit => Some(limit),
+        limit => Rate::new(limit),
     }
 }
 
@@ -236,7 +228,7 @@ fn control(candidate: &Shadow, shadows: &[Rc<Shadow>], object: &Object<'_>, prob
 fn sliced(
     object: &Object<'_>,
     of: Option<GateSubject>,
-    alpha_ppm: Option<u32>,
+    alpha: Option<Rate>,
     around: &Surroundings<'_, '_>,
     problems: &mut Problems,
 ) -> Option<()> {
@@ -248,16 +240,16 @@ fn sliced(
             each_slice.refuse("only requests that are copied are read, so variants have slices by a header alone", problems)
         }
         _ => match object.get("alpha") {
-            Some(value) => divisible(&value, alpha_ppm?, around, problems),
+            Some(value) => divisible(&value, alpha?, around, problems),
             None => Some(()),
         },
     }
 }
 
 /// Reports an `alpha` of which a slice gets less than a millionth.
-pub(super) fn divisible(value: &Value<'_>, alpha_ppm: u32, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<()> {
+pub(super) fn divisible(value: &Value<'_>, alpha: Rate, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<()> {
     let slices = around.slice_count();
-    if alpha_ppm >= slices {
+    if alpha.ppm() >= slices {
         return Some(());
     }
     let least = f64::from(slices) / f64::from(WHOLE);

@@ -6,9 +6,8 @@ use super::gate::{Surroundings, divisible};
 use super::units;
 use super::value::{Problems, Seen, Value};
 use crate::config::{Gate, GateSubject, Guardrail};
+use crate::gate::Rate;
 
-/// In parts per million.
-const ALPHA: u32 = 1_000;
 const MIN_TRIALS: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(600);
 
@@ -25,14 +24,14 @@ pub(super) fn guardrail(
         value.refuse::<()>("it needs split: without it there is no canary to cut off", problems);
     }
     let guarded = object.required("gates", problems, |value, problems| guarded(value, written, around, problems));
-    let alpha = object.or("alpha", ALPHA, problems, |value, problems| {
+    let alpha = object.or("alpha", Rate::GUARDRAIL_ALPHA, problems, |value, problems| {
         let alpha = units::chance(value, problems)?;
         let mut shown = guarded.iter().flatten().filter_map(|index| gates?.get(*index));
         if shown.any(|gate| gate.each_slice) { divisible(value, alpha, around, problems).map(|()| alpha) } else { Some(alpha) }
     });
     let min_trials = object.or("min_trials", MIN_TRIALS, problems, |value, problems| units::whole(value, 0, problems));
     let window = object.or("window", WINDOW, problems, |value, problems| units::span(value, 1_000, problems));
-    Some(Guardrail { gates: guarded?, alpha_ppm: alpha?, min_trials: min_trials?.into(), window: window? })
+    Some(Guardrail { gates: guarded?, alpha: alpha?, min_trials: min_trials?.into(), window: window? })
 }
 
 /// Indices of the gates named.

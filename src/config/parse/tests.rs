@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::{Refused, parse, validate};
 use crate::config::raw::Node;
 use crate::config::*;
+use crate::gate::{Rate, Terms};
 use crate::path::PathPattern;
 
 /// Every key with a value of its own.
@@ -152,6 +153,10 @@ fn every_key_arrives() {
     assert_eq!(*route.compare, expected);
 }
 
+fn rate(ppm: u32) -> Rate {
+    Rate::new(ppm).unwrap()
+}
+
 #[test]
 fn gates_arrive() {
     let route = &good(FULL).routes[0];
@@ -159,20 +164,22 @@ fn gates_arrive() {
         name: name.into(),
         of,
         measure,
-        limit_ppm,
-        alpha_ppm: 50_000,
-        min_trials: 0,
+        terms: Terms { limit: rate(limit_ppm), alpha: rate(50_000), min_trials: 0 },
         each_slice: false,
     };
     let (shadow, canary) = (GateSubject::Shadow(0), GateSubject::Variant(1));
     let expected = [
-        Gate { alpha_ppm: 10_000, min_trials: 100, each_slice: true, ..gate("agreement", shadow, Measure::Diverged, 20_000) },
+        Gate {
+            terms: Terms { limit: rate(20_000), alpha: rate(10_000), min_trials: 100 },
+            each_slice: true,
+            ..gate("agreement", shadow, Measure::Diverged, 20_000)
+        },
         gate("slow", canary, Measure::SlowerThan(Duration::from_millis(250)), 50_000),
         gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1),
         gate("coverage", shadow, Measure::Coverage, 100_000),
     ];
     assert_eq!(route.gates, expected);
-    let expected = Guardrail { gates: vec![1], alpha_ppm: 100, min_trials: 5, window: Duration::from_secs(60) };
+    let expected = Guardrail { gates: vec![1], alpha: rate(100), min_trials: 5, window: Duration::from_secs(60) };
     assert_eq!(route.guardrail, Some(expected));
 }
 
@@ -196,8 +203,8 @@ fn gates_have_the_documented_defaults() {
         (GateSubject::Variant(1), Measure::FirstByteSlowerThan(Duration::from_secs(1))),
     ];
     assert_eq!(found, expected);
-    assert!(route.gates.iter().all(|gate| (gate.alpha_ppm, gate.min_trials, gate.each_slice) == (50_000, 0, false)));
-    let expected = Guardrail { gates: vec![3], alpha_ppm: 1_000, min_trials: 20, window: Duration::from_secs(600) };
+    assert!(route.gates.iter().all(|gate| (gate.terms.alpha, gate.terms.min_trials, gate.each_slice) == (rate(50_000), 0, false)));
+    let expected = Guardrail { gates: vec![3], alpha: rate(1_000), min_trials: 20, window: Duration::from_secs(600) };
     assert_eq!(route.guardrail, Some(expected));
     assert_eq!(route.slices, Some(Slices { by: SliceBy::Body(path("user.region")), values: vec![] }));
     assert_eq!((&route.shadows[1].warmup, &route.split.as_ref().unwrap().variants[1].warmup), (&None, &None));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::value::{Problems, Value};
 use crate::config::Name;
 use crate::config::raw::Node;
+use crate::gate::Rate;
 use crate::limits;
 use crate::path::{PathPattern, Step};
 
@@ -98,12 +99,12 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     }
 }
 
-/// A chance strictly between 0 and 1, in parts per million.
-pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+/// A chance strictly between 0 and 1.
+pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<Rate> {
     match value.node {
-        Node::Number(chance) if *chance > 0.0 && *chance < 1.0 => match parts(*chance, 1_000_000.0) {
+        Node::Number(chance) if *chance > 0.0 && *chance < 1.0 => match parts(*chance, 1_000_000.0).and_then(Rate::new) {
             None => value.refuse("give at most six decimals: it is exported in parts per million", problems),
-            ppm => ppm,
+            chance => chance,
         },
         _ => value.refuse("give a number strictly between 0 and 1, such as 0.05", problems),
     }
