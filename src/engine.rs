@@ -9,9 +9,12 @@ mod copies;
 pub mod effect;
 pub mod event;
 mod evidence;
+pub mod gates;
 mod incoming;
 pub mod learned;
 mod live;
+pub mod measure;
+pub mod meter;
 pub mod pair;
 pub mod plan;
 mod report;
@@ -111,9 +114,9 @@ impl Engine {
     pub fn on(&mut self, event: Event, now: Time) -> Vec<Effect> {
         let out = &mut Effects::default();
         match event {
-            Event::Configured { plan, key } => self.configured(plan.root, Some(plan), key),
-            Event::Untouched { root, key } => self.configured(root, None, key),
-            Event::RequestHeaders { root, stream, fields, end } => self.request_headers(root, stream, fields, end, now, out),
+            Event::Configured { plan, key } => self.configured(plan.root, Some(plan), key, out),
+            Event::Untouched { root, key } => self.configured(root, None, key, out),
+            Event::RequestHeaders(arrival) => self.request_headers(arrival, now, out),
             Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, now, out),
             Event::RequestTrailers { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, out),
@@ -123,6 +126,7 @@ impl Engine {
             Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),
             Event::Learned { sum, known, values, series } => self.learn_series(&sum, known, values, series, out),
+            Event::Told(reply) => self.told(reply, now, out),
             Event::Retire { root } => self.retire(root, now, out),
         }
         self.wake_due(out);

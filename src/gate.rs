@@ -154,6 +154,17 @@ pub enum State {
     Fail = 2,
 }
 
+impl State {
+    /// The state that is exported as `value`.
+    pub fn of(value: u64) -> Self {
+        match value {
+            2 => Self::Fail,
+            1 => Self::Pass,
+            _ => Self::Undecided,
+        }
+    }
+}
+
 /// By what a gate judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {

@@ -10,9 +10,11 @@
 //! * [`stream`]: client requests.
 //! * [`calls`]: dispatching copies and waking a root context.
 //! * [`metrics`]: series at the host.
+//! * [`gates`]: what they say of gates.
 //! * [`shared`]: what all workers know, in the host's shared data.
 
 mod calls;
+mod gates;
 mod metrics;
 mod root;
 mod shared;
@@ -70,6 +72,12 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
             Effect::Follow(follow) => reaction.follow = Some(follow),
             Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
             Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
+            Effect::Set(id, value) => expect(hostcalls::record_metric(id, value)),
+            Effect::ShowSplit(shares) => gates::show_split(&shares),
+            Effect::Ask(question) => {
+                let more = tell(Event::Told(gates::answer(question)), now);
+                more.into_iter().rev().for_each(|effect| effects.push_front(effect));
+            }
             Effect::Learn(sum) => effects.extend(tell(metrics::learn(sum), now)),
             Effect::Wake => calls::wake(queue),
             Effect::Dispatch(copy) => {

@@ -19,11 +19,13 @@ pub enum Reason {
     Pin,
     /// It has no key, so the baseline answers.
     Keyless,
+    /// A guardrail has cut its variant off, so the baseline answers.
+    Guardrail,
     /// Its route has no split.
     Unsplit,
 }
 
-labels!(Reason { Weight => "weight", Pin => "pin", Keyless => "keyless", Unsplit => "unsplit" });
+labels!(Reason { Weight => "weight", Pin => "pin", Keyless => "keyless", Guardrail => "guardrail", Unsplit => "unsplit" });
 
 /// The variant that answers a request, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,13 @@ pub struct Decision {
     pub variant: usize,
     /// Why this one.
     pub reason: Reason,
+}
+
+impl Decision {
+    /// The same, unless the variant is cut off: then the baseline answers.
+    pub fn unless(self, cut_off: bool) -> Self {
+        if cut_off { Self { variant: BASELINE, reason: Reason::Guardrail } } else { self }
+    }
 }
 
 /// Index of the baseline in [`Split::variants`].

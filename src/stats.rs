@@ -4,6 +4,7 @@
 //! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
 //! where the counts of all workers add up.
 
+pub mod gates;
 pub mod learned;
 pub mod names;
 
@@ -11,7 +12,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::compare::Kind;
-use crate::config::{Config, Name, Protocol, Route, Shadow};
+use crate::config::{Name, Protocol, Route, Shadow};
 use crate::mirror;
 use crate::outcome::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use crate::split::Reason;
@@ -220,19 +221,6 @@ impl ShadowSeries {
 /// The name of the `gnomon_configuration` gauge of the plugin `plugin` (Envoy's name of it).
 pub fn configuration(plugin: &str) -> String {
     names::series("gnomon_configuration", &[("plugin", &names::value(plugin))])
-}
-
-/// The `gnomon_split_ppm` gauges of a configuration with their values, in parts per million.
-pub fn split_ppm(config: &Config) -> Vec<(String, u32)> {
-    let of_route = |route: &Rc<Route>| {
-        let variants = route.split.iter().flat_map(|split| &split.variants);
-        let named = variants.map(|variant| {
-            let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];
-            (names::series("gnomon_split_ppm", &labels), variant.ppm)
-        });
-        named.collect::<Vec<_>>()
-    };
-    config.routes.iter().flat_map(of_route).collect()
 }
 
 #[cfg(test)]

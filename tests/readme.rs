@@ -9,7 +9,7 @@ use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
 use gnomon::engine::plan::Plan;
 use gnomon::stats::names::TAGS;
-use gnomon::stats::{MetricType, WorkerSeries, configuration, split_ppm};
+use gnomon::stats::{MetricType, WorkerSeries, configuration};
 use serde_json::{Value, json};
 
 fn file(name: &str) -> String {
@@ -147,9 +147,6 @@ fn the_table_of_statistics_is_that_of_the_filter() {
         0
     };
     WorkerSeries::define(&mut define);
-    for (name, _) in split_ppm(&config) {
-        define(MetricType::Gauge, &name);
-    }
     define(MetricType::Gauge, &configuration("p"));
     Plan::new(1, config, &mut define, &|_| Vec::new(), &|_| None);
 

@@ -49,6 +49,7 @@ impl Engine {
     pub(super) fn conclude(&mut self, pair: &Pair, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
         let slice = pair.target.series.slices.get(pair.slice);
         out.count(slice.and_then(|slice| slice.outcomes.of(outcome)));
+        self.try_pair(pair, outcome, out);
         self.show_failure(pair, outcome, note, now, out);
     }
 
@@ -209,7 +210,7 @@ impl Engine {
             self.learn(&target, Finding::Works, probe, now, out);
         }
         if let Some(pair) = self.pairs.get_mut(&id) {
-            pair.copy = Copy::Answered { since, at: now, reply, probe };
+            pair.copy = Copy::Answered { since, at: now, reply, took: elapsed, probe };
         }
         self.settle(id, now, out);
         self.work(target.root, now, out);
@@ -225,8 +226,9 @@ impl Engine {
     /// Takes a pair on if both its sides are known: to its outcome, or to its comparison.
     fn settle(&mut self, id: PairId, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let (Some(primary), Copy::Answered { since, at, reply, probe }) = (&pair.primary, &pair.copy) else { return };
+        let (Some(primary), Copy::Answered { since, at, reply, took, probe }) = (&pair.primary, &pair.copy) else { return };
         let (primary, since, at, reply, probe, target) = (primary.clone(), *since, *at, reply.clone(), *probe, pair.target.clone());
+        let took = *took;
         let endpoint = pair.endpoint;
         if reply.class != ShadowClass::Success {
             self.learn(&target, pair::finding(primary.class), probe, now, out);
@@ -239,7 +241,7 @@ impl Engine {
             out.anomalies.push(Anomaly::Unsettled);
             return self.close_pair(id, Outcome::Incomparable, Note::default(), now, out);
         };
-        let latencies = Latencies { primary: completed.saturating_sub(since), shadow: at.saturating_sub(since) };
+        let latencies = Latencies { primary: completed.saturating_sub(since), shadow: at.saturating_sub(since), took };
         if let Some(pair) = self.pairs.get_mut(&id) {
             pair.copy = Copy::Comparing(latencies);
             pair.primary = None;

@@ -4,11 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::event::PairId;
+use super::gates::Question;
 use super::learned::Sum;
 use crate::capture::Body;
 use crate::config::Name;
 use crate::outcome::Anomaly;
 use crate::stats::MetricId;
+use crate::stats::gates::Share;
 
 /// One thing to do.
 #[derive(Debug)]
@@ -25,6 +27,12 @@ pub enum Effect {
     Add(MetricId, i64),
     /// Record a value in a histogram.
     Record(MetricId, u64),
+    /// Set a gauge.
+    Set(MetricId, u64),
+    /// Set `gnomon_split_ppm` of these variants, after what guardrails have cut off, and again if more was cut off meanwhile.
+    ShowSplit(Rc<[Share]>),
+    /// Tell, at once and before all other effects, with [`super::event::Event::Told`].
+    Ask(Question),
     /// Register values from bodies as far as there is room, and tell with [`super::event::Event::Learned`].
     Learn(Sum),
     /// Have [`super::event::Event::Work`] come to the root context concerned soon, outside the current callback.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::gates::Reply;
 use super::learned::Sum;
 use super::plan::Plan;
 use crate::outcome::effective_status;
@@ -38,16 +39,7 @@ pub enum Event {
         key: u64,
     },
     /// Request headers arrived, complete.
-    RequestHeaders {
-        /// The stream's root context.
-        root: RootId,
-        /// The stream.
-        stream: StreamId,
-        /// Its header fields.
-        fields: Fields,
-        /// Whether there is no body.
-        end: bool,
-    },
+    RequestHeaders(Arrival),
     /// A piece of a request body arrived.
     RequestBody {
         /// The stream.
@@ -115,11 +107,28 @@ pub enum Event {
         /// The series of these.
         series: MetricId,
     },
+    /// What the host's statistics say, where the engine asked.
+    Told(Reply),
     /// The host wants to end a root context.
     Retire {
         /// The root context.
         root: RootId,
     },
+}
+
+/// The headers of a request.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The stream's root context.
+    pub root: RootId,
+    /// The stream.
+    pub stream: StreamId,
+    /// Its header fields.
+    pub fields: Fields,
+    /// Whether there is no body.
+    pub end: bool,
+    /// Those of [`Plan::guards`] that are above 0.
+    pub tripped: Vec<MetricId>,
 }
 
 /// How a client's stream ended.

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::effect::{Effect, Effects, micros};
 use super::event::{PairId, Time};
+use super::meter::{LABELS, Meter};
 use super::pair::{Copy, Pair};
 use crate::compare::{Divergence, Kind};
 use crate::config::raw::quoted;
+use crate::gate::{Counts, Terms, ln_fail};
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
 use crate::outcome::{Label, Line};
 use crate::outcome::{Outcome, ShadowClass};
+
+/// The member of a line that tells over what trials a canary was cut off: `experiment` or `window`.
+pub const GUARDRAIL: &str = "guardrail";
 
 /// What is known of a copy that failed or was not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,11 +118,34 @@ impl Engine {
         let logged = self.throttle.allows(per_second, now);
         out.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
         if logged {
-            let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-            out.push(Effect::Evidence(format!("{{{}}}", members.join(","))));
+            out.push(Effect::Evidence(written(members)));
         }
         logged
     }
+}
+
+/// A line for a gate that fails or cuts its canary off, by these counts; `what` says which, and over what. Such lines are few (a fail is for
+/// good), so none is suppressed.
+pub(super) fn show_gate(meter: &Meter, terms: &Terms, counts: Counts, what: (&'static str, &str), out: &mut Effects) {
+    let mut line: BTreeMap<&str, String> = LABELS.into_iter().zip(meter.labels.iter().map(|label| quoted(label))).collect();
+    let evidence = ln_fail(counts, terms.limit).exp().min(f64::MAX);
+    line.extend([
+        (what.0, quoted(what.1)),
+        ("hits", counts.hits().to_string()),
+        ("trials", counts.trials().to_string()),
+        ("limit_ppm", terms.limit.ppm().to_string()),
+        ("evidence", format!("{:?}", evidence.round())),
+        ("evidence_needed", format!("{:?}", (1e6 / f64::from(terms.alpha.ppm())).round())),
+    ]);
+    if what.0 == GUARDRAIL {
+        line.insert("hint", quoted("this canary gets no more traffic from this proxy until the experiment changes"));
+    }
+    out.push(Effect::Evidence(written(line)));
+}
+
+fn written(members: BTreeMap<&str, String>) -> String {
+    let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// What every line says first: JSON texts by the names of their members.

@@ -1,14 +1,15 @@
 //! The live side: what is done while a client's request and its answer pass. Nothing here waits, and nothing changes them but the split
 //! header (and `x-gnomon-shadow` where copies are not trusted).
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Engine;
 use super::effect::{Effect, Effects, Follow};
-use super::event::{Ending, Head, PairId, RootId, StreamId, Time};
+use super::event::{Arrival, Ending, Head, PairId, StreamId, Time};
 use super::evidence::Note;
+use super::gates::Siblings;
 use super::incoming::{self, Incoming};
+use super::measure::Answered;
 use super::pair::{Copy, Pair, Primary, Upload};
 use super::plan::{Answerer, Plan, RoutePlan, Target};
 use crate::capture::{Capture, Overflow};
@@ -24,6 +25,8 @@ use crate::{route, split};
 pub struct Exchange {
     plan: Rc<Plan>,
     answerer: Rc<Answerer>,
+    /// As far as headers tell.
+    slice: usize,
     protocol: Protocol,
     endpoint: Endpoint,
     /// When the request headers came.
@@ -49,7 +52,8 @@ enum Uploading {
 }
 
 impl Engine {
-    pub(super) fn request_headers(&mut self, root: RootId, stream: StreamId, fields: Fields, end: bool, now: Time, out: &mut Effects) {
+    pub(super) fn request_headers(&mut self, arrival: Arrival, now: Time, out: &mut Effects) {
+        let Arrival { root, stream, fields, end, tripped } = arrival;
         let Some(plan) = self.plan(root) else { return };
         let request = Request::new(&fields);
         for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
@@ -63,6 +67,8 @@ impl Engine {
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
+        let guard = route.shares.get(decision.variant).and_then(|share| share.tripped);
+        let decision = decision.unless(guard.is_some_and(|guard| tripped.contains(&guard)));
         let Some(answerer) = route.variants.get(decision.variant) else { return };
         out.count(answerer.series.requests.of(decision.reason));
         let split = route.route.split.as_ref();
@@ -72,7 +78,8 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
         let answerer = answerer.clone();
         let (protocol, endpoint) = (route.route.protocol, Endpoint::of(request.path()));
-        let pairs = self.sample(route, &request, endpoint, decision.variant, now, out);
+        let slice = mirror::slice(route.route.slices.as_ref(), &request);
+        let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), now, out);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
@@ -84,7 +91,7 @@ impl Engine {
             first_byte: form::may_stream(protocol, endpoint),
         };
         let exchange =
-            Exchange { plan: plan.clone(), answerer, protocol, endpoint, started: now, expose, follow, upload, answer: None, pairs };
+            Exchange { plan: plan.clone(), answerer, slice, protocol, endpoint, started: now, expose, follow, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         out.push(Effect::Follow(follow));
         if end {
@@ -98,15 +105,14 @@ impl Engine {
         route: &RoutePlan,
         request: &Request,
         endpoint: Endpoint,
-        variant: usize,
+        (variant, slice): (usize, usize),
         now: Time,
         out: &mut Effects,
     ) -> Vec<PairId> {
         let mut pairs = Vec::new();
         let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
-        let told = Rc::new(Cell::new(false));
+        let siblings = Rc::new(Siblings::default());
         let draw = mirror::draw(&route.route, request, self.random.next());
-        let slice = mirror::slice(route.route.slices.as_ref(), request);
         for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
             let pair = Pair {
                 target: target.clone(),
@@ -115,7 +121,7 @@ impl Engine {
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
                 endpoint,
                 answerer: answerer.clone(),
-                told: told.clone(),
+                siblings: siblings.clone(),
                 primary: None,
                 copy: Copy::Uploading,
             };
@@ -210,7 +216,7 @@ impl Engine {
     }
 
     pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Time>, now: Time, out: &mut Effects) {
-        let Some(Exchange { answerer, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+        let Some(Exchange { answerer, slice, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
         let ending = match &answer {
             Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: now, grpc_status: None },
             _ => ending,
@@ -218,12 +224,15 @@ impl Engine {
         let streams = answer.as_ref().is_some_and(|answer| is_event_stream(&answer.head.content_type));
         let primary = primary(answer, ending, pairs.is_empty());
         out.count(answerer.series.responses.of(primary.class));
-        if let Some(at) = primary.completed {
-            out.record(answerer.series.duration, at.saturating_sub(started));
+        let took = primary.completed.map(|at| at.saturating_sub(started));
+        if let Some(took) = took {
+            out.record(answerer.series.duration, took);
         }
-        if let (Some(at), Some(series), Class::Success, true) = (first_byte, answerer.series.first_byte, primary.class, streams) {
-            out.record(series, at.saturating_sub(started));
+        let first_byte = first_byte.filter(|_| streams && primary.class == Class::Success).map(|at| at.saturating_sub(started));
+        if let (Some(took), Some(series)) = (first_byte, answerer.series.first_byte) {
+            out.record(series, took);
         }
+        self.try_answer(&answerer, slice, &Answered { class: primary.class, took, first_byte }, out);
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
             if never_complete {

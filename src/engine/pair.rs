@@ -1,14 +1,15 @@
 //! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use super::breaker::Finding;
 use super::event::{Head, ShadowReply, Time};
+use super::gates::Siblings;
+use super::measure::Shadowed;
 use super::plan::{Answerer, Target};
 use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
-use crate::compare::{Answer, Unread};
+use crate::compare::{Answer, Report, Unread};
 use crate::limits::TIMER_SLACK;
 use crate::mirror::body::Shaping;
 use crate::outcome::{Class, Outcome, ShadowClass};
@@ -29,8 +30,8 @@ pub struct Pair {
     pub endpoint: Endpoint,
     /// Who answers the client.
     pub answerer: Rc<Answerer>,
-    /// Whether what the client's answer tells has been counted, shared by all pairs of the request.
-    pub told: Rc<Cell<bool>>,
+    /// What it shares with the other pairs of the request.
+    pub siblings: Rc<Siblings>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.
@@ -79,11 +80,15 @@ pub enum Copy {
         at: Time,
         /// How.
         reply: Reply,
+        /// How long after it was sent.
+        took: Time,
         /// Whether it probed an open breaker.
         probe: bool,
     },
     /// Its comparison is under way.
     Comparing(Latencies),
+    /// It has been compared.
+    Compared(Latencies, Box<Report>),
 }
 
 /// A complete request, shared by its copies.
@@ -118,6 +123,32 @@ pub struct Latencies {
     pub primary: Time,
     /// The shadow's.
     pub shadow: Time,
+    /// The shadow's from when its copy was sent.
+    pub took: Time,
+}
+
+impl Pair {
+    /// What gates count of it, when it ends in `outcome`.
+    pub fn shadowed(&self, outcome: Outcome) -> Shadowed<'_> {
+        let timeout = self.target.shadow.timeout;
+        let nothing = Shadowed { outcome, reply: None, primary: None, shadow: None, timeout, report: None };
+        let good = |latencies: &Latencies| Shadowed {
+            reply: Some((ShadowClass::Success, latencies.took)),
+            primary: Some(latencies.primary),
+            shadow: Some(latencies.shadow),
+            ..nothing
+        };
+        match &self.copy {
+            Copy::Uploading | Copy::Queued { .. } | Copy::InFlight { .. } => nothing,
+            Copy::Answered { since, reply, took, .. } => {
+                let primary = self.primary.as_ref().filter(|primary| primary.class == Class::Success);
+                let primary = primary.and_then(|primary| primary.completed).map(|at| at.saturating_sub(*since));
+                Shadowed { reply: Some((reply.class, *took)), primary, ..nothing }
+            }
+            Copy::Comparing(latencies) => good(latencies),
+            Copy::Compared(latencies, report) => Shadowed { report: Some(report), ..good(latencies) },
+        }
+    }
 }
 
 impl Reply {

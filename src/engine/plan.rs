@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::event::RootId;
-use crate::config::{Compare, Config, Evidence, Limits, Name, Route, Shadow};
+use super::meter::{Gated, Warm};
+use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Measure, Name, Route, Shadow, Warmup};
 use crate::mirror::environment::{self, Secret};
+use crate::stats::gates::Share;
 use crate::stats::learned::Definer;
-use crate::stats::{Define, ShadowSeries, VariantSeries};
+use crate::stats::{self, Define, MetricId, ShadowSeries, VariantSeries};
 
 /// What one root context does.
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub struct Plan {
     pub config: Config,
     /// In the order of the configuration.
     pub routes: Vec<RoutePlan>,
+    /// The gauges that tell which canaries are cut off.
+    pub guards: Vec<MetricId>,
+    /// Names of the gauges that show this configuration.
+    pub shown: Vec<String>,
     /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
     pub missing: Vec<String>,
 }
@@ -30,6 +36,10 @@ pub struct RoutePlan {
     pub variants: Vec<Rc<Answerer>>,
     /// In the order of the configuration.
     pub shadows: Vec<Rc<Target>>,
+    /// In the order of the configuration.
+    pub gates: Vec<Rc<Gated>>,
+    /// What each variant gets; empty for a route without split.
+    pub shares: Rc<[Share]>,
 }
 
 /// A variant, or all that answer on a route without split.
@@ -39,6 +49,10 @@ pub struct Answerer {
     pub name: Name,
     /// Where it counts.
     pub series: VariantSeries,
+    /// Gates of it.
+    pub gates: Vec<Rc<Gated>>,
+    /// Its warm-up, if it has one.
+    pub warm: Option<Rc<Warm>>,
 }
 
 /// One shadow of one route.
@@ -48,6 +62,8 @@ pub struct Target {
     pub root: RootId,
     /// Its place among all shadows of the configuration.
     pub index: usize,
+    /// Its place among those of its route.
+    pub place: usize,
     /// Its route.
     pub route: Rc<Route>,
     /// How its answers are compared.
@@ -64,6 +80,23 @@ pub struct Target {
     pub evidence: Evidence,
     /// Where it counts.
     pub series: ShadowSeries,
+    /// Gates of it.
+    pub gates: Vec<Rc<Gated>>,
+    /// Gates that set its answers, or another shadow's, against those of a control.
+    pub triplets: Vec<Triplet>,
+    /// Its warm-up, if it has one.
+    pub warm: Option<Rc<Warm>>,
+}
+
+/// A gate that sets a candidate against a control.
+#[derive(Clone, Debug)]
+pub struct Triplet {
+    /// The candidate's place among the shadows of the route.
+    pub candidate: usize,
+    /// The control's.
+    pub control: usize,
+    /// The gate.
+    pub gate: Rc<Gated>,
 }
 
 /// The variant of a route without split.
@@ -79,36 +112,92 @@ impl Plan {
         registered: &dyn Fn(&str) -> Vec<String>,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        let definer = &mut Definer { define, registered, learned: 0 };
-        let split_headers: Rc<[Rc<str>]> = config.split_headers.iter().cloned().collect();
-        let mut index = 0_usize;
-        let (mut routes, mut missing) = (Vec::new(), Vec::new());
-        for route in config.routes.iter().map(Rc::clone) {
-            let names = match &route.split {
-                Some(split) => split.variants.iter().map(|variant| variant.name.clone()).collect(),
-                None => vec![Name::from(UNSPLIT)],
-            };
-            let variants = names.into_iter().map(|name| Rc::new(Answerer { series: VariantSeries::define(definer, &route, &name), name }));
-            let variants = variants.collect();
-            let shadows = route.shadows.iter().map(|shadow| {
-                let series = ShadowSeries::define(definer, &route, shadow);
-                index = index.saturating_add(1);
-                Rc::new(Target {
-                    root,
-                    index,
-                    route: route.clone(),
-                    compare: route.compare.clone(),
-                    shadow: shadow.clone(),
-                    split_headers: split_headers.clone(),
-                    environment: environment::headers(&route.name, shadow, variable, &mut missing),
-                    limits: config.limits,
-                    evidence: config.evidence,
-                    series,
-                })
-            });
-            let shadows = shadows.collect();
-            routes.push(RoutePlan { variants, shadows, route });
+        let definer = &mut Definer { define, registered, learned: 0, shown: Vec::new() };
+        let mut missing = Vec::new();
+        let mut shadows_before = 0_usize;
+        let mut routes = Vec::new();
+        for route in &config.routes {
+            let surroundings = Surroundings { root, config: &config, route, shadows_before, variable };
+            routes.push(surroundings.route(definer, &mut missing));
+            shadows_before = shadows_before.saturating_add(route.shadows.len());
         }
-        Self { root, config, routes, missing }
+        let guards = routes.iter().flat_map(|route| route.shares.iter()).filter_map(|share| share.tripped).collect();
+        let shown = std::mem::take(&mut definer.shown);
+        Self { root, config, routes, guards, shown, missing }
     }
+}
+
+/// What a route is bound in.
+struct Surroundings<'a> {
+    root: RootId,
+    config: &'a Config,
+    route: &'a Rc<Route>,
+    /// Shadows of the routes before it.
+    shadows_before: usize,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Surroundings<'_> {
+    fn route(&self, definer: &mut Definer, missing: &mut Vec<String>) -> RoutePlan {
+        let route = self.route;
+        let split = route.split.as_ref();
+        let shares = split.map(|split| stats::gates::shares(definer, route, split, |variant| is_guarded(route, variant)));
+        let shares: Rc<[Share]> = shares.unwrap_or_default().into();
+        let gates = Gated::all(definer, route, &shares);
+        let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
+        let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
+        let variants = named.into_iter().enumerate().map(|(index, (name, warmup))| {
+            let series = VariantSeries::define(definer, route, &name);
+            let warm = Warm::new(definer, route, &name, warmup);
+            Rc::new(Answerer { name, series, gates: of(&gates, GateSubject::Variant(index)), warm })
+        });
+        let variants = variants.collect();
+        let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.target(place, shadow, &gates, definer, missing));
+        let shadows = shadows.collect();
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
+    }
+
+    fn target(
+        &self,
+        place: usize,
+        shadow: &Rc<Shadow>,
+        gates: &[Rc<Gated>],
+        definer: &mut Definer,
+        missing: &mut Vec<String>,
+    ) -> Rc<Target> {
+        let (config, route) = (self.config, self.route);
+        Rc::new(Target {
+            root: self.root,
+            index: self.shadows_before.saturating_add(place),
+            place,
+            route: route.clone(),
+            compare: route.compare.clone(),
+            shadow: shadow.clone(),
+            split_headers: config.split_headers.as_slice().into(),
+            environment: environment::headers(&route.name, shadow, self.variable, missing),
+            limits: config.limits,
+            evidence: config.evidence,
+            series: ShadowSeries::define(definer, route, shadow),
+            gates: of(gates, GateSubject::Shadow(place)),
+            triplets: triplets(gates).filter(|triplet| [triplet.candidate, triplet.control].contains(&place)).collect(),
+            warm: Warm::new(definer, route, &shadow.name, shadow.warmup),
+        })
+    }
+}
+
+/// Whether a guardrail guards that variant.
+fn is_guarded(route: &Route, variant: usize) -> bool {
+    let mut guarded = route.guardrail.iter().flat_map(|guardrail| &guardrail.gates).filter_map(|index| route.gates.get(*index));
+    guarded.any(|gate| gate.of == GateSubject::Variant(variant))
+}
+
+fn of(gates: &[Rc<Gated>], subject: GateSubject) -> Vec<Rc<Gated>> {
+    gates.iter().filter(|gate| gate.of == subject).cloned().collect()
+}
+
+fn triplets(gates: &[Rc<Gated>]) -> impl Iterator<Item = Triplet> {
+    gates.iter().filter_map(|gate| match (gate.of, gate.measure) {
+        (GateSubject::Shadow(candidate), Measure::WorseThanControl { control }) => Some(Triplet { candidate, control, gate: gate.clone() }),
+        _ => None,
+    })
 }

@@ -4,6 +4,7 @@ use super::Engine;
 use super::effect::Effects;
 use super::event::{PairId, RootId, Time};
 use super::evidence::Note;
+use super::pair::Copy;
 use crate::compare::content::{Decided, Facts};
 use crate::compare::{Judgement, Kind, Report};
 use crate::outcome::{Outcome, Token, Verdict};
@@ -13,10 +14,10 @@ impl Engine {
     /// A comparison is done.
     pub(super) fn judged(&mut self, id: PairId, report: Report, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get(&id) else { return };
-        let (target, answerer, told, slice) = (pair.target.clone(), pair.answerer.clone(), pair.told.clone(), pair.slice);
+        let (target, answerer, siblings, slice) = (pair.target.clone(), pair.answerer.clone(), pair.siblings.clone(), pair.slice);
         self.count_facts(target.root, &target.series.told, &report.shadow, out);
         // Several shadows may compare one answer, and some of the comparisons may end before it is read.
-        if report.primary != Facts::default() && !told.replace(true) {
+        if report.primary != Facts::default() && !siblings.told.replace(true) {
             self.count_facts(target.root, &answerer.series.told, &report.primary, out);
         }
         // Answers of unlike status are not read, so their versions are not known.
@@ -24,9 +25,10 @@ impl Engine {
         let expected = target.shadow.expect_version.as_deref().filter(|_| is_read);
         let verdict = match (&report.judgement, wrong_version(expected, &report.shadow)) {
             (Judgement::Incomparable { side, reason }, _) => {
-                return self.close_pair(id, Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label())), now, out);
+                let note = Note::said(format!("{}: {reason}", side.label()));
+                return self.close_judged(id, report, Outcome::Incomparable, note, now, out);
             }
-            (_, Some(said)) => return self.close_pair(id, Outcome::WrongVersion, Note::said(said), now, out),
+            (_, Some(said)) => return self.close_judged(id, report, Outcome::WrongVersion, Note::said(said), now, out),
             (Judgement::Identical, None) => Verdict::Identical,
             (Judgement::Equivalent, None) => Verdict::Equivalent,
             (Judgement::Diverged(divergence), None) => {
@@ -42,7 +44,17 @@ impl Engine {
                 self.count_learned(target.root, decided, &[primary, shadow], i64::from(*rows), out);
             }
         }
-        self.close_pair(id, Outcome::Compared, Note::default(), now, out);
+        self.close_judged(id, report, Outcome::Compared, Note::default(), now, out);
+    }
+
+    /// Ends a pair of which there is a report.
+    fn close_judged(&mut self, id: PairId, report: Report, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
+        if let Some(pair) = self.pairs.get_mut(&id)
+            && let Copy::Comparing(latencies) = pair.copy
+        {
+            pair.copy = Copy::Compared(latencies, Box::new(report));
+        }
+        self.close_pair(id, outcome, note, now, out);
     }
 
     /// Counts what an answer of a variant or a shadow told.

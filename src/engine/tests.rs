@@ -16,7 +16,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::event::{CallError, Ending, Event, ShadowReply, Time};
 use crate::stats::names;
-use worker::{ROOT, Worker, config, head, with_shadow};
+use worker::{ROOT, Worker, arrival, config, head, with_shadow};
 
 #[test]
 fn a_pair_is_compared_whoever_answers_first() {
@@ -78,7 +78,7 @@ fn the_split_header_is_the_filters_own() {
     worker.assert_outcome("compared");
 
     worker.headers.clear();
-    worker.on(Event::RequestHeaders { root: ROOT, stream: 2, fields: vec![("x-gnomon-variant".into(), vec![b'x'])], end: true });
+    worker.on(Event::RequestHeaders(arrival(2, vec![("x-gnomon-variant".into(), vec![b'x'])], true)));
     assert_eq!(worker.headers, ["-x-gnomon-variant"], "it is taken off requests of no route, too");
 }
 

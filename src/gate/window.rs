@@ -31,6 +31,22 @@ impl Snapshot {
         Self { window: u64::try_from(window).unwrap_or(u64::MAX), hits: reading.most.hits, trials: reading.most.trials }
     }
 
+    /// As bytes that [`Snapshot::read`] understands.
+    pub fn written(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        for (place, number) in bytes.chunks_exact_mut(8).zip([self.window, self.hits, self.trials]) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// What [`Snapshot::written`] has written; `None` of any other bytes.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (&[window, hits, trials], []) = bytes.as_chunks() else { return None };
+        let [window, hits, trials] = [window, hits, trials].map(u64::from_le_bytes);
+        Some(Self { window, hits, trials })
+    }
+
     /// Hits (as few as it can have been) and trials from this snapshot to `later`, which is one of the same gate, of counters read as
     /// `reading`; `None` if the window is another one, or the counters went back: then `later` begins it.
     pub fn until(&self, later: &Self, reading: Reading) -> Option<Counts> {
@@ -108,5 +124,14 @@ mod tests {
         let last = |reading| Snapshot::new(reading, Duration::MAX, Duration::MAX);
         assert_eq!(last(Reading::default()).until(&last(all), all), Some(Counts::new(u64::MAX, u64::MAX)));
         assert_eq!(Snapshot::new(all, Duration::MAX, Duration::from_nanos(1)).window, u64::MAX);
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let snapshot = Snapshot { window: 1, hits: u64::MAX, trials: 1 << 40 };
+        assert_eq!(Snapshot::read(&snapshot.written()), Some(snapshot));
+        for bytes in [&b""[..], &[0; 8], &[0; 23], &[0; 25], &[0; 32]] {
+            assert_eq!(Snapshot::read(bytes), None, "{bytes:?}");
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use proxy_wasm::hostcalls;
 
 use super::{expect, shared};
-use crate::config::Config;
 use crate::engine::event::Event;
 use crate::engine::learned::Sum;
 use crate::outcome::Anomaly;
@@ -57,16 +56,10 @@ pub fn tell_state(plugin: &str, state: State) {
     expect(hostcalls::record_metric(define(MetricType::Gauge, &stats::configuration(plugin)), state as u64));
 }
 
-/// Sets `gnomon_split_ppm`: the shares of `config`, and 0 for every variant that an earlier configuration of `plugin` had.
-pub fn tell_split(plugin: &str, config: &Config) {
-    let shares = stats::split_ppm(config);
-    let names = shares.iter().map(|(name, _)| name.as_str());
-    let known = shared::add_lines(&format!("gnomon/v1/split/{plugin}"), names, usize::MAX);
-    for gone in known.iter().filter(|name| !shares.iter().any(|(share, _)| share == *name)) {
+/// Sets gauges to 0 that showed an earlier configuration of `plugin` and are not among `shown`.
+pub fn retire_gauges(plugin: &str, shown: &[String]) {
+    for gone in shared::replace_lines(&format!("gnomon/v1/gauges/{plugin}"), shown).iter().filter(|name| !shown.contains(name)) {
         expect(hostcalls::record_metric(define(MetricType::Gauge, gone), 0));
-    }
-    for (name, ppm) in shares {
-        expect(hostcalls::record_metric(define(MetricType::Gauge, &name), ppm.into()));
     }
 }
 

@@ -50,8 +50,8 @@ impl Root {
     }
 
     fn start(&mut self, plugin: &str, key: u64, config: Config, state: State) {
-        metrics::tell_split(plugin, &config);
         let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered, &variable));
+        metrics::retire_gauges(plugin, &plan.shown);
         for line in &plan.missing {
             log::error!("configuration of {plugin}: {line}");
         }

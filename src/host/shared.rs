@@ -6,6 +6,8 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
 use super::{expect, metrics};
+use crate::gate::Reading;
+use crate::gate::window::Snapshot;
 use crate::outcome::Anomaly;
 
 /// How often a write is tried against other workers' writes.
@@ -13,27 +15,61 @@ const TRIES: usize = 8;
 
 /// Adds `lines` to the list under `key` as long as it has fewer than `most`, and returns the list as it is then.
 pub fn add_lines<'a>(key: &str, lines: impl IntoIterator<Item = &'a str> + Clone, most: usize) -> Vec<String> {
-    for _ in 0..TRIES {
-        let (bytes, version) = read(key);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut list: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut list: Vec<String> = Vec::new();
+    let done = update(key, |bytes| {
+        list = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
         let before = list.len();
         for line in lines.clone() {
             if list.len() < most && !list.iter().any(|known| known == line) {
                 list.push(line.to_owned());
             }
         }
-        if list.len() == before {
-            return list;
+        (list.len() > before).then(|| list.join("\n").into_bytes())
+    });
+    if done { list } else { Vec::new() }
+}
+
+/// Puts `lines` in place of the list under `key`, and returns what it was.
+pub fn replace_lines(key: &str, lines: &[String]) -> Vec<String> {
+    let mut before = Vec::new();
+    update(key, |bytes| {
+        before = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
+        (before != lines).then(|| lines.join("\n").into_bytes())
+    });
+    before
+}
+
+/// The snapshot that a window begins with, under `key` for all workers: the one that is there, unless it is of another window than `mine`,
+/// or of counters that were reset since.
+pub fn window(key: &str, mine: Snapshot, reading: Reading) -> Snapshot {
+    let mut begun = mine;
+    update(&format!("gnomon/v1/window/{key}"), |bytes| match Snapshot::read(bytes).filter(|there| there.until(&mine, reading).is_some()) {
+        Some(there) => {
+            begun = there;
+            None
         }
-        match hostcalls::set_shared_data(key, Some(list.join("\n").as_bytes()), version) {
-            Ok(()) => return list,
+        None => {
+            begun = mine;
+            Some(mine.written().to_vec())
+        }
+    });
+    begun
+}
+
+/// Puts what `change` makes of the bytes under `key` in their place, unless that is nothing. Another worker's write in between means again.
+/// Whether it came to an end.
+fn update(key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
+    for _ in 0..TRIES {
+        let (bytes, version) = read(key);
+        let Some(changed) = change(&bytes) else { return true };
+        match hostcalls::set_shared_data(key, Some(&changed), version) {
+            Ok(()) => return true,
             Err(Status::CasMismatch) => {}
             Err(_) => break,
         }
     }
     metrics::anomaly(Anomaly::HostCall);
-    Vec::new()
+    false
 }
 
 /// The bytes under `key` and their version. An absent key is created first: the host ignores the version of a write to one that is

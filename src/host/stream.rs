@@ -8,9 +8,9 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
 use super::root::Service;
-use super::{Reaction, handle, now, property};
+use super::{Reaction, gates, handle, now, property};
 use crate::engine::effect::Follow;
-use crate::engine::event::{Ending, Event, Head, StreamId, Time, status};
+use crate::engine::event::{Arrival, Ending, Event, Head, StreamId, Time, status};
 use crate::mirror::SHADOW_HEADER;
 use crate::request::{Fields, Request, is_event_stream, is_grpc};
 use crate::route;
@@ -126,7 +126,8 @@ impl HttpContext for Stream {
         // Request headers can't be read in later phases.
         if let Some((root, fields)) = self.service.as_ref().and_then(|service| Some((service.plan.root, request_fields(service)?))) {
             self.grpc = Request::new(&fields).header("content-type").is_some_and(is_grpc);
-            self.tell(Event::RequestHeaders { root, stream: self.id, fields, end }, now());
+            let tripped = self.service.as_ref().map(|service| gates::tripped(&service.plan.guards)).unwrap_or_default();
+            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end, tripped }), now());
         }
         Action::Continue
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::worker::{ROOT, Worker, config};
+use super::worker::{Worker, arrival, config};
 use crate::engine::event::{Ending, Event, Head, ShadowReply};
 use crate::request::fields;
 
@@ -45,7 +45,7 @@ fn call(path: &str, primary: Reply, shadow: Reply) -> Worker {
     all["routes"][0]["protocol"] = Value::from("auto");
     let mut worker = Worker::new(all);
     let request = [(":method", "POST"), (":path", path), (":authority", "a"), ("content-type", "application/grpc"), ("te", "trailers")];
-    worker.on(Event::RequestHeaders { root: ROOT, stream: 1, fields: fields(&request), end: false });
+    worker.on(Event::RequestHeaders(arrival(1, fields(&request), false)));
     worker.upload(1, "\0\0\0\0\0", true);
     worker.on(Event::ResponseHeaders { stream: 1, head: primary.head(false) });
     worker.on(Event::ResponseBody { stream: 1, chunk: primary.body() });

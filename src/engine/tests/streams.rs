@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::worker::{ROOT, Worker, config, head, merge};
+use super::worker::{ROOT, Worker, arrival, config, head, merge};
 use crate::engine::event::{Ending, Event, Head, ShadowReply, StreamId, Time};
 
 const TEXT: &str = "Der Schatten fällt nach Norden.";
@@ -223,7 +223,7 @@ fn the_first_byte_of_a_stream_is_recorded_if_it_is_one_and_succeeds() {
         head.status = status;
         let mut worker = Worker::new(generating(protocol, json!({})));
         let fields = [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.into())).to_vec();
-        worker.on(Event::RequestHeaders { root: ROOT, stream: 1, fields, end: true });
+        worker.on(Event::RequestHeaders(arrival(1, fields, true)));
         worker.on(Event::ResponseHeaders { stream: 1, head });
         let first_byte = Some(worker.now + Time::from_millis(5));
         worker.now += Time::from_millis(10);

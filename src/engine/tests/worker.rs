@@ -1,6 +1,6 @@
 //! A worker without a host: it tells the engine what happens and keeps what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -9,8 +9,13 @@ use xxhash_rust::xxh64::xxh64;
 use crate::config::parse::parse;
 use crate::engine::Engine;
 use crate::engine::effect::{Dispatch, Effect};
-use crate::engine::event::{Ending, Event, Head, PairId, RootId, ShadowReply, StreamId, Time};
+use crate::engine::event::{Arrival, Ending, Event, Head, PairId, RootId, ShadowReply, StreamId, Time};
+use crate::engine::gates::{Look, Question, Reply};
 use crate::engine::plan::Plan;
+use crate::gate::Counts;
+use crate::gate::window::Snapshot;
+use crate::request::Fields;
+use crate::stats::gates::after_trips;
 use crate::stats::learned::OTHER;
 use crate::stats::{MetricId, WorkerSeries};
 
@@ -23,6 +28,10 @@ pub struct Worker {
     pub registries: BTreeMap<String, Vec<String>>,
     /// How often the host was asked for one.
     pub registrations: usize,
+    /// Which canaries are cut off.
+    pub guards: Vec<MetricId>,
+    /// With what windows begin, as the host's shared data keeps them.
+    pub windows: BTreeMap<String, Snapshot>,
     pub now: Time,
     pub copies: Vec<Dispatch>,
     pub evidence: Vec<Value>,
@@ -35,6 +44,11 @@ pub struct Worker {
 }
 
 pub const ROOT: RootId = 1;
+
+/// The headers of a request to [`ROOT`], with nothing cut off.
+pub fn arrival(stream: StreamId, fields: Fields, end: bool) -> Arrival {
+    Arrival { root: ROOT, stream, fields, end, tripped: Vec::new() }
+}
 
 pub fn config(change: Value) -> Value {
     let mut config = json!({
@@ -76,6 +90,8 @@ impl Worker {
             series: BTreeMap::new(),
             registries: BTreeMap::new(),
             registrations: 0,
+            guards: Vec::new(),
+            windows: BTreeMap::new(),
             now: Time::from_secs(1_000_000),
             copies: Vec::new(),
             evidence: Vec::new(),
@@ -97,50 +113,99 @@ impl Worker {
         let registered = |name: &str| registries.get(name).cloned().unwrap_or_default();
         let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &registered, &variable);
         self.missing.clone_from(&plan.missing);
+        self.guards.clone_from(&plan.guards);
         self.on(Event::Configured { plan: Rc::new(plan), key });
     }
 
     pub fn on(&mut self, event: Event) {
-        let mut effects = self.engine.on(event, self.now);
-        while !effects.is_empty() {
-            let mut more = Vec::new();
-            for effect in effects {
-                match effect {
-                    Effect::Add(id, by) => *self.series.entry(self.names[id as usize].clone()).or_default() += by,
-                    Effect::Record(id, _) => *self.series.entry(format!("{}#", self.names[id as usize])).or_default() += 1,
-                    Effect::Learn(sum) => {
-                        self.registrations += 1;
-                        let registry = self.registries.entry(sum.learned.registry.clone()).or_default();
-                        for value in sum.values.iter().filter(|value| *value != OTHER) {
-                            if registry.len() < sum.learned.most && !registry.contains(value) {
-                                registry.push(value.clone());
-                            }
-                        }
-                        let keep = |value: &String| if registry.contains(value) { value.clone() } else { OTHER.to_owned() };
-                        let values: Vec<String> = sum.values.iter().map(keep).collect();
-                        let known = registry.clone();
-                        let series = define(&mut self.names, &sum.learned.name(&values));
-                        more.extend(self.engine.on(Event::Learned { sum, known, values, series }, self.now));
+        let mut effects = VecDeque::from(self.engine.on(event, self.now));
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Set(id, value) => _ = self.series.insert(self.names[id as usize].clone(), value as i64),
+                Effect::ShowSplit(shares) => {
+                    let ppm = after_trips(&shares, |share| share.tripped.is_some_and(|id| self.read(id) > 0));
+                    for (share, ppm) in shares.iter().zip(ppm) {
+                        self.series.insert(self.names[share.shown as usize].clone(), ppm.into());
                     }
-                    Effect::Wake => self.wakes += 1,
-                    Effect::Dispatch(copy) => self.copies.push(copy),
-                    Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
-                    Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
-                    Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
-                    Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
-                    Effect::KeepRoot => self.kept = true,
-                    Effect::ReleaseRoot => self.released = true,
-                    Effect::Follow(_) => {}
                 }
+                Effect::Ask(question) => {
+                    let reply = self.reply(question);
+                    let more = self.engine.on(Event::Told(reply), self.now);
+                    more.into_iter().rev().for_each(|effect| effects.push_front(effect));
+                }
+                Effect::Add(id, by) => *self.series.entry(self.names[id as usize].clone()).or_default() += by,
+                Effect::Record(id, _) => *self.series.entry(format!("{}#", self.names[id as usize])).or_default() += 1,
+                Effect::Learn(sum) => {
+                    self.registrations += 1;
+                    let registry = self.registries.entry(sum.learned.registry.clone()).or_default();
+                    for value in sum.values.iter().filter(|value| *value != OTHER) {
+                        if registry.len() < sum.learned.most && !registry.contains(value) {
+                            registry.push(value.clone());
+                        }
+                    }
+                    let keep = |value: &String| if registry.contains(value) { value.clone() } else { OTHER.to_owned() };
+                    let values: Vec<String> = sum.values.iter().map(keep).collect();
+                    let known = registry.clone();
+                    let series = define(&mut self.names, &sum.learned.name(&values));
+                    effects.extend(self.engine.on(Event::Learned { sum, known, values, series }, self.now));
+                }
+                Effect::Wake => self.wakes += 1,
+                Effect::Dispatch(copy) => self.copies.push(copy),
+                Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
+                Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
+                Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
+                Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
+                Effect::KeepRoot => self.kept = true,
+                Effect::ReleaseRoot => self.released = true,
+                Effect::Follow(_) => {}
             }
-            effects = more;
+        }
+    }
+
+    /// The value of a series, as the host has it.
+    pub fn read(&self, id: MetricId) -> u64 {
+        self.series.get(&self.names[id as usize]).map_or(0, |value| *value as u64)
+    }
+
+    /// What the host's statistics say; nobody else counts meanwhile.
+    fn reply(&mut self, question: Question) -> Reply {
+        match question {
+            Question::Meter(meter) => {
+                let series = meter.series;
+                let look = Look {
+                    reading: Counts::new(self.read(series.hits), self.read(series.trials)).into(),
+                    limit: self.read(series.limit),
+                    failures: self.read(series.failures),
+                    state: self.read(series.state),
+                    tripped: meter.guard.as_ref().map_or(0, |guard| self.read(guard.tripped)),
+                };
+                Reply::Meter(meter, look)
+            }
+            Question::Slices(overall) => {
+                let states = overall.slices.iter().map(|slice| self.read(slice.state)).collect();
+                let (shown, others) = (self.read(overall.state), self.read(overall.slices.last().unwrap().trials));
+                Reply::Slices(overall, shown, states, others)
+            }
+            Question::Window { meter, reading, mine } => {
+                let key = meter.guard.as_ref().unwrap().key.clone();
+                let there = self.windows.get(&key).filter(|there| there.until(&mine, reading).is_some());
+                let begun = *there.unwrap_or(&mine);
+                self.windows.insert(key, begun);
+                Reply::Window(meter, reading, begun)
+            }
+            Question::Warmup(trials) => {
+                let series = trials.warm.as_ref().unwrap().series;
+                let (began, left_out) = (self.read(series.began), self.read(series.left_out));
+                Reply::Warmup(trials, began, left_out)
+            }
         }
     }
 
     pub fn request(&mut self, root: RootId, stream: StreamId, extra: &[(&str, &str)], end: bool) {
         let fields = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")].iter().chain(extra);
         let fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        self.on(Event::RequestHeaders { root, stream, fields, end });
+        let tripped = self.guards.iter().copied().filter(|guard| self.read(*guard) > 0).collect();
+        self.on(Event::RequestHeaders(Arrival { root, stream, fields, end, tripped }));
     }
 
     pub fn upload(&mut self, stream: StreamId, chunk: &str, end: bool) {

@@ -1,0 +1,126 @@
+//! What is a trial of a gate, and what a hit: plain functions of what became of a request. They count nothing.
+
+use super::event::Time;
+use crate::compare::{Judgement, Kind, Report, Side};
+use crate::config::{Decision, Direction, Measure, Task};
+use crate::outcome::{Class, Outcome, ShadowClass};
+
+/// An answer to a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Its class.
+    pub class: Class,
+    /// From the request headers to its last byte, if it was complete.
+    pub took: Option<Time>,
+    /// From the request headers to its first byte, if it was a stream.
+    pub first_byte: Option<Time>,
+}
+
+/// A sampled request at one shadow, once it has its outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Shadowed<'a> {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The class of the shadow's answer, and how long that took from the dispatch; `None`: there was none.
+    pub reply: Option<(ShadowClass, Time)>,
+    /// How long the client's answer took from the complete request, if it was a good one.
+    pub primary: Option<Time>,
+    /// Likewise the shadow's.
+    pub shadow: Option<Time>,
+    /// When the shadow was given up, from the dispatch.
+    pub timeout: Time,
+    /// What the comparison found, if there was one.
+    pub report: Option<&'a Report>,
+}
+
+/// Whether an answer is a hit; `None`: it is no trial.
+pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
+    match (measure, answered.class) {
+        (Measure::Failed, Class::Cancelled) => None,
+        (Measure::Failed, class) => Some(matches!(class, Class::ServerError | Class::Reset)),
+        (Measure::SlowerThan(threshold), Class::Success) => answered.took.map(|took| took > threshold),
+        (Measure::FirstByteSlowerThan(threshold), Class::Success) => answered.first_byte.map(|first_byte| first_byte > threshold),
+        _ => None,
+    }
+}
+
+/// Whether a request at a shadow is a hit; `None`: it is no trial. `task` is what the route's answers are compared as.
+pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<bool> {
+    let compared = it.report.filter(|_| it.outcome == Outcome::Compared);
+    match measure {
+        Measure::Diverged => compared.map(diverged),
+        Measure::Failed => match it.outcome {
+            Outcome::ShadowFailed | Outcome::TimedOut => Some(true),
+            Outcome::Compared => Some(false),
+            Outcome::Incomparable => unreadable(it.report?).then_some(true),
+            _ => None,
+        },
+        Measure::SlowerThan(threshold) => match it.reply? {
+            (ShadowClass::Success, took) => Some(took > threshold),
+            (ShadowClass::Timeout, _) => Some(true),
+            _ => None,
+        },
+        // An answer of a version that is not on trial says nothing of the one that is.
+        Measure::SlowerThanPrimary(_) if it.outcome == Outcome::WrongVersion => None,
+        Measure::SlowerThanPrimary(margin) => match (it.primary?, it.shadow, it.reply?) {
+            (primary, Some(shadow), (ShadowClass::Success, _)) => apart(primary, shadow, |time| time.saturating_add(margin)),
+            (primary, _, (ShadowClass::Timeout, _)) => (primary.saturating_add(margin) < it.timeout).then_some(true),
+            _ => None,
+        },
+        Measure::CostlierThanPrimary { percent } => {
+            let total = |(prompt, completion): (u64, u64)| prompt.saturating_add(completion) as f64;
+            let (primary, shadow) = (compared?.primary.tokens.map(total)?, compared?.shadow.tokens.map(total)?);
+            apart(primary, shadow, |tokens| tokens * (1.0 + percent / 100.0))
+        }
+        Measure::Coverage => Some(it.outcome != Outcome::Compared),
+        Measure::Flipped(direction) => flipped(direction, task, compared?),
+        Measure::WorseThanControl { .. } | Measure::FirstByteSlowerThan(_) => None,
+    }
+}
+
+/// Whether a request at candidate and control is a hit, by whether their answers diverged from the primary's.
+pub fn of_triplet(candidate: bool, control: bool) -> Option<bool> {
+    (candidate != control).then_some(candidate)
+}
+
+/// Whether the answers differ in what counts.
+pub fn diverged(report: &Report) -> bool {
+    matches!(report.judgement, Judgement::Diverged(_))
+}
+
+/// Whether the shadow's answer is the one that could not be read.
+fn unreadable(report: &Report) -> bool {
+    matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, .. })
+}
+
+/// Of two that are further apart than `margin` adds: whether the shadow's is the larger one.
+fn apart<T: Copy + PartialOrd>(primary: T, shadow: T, margin: impl Fn(T) -> T) -> Option<bool> {
+    if shadow > margin(primary) {
+        Some(true)
+    } else if primary > margin(shadow) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Whether a label or decision changed in that direction, in any row. A pair is one trial however many rows it has, because they stand and
+/// fall together.
+fn flipped(direction: Direction, task: &Task, report: &Report) -> Option<bool> {
+    if report.decided.is_empty() {
+        return None;
+    }
+    let changed = |decided: &crate::compare::content::Decided| match (direction, task) {
+        (Direction::Both, _) => decided.primary != decided.shadow,
+        (Direction::Up, Task::Decision(decision)) => rank(decision, &decided.primary) < rank(decision, &decided.shadow),
+        (Direction::Down, Task::Decision(decision)) => rank(decision, &decided.primary) > rank(decision, &decided.shadow),
+        _ => false,
+    };
+    // Of many labels only the first few are told apart.
+    let by_label = matches!(&report.judgement, Judgement::Diverged(found) if found.kind == Kind::Label);
+    Some(direction == Direction::Both && by_label || report.decided.iter().any(changed))
+}
+
+fn rank(decision: &Decision, name: &str) -> Option<usize> {
+    decision.names.iter().position(|known| **known == *name)
+}

@@ -1,0 +1,82 @@
+//! What the host's statistics say of gates, and the shares of a split.
+//!
+//! Counters at the host are those of all workers; each call reads one of them, while others go on counting.
+
+use proxy_wasm::hostcalls;
+
+use super::{expect, metrics, shared};
+use crate::engine::gates::{Look, Question, Reply};
+use crate::engine::meter::Meter;
+use crate::gate::Reading;
+use crate::outcome::Anomaly;
+use crate::stats::MetricId;
+use crate::stats::gates::{Share, after_trips};
+
+/// Looks up what the engine wants to know.
+pub fn answer(question: Question) -> Reply {
+    match question {
+        Question::Meter(meter) => {
+            let look = look(&meter);
+            Reply::Meter(meter, look)
+        }
+        Question::Slices(overall) => {
+            let states = overall.slices.iter().map(|slice| read(slice.state)).collect();
+            let others = overall.slices.last().map_or(0, |other| read(other.trials));
+            let shown = read(overall.state);
+            Reply::Slices(overall, shown, states, others)
+        }
+        Question::Window { meter, reading, mine } => {
+            let key = meter.guard.as_ref().map(|guard| guard.key.as_str()).unwrap_or_default();
+            let begun = shared::window(key, mine, reading);
+            Reply::Window(meter, reading, begun)
+        }
+        Question::Warmup(trials) => {
+            let series = trials.warm.as_ref().map(|warm| warm.series);
+            let (began, left_out) = series.map_or((0, 0), |series| (read(series.began), read(series.left_out)));
+            Reply::Warmup(trials, began, left_out)
+        }
+    }
+}
+
+/// Hits before and after trials, so that the true number of hits among these trials lies between.
+fn look(meter: &Meter) -> Look {
+    let series = meter.series;
+    let (hits, trials, hits_again) = (read(series.hits), read(series.trials), read(series.hits));
+    Look {
+        reading: Reading::new(hits, trials, hits_again),
+        limit: read(series.limit),
+        failures: read(series.failures),
+        state: read(series.state),
+        tripped: meter.guard.as_ref().map_or(0, |guard| read(guard.tripped)),
+    }
+}
+
+/// Those of `guards` that are above 0.
+pub fn tripped(guards: &[MetricId]) -> Vec<MetricId> {
+    guards.iter().copied().filter(|guard| read(*guard) > 0).collect()
+}
+
+/// Sets `gnomon_split_ppm`, until nothing was cut off meanwhile: another worker may have set it from what it knew.
+pub fn show_split(shares: &[Share]) {
+    let guards: Vec<MetricId> = shares.iter().filter_map(|share| share.tripped).collect();
+    let mut known = tripped(&guards);
+    loop {
+        let ppm = after_trips(shares, |share| share.tripped.is_some_and(|guard| known.contains(&guard)));
+        for (share, ppm) in shares.iter().zip(ppm) {
+            expect(hostcalls::record_metric(share.shown, ppm.into()));
+        }
+        let now = tripped(&guards);
+        if now == known {
+            return;
+        }
+        known = now;
+    }
+}
+
+/// The value of a counter or gauge.
+fn read(id: MetricId) -> u64 {
+    hostcalls::get_metric(id).unwrap_or_else(|_| {
+        metrics::anomaly(Anomaly::HostCall);
+        0
+    })
+}

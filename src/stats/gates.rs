@@ -1,0 +1,127 @@
+//! Series of gates, guardrails and warm-up, and the shares of a split, which a guardrail changes.
+
+use super::learned::Definer;
+use super::{MetricId, MetricType, names};
+use crate::config::{Route, Split};
+
+/// Series of one gate in one slice.
+#[derive(Clone, Copy, Debug)]
+pub struct GateSeries {
+    /// `gnomon_gate_hits_total`
+    pub hits: MetricId,
+    /// `gnomon_gate_trials_total`. It is raised before hits are.
+    pub trials: MetricId,
+    /// `gnomon_gate_failures_total`: how many workers found at once that the gate fails. Above 0 it has failed, whatever its counters say
+    /// later: a counter, unlike the gauge of its state, can't be written back by a worker that has not seen it.
+    pub failures: MetricId,
+    /// `gnomon_gate_limit_ppm`
+    pub limit: MetricId,
+    /// `gnomon_gate_alpha_ppm`
+    pub alpha: MetricId,
+    /// `gnomon_gate_min_trials`
+    pub min_trials: MetricId,
+    /// `gnomon_gate_state`
+    pub state: MetricId,
+}
+
+/// The labels of a gate's series, in order.
+pub type GateLabels<'a> = [(&'static str, &'a str); 5];
+
+impl GateSeries {
+    /// Defines those with these labels.
+    pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
+        let mut counter = |name| (definer.define)(MetricType::Counter, &names::series(name, labels));
+        let (hits, trials) = (counter("gnomon_gate_hits_total"), counter("gnomon_gate_trials_total"));
+        let failures = counter("gnomon_gate_failures_total");
+        let mut gauge = |name| definer.show(names::series(name, labels));
+        Self {
+            hits,
+            trials,
+            failures,
+            limit: gauge("gnomon_gate_limit_ppm"),
+            alpha: gauge("gnomon_gate_alpha_ppm"),
+            min_trials: gauge("gnomon_gate_min_trials"),
+            state: gauge("gnomon_gate_state"),
+        }
+    }
+
+    /// Defines the state over all slices of a gate with these labels.
+    pub fn define_overall(definer: &mut Definer, labels: &GateLabels<'_>) -> MetricId {
+        definer.show(names::series("gnomon_gate_state", labels))
+    }
+}
+
+/// Series of the warm-up of one variant or shadow.
+#[derive(Clone, Copy, Debug)]
+pub struct WarmupSeries {
+    /// `gnomon_warmup_total`: answers or pairs that no gate counted.
+    pub left_out: MetricId,
+    /// `gnomon_warmup_began_milliseconds`: when the first of them was, since the Unix epoch; 0: not yet.
+    pub began: MetricId,
+}
+
+impl WarmupSeries {
+    /// Defines those of `subject`.
+    pub fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
+        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
+        Self {
+            left_out: (definer.define)(MetricType::Counter, &names::series("gnomon_warmup_total", &labels)),
+            began: (definer.define)(MetricType::Gauge, &names::series("gnomon_warmup_began_milliseconds", &labels)),
+        }
+    }
+}
+
+/// What one variant of a split gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// As configured, in parts per million.
+    pub ppm: u32,
+    /// `gnomon_split_ppm`
+    pub shown: MetricId,
+    /// `gnomon_guardrail_tripped`, of a canary that a guardrail guards.
+    pub tripped: Option<MetricId>,
+}
+
+/// Defines the shares of `split`, in the order of its variants; `guarded` tells which of them a guardrail guards.
+pub fn shares(definer: &mut Definer, route: &Route, split: &Split, guarded: impl Fn(usize) -> bool) -> Vec<Share> {
+    let of_variant = |(index, variant): (usize, &crate::config::Variant)| {
+        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];
+        let tripped = guarded(index).then(|| (definer.define)(MetricType::Gauge, &names::series("gnomon_guardrail_tripped", &labels)));
+        Share { ppm: variant.ppm, shown: definer.show(names::series("gnomon_split_ppm", &labels)), tripped }
+    };
+    split.variants.iter().enumerate().map(of_variant).collect()
+}
+
+/// What each variant gets, in parts per million, while those for which `tripped` says so are cut off: their shares go to the baseline, which
+/// is the first.
+pub fn after_trips(shares: &[Share], tripped: impl Fn(&Share) -> bool) -> Vec<u32> {
+    let cut = |share: &Share| tripped(share);
+    let lost: u32 = shares.iter().skip(1).filter(|share| cut(share)).map(|share| share.ppm).fold(0, u32::saturating_add);
+    let after = |(index, share): (usize, &Share)| match index {
+        0 => share.ppm.saturating_add(lost),
+        _ if cut(share) => 0,
+        _ => share.ppm,
+    };
+    shares.iter().enumerate().map(after).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn the_shares_of_those_cut_off_go_to_the_baseline() {
+        let share = |(index, ppm): (usize, &u32)| Share { ppm: *ppm, shown: 0, tripped: Some(index as MetricId) };
+        let shares: Vec<Share> = [900_000, 70_000, 30_000].iter().enumerate().map(share).collect();
+        for (cut, expected) in [
+            (vec![], [900_000, 70_000, 30_000]),
+            (vec![1], [970_000, 0, 30_000]),
+            (vec![2], [930_000, 70_000, 0]),
+            (vec![1, 2], [1_000_000, 0, 0]),
+        ] {
+            assert_eq!(after_trips(&shares, |share| share.tripped.is_some_and(|id| cut.contains(&id))), expected, "{cut:?}");
+        }
+    }
+}
