@@ -53,9 +53,10 @@ def state(metrics, gate_="agreement", **labels):
 
 
 def test_a_pass_is_not_latched_and_a_fail_may_follow_it(lab):
-    judged = Judged(lab, judging(gate("agreement", "copy", "diverged", 5)))
-    said = [state(judged.ask(*counts)) for counts in ((100, 0), (0, 5), (100, 0), (0, 30), (400, 0))]
-    assert said == [(PASS, 0, 100), (UNDECIDED, 5, 105), (PASS, 5, 205), (FAIL, 35, 235), (FAIL, 35, 635)]
+    judged = Judged(lab, judging(gate("agreement", "copy", "diverged", 10)))
+    said = [state(judged.ask(*counts)) for counts in ((60, 0), (0, 5), (100, 0), (0, 40), (300, 0))]
+    assert said == [(PASS, 0, 60), (UNDECIDED, 5, 65), (PASS, 5, 165), (FAIL, 45, 205), (FAIL, 45, 505)]
+    assert gates.state(45, 505, 100_000, 50_000) != FAIL, "the figures alone would no longer say so"
 
 
 @VMS
@@ -99,7 +100,7 @@ def test_a_slice_that_failed_keeps_all_failed(lab, new_vm):
     judged.ask(equal=200)
     metrics = judged.update(judging(fair, bound=501, slices=slices))
     assert metrics.by("gnomon_gate_state", "slice") == {"other": FAIL, "all": FAIL}
-    metrics = judged.update(judging(bound=501))
+    metrics = judged.update(judging(bound=501, slices=slices))
     assert metrics.by("gnomon_gate_state", "slice") == {}
 
 
@@ -118,9 +119,13 @@ def test_a_number_of_pairs_to_warm_up(lab, new_vm):
     assert state(judged.ask(equal=10)) == (PASS, 0, 70), "no other begins"
 
 
-def test_a_warm_up_ends_between_two_pairs_even_when_many_come_at_once(lab):
+def test_a_warm_up_ends_between_two_pairs_when_many_come_at_once(lab):
+    """The two workers may each leave out one that would have been the last."""
     judged = Judged(lab, judging(AGREEMENT, more={"warmup": {"pairs": 50}}))
-    assert state(judged.ask(equal=200)) == (PASS, 0, 150)
+    metrics = judged.ask(equal=200)
+    says, hits, trials = state(metrics)
+    assert (says, hits) == (PASS, 0) and 149 <= trials <= 150
+    assert metrics.total("gnomon_warmup_total", subject="copy") == 200 - trials
 
 
 @VMS
@@ -134,4 +139,4 @@ def test_a_time_to_warm_up(lab, new_vm):
     assert state(metrics) == (UNDECIDED, 0, 0) and metrics.total("gnomon_pairs_total", verdict="diverged") == 30
     hits, trials = until(lambda: (counted := gates.counts(judged.ask(equal=4), "agreement"))[1] and counted, "the warm-up to end")
     assert hits == 0 and trials <= 4 and time.time() - begun > 5, "an update does not begin it anew"
-    assert begun - 10 < metrics.total("gnomon_warmup_began_seconds") < begun + 5
+    assert begun - 1 < metrics.total("gnomon_warmup_began_milliseconds") / 1000 < begun + 5, "the first answer"

@@ -7,7 +7,7 @@ reaches 1 / alpha, and passes while that over 2/3, 1/2, 1/4 and 0 does.
 import math
 
 UNDECIDED, PASS, FAIL = 0, 1, 2
-_WORSE, _BETTER = (3 / 2, 2, 4, 8), (2 / 3, 1 / 2, 1 / 4, 0)
+WORSE, BETTER = (3 / 2, 2, 4, 8), (2 / 3, 1 / 2, 1 / 4, 0)
 
 
 def ln_evidence(multipliers, hits, trials, limit):
@@ -25,14 +25,14 @@ def _ln_power(base, exponent):
 
 def fails(hits, trials, limit_ppm, alpha_ppm, min_trials=0):
     """Whether these counts make a gate fail."""
-    return _suffices(_WORSE, hits, trials, limit_ppm, alpha_ppm, min_trials)
+    return _suffices(WORSE, hits, trials, limit_ppm, alpha_ppm, min_trials)
 
 
 def state(hits, trials, limit_ppm, alpha_ppm, min_trials=0):
     """What a gate says that never failed before."""
     if fails(hits, trials, limit_ppm, alpha_ppm, min_trials):
         return FAIL
-    return PASS if _suffices(_BETTER, hits, trials, limit_ppm, alpha_ppm, min_trials) else UNDECIDED
+    return PASS if _suffices(BETTER, hits, trials, limit_ppm, alpha_ppm, min_trials) else UNDECIDED
 
 
 def _suffices(multipliers, hits, trials, limit_ppm, alpha_ppm, min_trials):
@@ -64,7 +64,8 @@ def disagreements(metrics):
         slice_ = dict(labels)["slice"]
         if labels not in exported["limit_ppm"]:
             continue  # the overall state of a gate with slices
-        hits, trials, failures = (exported[f"{name}_total"][labels] for name in ("hits", "trials", "failures"))
+        # (The host forgets the counters of an experiment that is over.)
+        hits, trials, failures = (exported[f"{name}_total"].get(labels, 0) for name in ("hits", "trials", "failures"))
         terms = [metrics.values[f"gnomon_gate_{name}", labels] for name in ("limit_ppm", "alpha_ppm", "min_trials")]
         expected = UNDECIDED
         if terms[0]:  # the configuration still has it

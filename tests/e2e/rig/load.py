@@ -32,6 +32,10 @@ class Clients:
             self._connections.append(Connection(proxy.port))
             until(lambda: sum(self._at_workers()) >= len(self._connections), "a worker to take a connection")
 
+    def __len__(self):
+        """How many there are: at least as many as were asked for, and as many as can have a request under way."""
+        return len(self._connections)
+
     def _at_workers(self):
         """How many connections each worker has."""
         found = self._proxy.admin(r"/stats?filter=worker_\d%2B\.downstream_cx_active")

@@ -6,6 +6,7 @@ All servers run on one asyncio loop in a thread of their own, so that tests stay
 import asyncio
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 from .waiting import until
@@ -83,15 +84,16 @@ class Reply:
 
 
 class Ledger:
-    """A script that remembers what it answered: `said` is {x-request-id: reply}."""
+    """A script that remembers what it answered: `said` is {x-request-id: reply}, `at` when (seconds since the epoch)."""
 
     def __init__(self, script=Reply()):
-        self.script, self.said = script, {}
+        self.script, self.said, self.at = script, {}, {}
 
     def __call__(self, received):
         """What the script says."""
         reply = self.script(received) if callable(self.script) else self.script
-        self.said[received.header("x-request-id")] = reply
+        identity = received.header("x-request-id")
+        self.said[identity], self.at[identity] = reply, time.time() + reply.delay
         return reply
 
 
