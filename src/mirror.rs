@@ -46,7 +46,8 @@ pub fn is_upgrade(request: &Request) -> bool {
             && request.headers("connection").any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")))
 }
 
-/// Index into [`slice_names`] of the slice of `request`.
+/// Index into [`slice_names`] of the slice of `request` as far as its headers tell: where slices are by the body it is `other` until a copy
+/// is made (see [`body::Shaping::slice`]).
 pub fn slice(slices: Option<&Slices>, request: &Request) -> usize {
     slices.map_or(0, |slices| {
         let value = match &slices.by {

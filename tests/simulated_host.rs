@@ -4,10 +4,13 @@
 //! here but for the compiler's back end, in virtual time, in any order of events that a seed gives, thousands of times a minute. What
 //! is asserted is what can be observed: what clients and upstreams saw, what was counted and logged, never the order of host calls.
 //!
-//! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations) and [`clients`] (exchanges); [`host`]
-//! answers the guest; [`network`] and [`traffic`] are the upstreams and the clients; [`invariants`] says what must hold after anything.
+//! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations), [`clients`] (exchanges) and
+//! [`interleaving`] (of workers); [`host`] answers the guest, [`access`] about statistics; [`network`] and [`traffic`] are the upstreams and
+//! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
+//!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`], and [`random_schedules`] of all that together.
+//! [`configuration`], [`updates`], [`measures`], [`gates`], [`gate_races`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
+//! [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -16,6 +19,8 @@ use gnomon as _;
 
 #[path = "simulated_host/abi.rs"]
 mod abi;
+#[path = "simulated_host/access.rs"]
+mod access;
 #[path = "simulated_host/agenda.rs"]
 mod agenda;
 #[path = "simulated_host/bodies.rs"]
@@ -32,12 +37,24 @@ mod contexts;
 mod copies;
 #[path = "simulated_host/draws.rs"]
 mod draws;
+#[path = "simulated_host/gate_races.rs"]
+mod gate_races;
+#[path = "simulated_host/gated.rs"]
+mod gated;
+#[path = "simulated_host/gates.rs"]
+mod gates;
+#[path = "simulated_host/guardrail.rs"]
+mod guardrail;
 #[path = "simulated_host/host.rs"]
 mod host;
+#[path = "simulated_host/interleaving.rs"]
+mod interleaving;
 #[path = "simulated_host/invariants.rs"]
 mod invariants;
 #[path = "simulated_host/labels.rs"]
 mod labels;
+#[path = "simulated_host/measures.rs"]
+mod measures;
 #[path = "simulated_host/metrics.rs"]
 mod metrics;
 #[path = "simulated_host/network.rs"]
@@ -46,6 +63,8 @@ mod network;
 mod outcomes;
 #[path = "simulated_host/random.rs"]
 mod random;
+#[path = "simulated_host/random_configurations.rs"]
+mod random_configurations;
 #[path = "simulated_host/random_schedules.rs"]
 mod random_schedules;
 #[path = "simulated_host/restraint.rs"]
@@ -60,10 +79,18 @@ mod shared;
 mod told;
 #[path = "simulated_host/traffic.rs"]
 mod traffic;
+#[path = "simulated_host/triplets.rs"]
+mod triplets;
 #[path = "simulated_host/updates.rs"]
 mod updates;
+#[path = "simulated_host/verdicts.rs"]
+mod verdicts;
 #[path = "simulated_host/vm.rs"]
 mod vm;
+#[path = "simulated_host/warmup.rs"]
+mod warmup;
+#[path = "simulated_host/windows.rs"]
+mod windows;
 #[path = "simulated_host/wire.rs"]
 mod wire;
 #[path = "simulated_host/workers.rs"]

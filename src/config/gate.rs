@@ -111,6 +111,8 @@ pub struct Slices {
 pub enum SliceBy {
     /// The first value of a request header (lower case).
     Header(Rc<str>),
-    /// A text, boolean or number of the request's JSON body; a path without `[*]`. Only requests that are copied are read.
+    /// A string, boolean or whole number of the request's JSON body; a path without `[*]`. It is read when a copy is about to be sent: what
+    /// never gets that far (an upgrade, a body that is too large, a shadow that is left alone or busy) counts as `other`, and so does a body
+    /// that is no JSON.
     Body(PathPattern),
 }

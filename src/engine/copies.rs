@@ -121,6 +121,9 @@ impl Engine {
             self.close_pair(id, outcome, Note::default(), now, out);
             return Some(());
         }
+        if let Some(slice) = shaping.slice(target.route.slices.as_ref(), &request, &upload.body, &mut turn.read)? {
+            pair.slice = slice;
+        }
         let shaped = shaping.shape(&target.shadow.request, &request, &upload.body, &mut turn.read)?;
         let Some((body, json)) = body(shaped, &upload, &self.ledger) else {
             self.close_pair(id, Outcome::UnsentMemory, Note::default(), now, out);

@@ -1,33 +1,39 @@
-//! The body of a copy: whether the request qualifies by what its body says, and what of it the copy has otherwise.
+//! The body of a copy: whether the request qualifies by what its body says, to which slice it belongs, and what of it the copy has otherwise.
 //!
-//! Both need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. The changes are cuts in the
+//! All need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. The changes are cuts in the
 //! request's own bytes, so all that is not named stays as the client wrote it. A body that can't be read as what it should be never
 //! qualifies, and is copied as it is: what the server refuses in the request it refuses in the copy.
 //!
+//! * [`lookup`]: a walk down a path, to a value that something depends on.
 //! * [`condition`]: whether the conditions of a shadow hold.
+//! * [`slicing`]: which slice a value stands for.
 //! * [`member`]: members of a JSON object set and removed.
 //! * [`model_infer`]: another model in a gRPC request.
 
 pub mod condition;
+pub mod lookup;
 pub mod member;
 pub mod model_infer;
+pub mod slicing;
 
 use std::ops::Range;
 
 use crate::capture::Body;
-use crate::config::{BodyCondition, CopyRequest};
+use crate::config::{BodyCondition, CopyRequest, SliceBy, Slices};
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
 use crate::request::{JSON_LENGTH_HEADER, Request, json_length};
 use condition::Judge;
 use member::Members;
 use model_infer::ModelName;
+use slicing::Slicing;
 
 /// The work on the body of one copy, as far as it has come.
 #[derive(Debug, Default)]
 pub struct Shaping {
     reading: Reading,
     judge: Judge,
+    slicing: Slicing,
     members: Members,
     model_name: ModelName,
 }
@@ -76,6 +82,16 @@ impl Shaping {
         match self.reading.step(request, body, budget)? {
             Some(document) => self.judge.step(document, when, budget),
             None => Some(false),
+        }
+    }
+
+    /// Index into [`super::slice_names`] of the request's slice, if slices are by the body; `None` when `budget` was not enough. Whatever has
+    /// no JSON is `other`.
+    pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<usize>> {
+        let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Some(None) };
+        match self.reading.step(request, body, budget)? {
+            Some(document) => self.slicing.step(document, path, values, budget).map(Some),
+            None => Some(Some(values.len())),
         }
     }
 

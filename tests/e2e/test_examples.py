@@ -1,4 +1,5 @@
-"""The files of `envoy/`, run as they are but for addresses and paths. Each test observes what the file's comments promise."""
+"""The files of `envoy/`, run as they are but for addresses and paths. Each test observes what the file's comments promise.
+`test_blue_green` has the one of blue-green.yaml."""
 
 import json
 import os
@@ -17,9 +18,11 @@ from rig.upstream import Reply
 from rig.waiting import until
 
 FILES = sorted((ROOT / "envoy").glob("*.yaml"))
-STATIC = [path for path in FILES if not path.name.startswith("dynamic")]
-BOOTSTRAPS = [path for path in FILES if path.name != "dynamic-gnomon.yaml"]
-CONFIGURED = [path for path in FILES if path.name != "dynamic.yaml"]
+WATCHES = {"dynamic.yaml": "dynamic-gnomon.yaml", "blue-green.yaml": "blue-green-gnomon.yaml"}
+"""The files whose filter's configuration stands in another one."""
+BOOTSTRAPS = [path for path in FILES if path.name not in WATCHES.values()]
+CONFIGURED = [path for path in FILES if path.name not in WATCHES]
+STATIC = [path for path in BOOTSTRAPS if path in CONFIGURED]
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_it_has_what_all_have_in_common(path):
     text = example(path.name)
     assert text["stats_config"]["stats_tags"] == [{"tag_name": tag, "regex": rf"({tag}=\.=(.*?);\.;)"} for tag in TAGS]
     assert text["stats_config"]["histogram_bucket_settings"] == buckets()
-    filter_file = example("dynamic-gnomon.yaml") if path.name == "dynamic.yaml" else text
+    filter_file = example(WATCHES[path.name]) if path.name in WATCHES else text
     assert plugin(filter_file)["failure_policy"] == "FAIL_RELOAD"
     assert gnomon(filter_file)["on_invalid"] == ("reject" if filter_file is text else "pass")
     assert plugin(filter_file)["vm_config"]["code"]["local"]["filename"] == "target/wasm32-wasip1/release/gnomon.wasm"
@@ -180,32 +183,6 @@ def test_canary(lab, start):
     metrics = proxy.metrics()
     assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 950_000, "v2": 50_000}
     assert metrics.by("gnomon_requests_total", "reason") == {"weight": 800, "keyless": 1, "pin": 19}
-
-
-def test_blue_green(lab, start):
-    blue, green = lab.upstream(answer(0.9)), lab.upstream(answer(0.9))
-    text = local(example("blue-green.yaml"), {8081: blue, 8082: green})
-    proxy = start(text)
-    sent = [f"id-{i}" for i in range(200)]
-    answers = many(proxy.port, [post(x_request_id=one) for one in sent])
-    assert {one.header("x-gnomon-variant") for one in answers} == {"blue"} and ids(blue) == sorted(sent)
-    expected = drawn(sent)
-    proxy.eventually("gnomon_pairs_total", len(expected), shadow="green-copy", verdict="identical")
-    assert ids(green) == expected
-    assert proxy.send(post(x_model_pin="green", x_request_id=expected[0])).header("x-gnomon-variant") == "green"
-    assert len(green.seen) == len(expected) + 1, "a pinned request is no request of the baseline, so it is not copied"
-
-    config = gnomon(text)
-    [route] = config["routes"]
-    route["split"] |= {"baseline": "green", "canaries": [{"name": "blue", "percent": 0}], "pins": []}
-    route["shadows"][0] |= {"name": "blue-copy", "cluster": "blue-copies"}
-    configure(text, config)
-    blue.seen.clear(), green.seen.clear()
-    switched = start(text)
-    answers = many(switched.port, [post(x_request_id=one) for one in sent])
-    assert {one.header("x-gnomon-variant") for one in answers} == {"green"} and ids(green) == sorted(sent)
-    switched.eventually("gnomon_pairs_total", len(expected), shadow="blue-copy", verdict="identical")
-    assert ids(blue) == expected, "blue gets the copies now"
 
 
 def test_edge(lab, start):

@@ -90,6 +90,28 @@ def test_only_requests_that_qualify_were_sampled(lab):
     assert len(primary.seen) == 6
 
 
+def test_slices_are_by_what_the_body_says(lab):
+    primary, copy = lab.upstream(), lab.upstream()
+    slices = {"body": "user.regions[0]", "values": ["eu", "7"]}
+    routes = route(shadows=[shadow()], slices=slices)
+    proxy = lab.proxy(configuration(routes, limits={"body": "1KiB"}), {"primary": primary, "shadow": copy})
+    bodies = [
+        b'{"user":{"regions":["eu","us"]}}',
+        b'{"user":{"regions":["us"]},"user":{"regions":["\\u0065u"]}}',
+        b'{"user":{"regions":[7.0]}}',
+        b'{"user":{"regions":["us","eu"]}}',
+        b"no JSON",
+        b'{"user":{"regions":["eu"]},"text":"%s"}' % (b"x" * 1024),
+    ]
+    for body in bodies:
+        assert proxy.send(request("/v1/x", body, headers=JSON)).status == 200
+    proxy.eventually("gnomon_pairs_total", 5)
+    assert proxy.metrics().by("gnomon_pairs_total", "slice") == {"eu": 2, "7": 1, "other": 2}
+    outcomes = proxy.metrics().by("gnomon_shadow_outcomes_total", "slice", "outcome")
+    assert outcomes == {("eu", "compared"): 2, ("7", "compared"): 1, ("other", "compared"): 2, ("other", "unsent_body"): 1}
+    assert [got.body for got in primary.seen] == bodies
+
+
 def test_credentials_come_from_the_environment_and_are_never_shown(lab):
     secret = "Bearer hunter2"
     headers = {"from_env": {"authorization": "SHADOW_AUTH", "x-absent": "SHADOW_ABSENT", "x-broken": "SHADOW_BROKEN"}}

@@ -18,6 +18,7 @@ use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
 use crate::host::Proxy;
 use crate::network::Fields;
+use crate::vm;
 use crate::wire::{deserialize, serialize};
 
 /// The guest's exports, with the host's word that contexts are created before they are used.
@@ -66,14 +67,17 @@ pub fn become_vm(shared: Shared, vm: usize) {
 
 /// Runs a host function; a status that is not `tolerated` by the SDK becomes a violation and is hidden from the guest as `Ok`.
 fn host<T>(name: &str, tolerated: &[Status], call: impl FnOnce(&mut Proxy, usize) -> Result<T, Status>) -> Result<T, Status> {
-    let (shared, vm) = VM.with(|slot| slot.borrow().clone()).ok_or(Status::InternalFailure)?;
+    let (shared, number) = VM.with(|slot| slot.borrow().clone()).ok_or(Status::InternalFailure)?;
+    if lock(&shared).holds_up(name) {
+        vm::hold_up();
+    }
     let mut proxy = lock(&shared);
     *proxy.host_calls.entry(name.to_owned()).or_default() += 1;
-    let callback = proxy.vms[vm].frame.map_or("_initialize", |frame| frame.callback);
+    let callback = proxy.vms[number].frame.map_or("_initialize", |frame| frame.callback);
     if callback == "_initialize" && !matches!(name, "proxy_log" | "proxy_get_log_level") {
         proxy.violations.push(format!("{name} called in _initialize, where Envoy forbids it"));
     }
-    call(&mut proxy, vm).map_err(|status| {
+    call(&mut proxy, number).map_err(|status| {
         if tolerated.contains(&status) {
             return status;
         }

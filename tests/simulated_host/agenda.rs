@@ -6,7 +6,7 @@ use crate::random::SplitMix64;
 use crate::shared::Owner;
 
 /// Something that the host will do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event {
     QueueReady {
         owner: Owner,
@@ -52,11 +52,11 @@ impl Agenda {
         self.events.insert((at, self.random.draw(), self.added), event);
     }
 
-    /// Takes the next event if it is due by `deadline`.
-    pub fn next_until(&mut self, deadline: u64) -> Option<(u64, Event)> {
-        let entry = self.events.first_entry().filter(|entry| entry.key().0 <= deadline)?;
-        let at = entry.key().0;
-        Some((at, entry.remove()))
+    /// Takes the next event that is `possible`, if it is due by `deadline`.
+    pub fn next_until(&mut self, deadline: u64, possible: impl Fn(&Event) -> bool) -> Option<(u64, Event)> {
+        let mut due = self.events.range(..=(deadline, u64::MAX, u64::MAX));
+        let key = due.find(|(_, event)| possible(event)).map(|(key, _)| *key)?;
+        self.events.remove(&key).map(|event| (key.0, event))
     }
 
     /// Whether anything but ticks is to come.

@@ -223,6 +223,13 @@ impl World {
 
     /// The stream ends: access log, `on_done`, `on_delete`, whatever `on_done` says.
     fn end(&mut self, exchange: usize) {
+        let (vm, context) = self.prepare_log(exchange);
+        self.enter(vm, context, "on_log", move || guest::proxy_on_log(context));
+        self.end_after_log(exchange);
+    }
+
+    /// Makes ready what the access log may see, and gives the VM and the stream's id.
+    pub(crate) fn prepare_log(&mut self, exchange: usize) -> (usize, u32) {
         let (vm, details, flags) = (self.exchanges[exchange].vm, self.exchanges[exchange].details, self.exchanges[exchange].flags);
         let context = self.prepare(exchange, Phase::Log, |stream| {
             stream.answering = true;
@@ -230,8 +237,12 @@ impl World {
             stream.properties.insert("response.flags".to_owned(), flags.to_le_bytes().to_vec());
         });
         self.exchanges[exchange].ended = true;
-        self.enter(vm, context, "on_log", move || guest::proxy_on_log(context));
-        self.prepare(exchange, Phase::Idle, |_| {});
+        (vm, context)
+    }
+
+    pub(crate) fn end_after_log(&mut self, exchange: usize) {
+        let vm = self.exchanges[exchange].vm;
+        let context = self.prepare(exchange, Phase::Idle, |_| {});
         self.enter(vm, context, "on_done", move || guest::proxy_on_done(context));
         self.enter(vm, context, "on_delete", move || guest::proxy_on_delete(context));
         self.proxy().vms[vm].contexts.remove(&context);

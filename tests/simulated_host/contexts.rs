@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proxy_wasm::types::MetricType;
+
 use crate::network::{Fields, Message};
 
 /// The callback of the host that is running in a stream context; it decides which maps are there.
@@ -88,7 +90,7 @@ pub struct Vm {
     pub last_token: u32,
     pub frame: Option<Frame>,
     /// Identifiers are the VM's own, one more with each definition; values are the proxy's.
-    pub metric_names: Vec<String>,
+    pub metrics: Vec<(MetricType, String)>,
     /// Root contexts that have called `proxy_done`: deleted once the running call returns.
     pub done: Vec<u32>,
 }

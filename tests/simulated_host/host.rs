@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
 
+use crate::access::Watch;
 use crate::agenda::{Agenda, Event};
 use crate::contexts::{Call, Context, Phase, Root, RootState, Stream, Vm};
 use crate::metrics::Metrics;
@@ -46,7 +47,14 @@ pub struct Proxy {
     pub violations: Vec<String>,
     /// How often the guest called each host function: what it costs.
     pub host_calls: BTreeMap<String, usize>,
+    /// Before which host functions the guest is held up, so that another worker can come in between; see [`crate::interleaving`].
+    pub hold: Option<Hold>,
+    /// Sees every access to a series before it happens, and may let other workers have theirs first.
+    pub watch: Option<Watch>,
 }
+
+/// Says of a host function whether the guest is held up before it.
+pub type Hold = Box<dyn FnMut(&str) -> bool + Send>;
 
 impl Proxy {
     pub fn new(seed: u64) -> Self {
@@ -64,7 +72,13 @@ impl Proxy {
             log: Vec::new(),
             violations: Vec::new(),
             host_calls: BTreeMap::new(),
+            hold: None,
+            watch: None,
         }
+    }
+
+    pub fn holds_up(&mut self, function: &str) -> bool {
+        self.hold.as_mut().is_some_and(|hold| hold(function))
     }
 
     pub fn schedule(&mut self, after: Duration, event: Event) {
@@ -205,32 +219,6 @@ impl Proxy {
         let latency = Duration::from_micros(174 + self.random.below(576));
         self.schedule(latency, Event::QueueReady { owner, token });
         Ok(())
-    }
-
-    pub fn define_metric(&mut self, vm: usize, kind: MetricType, name: &str) -> u32 {
-        if let Err(breach) = self.metrics.define(kind, name) {
-            self.violations.push(breach);
-        }
-        self.vms[vm].metric_names.push(name.to_owned());
-        self.vms[vm].metric_names.len() as u32
-    }
-
-    fn metric_name(&self, vm: usize, id: u32) -> Result<String, Status> {
-        (id as usize).checked_sub(1).and_then(|place| self.vms[vm].metric_names.get(place)).cloned().ok_or(Status::NotFound)
-    }
-
-    pub fn increment_metric(&mut self, vm: usize, id: u32, offset: i64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id)?;
-        self.metrics.increment(&name, offset)
-    }
-
-    pub fn record_metric(&mut self, vm: usize, id: u32, value: u64) -> Result<(), Status> {
-        let name = self.metric_name(vm, id)?;
-        self.metrics.record(&name, value)
-    }
-
-    pub fn get_metric(&self, vm: usize, id: u32) -> Result<u64, Status> {
-        self.metrics.get(&self.metric_name(vm, id)?)
     }
 
     /// Ends the waiting of a root whose `on_done` said false; of any other it is an error.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proxy_wasm::types::{LogLevel, MetricType};
 
-use crate::metrics::{CONTRACT, Value};
+use serde_json::Value;
+
+use crate::metrics::{self, CONTRACT};
 use crate::world::World;
 
 /// The values that labels of enumerations may have.
@@ -29,7 +31,7 @@ const OUTCOMES: &[&str] = &[
 ];
 const CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx", "reset", "cancelled"];
 const SHADOW_CLASSES: &[&str] = &["2xx", "3xx", "401", "403", "404", "429", "4xx", "5xx", "reset", "timeout", "local"];
-const REASONS: &[&str] = &["weight", "pin", "keyless", "unsplit"];
+const REASONS: &[&str] = &["weight", "pin", "keyless", "guardrail", "unsplit"];
 const VERDICTS: &[&str] = &["identical", "equivalent", "diverged"];
 const KINDS: &[&str] = &[
     "status",
@@ -62,7 +64,7 @@ impl World {
         let proxy = self.proxy();
         let mut counts = BTreeMap::new();
         for (series, value) in proxy.metrics.select(stat, labels) {
-            if let Value::Counter(count @ 1..) | Value::Gauge(count @ 1..) = value {
+            if let metrics::Value::Counter(count @ 1..) | metrics::Value::Gauge(count @ 1..) = value {
                 *counts.entry(series.label(by).to_owned()).or_default() += count;
             }
         }
@@ -76,7 +78,7 @@ impl World {
         let mut balances: BTreeMap<[&str; 3], [u64; 3]> = BTreeMap::new();
         for (place, stat) in ["gnomon_sampled_total", "gnomon_open_pairs", "gnomon_shadow_outcomes_total"].into_iter().enumerate() {
             for (series, value) in proxy.metrics.select(stat, &[]) {
-                let (Value::Counter(count) | Value::Gauge(count)) = value else { continue };
+                let (metrics::Value::Counter(count) | metrics::Value::Gauge(count)) = value else { continue };
                 let shadow = ["experiment", "route", "shadow"].map(|label| series.label(label));
                 let balance = balances.entry(shadow).or_default();
                 balance[place] = balance[place].wrapping_add(*count);
@@ -88,10 +90,15 @@ impl World {
         }
         for (stat, ..) in CONTRACT.iter().filter(|(_, kind, _)| *kind == MetricType::Gauge) {
             for (series, value) in proxy.metrics.select(stat, &[]) {
-                assert!(!matches!(value, Value::Gauge(value) if *value > u64::MAX / 2), "seed {seed}: {series:?} is below zero: {value:?}");
+                assert!(
+                    !matches!(value, metrics::Value::Gauge(value) if *value > u64::MAX / 2),
+                    "seed {seed}: {series:?} is below zero: {value:?}"
+                );
             }
         }
         assert_eq!(proxy.metrics.sum("gnomon_anomalies_total", &[]), 0, "seed {seed}: the filter survived an internal error");
+        drop(proxy);
+        self.check_gates();
     }
 
     /// At rest: nothing is held, all counters agree with each other, and every exchange was left alone.
@@ -102,6 +109,7 @@ impl World {
             assert_eq!(self.sum(gauge, &[]), 0, "seed {seed}: {gauge} is not back at zero");
         }
         self.check_labels();
+        self.check_verdicts();
         let compared = self.sum("gnomon_shadow_outcomes_total", &[("outcome", "compared")]);
         assert_eq!(self.sum("gnomon_pairs_total", &[]), compared, "seed {seed}: pairs against outcomes");
         let diverged = self.sum("gnomon_pairs_total", &[("verdict", "diverged")]);
@@ -134,14 +142,17 @@ impl World {
         }
     }
 
-    /// Every line at level `warn` is evidence: one JSON object, counted. No payload shows up anywhere.
+    /// Every line at level `warn` is one JSON object: evidence, counted, or what a gate came to. No payload shows up anywhere.
     fn check_lines(&self) {
-        let evidence = self.lines(LogLevel::Warn);
-        for line in &evidence {
-            let value: Result<serde_json::Value, _> = serde_json::from_str(line);
-            assert!(value.is_ok_and(|value| value.is_object()), "seed {}: not a line of evidence: {line}", self.seed);
-        }
+        let read = |line: String| -> Value {
+            let value = serde_json::from_str(&line).ok().filter(Value::is_object);
+            value.unwrap_or_else(|| panic!("seed {}: not a line of evidence: {line}", self.seed))
+        };
+        let (of_gates, evidence): (Vec<Value>, Vec<Value>) =
+            self.lines(LogLevel::Warn).into_iter().map(read).partition(|line| !line["gate"].is_null());
         assert_eq!(evidence.len() as u64, self.sum("gnomon_evidence_total", &[("outcome", "logged")]), "seed {}: evidence", self.seed);
+        let failed = of_gates.iter().filter(|line| line["state"] == "fail").count();
+        assert_eq!(failed as u64, self.sum("gnomon_gate_failures_total", &[]), "seed {}: lines on gates that failed", self.seed);
         let leaked = self.proxy().log.iter().find(|line| line.text.contains("payload")).map(|line| line.text.clone());
         assert_eq!(leaked, None, "seed {}: payload in the log", self.seed);
     }

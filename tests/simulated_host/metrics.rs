@@ -25,6 +25,16 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_decisions_total", MetricType::Counter, &["experiment", "route", "shadow", "primary_answer", "shadow_answer"]),
     ("gnomon_first_byte_duration_microseconds", MetricType::Histogram, &["experiment", "route", "subject"]),
     ("gnomon_split_ppm", MetricType::Gauge, &["experiment", "route", "variant"]),
+    ("gnomon_gate_hits_total", MetricType::Counter, GATE),
+    ("gnomon_gate_trials_total", MetricType::Counter, GATE),
+    ("gnomon_gate_failures_total", MetricType::Counter, GATE),
+    ("gnomon_gate_limit_ppm", MetricType::Gauge, GATE),
+    ("gnomon_gate_alpha_ppm", MetricType::Gauge, GATE),
+    ("gnomon_gate_min_trials", MetricType::Gauge, GATE),
+    ("gnomon_gate_state", MetricType::Gauge, GATE),
+    ("gnomon_guardrail_tripped", MetricType::Gauge, &["experiment", "route", "variant"]),
+    ("gnomon_warmup_total", MetricType::Counter, &["experiment", "route", "subject"]),
+    ("gnomon_warmup_began_milliseconds", MetricType::Gauge, &["experiment", "route", "subject"]),
     ("gnomon_open_pairs", MetricType::Gauge, &["experiment", "route", "shadow"]),
     ("gnomon_captured_bytes", MetricType::Gauge, &[]),
     ("gnomon_breaker_open", MetricType::Gauge, &["experiment", "route", "shadow"]),
@@ -33,6 +43,9 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_build_info", MetricType::Gauge, &["what"]),
     ("gnomon_anomalies_total", MetricType::Counter, &["what"]),
 ];
+
+/// Labels of what one gate counts and says of one slice.
+const GATE: &[&str] = &["experiment", "route", "gate", "subject", "slice"];
 
 /// A parsed name: the statistic and the values of its labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +145,23 @@ impl Metrics {
         match self.values.get(name).ok_or(Status::NotFound)? {
             Value::Counter(value) | Value::Gauge(value) => Ok(*value),
             Value::Histogram(_) => Err(Status::BadArgument),
+        }
+    }
+
+    /// All begin again at 0, as in a proxy that was restarted.
+    pub fn restart(&mut self) {
+        for value in self.values.values_mut() {
+            match value {
+                Value::Counter(value) | Value::Gauge(value) => *value = 0,
+                Value::Histogram(samples) => samples.clear(),
+            }
+        }
+    }
+
+    /// Trials and hits of a gate that another worker counts, in its order; `labels` are the gate's, as they are spelled in names.
+    pub fn count_elsewhere(&mut self, labels: &str, hits: u64, trials: u64) {
+        for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_hits_total", hits)] {
+            self.record(&format!("{stat}{labels}"), count).expect("the gate is configured");
         }
     }
 

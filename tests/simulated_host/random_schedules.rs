@@ -1,5 +1,5 @@
 //! Random schedules: many requests, odd ones among them, over upstreams that fail in every way, clients that leave, configurations that
-//! change, VMs that end, events in any order. Whatever happens, nobody is disturbed, nothing is lost and nothing is left over.
+//! change, VMs that end, workers between each other's host calls, events in any order. Whatever happens, nobody is disturbed, nothing is lost and nothing is left over.
 //!
 //! A failure names its seed. `GNOMON_SEED=n` runs that one alone, `GNOMON_SEEDS=n` as many as wanted.
 
@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::agenda::Event;
 use crate::metrics;
 use crate::network::{Answer, Cluster, Reply};
 use crate::random::SplitMix64;
-use crate::setup::{QUESTION, SCORE, SHADOW, With, shadowed, split};
+use crate::random_configurations::configurations;
+use crate::setup::{QUESTION, SCORE, With};
 use crate::told::{streamed, whole};
 use crate::traffic::Request;
 use crate::world::{Place, World};
@@ -32,35 +33,6 @@ enum Act {
     Update,
     /// Something changes about the cluster of the shadows.
     Network,
-}
-
-/// Configurations that differ in all that matters to the life of a pair; the last one is refused.
-fn configurations() -> Vec<Value> {
-    let control = json!({"name": "control", "role": "control", "cluster": "v1", "percent": 40, "timeout": "500ms"});
-    let two = |value: Value| {
-        let first = value.pointer(SHADOW).expect("a shadow").clone();
-        value.with("/routes/0/shadows", json!([first, control.clone()]))
-    };
-    vec![
-        shadowed(),
-        two(split(30.0)).with("/routes/0/slices", json!({"header": "x-region", "values": ["eu"]})),
-        two(shadowed()).with("/limits", json!({"memory": "2500B", "body": "2KiB"})),
-        split(50.0).with(&format!("{SHADOW}/max_in_flight"), 2).with(&format!("{SHADOW}/percent"), 60).with("/trust_copies", false),
-        shadowed()
-            .with(&format!("{SHADOW}/timeout"), "20ms")
-            .with(&format!("{SHADOW}/request"), json!({"model": "other"}))
-            .with("/limits", json!({"pairs": 5})),
-        two(shadowed())
-            .with(&format!("{SHADOW}/when"), json!({"body": [{"path": "inputs[1]", "at_least": 2}]}))
-            .with(&format!("{SHADOW}/request"), json!({"body": {"set": {"seed": 7}, "remove": ["note"]}}))
-            .with("/limits", json!({"memory": "4KiB", "body": "2KiB", "pairs": 6})),
-        two(shadowed())
-            .with("/routes/0/protocol", "openai")
-            .with(&format!("{SHADOW}/expect"), json!({"model_version": "m-1"}))
-            .with("/limits", json!({"memory": "8KiB", "body": "1KiB"})),
-        shadowed().with("/experiment", "exp-2").with("/evidence", json!({"per_second": 3, "values": true})),
-        shadowed().with("/routes/0/surprise", true),
-    ]
 }
 
 /// What a server says to a request; `faults` in 100 are faults.
@@ -105,7 +77,8 @@ fn request(random: &mut SplitMix64, number: usize) -> Request {
     if random.percent(20) {
         request.pieces.push(Vec::new());
     }
-    let odd: [(&str, &[u8]); 7] = [
+    let odd: [(&str, &[u8]); 8] = [
+        ("x-pin", b"v2"),
         ("x-user-id", b"user-1"),
         ("x-user-id", b"\xff\xfe"),
         ("x-region", b"eu"),
@@ -115,7 +88,12 @@ fn request(random: &mut SplitMix64, number: usize) -> Request {
         ("content-length", b"999999999"),
     ];
     for (name, value) in odd {
-        if random.percent(if name == "x-user-id" { 50 } else { 6 }) {
+        let often = match name {
+            "x-user-id" => 50,
+            "x-pin" => 20,
+            _ => 6,
+        };
+        if random.percent(often) {
             request = request.header(name, value);
         }
     }
@@ -158,12 +136,17 @@ impl Schedule {
             let at = Duration::from_micros(random.below(span));
             world.proxy().schedule(at, Event::Script { number });
         }
+        let interleaved = *random.pick(&[0, 0, 5, 30]);
+        if interleaved > 0 {
+            world.interleave(interleaved);
+        }
         let first = random.pick(&configurations()).to_string();
         let one = world.load(&first).expect("taken");
         let two = world.load_worker(&first).expect("taken");
         let mut places = vec![one, two];
         if random.percent(30) {
-            let other = random.pick(&configurations()).to_string();
+            // One experiment is one plugin's: they would set each other's gauges.
+            let other = random.pick(&configurations()).clone().with("/experiment", "second").to_string();
             places.push(world.load_beside(one, "second", &other).expect("taken"));
         }
         Self { world, random, places, acts, requests: 0 }
@@ -189,13 +172,25 @@ impl Schedule {
         let place = *self.random.pick(&self.places);
         let request = request(&mut self.random, self.requests);
         self.world.pace = Duration::from_micros(self.random.below(20_000));
+        let cut_off = self.is_cut_off(place);
         let exchange = self.world.open(place, request);
         self.world.step(exchange);
         self.world.play(exchange);
+        if cut_off {
+            assert_ne!(self.world.exchanges[exchange].cluster, "v2", "the canary is cut off");
+        }
         if self.random.percent(20) {
             let after = Duration::from_micros(self.random.below(100_000));
             self.world.proxy().schedule(after, Event::ClientLeaves { exchange });
         }
+    }
+
+    /// Whether the canary of a place's configuration is cut off.
+    fn is_cut_off(&self, place: Place) -> bool {
+        let configuration = self.world.proxy().root(place.vm, place.root).map(|root| root.configuration.clone()).unwrap_or_default();
+        let configuration: Value = serde_json::from_str(&configuration).expect("it was accepted");
+        let tripped = [("experiment", configuration["experiment"].as_str().unwrap_or_default())];
+        !configuration["routes"][0]["guardrail"].is_null() && self.world.sum("gnomon_guardrail_tripped", &tripped) > 0
     }
 
     fn update(&mut self) {

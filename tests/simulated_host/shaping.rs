@@ -100,6 +100,33 @@ fn only_requests_that_qualify_are_copied_and_counted() {
 }
 
 #[test]
+fn slices_are_by_what_the_body_says() {
+    let slices = json!({"body": "user.region", "values": ["eu", "us", "7"]});
+    let (mut world, place) = start(&shadowed().with("/routes/0/slices", slices).with("/limits", json!({"body": "100B"})));
+    let large = format!(r#"{{"user":{{"region":"eu"}},"text":"{}"}}"#, "x".repeat(100));
+    for (request, body) in [
+        ("r1", r#"{"user":{"region":"eu"}}"#),
+        ("r2", r#"{"user":{"region":"us","region":"e\u0075"}}"#),
+        ("r3", r#"{"user":{"region":"us"}}"#),
+        ("r4", r#"{"user":{"region":7.0}}"#),
+        ("r5", r#"{"user":{"region":"payload"}}"#),
+        ("r6", r#"{"user":null}"#),
+        ("r7", "no JSON"),
+        ("r8", &large),
+    ] {
+        for cut in [7, 1000] {
+            let pieces = body.as_bytes().chunks(cut).map(<[u8]>::to_vec).collect();
+            world.exchange(place, Request::post(request, "").pieces(pieces));
+            world.check();
+        }
+    }
+    let compared = |slice| world.sum("gnomon_pairs_total", &[("slice", slice)]);
+    assert_eq!(["eu", "us", "7", "other"].map(compared), [4, 2, 2, 6]);
+    let outcomes = world.counted("gnomon_shadow_outcomes_total", &[("slice", "other")], "outcome");
+    assert_eq!(outcomes, [("compared".to_owned(), 6), ("unsent_body".to_owned(), 2)].into(), "what is not copied is not read");
+}
+
+#[test]
 fn credentials_come_from_the_environment_and_are_never_shown() {
     let headers = json!({"from_env": {"authorization": VARIABLE, "x-other": "GNOMON_SURELY_UNSET"}});
     let (mut world, place) = start(&shaped(json!({"headers": headers})));

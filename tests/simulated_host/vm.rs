@@ -1,10 +1,11 @@
 //! A VM: a thread of its own, because the SDK and the filter keep their state in thread-local memory.
 //!
-//! The thread does what the test tells it and the test waits: there is no concurrency, and so no chance in the order of things. When
+//! The thread does what the test tells it and the test waits: there is no concurrency, and so no chance in the order of things. A guest
+//! may be held up in a host function, so that another one runs meanwhile: that is how workers come between each other's host calls. When
 //! a VM ends its thread ends too, without another word to the guest, as Envoy drops a VM's memory.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::panic;
 use std::sync::Once;
@@ -15,16 +16,39 @@ use crate::abi::{self, Shared, guest};
 
 type Job = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
 
+/// What a VM's thread says to the test.
+enum Word {
+    /// It waits in a host function.
+    Held,
+    /// The job has this result.
+    Done(Box<dyn Any + Send>),
+}
+
 /// A running VM.
 pub struct VmThread {
     jobs: Option<Sender<Job>>,
-    results: Receiver<Box<dyn Any + Send>>,
+    words: Receiver<Word>,
+    go_on: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 thread_local! {
     /// The callback that the guest is in, for the report of a trap.
     static CALLBACK: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// How this VM says that it is held up, and hears that it may go on.
+    static HOLD: RefCell<Option<(Sender<Word>, Receiver<()>)>> = const { RefCell::new(None) };
+}
+
+/// Holds this VM up until the test lets it go on.
+pub fn hold_up() {
+    HOLD.with(|hold| {
+        if let Some((words, go_on)) = &*hold.borrow()
+            && words.send(Word::Held).is_ok()
+        {
+            // An error is the end of the test.
+            let _ = go_on.recv();
+        }
+    });
 }
 
 impl VmThread {
@@ -32,24 +56,27 @@ impl VmThread {
     pub fn start(shared: Shared, vm: usize) -> Self {
         prepare_process();
         let (jobs, inbox) = channel::<Job>();
-        let (outbox, results) = channel();
+        let (outbox, words) = channel();
+        let (go_on, may_go_on) = channel();
         let name = format!("{} vm {vm}", std::thread::current().name().unwrap_or("test"));
         let body = move || {
             abi::become_vm(shared, vm);
+            HOLD.set(Some((outbox.clone(), may_go_on)));
             for job in inbox {
-                if outbox.send(job()).is_err() {
+                if outbox.send(Word::Done(job())).is_err() {
                     return;
                 }
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(body).expect("a thread for the VM");
-        let mut this = Self { jobs: Some(jobs), results, thread: Some(thread) };
-        this.run("_initialize", || guest::initialize());
+        let mut this = Self { jobs: Some(jobs), words, go_on: Some(go_on), thread: Some(thread) };
+        let initialized = this.run("_initialize", || guest::initialize());
+        initialized.expect("nothing holds it up");
         this
     }
 
-    /// Runs `call` in the VM and waits for it.
-    pub fn run<R: Send + 'static>(&mut self, callback: &'static str, call: impl FnOnce() -> R + Send + 'static) -> R {
+    /// Runs `call` in the VM until it is done, or held up: then there is no result yet, see [`Self::go_on`].
+    pub fn run<R: Send + 'static>(&mut self, callback: &'static str, call: impl FnOnce() -> R + Send + 'static) -> Option<R> {
         let job = move || -> Box<dyn Any + Send> {
             CALLBACK.set(Some(callback));
             let result = call();
@@ -57,14 +84,26 @@ impl VmThread {
             Box::new(result)
         };
         self.jobs.as_ref().expect("the VM runs").send(Box::new(job)).expect("the VM's thread runs");
-        let result = self.results.recv().expect("the VM's thread answers");
-        *result.downcast().expect("the job's own result")
+        self.wait()
+    }
+
+    /// Lets a call go on that is held up.
+    pub fn go_on<R: 'static>(&mut self) -> Option<R> {
+        self.go_on.as_ref().expect("the VM runs").send(()).expect("the VM's thread runs");
+        self.wait()
+    }
+
+    fn wait<R: 'static>(&self) -> Option<R> {
+        match self.words.recv().expect("the VM's thread answers") {
+            Word::Held => None,
+            Word::Done(result) => Some(*result.downcast().expect("the job's own result")),
+        }
     }
 }
 
 impl Drop for VmThread {
     fn drop(&mut self) {
-        self.jobs = None;
+        (self.jobs, self.go_on) = (None, None);
         if let Some(thread) = self.thread.take() {
             // An error is a panic of that thread, which has been reported.
             let _ = thread.join();

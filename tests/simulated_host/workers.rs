@@ -43,6 +43,15 @@ impl World {
         Some(new)
     }
 
+    /// The VM trapped and is built anew from the same configuration, as with FAIL_RELOAD: nobody tells the guest. None of its streams may be
+    /// open.
+    pub fn rebuild(&mut self, old: Place) -> Place {
+        assert!(!self.open_streams(old.vm, None), "its streams would get 503");
+        let configuration = self.proxy().root(old.vm, old.root).map(|root| root.configuration.clone()).expect("it served");
+        self.drop_vm(old.vm);
+        self.load_worker(&configuration).expect("accepted before")
+    }
+
     /// A second plugin in the same VM, with a root context of its own.
     pub fn load_beside(&mut self, place: Place, plugin: &str, configuration: &str) -> Option<Place> {
         self.add_root(place.vm, plugin, configuration)
@@ -129,13 +138,15 @@ impl World {
 
     /// Old roots whose streams have ended, and VMs likewise.
     pub(crate) fn end_what_can_end(&mut self) {
-        let (ready, rest): (Vec<_>, Vec<_>) = self.closing.iter().partition(|place| !self.open_streams(place.vm, Some(place.root)));
+        let can_end = |place: &&Place| !self.held_up.contains(&place.vm) && !self.open_streams(place.vm, Some(place.root));
+        let (ready, rest): (Vec<Place>, Vec<Place>) = self.closing.iter().partition(can_end);
         self.closing = rest;
         for place in ready {
             self.end_root(place);
         }
         for vm in 0..self.threads.len() {
-            if self.retired[vm] && self.threads[vm].is_some() && !self.open_streams(vm, None) {
+            let waits = self.held_up.contains(&vm) || self.open_streams(vm, None);
+            if self.retired[vm] && self.threads[vm].is_some() && !waits {
                 self.end_vm(vm);
             }
         }

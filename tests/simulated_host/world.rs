@@ -4,6 +4,8 @@
 //! After every callback it fails the test if the guest did what it must never do: pause a stream, make a call that traps, define a
 //! series outside the contract.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::abi::{self, Shared, guest};
 use crate::agenda::Event;
 use crate::contexts::{Frame, Root};
 use crate::host::Proxy;
+use crate::interleaving::Meanwhile;
 use crate::network::{Arrival, Cluster, Message, Reply};
 use crate::shared::Owner;
 use crate::traffic::Exchange;
@@ -41,6 +44,12 @@ pub struct World {
     pub split_headers: Vec<String>,
     /// Between the pieces of a request.
     pub pace: Duration,
+    /// What happens while a VM is held up; see [`crate::interleaving`].
+    pub(crate) meanwhile: Option<Meanwhile>,
+    /// VMs that are held up.
+    pub(crate) held_up: Vec<usize>,
+    /// Gates and slices that were seen to have failed.
+    pub(crate) failed: RefCell<BTreeSet<([String; 4], String)>>,
 }
 
 impl World {
@@ -54,6 +63,9 @@ impl World {
             exchanges: Vec::new(),
             split_headers: vec!["x-gnomon-variant".to_owned()],
             pace: Duration::from_micros(50),
+            meanwhile: None,
+            held_up: Vec::new(),
+            failed: RefCell::default(),
         }
     }
 
@@ -90,8 +102,35 @@ impl World {
         callback: &'static str,
         call: impl FnOnce() -> R + Send + 'static,
     ) -> R {
+        let mut result = self.begin(vm, context, callback, call);
+        loop {
+            if let Some(result) = result {
+                self.finish(vm);
+                return result;
+            }
+            self.while_held_up(vm);
+            result = self.thread(vm).go_on();
+        }
+    }
+
+    pub(crate) fn thread(&mut self, vm: usize) -> &mut VmThread {
+        self.threads[vm].as_mut().expect("the VM is alive")
+    }
+
+    /// Calls the guest; without a result it is held up.
+    pub(crate) fn begin<R: Send + 'static>(
+        &mut self,
+        vm: usize,
+        context: u32,
+        callback: &'static str,
+        call: impl FnOnce() -> R + Send + 'static,
+    ) -> Option<R> {
         self.proxy().vms[vm].frame = Some(Frame { callback, current: context, effective: 0 });
-        let result = self.threads[vm].as_mut().expect("the VM is alive").run(callback, call);
+        self.thread(vm).run(callback, call)
+    }
+
+    /// Does what the host has put off until the call returned.
+    pub(crate) fn finish(&mut self, vm: usize) {
         let done = {
             let mut proxy = self.proxy();
             proxy.vms[vm].frame = None;
@@ -101,7 +140,6 @@ impl World {
         for root in done {
             self.delete_root(Place { vm, root });
         }
-        result
     }
 
     pub(crate) fn fail_on_violations(&self) {
@@ -111,7 +149,12 @@ impl World {
 
     /// Takes the next event that is due by `deadline`; what the test itself does is given to it.
     pub fn next(&mut self, deadline: u64) -> Option<Event> {
-        let (at, event) = self.proxy().agenda.next_until(deadline)?;
+        let (at, event) = self.proxy().agenda.next_until(deadline, |_| true)?;
+        self.happen(at, event);
+        Some(event)
+    }
+
+    pub(crate) fn happen(&mut self, at: u64, event: Event) {
         self.proxy().now = at;
         match event {
             Event::QueueReady { owner, token } => self.queue_ready(owner, token),
@@ -124,7 +167,6 @@ impl World {
             Event::ClientLeaves { exchange } => self.client_leaves(exchange),
             Event::Script { .. } => {}
         }
-        Some(event)
     }
 
     fn queue_ready(&mut self, owner: Owner, token: u32) {
@@ -166,7 +208,8 @@ impl World {
     pub fn advance(&mut self, time: Duration) {
         let deadline = self.proxy().now + time.as_nanos() as u64;
         while self.next(deadline).is_some() {}
-        self.proxy().now = deadline;
+        let mut proxy = self.proxy();
+        proxy.now = proxy.now.max(deadline);
     }
 
     /// Whether a root context still exists.

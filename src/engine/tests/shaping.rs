@@ -306,3 +306,94 @@ fn conditions_and_breakers_go_together_over_time() {
     worker.shadow(12, 200, "{}");
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
 }
+
+/// Slices by the member `tier`, with another shadow that gets the same.
+fn sliced(change: Value) -> Value {
+    let mut all = with_shadow(change);
+    let route = &mut all["routes"][0];
+    merge(route, json!({"slices": {"body": "user.tier", "values": ["gold", "2"]}}));
+    let mut second = route["shadows"][0].clone();
+    merge(&mut second, json!({"name": "second", "role": "control"}));
+    route["shadows"].as_array_mut().unwrap().push(second);
+    all
+}
+
+#[test]
+fn all_copies_of_a_request_belong_to_the_slice_that_its_body_names() {
+    for (body, slice) in [
+        (r#"{"user":{"tier":"gold"}}"#, "gold"),
+        (r#"{"user":{"tier":2.0}}"#, "2"),
+        (r#"{"user":{"tier":"lead"}}"#, "other"),
+        ("no JSON", "other"),
+        ("", "other"),
+    ] {
+        // The request counts, and not what the copy has instead.
+        let changes = json!({"request": {"body": {"set": {"user": {"tier": "lead"}}}}});
+        let mut worker = Worker::new(sliced(changes));
+        worker.request(ROOT, 1, &[], false);
+        worker.upload(1, body, true);
+        assert_eq!(worker.send(1), 2);
+        worker.shadow(1, 200, "{}");
+        worker.shadow(2, 200, "{}");
+        worker.answer(1, 200, "{}");
+        worker.end(1);
+        worker.work();
+        worker.assert_at_rest();
+        let slice = format!("slice=.={slice};.;");
+        for (stat, what) in [("gnomon_shadow_outcomes_total", "compared"), ("gnomon_pairs_total", "identical")] {
+            assert_eq!((worker.sum(&[stat]), worker.sum(&[stat, &slice, what])), (2, 2), "{stat} of {body}");
+        }
+    }
+}
+
+#[test]
+fn what_is_never_sent_is_not_read_for_its_slice() {
+    let gold = r#"{"user":{"tier":"gold"}}"#;
+    let limits = json!({"limits": {"body": "100B"}});
+    type Life = fn(&mut Worker, &str);
+    let lives: [(Life, &str); 3] = [
+        (|worker, gold| worker.upload(1, &format!("{gold:<101}"), true), "unsent_body"),
+        (
+            |worker, gold| {
+                worker.upload(1, gold, true);
+                worker.on(Event::Retire { root: ROOT });
+            },
+            "replaced",
+        ),
+        (
+            |worker, gold| {
+                worker.upload(1, gold, true);
+                assert_eq!(worker.send(1), 2);
+                worker.request(ROOT, 2, &[], false);
+                worker.upload(2, gold, true);
+                assert_eq!(worker.send(3), 0);
+            },
+            "unsent_in_flight",
+        ),
+    ];
+    for (life, want) in lives {
+        let mut all = sliced(json!({"max_in_flight": 1}));
+        merge(&mut all, limits.clone());
+        let mut worker = Worker::new(all);
+        worker.request(ROOT, 1, &[], false);
+        life(&mut worker, gold);
+        assert_eq!(worker.sum(&["gnomon_shadow_outcomes_total", "slice=.=other;.;", want]), 2, "{:?}", worker.outcomes());
+        assert_eq!(worker.sum(&["gnomon_shadow_outcomes_total"]), 2);
+    }
+}
+
+#[test]
+fn a_slice_is_looked_for_in_slices_and_not_while_the_request_passes() {
+    let mut worker = Worker::new(sliced(json!({})));
+    let body = format!(r#"{{"text":"{}","user":{{"tier":"gold"}}}}"#, "x".repeat(300 << 10));
+    worker.request(ROOT, 1, &[], false);
+    worker.upload(1, &body, true);
+    let mut turns = 0;
+    while worker.wakes > 0 {
+        worker.wakes = 0;
+        worker.on(Event::Work { root: ROOT });
+        turns += 1;
+    }
+    assert_eq!((turns, worker.copies.len()), (10, 2));
+    assert!(worker.copies.iter().all(|copy| copy.body.bytes() == body.as_bytes()));
+}

@@ -3,6 +3,7 @@
 mod conditions;
 mod members;
 mod model_infer;
+mod slicing;
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -21,8 +21,8 @@ class ControlPlane:
         return {"name": PLUGIN, "config_discovery": {"config_source": source, "type_urls": [WASM_TYPE]}}
 
     def push(self, envoy, configuration, new_vm):
-        """Makes `envoy` take a configuration: in the VMs that run, or (as every update does in Istio) in new ones. Returns when its
-        workers have been told."""
+        """Makes `envoy` take a configuration: in the VMs that run, or (as every update does in Istio) in new ones. Returns when
+        all its workers have it."""
         count = "extension_config_discovery.http_filter.gnomon.config_reload"
         before = envoy.stat(f".*{count}")
         self._push(configuration, {"GENERATION": str(self._version)} if new_vm else None)

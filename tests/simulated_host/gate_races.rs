@@ -1,0 +1,131 @@
+//! Workers that count and judge at the same time: between any two host calls of one, others may have counted, judged and latched.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use crate::access::Access;
+use crate::gated::{canary, errors, labels, pinned, start};
+use crate::random::SplitMix64;
+use crate::setup::With;
+use crate::verdicts::{FAIL, PASS, UNDECIDED};
+use crate::world::World;
+
+/// More accesses to shared state than a callback of these tests has.
+const MOST: usize = 60;
+
+/// Lets another worker, which does not judge, count `hits` and `trials` before the access number `at` to a series of the gate. Gives what is
+/// written to its state.
+fn come_between(world: &World, at: usize, hits: u64, trials: u64) -> Arc<Mutex<Vec<u64>>> {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let (written_here, mut seen) = (written.clone(), 0);
+    let gate = labels("errors", "v2", "all");
+    let state = format!("gnomon_gate_state{gate}");
+    world.proxy().watch = Some(Box::new(move |metrics, name, access| {
+        if !name.ends_with(&gate) {
+            return;
+        }
+        if seen == at {
+            metrics.count_elsewhere(&gate, hits, trials);
+        }
+        seen += 1;
+        if let (true, Access::Record(value)) = (name == state, access) {
+            written_here.lock().expect("nobody panics").push(value);
+        }
+    }));
+    written
+}
+
+/// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. Trials read before and hits read after would.
+#[test]
+fn evidence_of_failure_takes_no_hits_for_more_than_they_can_have_been() {
+    for at in 0..MOST {
+        let (mut world, place) = start(&canary(json!([errors()])));
+        world.fail(place, 2);
+        come_between(&world, at, 1, 41);
+        world.ask(place, pinned(200));
+        let told = world.gate("exp", "errors", "all");
+        assert_eq!((told.failures, told.state), (0, UNDECIDED), "before access {at}: {told:?}");
+        world.check_balance();
+    }
+}
+
+/// None of 388, and then three of three: at no time does that make a limit of 1 % pass. Hits read before and trials read after would.
+#[test]
+fn evidence_of_passing_takes_no_hits_for_less_than_they_can_have_been() {
+    for at in 0..MOST {
+        let (mut world, place) = start(&canary(json!([errors()])));
+        world.count_elsewhere(0, 387);
+        world.succeed(place, 1);
+        let written = come_between(&world, at, 3, 3);
+        world.ask(place, pinned(200));
+        assert!(!written.lock().expect("nobody panics").contains(&PASS), "before access {at}: a state that never was");
+        world.check_balance();
+    }
+}
+
+/// One worker is about to say that the gate passes; before any of its host calls another finds that it fails.
+#[test]
+fn a_fail_is_never_left_overwritten() {
+    let mut between = 0;
+    for at in 0..MOST {
+        let configuration = canary(json!([errors()]));
+        let (mut world, one) = start(&configuration);
+        let two = world.load_worker(&configuration.to_string()).expect("accepted");
+        world.count_elsewhere(0, 390);
+        let last = world.up_to_its_end(one, pinned(200));
+        let happened = Arc::new(AtomicUsize::new(0));
+        let (mut calls, count) = (0, happened.clone());
+        let when = move |_: &str| {
+            calls += 1;
+            calls == at + 1
+        };
+        world.come_between(when, move |world| {
+            count.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..40 {
+                world.ask_at_once(two, pinned(503));
+            }
+        });
+        world.step(last);
+        world.stop_interleaving();
+        if happened.load(Ordering::Relaxed) > 0 {
+            between += 1;
+            assert_eq!(world.gate("exp", "errors", "all").state, FAIL, "before host call {at}");
+        } else {
+            assert_eq!(world.gate("exp", "errors", "all").state, PASS, "nothing came between");
+        }
+        world.check();
+    }
+    assert!((8..MOST).contains(&between), "{between} host calls are too few, or more than are tried");
+}
+
+/// Three workers end an answer each at the same moment, many times over.
+#[test]
+fn workers_that_judge_at_the_same_time_agree() {
+    for seed in 0..60 {
+        let mut random = SplitMix64::new(seed);
+        let gate = errors().with("/limit", *random.pick(&[1, 5, 30]));
+        let each = json!({"name": "each", "of": "v2", "measure": "failed", "limit": 10, "each_slice": true});
+        let slices = json!({"header": "x-region", "values": ["eu", "us"]});
+        let configuration = canary(json!([gate, each])).with("/routes/0/slices", slices);
+        let (mut world, one) = start(&configuration);
+        let more = (0..2).map(|_| world.load_worker(&configuration.to_string()).expect("accepted"));
+        let places = [vec![one], more.collect()].concat();
+        let bad = *random.pick(&[0, 2, 30]);
+        for round in 0..25 {
+            let mut exchanges = Vec::new();
+            for place in &places {
+                let status = if random.percent(bad) { 503 } else { 200 };
+                let region = *random.pick(&["eu", "us", "mars"]);
+                exchanges.push(world.up_to_its_end(*place, pinned(status).header("x-region", region)));
+            }
+            world.end_together(&exchanges, seed * 1000 + round);
+            world.check_balance();
+            world.check_verdicts();
+        }
+        assert_eq!(world.gate("exp", "errors", "all").trials, 75);
+        world.settle();
+        world.check();
+    }
+}

@@ -1,0 +1,109 @@
+//! Proxies with gates, and requests that are hits of them or not.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::network::{Answer, Reply};
+use crate::setup::{QUESTION, SCORE, With, agreeing, split};
+use crate::traffic::Request;
+use crate::world::{Place, World};
+
+/// What a request asks its model for: a status, and how many milliseconds it takes.
+const STATUS: &str = "x-wanted-status";
+const TAKES: &str = "x-takes";
+
+/// A gate on the errors of `v2`, at a limit of 1 %.
+pub fn errors() -> Value {
+    json!({"name": "errors", "of": "v2", "measure": "failed", "limit": 1})
+}
+
+/// Half of all users get `v2`, pins choose a variant, and `gates` judge. Nothing is copied.
+pub fn canary(gates: Value) -> Value {
+    let pins = ["v1", "v2", "v3"].map(|variant| json!({"header": "x-pin", "exact": variant, "variant": variant}));
+    split(50.0).with("/routes/0/shadows", json!([])).with("/routes/0/split/pins", json!(pins[..2])).with("/routes/0/gates", gates)
+}
+
+/// That with a guardrail on all of `gates`, which must have names.
+pub fn guarded(gates: Value) -> Value {
+    let names: Vec<Value> = gates.as_array().expect("gates").iter().map(|gate| gate["name"].clone()).collect();
+    canary(gates).with("/routes/0/guardrail", json!({"gates": names}))
+}
+
+/// A proxy with one worker, whose models answer as they are asked to.
+pub fn start(configuration: &Value) -> (World, Place) {
+    let mut world = agreeing(1);
+    for cluster in ["primary", "v1", "v2", "v3"] {
+        world.serve(cluster, |request| {
+            let number = |name: &str| request.header(name).and_then(|text| text.parse::<u16>().ok());
+            let after = Duration::from_millis(number(TAKES).unwrap_or(2).into());
+            Reply::Whole(Answer::json(SCORE).status(number(STATUS).unwrap_or(200)).after(after))
+        });
+    }
+    let place = world.load(&configuration.to_string()).expect("the configuration is accepted");
+    assert_eq!(world.sum("gnomon_configuration", &[]), 1, "configuration refused: {:?}", world.proxy().log);
+    (world, place)
+}
+
+/// A request that is pinned to `v2`.
+pub fn pinned(status: u16) -> Request {
+    Request::post("r", QUESTION).header("x-pin", "v2").header(STATUS, status.to_string())
+}
+
+/// A request of a user, who is assigned to a variant by name.
+pub fn of_user(user: &str, status: u16) -> Request {
+    Request::post("r", QUESTION).header("x-user-id", user).header(STATUS, status.to_string())
+}
+
+/// Makes a request take so many milliseconds.
+pub fn slowly(request: Request, milliseconds: u64) -> Request {
+    request.header(TAKES, milliseconds.to_string())
+}
+
+impl World {
+    /// A whole exchange; gives the variant whose cluster got the request.
+    pub fn ask(&mut self, place: Place, request: Request) -> String {
+        let exchange = self.exchange_without_rest(place, request);
+        self.check_balance();
+        self.exchanges[exchange].cluster.clone()
+    }
+
+    /// A whole exchange in which no time passes, so that nothing else happens.
+    pub fn ask_at_once(&mut self, place: Place, request: Request) {
+        let exchange = self.up_to_its_end(place, request);
+        self.step(exchange);
+    }
+
+    /// An exchange of which nothing but its end is left.
+    pub fn up_to_its_end(&mut self, place: Place, request: Request) -> usize {
+        let exchange = self.open(place, request);
+        while !self.exchanges[exchange].client.complete {
+            self.step(exchange);
+        }
+        exchange
+    }
+
+    /// Pinned requests to `v2` that fail.
+    pub fn fail(&mut self, place: Place, number: usize) {
+        for _ in 0..number {
+            self.ask(place, pinned(503));
+        }
+    }
+
+    /// Pinned requests to `v2` that succeed.
+    pub fn succeed(&mut self, place: Place, number: usize) {
+        for _ in 0..number {
+            self.ask(place, pinned(200));
+        }
+    }
+
+    /// Trials and hits of the gate `errors` that yet another worker counts, without judging.
+    pub fn count_elsewhere(&self, hits: u64, trials: u64) {
+        self.proxy().metrics.count_elsewhere(&labels("errors", "v2", "all"), hits, trials);
+    }
+}
+
+/// The labels of a gate as they are spelled in the names of its series.
+pub fn labels(gate: &str, subject: &str, slice: &str) -> String {
+    format!("experiment=.=exp;.;route=.=fraud;.;gate=.={gate};.;subject=.={subject};.;slice=.={slice};.;")
+}
