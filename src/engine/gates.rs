@@ -58,8 +58,8 @@ pub enum Reply {
 pub struct Look {
     /// Its counters.
     pub reading: Reading,
-    /// `gnomon_gate_limit_ppm`: 0 once the gate has left the configuration.
-    pub limit: u64,
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: 0 once the gate has left the configuration.
+    pub terms: [u64; 3],
     /// `gnomon_gate_failures_total`
     pub failures: u64,
     /// `gnomon_gate_state`
@@ -202,16 +202,20 @@ pub fn show(route: &RoutePlan, out: &mut Effects) {
     out.push(Effect::ShowSplit(route.shares.clone()));
     let meters = || route.gates.iter().flat_map(|gate| gate.meters());
     for meter in meters() {
-        let Terms { limit, alpha, min_trials } = meter.terms;
-        out.push(Effect::Set(meter.series.limit, limit.ppm().into()));
-        out.push(Effect::Set(meter.series.alpha, alpha.ppm().into()));
-        out.push(Effect::Set(meter.series.min_trials, min_trials));
+        for (series, value) in meter.series.terms.into_iter().zip(shown(&meter.terms)) {
+            out.push(Effect::Set(series, value));
+        }
         out.push(Effect::Ask(Question::Meter(meter.clone())));
     }
     // Its slices may be others than before.
     for overall in meters().filter_map(|meter| meter.overall.as_ref().filter(|_| meter.is_other())) {
         out.push(Effect::Ask(Question::Slices(overall.clone())));
     }
+}
+
+/// How terms are exported.
+fn shown(terms: &Terms) -> [u64; 3] {
+    [terms.limit.ppm().into(), terms.alpha.ppm().into(), terms.min_trials]
 }
 
 /// Counts one trial: before its hit, so that no reader ever sees more hits than trials.
@@ -225,8 +229,8 @@ fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
 
 /// Cuts off what a gate guards, and puts what is shown of it right.
 fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
-    // A younger configuration has another limit, or no such gate: it is not for this one to judge any more.
-    if look.limit != u64::from(meter.terms.limit.ppm()) {
+    // A younger configuration has other terms, or no such gate: it is not for this one to judge any more.
+    if look.terms != shown(&meter.terms) {
         return;
     }
     if let Some(guard) = &meter.guard
