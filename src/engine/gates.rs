@@ -17,7 +17,7 @@ use super::plan::{Answerer, RoutePlan, Target};
 use super::{Engine, evidence};
 use crate::config::Warmup;
 use crate::gate::window::Snapshot;
-use crate::gate::{Counts, Reading, State, Terms, over_slices};
+use crate::gate::{Counts, Rate, Reading, State, Terms, over_slices};
 use crate::outcome::Outcome;
 
 /// What of the host's statistics the engine needs to know.
@@ -58,7 +58,8 @@ pub enum Reply {
 pub struct Look {
     /// Its counters.
     pub reading: Reading,
-    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: 0 once the gate has left the configuration.
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration, 0 once it has no
+    /// such gate.
     pub terms: [u64; 3],
     /// `gnomon_gate_failures_total`
     pub failures: u64,
@@ -218,6 +219,12 @@ fn shown(terms: &Terms) -> [u64; 3] {
     [terms.limit.ppm().into(), terms.alpha.ppm().into(), terms.min_trials]
 }
 
+/// What [`shown`] was made of; `None` of what is no terms.
+fn read([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
+    let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
+    Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials })
+}
+
 /// Counts one trial: before its hit, so that no reader ever sees more hits than trials.
 fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
     out.add(meter.series.trials, 1);
@@ -229,11 +236,11 @@ fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
 
 /// Cuts off what a gate guards, and puts what is shown of it right.
 fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
-    // A younger configuration has other terms, or no such gate: it is not for this one to judge any more.
-    if look.terms != shown(&meter.terms) {
-        return;
-    }
-    if let Some(guard) = &meter.guard
+    // What is judged follows from the figures beside it, also where an older configuration still counts.
+    let Some(terms) = read(look.terms) else { return };
+    // Whom to cut off, and by what, is for the younger one to say.
+    if terms == meter.terms
+        && let Some(guard) = &meter.guard
         && look.tripped == 0
         && !trip_if(meter, guard, look.reading.fewest, "experiment", out)
     {
@@ -244,10 +251,10 @@ fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
         }
     }
     let failed = look.failures > 0;
-    let state = meter.terms.judge(look.reading, failed);
+    let state = terms.judge(look.reading, failed);
     if state == State::Fail && !failed {
         out.add(meter.series.failures, 1);
-        evidence::show_gate(meter, &meter.terms, look.reading.fewest, ("state", "fail"), out);
+        evidence::show_gate(meter, &terms, look.reading.fewest, ("state", "fail"), out);
     }
     let changes = look.state != state as u64;
     if changes {
