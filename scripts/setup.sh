@@ -28,7 +28,7 @@ rust_toolchain() {
     (($# == 0)) || rustup --quiet target add "$@"
 }
 
-# LLVM's own bound for inlining is 225; at 100 the filter is 50 KiB smaller and reads answers as fast (scripts/bench-readers).
+# At opt-level 3 LLVM's own bound for inlining is 250; at 100 the filter is 50 KiB smaller and reads answers as fast (scripts/bench-readers).
 wasm_flags=(-C llvm-args=--inline-threshold=100)
 
 build_filter() {
