@@ -1,13 +1,13 @@
 //! Gates over several workers, updates and restarts: one state for all, a fail for good, a pass for as long as it holds.
 
 use proxy_wasm::types::LogLevel;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::gated::{canary, errors, of_user, pinned, slowly, start};
 use crate::random::SplitMix64;
 use crate::setup::With;
 use crate::verdicts::{FAIL, PASS, Told, UNDECIDED};
-use crate::world::World;
+use crate::world::{Place, World};
 
 fn told(world: &World) -> Told {
     world.gate("exp", "errors", "all")
@@ -196,20 +196,31 @@ fn a_new_experiment_starts_afresh() {
 
 #[test]
 fn a_gate_that_comes_back_is_what_it_was() {
-    let configuration = canary(json!([errors()]));
-    let (mut world, first) = start(&configuration);
-    world.fail(first, 3);
-    let without = world.update(first, &canary(json!([])).to_string()).expect("accepted");
-    assert_eq!((told(&world).limit, told(&world).state), (0, 0), "it is gone");
-    world.fail(without, 2);
-    assert_eq!(told(&world).trials, 3, "nobody counts for it");
-    world.count_elsewhere(0, 10_000);
-    let back = world.update(without, &configuration.to_string()).expect("accepted");
-    assert_eq!((told(&world).limit, told(&world).state), (10_000, FAIL), "it failed in this experiment");
-    world.succeed(back, 1);
-    assert_eq!((told(&world).trials, told(&world).state), (10_004, FAIL));
-    world.settle();
-    world.check();
+    for new_vm in [false, true] {
+        let configuration = canary(json!([errors()]));
+        let (mut world, first) = start(&configuration);
+        let another = |world: &mut World, old: Place, next: &Value| {
+            let next = next.to_string();
+            if !new_vm {
+                return world.update(old, &next).expect("accepted");
+            }
+            let place = world.load(&next).expect("accepted");
+            world.retire(old.vm);
+            place
+        };
+        world.fail(first, 3);
+        let without = another(&mut world, first, &canary(json!([])));
+        assert_eq!((told(&world).limit, told(&world).state), (0, 0), "it is gone, new VM: {new_vm}");
+        world.fail(without, 2);
+        assert_eq!(told(&world).trials, 3, "nobody counts for it");
+        world.count_elsewhere(0, 10_000);
+        let back = another(&mut world, without, &configuration);
+        assert_eq!((told(&world).limit, told(&world).state), (10_000, FAIL), "it failed in this experiment, new VM: {new_vm}");
+        world.succeed(back, 1);
+        assert_eq!((told(&world).trials, told(&world).state), (10_004, FAIL));
+        world.settle();
+        world.check();
+    }
 }
 
 #[test]
