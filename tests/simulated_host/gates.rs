@@ -1,11 +1,15 @@
 //! Gates over several workers, updates and restarts: one state for all, a fail for good, a pass for as long as it holds.
 
+use std::time::Duration;
+
 use proxy_wasm::types::LogLevel;
 use serde_json::{Value, json};
 
 use crate::gated::{canary, errors, of_user, pinned, slowly, start};
+use crate::network::Reply;
 use crate::random::SplitMix64;
 use crate::setup::With;
+use crate::told::{streamed, whole};
 use crate::verdicts::{FAIL, PASS, Told, UNDECIDED};
 use crate::world::{Place, World};
 
@@ -65,6 +69,25 @@ fn slow_answers_are_hits_only_if_they_are_good() {
     world.check();
     let told = told(&world);
     assert_eq!((told.hits, told.trials), (1, 2));
+}
+
+/// Of streams alone, and from the request headers to the first byte of the body.
+#[test]
+fn first_bytes_are_those_of_good_streams() {
+    let first = json!({"name": "errors", "of": "v2", "measure": "first_byte_slower_than", "threshold": "50ms", "limit": 1});
+    let (mut world, place) = start(&canary(json!([first])).with("/routes/0/protocol", "openai"));
+    for (answer, hits, trials) in [
+        (streamed("noon").after(Duration::from_millis(20)), 0, 1),
+        (streamed("noon").after(Duration::from_millis(80)), 1, 2),
+        (streamed("noon").after(Duration::from_millis(80)).status(503), 1, 2),
+        (whole("noon").after(Duration::from_millis(80)), 1, 2),
+    ] {
+        world.serve("v2", move |_| Reply::Whole(answer.clone()));
+        world.ask(place, pinned(200));
+        assert_eq!((told(&world).hits, told(&world).trials), (hits, trials));
+    }
+    world.settle();
+    world.check();
 }
 
 #[test]
