@@ -62,9 +62,10 @@ pub fn tell_state(plugin: &str, state: State) {
 pub fn retire(plugin: &str, plan: &Plan) {
     let lasts = |line: &str| plan.config.routes.iter().any(|route| lasting::is_of(line, &route.experiment));
     let gone = shared::replace_lines(&format!("gnomon/v1/lasting/{plugin}"), &plan.lasting, lasts);
-    for (fate, name) in gone.iter().filter_map(|line| Fate::of(line)) {
+    for line in &gone {
+        let Some((fate, name)) = Fate::of(line) else { continue };
         let id = define(fate.kind(), name);
-        if fate == Fate::Shown {
+        if fate == Fate::Shown || fate == Fate::Latch && !lasts(line) {
             expect(hostcalls::record_metric(id, 0));
         }
     }

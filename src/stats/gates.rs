@@ -15,12 +15,8 @@ pub struct GateSeries {
     /// `gnomon_gate_failures_total`: how many workers found at once that the gate fails. Above 0 it has failed, whatever its counters say
     /// later: a counter, unlike the gauge of its state, can't be written back by a worker that has not seen it.
     pub failures: MetricId,
-    /// `gnomon_gate_limit_ppm`
-    pub limit: MetricId,
-    /// `gnomon_gate_alpha_ppm`
-    pub alpha: MetricId,
-    /// `gnomon_gate_min_trials`
-    pub min_trials: MetricId,
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`
+    pub terms: [MetricId; 3],
     /// `gnomon_gate_state`
     pub state: MetricId,
 }
@@ -36,9 +32,7 @@ impl GateSeries {
             hits: define(Fate::Counter, "gnomon_gate_hits_total"),
             trials: define(Fate::Counter, "gnomon_gate_trials_total"),
             failures: define(Fate::Counter, "gnomon_gate_failures_total"),
-            limit: define(Fate::Shown, "gnomon_gate_limit_ppm"),
-            alpha: define(Fate::Shown, "gnomon_gate_alpha_ppm"),
-            min_trials: define(Fate::Shown, "gnomon_gate_min_trials"),
+            terms: ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"].map(|name| define(Fate::Shown, name)),
             state: define(Fate::Shown, "gnomon_gate_state"),
         }
     }

@@ -10,7 +10,7 @@ use super::{MetricId, MetricType, learned::Definer};
 pub enum Fate {
     /// A counter: it is kept.
     Counter,
-    /// A gauge that tells what was found: it is kept.
+    /// A gauge that tells what was found: it is kept until the experiment is over, and then set to 0.
     Latch,
     /// A gauge that shows the configuration: it is set to 0.
     Shown,
