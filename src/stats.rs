@@ -5,6 +5,7 @@
 //! where the counts of all workers add up.
 
 pub mod gates;
+pub mod lasting;
 pub mod learned;
 pub mod names;
 

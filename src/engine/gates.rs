@@ -17,7 +17,7 @@ use super::plan::{Answerer, RoutePlan, Target};
 use super::{Engine, evidence};
 use crate::config::Warmup;
 use crate::gate::window::Snapshot;
-use crate::gate::{Counts, Reading, State, Terms, over_slices};
+use crate::gate::{Counts, Rate, Reading, State, Terms, over_slices};
 use crate::outcome::Outcome;
 
 /// What of the host's statistics the engine needs to know.
@@ -58,8 +58,9 @@ pub enum Reply {
 pub struct Look {
     /// Its counters.
     pub reading: Reading,
-    /// `gnomon_gate_limit_ppm`: 0 once the gate has left the configuration.
-    pub limit: u64,
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration, 0 once it has no
+    /// such gate.
+    pub terms: [u64; 3],
     /// `gnomon_gate_failures_total`
     pub failures: u64,
     /// `gnomon_gate_state`
@@ -202,16 +203,26 @@ pub fn show(route: &RoutePlan, out: &mut Effects) {
     out.push(Effect::ShowSplit(route.shares.clone()));
     let meters = || route.gates.iter().flat_map(|gate| gate.meters());
     for meter in meters() {
-        let Terms { limit, alpha, min_trials } = meter.terms;
-        out.push(Effect::Set(meter.series.limit, limit.ppm().into()));
-        out.push(Effect::Set(meter.series.alpha, alpha.ppm().into()));
-        out.push(Effect::Set(meter.series.min_trials, min_trials));
+        for (series, value) in meter.series.terms.into_iter().zip(shown(&meter.terms)) {
+            out.push(Effect::Set(series, value));
+        }
         out.push(Effect::Ask(Question::Meter(meter.clone())));
     }
     // Its slices may be others than before.
     for overall in meters().filter_map(|meter| meter.overall.as_ref().filter(|_| meter.is_other())) {
         out.push(Effect::Ask(Question::Slices(overall.clone())));
     }
+}
+
+/// How terms are exported.
+fn shown(terms: &Terms) -> [u64; 3] {
+    [terms.limit.ppm().into(), terms.alpha.ppm().into(), terms.min_trials]
+}
+
+/// What [`shown`] was made of; `None` of what is no terms.
+fn read([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
+    let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
+    Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials })
 }
 
 /// Counts one trial: before its hit, so that no reader ever sees more hits than trials.
@@ -225,11 +236,11 @@ fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
 
 /// Cuts off what a gate guards, and puts what is shown of it right.
 fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
-    // A younger configuration has another limit, or no such gate: it is not for this one to judge any more.
-    if look.limit != u64::from(meter.terms.limit.ppm()) {
-        return;
-    }
-    if let Some(guard) = &meter.guard
+    // What is judged follows from the figures beside it, also where an older configuration still counts.
+    let Some(terms) = read(look.terms) else { return };
+    // Whom to cut off, and by what, is for the younger one to say.
+    if terms == meter.terms
+        && let Some(guard) = &meter.guard
         && look.tripped == 0
         && !trip_if(meter, guard, look.reading.fewest, "experiment", out)
     {
@@ -240,10 +251,10 @@ fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
         }
     }
     let failed = look.failures > 0;
-    let state = meter.terms.judge(look.reading, failed);
+    let state = terms.judge(look.reading, failed);
     if state == State::Fail && !failed {
         out.add(meter.series.failures, 1);
-        evidence::show_gate(meter, &meter.terms, look.reading.fewest, ("state", "fail"), out);
+        evidence::show_gate(meter, &terms, look.reading.fewest, ("state", "fail"), out);
     }
     let changes = look.state != state as u64;
     if changes {

@@ -21,8 +21,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// The gauges that tell which canaries are cut off.
     pub guards: Vec<MetricId>,
-    /// Names of the gauges that show this configuration.
-    pub shown: Vec<String>,
+    /// Lines on its series that outlive it, see [`stats::lasting`].
+    pub lasting: Vec<String>,
     /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
     pub missing: Vec<String>,
 }
@@ -112,7 +112,7 @@ impl Plan {
         registered: &dyn Fn(&str) -> Vec<String>,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        let definer = &mut Definer { define, registered, learned: 0, shown: Vec::new() };
+        let definer = &mut Definer { define, registered, learned: 0, lasting: Vec::new() };
         let mut missing = Vec::new();
         let mut shadows_before = 0_usize;
         let mut routes = Vec::new();
@@ -122,8 +122,8 @@ impl Plan {
             shadows_before = shadows_before.saturating_add(route.shadows.len());
         }
         let guards = routes.iter().flat_map(|route| route.shares.iter()).filter_map(|share| share.tripped).collect();
-        let shown = std::mem::take(&mut definer.shown);
-        Self { root, config, routes, guards, shown, missing }
+        let lasting = std::mem::take(&mut definer.lasting);
+        Self { root, config, routes, guards, lasting, missing }
     }
 }
 

@@ -44,7 +44,7 @@ fn look(meter: &Meter) -> Look {
     let (hits, trials, hits_again) = (read(series.hits), read(series.trials), read(series.hits));
     Look {
         reading: Reading::new(hits, trials, hits_again),
-        limit: read(series.limit),
+        terms: series.terms.map(read),
         failures: read(series.failures),
         state: read(series.state),
         tripped: meter.guard.as_ref().map_or(0, |guard| read(guard.tripped)),

@@ -7,7 +7,9 @@ use proxy_wasm::hostcalls;
 use super::{expect, shared};
 use crate::engine::event::Event;
 use crate::engine::learned::Sum;
+use crate::engine::plan::Plan;
 use crate::outcome::Anomaly;
+use crate::stats::lasting::{self, Fate};
 use crate::stats::learned::OTHER;
 use crate::stats::{self, MetricId, MetricType, WorkerSeries};
 
@@ -56,10 +58,16 @@ pub fn tell_state(plugin: &str, state: State) {
     expect(hostcalls::record_metric(define(MetricType::Gauge, &stats::configuration(plugin)), state as u64));
 }
 
-/// Sets gauges to 0 that showed an earlier configuration of `plugin` and are not among `shown`.
-pub fn retire_gauges(plugin: &str, shown: &[String]) {
-    for gone in shared::replace_lines(&format!("gnomon/v1/gauges/{plugin}"), shown).iter().filter(|name| !shown.contains(name)) {
-        expect(hostcalls::record_metric(define(MetricType::Gauge, gone), 0));
+/// Sees to series of earlier configurations of `plugin` that `plan` no longer has: see [`lasting`].
+pub fn retire(plugin: &str, plan: &Plan) {
+    let lasts = |line: &str| plan.config.routes.iter().any(|route| lasting::is_of(line, &route.experiment));
+    let gone = shared::replace_lines(&format!("gnomon/v1/lasting/{plugin}"), &plan.lasting, lasts);
+    for line in &gone {
+        let Some((fate, name)) = Fate::of(line) else { continue };
+        let id = define(fate.kind(), name);
+        if fate == Fate::Shown || fate == Fate::Latch && !lasts(line) {
+            expect(hostcalls::record_metric(id, 0));
+        }
     }
 }
 

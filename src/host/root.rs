@@ -51,7 +51,7 @@ impl Root {
 
     fn start(&mut self, plugin: &str, key: u64, config: Config, state: State) {
         let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered, &variable));
-        metrics::retire_gauges(plugin, &plan.shown);
+        metrics::retire(plugin, &plan);
         for line in &plan.missing {
             log::error!("configuration of {plugin}: {line}");
         }

@@ -2,6 +2,8 @@
 //!
 //! Istio gives every plugin the same (empty) `vm_id`, so all keys start with `gnomon/v1/`. Nothing can be deleted there.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
@@ -29,14 +31,18 @@ pub fn add_lines<'a>(key: &str, lines: impl IntoIterator<Item = &'a str> + Clone
     if done { list } else { Vec::new() }
 }
 
-/// Puts `lines` in place of the list under `key`, and returns what it was.
-pub fn replace_lines(key: &str, lines: &[String]) -> Vec<String> {
-    let mut before = Vec::new();
+/// Puts `lines` in place of the list under `key`, behind them what it had beside them and `lasts`. Returns all that it had beside them.
+pub fn replace_lines(key: &str, lines: &[String], lasts: impl Fn(&str) -> bool) -> Vec<String> {
+    let now: HashSet<&str, FixedState> = lines.iter().map(String::as_str).collect();
+    let mut gone: Vec<String> = Vec::new();
     update(key, |bytes| {
-        before = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
-        (before != lines).then(|| lines.join("\n").into_bytes())
+        let text = String::from_utf8_lossy(bytes);
+        gone = text.lines().filter(|line| !now.contains(line)).map(str::to_owned).collect();
+        let kept = gone.iter().filter(|line| lasts(line));
+        let list = lines.iter().chain(kept).map(String::as_str).collect::<Vec<_>>().join("\n");
+        (list != text).then(|| list.into_bytes())
     });
-    before
+    gone
 }
 
 /// The snapshot that a window begins with, under `key` for all workers: the one that is there, unless it is of another window than `mine`,

@@ -1,7 +1,8 @@
 //! Series of gates, guardrails and warm-up, and the shares of a split, which a guardrail changes.
 
+use super::lasting::Fate;
 use super::learned::Definer;
-use super::{MetricId, MetricType, names};
+use super::{MetricId, names};
 use crate::config::{Route, Split};
 
 /// Series of one gate in one slice.
@@ -14,12 +15,8 @@ pub struct GateSeries {
     /// `gnomon_gate_failures_total`: how many workers found at once that the gate fails. Above 0 it has failed, whatever its counters say
     /// later: a counter, unlike the gauge of its state, can't be written back by a worker that has not seen it.
     pub failures: MetricId,
-    /// `gnomon_gate_limit_ppm`
-    pub limit: MetricId,
-    /// `gnomon_gate_alpha_ppm`
-    pub alpha: MetricId,
-    /// `gnomon_gate_min_trials`
-    pub min_trials: MetricId,
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`
+    pub terms: [MetricId; 3],
     /// `gnomon_gate_state`
     pub state: MetricId,
 }
@@ -30,24 +27,19 @@ pub type GateLabels<'a> = [(&'static str, &'a str); 5];
 impl GateSeries {
     /// Defines those with these labels.
     pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
-        let mut counter = |name| (definer.define)(MetricType::Counter, &names::series(name, labels));
-        let (hits, trials) = (counter("gnomon_gate_hits_total"), counter("gnomon_gate_trials_total"));
-        let failures = counter("gnomon_gate_failures_total");
-        let mut gauge = |name| definer.show(names::series(name, labels));
+        let mut define = |fate, name| definer.lasting(fate, &names::series(name, labels));
         Self {
-            hits,
-            trials,
-            failures,
-            limit: gauge("gnomon_gate_limit_ppm"),
-            alpha: gauge("gnomon_gate_alpha_ppm"),
-            min_trials: gauge("gnomon_gate_min_trials"),
-            state: gauge("gnomon_gate_state"),
+            hits: define(Fate::Counter, "gnomon_gate_hits_total"),
+            trials: define(Fate::Counter, "gnomon_gate_trials_total"),
+            failures: define(Fate::Counter, "gnomon_gate_failures_total"),
+            terms: ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"].map(|name| define(Fate::Shown, name)),
+            state: define(Fate::Shown, "gnomon_gate_state"),
         }
     }
 
     /// Defines the state over all slices of a gate with these labels.
     pub fn define_overall(definer: &mut Definer, labels: &GateLabels<'_>) -> MetricId {
-        definer.show(names::series("gnomon_gate_state", labels))
+        definer.lasting(Fate::Shown, &names::series("gnomon_gate_state", labels))
     }
 }
 
@@ -65,8 +57,8 @@ impl WarmupSeries {
     pub fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
         Self {
-            left_out: (definer.define)(MetricType::Counter, &names::series("gnomon_warmup_total", &labels)),
-            began: (definer.define)(MetricType::Gauge, &names::series("gnomon_warmup_began_milliseconds", &labels)),
+            left_out: definer.lasting(Fate::Counter, &names::series("gnomon_warmup_total", &labels)),
+            began: definer.lasting(Fate::Latch, &names::series("gnomon_warmup_began_milliseconds", &labels)),
         }
     }
 }
@@ -86,8 +78,8 @@ pub struct Share {
 pub fn shares(definer: &mut Definer, route: &Route, split: &Split, guarded: impl Fn(usize) -> bool) -> Vec<Share> {
     let of_variant = |(index, variant): (usize, &crate::config::Variant)| {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];
-        let tripped = guarded(index).then(|| (definer.define)(MetricType::Gauge, &names::series("gnomon_guardrail_tripped", &labels)));
-        Share { ppm: variant.ppm, shown: definer.show(names::series("gnomon_split_ppm", &labels)), tripped }
+        let tripped = guarded(index).then(|| definer.lasting(Fate::Latch, &names::series("gnomon_guardrail_tripped", &labels)));
+        Share { ppm: variant.ppm, shown: definer.lasting(Fate::Shown, &names::series("gnomon_split_ppm", &labels)), tripped }
     };
     split.variants.iter().enumerate().map(of_variant).collect()
 }

@@ -21,17 +21,8 @@ pub struct Definer<'a> {
     pub registered: &'a dyn Fn(&str) -> Vec<String>,
     /// How many [`Learned`] there are so far.
     pub learned: usize,
-    /// Names of gauges that show the configuration: one that leaves it is set to 0.
-    pub shown: Vec<String>,
-}
-
-impl Definer<'_> {
-    /// Defines a gauge that shows the configuration.
-    pub fn show(&mut self, name: String) -> MetricId {
-        let id = (self.define)(MetricType::Gauge, &name);
-        self.shown.push(name);
-        id
-    }
+    /// Lines on series that outlive the configuration, see [`super::lasting`].
+    pub lasting: Vec<String>,
 }
 
 /// Series of one name that differ in labels with values from bodies.

@@ -233,6 +233,31 @@ fn another_limit_in_the_same_experiment_is_taken_and_told() {
     }
 }
 
+/// What an old root context still counts is judged by what is shown now, so that states follow from the figures beside them.
+#[test]
+fn answers_that_end_after_an_update_are_judged_by_the_new_terms() {
+    for (member, value) in [("limit", json!(0.5)), ("alpha", json!(0.06))] {
+        for new_vm in [false, true] {
+            let (mut world, old) = start(&canary(json!([errors()])));
+            world.fail(old, 1);
+            let last = world.up_to_its_end(old, pinned(503));
+            let next = canary(json!([errors().with(&format!("/{member}"), value.clone())])).to_string();
+            if new_vm {
+                world.load(&next).expect("accepted");
+                world.retire(old.vm);
+            } else {
+                world.update(old, &next).expect("accepted");
+            }
+            assert_eq!(told(&world).state, UNDECIDED);
+            world.step(last);
+            assert_eq!((told(&world).hits, told(&world).trials), (2, 2));
+            assert_eq!(told(&world).state, FAIL, "two of two are enough at this {member}, new VM: {new_vm}");
+            world.settle();
+            world.check();
+        }
+    }
+}
+
 #[test]
 fn each_slice_is_judged_on_its_own() {
     let gate = errors().with("/each_slice", true).with("/limit", 5);

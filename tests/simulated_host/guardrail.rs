@@ -131,6 +131,19 @@ fn another_percentage_does_not_end_it() {
     world.check();
 }
 
+/// Whoever takes the guardrail out wants the canary to have its traffic; the gauge keeps what was found for when it is back.
+#[test]
+fn a_guardrail_that_comes_back_finds_what_it_cut_off() {
+    let (mut world, first) = start(&guarded(json!([errors()])));
+    world.fail(first, ENOUGH);
+    let without = world.update(first, &canary(json!([])).to_string()).expect("accepted");
+    assert_eq!((world.ask(without, pinned(200)).as_str(), shares(&world).len()), ("v2", 2));
+    let back = world.update(without, &guarded(json!([errors()])).to_string()).expect("accepted");
+    assert_eq!((world.ask(back, pinned(200)).as_str(), shares(&world).len(), tripped(&world)), ("v1", 1, 1));
+    world.settle();
+    world.check();
+}
+
 #[test]
 fn a_new_experiment_ends_it() {
     for new_vm in [false, true] {

@@ -174,7 +174,7 @@ impl Worker {
                 let series = meter.series;
                 let look = Look {
                     reading: Counts::new(self.read(series.hits), self.read(series.trials)).into(),
-                    limit: self.read(series.limit),
+                    terms: series.terms.map(|id| self.read(id)),
                     failures: self.read(series.failures),
                     state: self.read(series.state),
                     tripped: meter.guard.as_ref().map_or(0, |guard| self.read(guard.tripped)),

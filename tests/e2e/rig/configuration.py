@@ -19,6 +19,11 @@ def split(baseline="v1", canaries=(), **more):
     return {"baseline": baseline, "canaries": named, "key": {"header": "x-user-id"}, **more}
 
 
+def gate(name, of, measure, limit, **more):
+    """A gate, by default judged at an alpha of 0.05."""
+    return {"name": name, "of": of, "measure": measure, "limit": limit, **more}
+
+
 def configuration(*routes, **more):
     """A whole configuration."""
     return {"version": 1, "experiment": EXPERIMENT, "routes": list(routes), **more}

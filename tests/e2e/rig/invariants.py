@@ -1,5 +1,6 @@
 """What must hold after every scenario, whatever happened in it."""
 
+from . import gates
 from .waiting import until
 
 SIGNS_OF_A_TRAP = ("panicked", "unreachable", "[critical]", "RuntimeError", "Uncaught")
@@ -8,13 +9,9 @@ HARMLESS = ("failed to load",)
 
 
 def check(envoy):
-    """Every sampled request ended in one outcome, every request in one class, nothing is held, nothing went wrong inside."""
-    try:
-        until(lambda: not unsettled(envoy.metrics()), "every request to be accounted for")
-    except AssertionError as error:
-        error.add_note(str(unsettled(envoy.metrics())))
-        raise
-    metrics = envoy.metrics()
+    """Every sampled request ended in one outcome, every request in one class, every gate says what its figures do, nothing is held, nothing
+    went wrong inside."""
+    metrics = settled(envoy)
     anomalies = {labels: value for labels, value in metrics.series("gnomon_anomalies_total").items() if value}
     assert not anomalies, f"anomalies: {anomalies}"
     compared = metrics.by("gnomon_shadow_outcomes_total", "experiment", "route", "shadow", "slice", outcome="compared")
@@ -26,6 +23,22 @@ def check(envoy):
     signs = [line for line in log.splitlines() if any(sign in line for sign in SIGNS_OF_A_TRAP) and not any(word in line for word in HARMLESS)]
     assert not signs, "\n".join(signs)
     assert envoy.stat(r"wasm\..*vm_reload.*") == 0, "a VM trapped and was built anew"
+
+
+def settled(envoy):
+    """Waits until all adds up, and returns the figures."""
+    last = [None]
+
+    def look():
+        last[0] = envoy.metrics()
+        return not unsettled(last[0])
+
+    try:
+        until(look, "every request to be accounted for")
+    except AssertionError as error:
+        error.add_note(str(unsettled(last[0])))
+        raise
+    return last[0]
 
 
 def unsettled(metrics):
@@ -41,4 +54,4 @@ def unsettled(metrics):
     for gauge in ("gnomon_open_pairs", "gnomon_captured_bytes"):
         if held := metrics.by(gauge, *shadow):
             wrong[gauge] = held
-    return wrong
+    return wrong | gates.disagreements(metrics)

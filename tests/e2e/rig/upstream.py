@@ -6,6 +6,7 @@ All servers run on one asyncio loop in a thread of their own, so that tests stay
 import asyncio
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 from .waiting import until
@@ -32,6 +33,17 @@ class Gate:
     async def passed(self):
         """Returns once the gate is open."""
         await self._event.wait()
+
+
+class Pause:
+    """Holds an answer back for a while, in the place of a `Gate`."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    async def passed(self):
+        """Returns when the time is over."""
+        await asyncio.sleep(self._seconds)
 
 
 @dataclass
@@ -67,8 +79,22 @@ class Reply:
     ending: str = "complete"
     delay: float = 0
     gate: Gate | None = None
-    middle: Gate | None = None
+    middle: Gate | Pause | None = None
     trailers: tuple = ()
+
+
+class Ledger:
+    """A script that remembers what it answered: `said` is {x-request-id: reply}, `at` when (seconds since the epoch)."""
+
+    def __init__(self, script=Reply()):
+        self.script, self.said, self.at = script, {}, {}
+
+    def __call__(self, received):
+        """What the script says."""
+        reply = self.script(received) if callable(self.script) else self.script
+        identity = received.header("x-request-id")
+        self.said[identity], self.at[identity] = reply, time.time() + reply.delay
+        return reply
 
 
 async def held(reply):

@@ -1,0 +1,194 @@
+"""The guardrail at a proxy of two workers: a canary that turns bad under load, and who gets what then. `pytest -rP` shows the figures."""
+
+import itertools
+import json
+import math
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+
+import pytest
+from rig import gates, oracle
+from rig.client import request
+from rig.configuration import configuration, gate, route
+from rig.cutoff import CutOff
+from rig.envoy import by_variant
+from rig.invariants import settled
+from rig.load import Clients
+from rig.upstream import Ledger, Reply
+from rig.waiting import until
+
+GOOD = Reply(b"fine")
+CANARIES = [("v2", 40), ("v3", 20)]
+PIN = {"header": "x-model-pin", "exact": "v2", "variant": "v2"}
+GATES = [gate("errors", "v2", "failed", 1), gate("errors-too", "v3", "failed", 1), gate("slow", "v2", "slower_than", 5, threshold="500ms")]
+VMS = pytest.mark.parametrize("new_vm", [False, True], ids=["same-vm", "new-vm"])
+
+
+def guarded(canaries=CANARIES, judged=GATES, guardrail=(), warmup=None, **more):
+    """A configuration whose gates all guard."""
+    named = [{"name": name, "percent": percent} | ({"warmup": warmup} if warmup else {}) for name, percent in canaries]
+    split = {"baseline": "v1", "canaries": named, "key": {"header": "x-user-id"}, "pins": [PIN]}
+    guardrail = {"gates": [one["name"] for one in judged]} | dict(guardrail)
+    return configuration(route(split=split, gates=judged, guardrail=guardrail, **more))
+
+
+class Canary:
+    """A proxy under a control plane with the variants v1, v2 and v3; v2 answers `bad` once `outage` is set."""
+
+    def __init__(self, lab, configured, bad=Reply(status=500)):
+        self.outage, self.bad = threading.Event(), bad
+        self.ledgers = {"v1": Ledger(GOOD), "v2": Ledger(lambda _: bad if self.outage.is_set() else GOOD), "v3": Ledger(GOOD)}
+        upstreams = {name: lab.upstream(ledger) for name, ledger in self.ledgers.items()}
+        self.proxy, self.plane = lab.managed(configured, upstreams, routes=by_variant({name: name for name in upstreams}), concurrency=2)
+
+    def answered_by(self, name):
+        """The numbers of the requests that a variant got."""
+        return {int(identity) for identity in list(self.ledgers[name].said)}
+
+    def tripped(self, variant="v2"):
+        """Whether it is cut off."""
+        return self.proxy.metrics("main").total("gnomon_guardrail_tripped", variant=variant) > 0
+
+
+def numbered(number, pinned=None):
+    """A request of a user of its own; every tenth is pinned to v2, if `pinned` doesn't say."""
+    pinned = number % 10 == 0 if pinned is None else pinned
+    headers = {"x-user-id": f"user-{number}", "x-request-id": str(number)} | ({"x-model-pin": "v2"} if pinned else {})
+    return request(headers=headers, close=False)
+
+
+def pinned(number):
+    """A request to v2."""
+    return numbered(number, True)
+
+
+def chosen(number):
+    """The variant and the reason that a request has without a guardrail."""
+    return ("v2", "pin") if number % 10 == 0 else (oracle.variant(f"user-{number}", "main", "v1", CANARIES), "weight")
+
+
+def cuts(proxy):
+    """What the log says of cut-offs: (when, the line's members)."""
+    found = [line for line in proxy.log().splitlines() if "wasm log" in line and '"guardrail"' in line]
+    return [(datetime.strptime(line[1:24], "%Y-%m-%d %H:%M:%S.%f").timestamp(), json.loads(line[line.index("{"):])) for line in found]
+
+
+@pytest.mark.parametrize("bad", [
+    Reply(b"no", status=500), Reply(ending="reset"), Reply(b"x" * 1000, ending="half"), Reply(b"fine", delay=0.7)
+], ids=["5xx", "reset", "broken-off", "slow"])  # fmt: skip
+def test_a_canary_that_turns_bad_is_cut_off_while_the_load_goes_on(lab, bad, record_property):
+    canary = Canary(lab, guarded(), bad)
+    proxy = canary.proxy
+    with Clients(proxy) as clients, clients.asking(numbered) as asked:
+        until(lambda: len(asked) >= 200, "good answers")
+        assert not canary.tripped()
+        canary.outage.set()
+        until(canary.tripped, "the cut-off")
+        seen = time.time()
+        until(lambda: asked[-1].sent > seen, "requests after it")
+        count = len(asked)
+        until(lambda: len(asked) >= count + 300, "load after it")
+    metrics, reached = settled(proxy), canary.answered_by("v2")
+    (logged, line), = cuts(proxy)
+
+    got = [one for one in asked if one.number in reached]
+    assert not [one for one in got if one.sent > seen], "a request after the cut-off reached the canary"
+    assert len([one for one in got if one.done > logged + 0.001]) <= len(clients), "more than were in flight"
+    expected = Counter(
+        ("v1", "guardrail") if chosen(one.number)[0] == "v2" and one.number not in reached else chosen(one.number) for one in asked
+    )
+    assert metrics.by("gnomon_requests_total", "variant", "reason") == expected
+    assert expected["v1", "guardrail"] > 50 and expected["v2", "pin"] and expected["v2", "weight"]
+    assert canary.answered_by("v3") == {one.number for one in asked if chosen(one.number)[0] == "v3"}, "others keep their ranges"
+    assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 800_000, "v3": 200_000}
+    assert metrics.by("gnomon_guardrail_tripped", "variant") == {"v2": 1}
+
+    is_told_of("slow" if bad.delay else "errors", line)
+    worse = [identity for identity, reply in canary.ledgers["v2"].said.items() if reply is bad]
+    assert line["hits"] <= len(worse) <= line["hits"] + len(clients)
+    rate = len(reached) / (logged - min(one.sent for one in asked))
+    for text in CutOff(len(worse), logged - min(canary.ledgers["v2"].at[one] for one in worse), rate).lines():
+        print(text)
+        record_property("cut-off", text)
+
+
+def is_told_of(name, line):
+    """The line names the gate and says by what it was judged, which is enough, and only just."""
+    assert line.items() >= {"experiment": "exp", "route": "main", "gate": name, "subject": "v2"}.items()
+    assert line["guardrail"] in ("experiment", "window") and line["evidence_needed"] == 1000
+    hits, trials, limit = line["hits"], line["trials"], line["limit_ppm"]
+    assert line["evidence"] == pytest.approx(math.exp(gates.ln_evidence(gates.WORSE, hits, trials, limit / 1e6)), rel=0.01, abs=1)
+    assert gates.fails(hits, trials, limit, 1_000, 20)
+    assert not gates.fails(hits - 2, trials - 2, limit, 1_000, 20), "each of two workers judges after its own trial"
+
+
+def test_nobody_is_cut_off_before_min_trials_and_nobody_gets_there_after(lab):
+    canary = Canary(lab, guarded(judged=GATES[:1]))
+    canary.outage.set()
+    with Clients(canary.proxy) as clients:
+        assert {answer.status for answer in clients.ask(map(pinned, range(19)))} == {500}
+        metrics = settled(canary.proxy)
+        assert gates.counts(metrics, "errors") == (19, 19) and gates.state_of(metrics, "errors") == gates.FAIL, "with no min_trials of its own"
+        assert metrics.by("gnomon_guardrail_tripped", "variant") == {} and not cuts(canary.proxy)
+        assert clients.ask([pinned(19)])[0].status == 500
+        until(canary.tripped, "the cut-off")
+        assert {answer.status for answer in clients.ask(map(pinned, range(20, 40)))} == {200}
+    assert canary.answered_by("v2") == set(range(20)) and len(cuts(canary.proxy)) == 1
+
+
+def test_a_long_good_history_does_not_hide_an_outage(lab):
+    """By the whole experiment over 150 bad answers would be needed after 2000 good ones, by the window of a second far fewer."""
+    assert not gates.fails(150, 2150, 50_000, 1_000)
+    canary = Canary(lab, guarded(judged=[gate("errors", "v2", "failed", 5)], guardrail={"window": "1s"}))
+    with Clients(canary.proxy) as clients:
+        assert {answer.status for answer in clients.ask(map(pinned, range(2000)))} == {200}
+        canary.outage.set()
+        with clients.asking(lambda number: pinned(2000 + number)):
+            until(canary.tripped, "the cut-off")
+    metrics = settled(canary.proxy)
+    hits, trials = gates.counts(metrics, "errors")
+    assert trials - hits == 2000 and hits >= 20 and not gates.fails(hits, trials, 50_000, 1_000)
+    assert gates.state_of(metrics, "errors") != gates.FAIL, "the gate judges the whole experiment"
+
+
+@VMS
+def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
+    canary = Canary(lab, guarded())
+    canary.outage.set()
+    with Clients(canary.proxy) as clients:
+        clients.ask(map(pinned, range(40)))
+        assert canary.tripped()
+        canary.outage.clear()
+        reached = canary.answered_by("v2")
+        for percent in (50, 60):
+            with clients.asking(lambda number: numbered(10_000 * percent + number)) as asked:
+                until(lambda: len(asked) > 30, "load before the update")
+                canary.plane.push(canary.proxy, guarded([("v2", percent), ("v3", 20)]), new_vm)
+                count = len(asked)
+                until(lambda: len(asked) > count + 150, "load after the update")
+            assert canary.answered_by("v2") == reached and canary.tripped()
+            assert canary.proxy.metrics().by("gnomon_split_ppm", "variant") == {"v1": 800_000, "v3": 200_000}
+        assert len(cuts(canary.proxy)) == 1, "told once"
+        canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
+        numbers = itertools.count(1_000)
+        until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
+        metrics = settled(canary.proxy)
+        assert metrics.total("gnomon_guardrail_tripped", experiment="afresh") == 0
+        assert metrics.by("gnomon_split_ppm", "variant", experiment="afresh") == {"v1": 400_000, "v2": 400_000, "v3": 200_000}
+        canary.outage.set()
+        clients.ask(map(pinned, range(2_000, 2_040)))
+        until(lambda: canary.proxy.metrics().total("gnomon_guardrail_tripped", experiment="afresh"), "a cut-off of its own")
+
+
+def test_the_first_answers_of_a_canary_that_warms_up_cut_nobody_off(lab):
+    canary = Canary(lab, guarded(judged=GATES[:1], warmup={"pairs": 30}))
+    canary.outage.set()
+    with Clients(canary.proxy) as clients:
+        clients.ask(map(pinned, range(30)))
+        metrics = settled(canary.proxy)
+        assert gates.counts(metrics, "errors") == (0, 0) and not canary.tripped()
+        assert metrics.total("gnomon_responses_total", variant="v2", class_="5xx") == 30, "figures count"
+        clients.ask(map(pinned, range(30, 80)))
+    assert canary.tripped() and 50 <= len(canary.answered_by("v2")) <= 56
