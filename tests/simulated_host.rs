@@ -9,9 +9,8 @@
 //! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`], [`measures`], [`gates`], [`gate_races`],
-//! [`gate_updates`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
-//! [`random_schedules`] of all that together, with [`random_configurations`].
+//! [`configuration`], [`updates`]; with gates ([`gated`]) [`measures`], [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`],
+//! [`windows`], [`warmup`], [`triplets`]; and [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 

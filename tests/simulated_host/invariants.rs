@@ -71,13 +71,23 @@ impl World {
         counts
     }
 
+    /// What counters had counted that the host forgot.
+    fn lost(&self, stat: &str, labels: &[(&str, &str)]) -> u64 {
+        let proxy = self.proxy();
+        let counts = proxy.metrics.lost(stat).filter(|(series, _)| series.has(labels)).map(|(_, value)| match value {
+            metrics::Value::Counter(count) => *count,
+            _ => 0,
+        });
+        counts.sum()
+    }
+
     /// At any time: each sampled request has one outcome or is open, and no gauge has gone below zero.
     pub fn check_balance(&self) {
         let proxy = self.proxy();
         let seed = self.seed;
         let mut balances: BTreeMap<[&str; 3], [u64; 3]> = BTreeMap::new();
         for (place, stat) in ["gnomon_sampled_total", "gnomon_open_pairs", "gnomon_shadow_outcomes_total"].into_iter().enumerate() {
-            for (series, value) in proxy.metrics.select(stat, &[]) {
+            for (series, value) in proxy.metrics.select(stat, &[]).chain(proxy.metrics.lost(stat)) {
                 let (metrics::Value::Counter(count) | metrics::Value::Gauge(count)) = value else { continue };
                 let shadow = ["experiment", "route", "shadow"].map(|label| series.label(label));
                 let balance = balances.entry(shadow).or_default();
@@ -110,15 +120,14 @@ impl World {
         }
         self.check_labels();
         self.check_verdicts();
-        let compared = self.sum("gnomon_shadow_outcomes_total", &[("outcome", "compared")]);
-        assert_eq!(self.sum("gnomon_pairs_total", &[]), compared, "seed {seed}: pairs against outcomes");
-        let diverged = self.sum("gnomon_pairs_total", &[("verdict", "diverged")]);
-        assert_eq!(self.sum("gnomon_divergences_total", &[]), diverged, "seed {seed}: kinds against verdicts");
-        let lost = |stat| self.proxy().metrics.lost(stat);
-        let paths = self.sum("gnomon_divergent_paths_total", &[]) + lost("gnomon_divergent_paths_total");
-        assert_eq!(paths, diverged + lost("gnomon_divergences_total"), "seed {seed}: paths against verdicts");
+        let all = |stat, labels: &[(&str, &str)]| self.sum(stat, labels) + self.lost(stat, labels);
+        let compared = all("gnomon_shadow_outcomes_total", &[("outcome", "compared")]);
+        assert_eq!(all("gnomon_pairs_total", &[]), compared, "seed {seed}: pairs against outcomes");
+        let diverged = all("gnomon_pairs_total", &[("verdict", "diverged")]);
+        assert_eq!(all("gnomon_divergences_total", &[]), diverged, "seed {seed}: kinds against verdicts");
+        assert_eq!(all("gnomon_divergent_paths_total", &[]), diverged, "seed {seed}: paths against verdicts");
         if self.exchanges.iter().all(|exchange| exchange.ended) {
-            let [requests, responses] = ["gnomon_requests_total", "gnomon_responses_total"].map(|stat| self.sum(stat, &[]));
+            let [requests, responses] = ["gnomon_requests_total", "gnomon_responses_total"].map(|stat| all(stat, &[]));
             assert_eq!(requests, responses, "seed {seed}: requests against responses");
         }
         self.check_lines();
@@ -155,7 +164,7 @@ impl World {
         let (of_gates, evidence): (Vec<Value>, Vec<Value>) = lines.map(read).partition(|line| !line["gate"].is_null());
         assert_eq!(evidence.len() as u64, self.sum("gnomon_evidence_total", &[("outcome", "logged")]), "seed {}: evidence", self.seed);
         let failed = of_gates.iter().filter(|line| line["state"] == "fail").count();
-        let failures = self.sum("gnomon_gate_failures_total", &[]) + self.proxy().metrics.lost("gnomon_gate_failures_total");
+        let failures = self.sum("gnomon_gate_failures_total", &[]) + self.lost("gnomon_gate_failures_total", &[]);
         assert_eq!(failed as u64, failures, "seed {}: lines on gates that failed", self.seed);
         let leaked = self.proxy().log.iter().find(|line| line.text.contains("payload")).map(|line| line.text.clone());
         assert_eq!(leaked, None, "seed {}: payload in the log", self.seed);

@@ -104,8 +104,8 @@ pub struct Metrics {
     series: BTreeMap<&'static str, BTreeMap<String, Series>>,
     /// Series that no VM has any more: they can still be read here, but begin at 0 when they are defined again.
     forgotten: BTreeSet<String>,
-    /// By statistic, what such series had counted.
-    lost: BTreeMap<&'static str, u64>,
+    /// What counters had counted that were.
+    lost: Vec<(Series, Value)>,
 }
 
 impl Metrics {
@@ -119,10 +119,10 @@ impl Metrics {
         if self.forgotten.remove(name)
             && let Some(value) = self.values.get_mut(name)
         {
-            if let (Some((stat, ..)), Value::Counter(count)) = (CONTRACT.iter().find(|(stat, ..)| name.starts_with(stat)), &*value) {
-                *self.lost.entry(stat).or_default() += count;
+            let had = std::mem::replace(value, zero);
+            if kind == MetricType::Counter {
+                self.lost.push((Series::parse(kind, name)?, had));
             }
-            *value = zero;
         } else if !self.values.contains_key(name) {
             self.values.insert(name.to_owned(), zero);
             let series = Series::parse(kind, name)?;
@@ -164,9 +164,9 @@ impl Metrics {
         self.forgotten.insert(name);
     }
 
-    /// What series of `stat` had counted that were forgotten and defined again.
-    pub fn lost(&self, stat: &str) -> u64 {
-        self.lost.get(stat).copied().unwrap_or_default()
+    /// Counters of `stat` that were forgotten and defined again, with what they had counted.
+    pub fn lost(&self, stat: &str) -> impl Iterator<Item = (&Series, &Value)> {
+        self.lost.iter().filter(move |(series, _)| series.stat == stat).map(|(series, value)| (series, value))
     }
 
     /// All begin again at 0, as in a proxy that was restarted.
@@ -232,9 +232,10 @@ mod tests {
         metrics.define(MetricType::Counter, name).unwrap();
         metrics.record(name, 3).unwrap();
         metrics.forget(name.to_owned());
-        assert_eq!((metrics.get(name), metrics.lost("gnomon_anomalies_total")), (Ok(3), 0));
+        assert_eq!((metrics.get(name), metrics.lost("gnomon_anomalies_total").count()), (Ok(3), 0));
         metrics.define(MetricType::Counter, name).unwrap();
-        assert_eq!((metrics.get(name), metrics.lost("gnomon_anomalies_total")), (Ok(0), 3));
+        assert_eq!(metrics.get(name), Ok(0));
+        assert_eq!(metrics.lost("gnomon_anomalies_total").map(|(_, value)| value.clone()).collect::<Vec<_>>(), [Value::Counter(3)]);
         metrics.record(name, 1).unwrap();
         metrics.define(MetricType::Counter, name).unwrap();
         assert_eq!(metrics.get(name), Ok(1), "defined by another VM, not forgotten");

@@ -1,5 +1,6 @@
 //! Random schedules: many requests, odd ones among them, over upstreams that fail in every way, clients that leave, configurations that
-//! change, VMs that end, workers between each other's host calls, events in any order. Whatever happens, nobody is disturbed, nothing is lost and nothing is left over.
+//! change, VMs that end, workers between each other's host calls, events in any order. Whatever happens, nobody is disturbed, nothing is
+//! lost and nothing is left over.
 //!
 //! A failure names its seed. `GNOMON_SEED=n` runs that one alone, `GNOMON_SEEDS=n` as many as wanted.
 
