@@ -89,6 +89,7 @@ def test_a_pass_is_known_again_after_an_update(lab, new_vm):
     assert state(judged.update(judging(AGREEMENT, COVERAGE, bound=501))) == (PASS, 0, 60)
     assert state(judged.update(judging({**AGREEMENT, "limit": 1}, COVERAGE, bound=501))) == (UNDECIDED, 0, 60), "at another limit"
     assert judged.proxy.metrics().total("gnomon_gate_limit_ppm", gate="agreement") == 10_000
+    assert judged.proxy.log().count("gate agreement: limit from 20 to 1 under the same experiment") == 1, "a warning, once"
 
 
 @VMS
@@ -130,13 +131,13 @@ def test_a_warm_up_ends_between_two_pairs_when_many_come_at_once(lab):
 
 @VMS
 def test_a_time_to_warm_up(lab, new_vm):
-    configured = lambda bound: judging(AGREEMENT, bound=bound, more={"warmup": "6s"})
+    configured = lambda bound: judging(AGREEMENT, bound=bound, more={"warmup": "8s"})
     judged = Judged(lab, configured(500), new_vm)
     begun = time.time()
     metrics = judged.ask(different=30)
     judged.update(configured(501))
-    assert time.time() - begun < 5, "a machine that is too slow for this test"
+    assert time.time() - begun < 7, "a machine that is too slow for this test"
     assert state(metrics) == (UNDECIDED, 0, 0) and metrics.total("gnomon_pairs_total", verdict="diverged") == 30
     hits, trials = until(lambda: (counted := gates.counts(judged.ask(equal=4), "agreement"))[1] and counted, "the warm-up to end")
-    assert hits == 0 and trials <= 4 and time.time() - begun > 5, "an update does not begin it anew"
-    assert begun - 1 < metrics.total("gnomon_warmup_began_milliseconds") / 1000 < begun + 5, "the first answer"
+    assert hits == 0 and trials <= 4 and time.time() - begun > 7, "an update does not begin it anew"
+    assert begun - 1 < metrics.total("gnomon_warmup_began_milliseconds") / 1000 < begun + 7, "the first answer"

@@ -59,16 +59,31 @@ SHADOWS = {
     "reset": Case(other=Reply(ending="reset"), hits="failed coverage"),
     "half": Case(other=Reply(b"x" * 1000, ending="half"), hits="failed coverage"),
     "timeout": Case(other=HANGS, hits="failed coverage slow slower"),
-    "timeout-of-a-slow-primary": Case(answer(delay=SLOWER), HANGS, hits="failed coverage slow"),
+    "timeout-slow-primary": Case(answer(delay=SLOWER), HANGS, hits="failed coverage slow"),
     "unreadable": Case(other=Reply(b'{"p":'), hits="failed coverage", trials="slow"),
     "unreadable-slow": Case(other=Reply(b'{"p":', delay=SLOW), hits="failed coverage slow slower"),
     "too-long": Case(other=Reply(LONG), hits="failed coverage", trials="slow"),
     "unreadable-primary": Case(Reply(b'{"p":'), hits="coverage", trials="slow"),
     "both-unreadable": Case(Reply(b'{"p":'), Reply(b'{"q":'), hits="coverage", trials="slow"),
-    "failed-primary": Case(Reply(status=500), Reply(status=404), hits="coverage"),
+    "bad-primary": Case(Reply(status=500), Reply(status=404), hits="coverage"),
+    "bad-primary-slow": Case(Reply(status=500), answer(delay=SLOW), hits="coverage slow"),
+    "bad-primary-timeout": Case(Reply(status=500), HANGS, hits="coverage slow"),
     "no-cluster": Case(cluster="nowhere", hits="coverage"),
     "no-host": Case(cluster="empty", hits="coverage"),
     "unsent": Case(hits="coverage", body=b'"' + b"y" * (2 << 20) + b'"'),
+}
+
+
+
+def version(number, **more):
+    """An answer of a model's version."""
+    output = {"name": "score", "datatype": "FP32", "shape": [1], "data": [0.5]}
+    return Reply(json.dumps({"model_name": "m", "model_version": number, "outputs": [output]}).encode(), **more)
+
+
+VERSIONS = {
+    "expected": Case(version("1"), version("2"), trials="diverged failed coverage slow"),
+    "wrong": Case(version("1"), version("3", delay=SLOW), hits="coverage slow"),
 }
 
 CANARY_GATES = [
@@ -156,12 +171,19 @@ COSTS = {
     "shadow-is-silent": Case(tokens(50, 50), silent(tokens(1, 1))),
 }
 
+EXPECTED = {"expect": {"model_version": "2"}}
 PATH = "/v1/chat/completions"
 CASES = {
     f"{family}-{name}": (family, case)
     for family, cases in {
-        "shadow": SHADOWS, "canary": CANARIES, "decision": DECISIONS, "label": LABELLED, "cost": COSTS
+        "shadow": SHADOWS, "version": VERSIONS, "canary": CANARIES, "decision": DECISIONS, "label": LABELLED, "cost": COSTS
     }.items() for name, case in cases.items()
+}  # fmt: skip
+
+
+COST = [gate("cost", "copy", "costlier_than_primary", 50, margin=10)]
+JUDGED = {
+    "shadow": SHADOW_GATES, "version": SHADOW_GATES, "canary": CANARY_GATES, "decision": FLIPS, "label": FLIPS[2:], "cost": COST
 }  # fmt: skip
 
 
@@ -169,12 +191,13 @@ def routes():
     """A route for each case."""
     for name, (family, case) in CASES.items():
         copied = {"shadows": [shadow("copy", case.cluster, timeout="2400ms")]}
-        yield route(name, f"/case/{name}/", **{
-            "shadow": {"gates": SHADOW_GATES} | copied,
-            "canary": {"gates": CANARY_GATES, "protocol": "openai", "split": split(canaries=[("v2", 100)])},
-            "decision": {"gates": FLIPS, "compare": DECISION} | copied,
-            "label": {"gates": [gate("both", "copy", "flipped", 50)], "compare": LABELS} | copied,
-            "cost": {"gates": [gate("cost", "copy", "costlier_than_primary", 50, margin=10)], "protocol": "openai"} | copied,
+        yield route(name, f"/case/{name}/", gates=JUDGED[family], **{
+            "shadow": copied,
+            "version": {"protocol": "open-inference", "shadows": [copied["shadows"][0] | EXPECTED]},
+            "canary": {"protocol": "openai", "split": split(canaries=[("v2", 100)])},
+            "decision": {"compare": DECISION} | copied,
+            "label": {"compare": LABELS} | copied,
+            "cost": {"protocol": "openai"} | copied,
         }[family])  # fmt: skip
 
 
@@ -207,11 +230,8 @@ def ask(proxy, other, name):
 @pytest.mark.parametrize("name", CASES)
 def test_what_counts(figures, name):
     family, case = CASES[name]
-    counted = {gate_: gates.counts(figures, gate_, route=name) for gate_ in _gates_of(family)}
-    expected = {gate_: (TIMES * (gate_ in case.hits.split()), TIMES * (gate_ in (case.hits + " " + case.trials).split())) for gate_ in counted}
+    counted = {one["name"]: gates.counts(figures, one["name"], route=name) for one in JUDGED[family]}
+    hits, trials = set(case.hits.split()), set(case.hits.split() + case.trials.split())
+    assert trials <= counted.keys()
+    expected = {one: (TIMES * (one in hits), TIMES * (one in trials)) for one in counted}
     assert counted == expected
-
-
-def _gates_of(family):
-    return {"shadow": [g["name"] for g in SHADOW_GATES], "canary": [g["name"] for g in CANARY_GATES], "decision": ["up", "down", "both"],
-            "label": ["both"], "cost": ["cost"]}[family]  # fmt: skip

@@ -117,7 +117,9 @@ def test_a_slightly_worse_candidate_fails(lab):
     assert metrics.total("gnomon_gate_failures_total", gate="agreement") in (1, 2)
 
 
-@pytest.mark.parametrize("candidate, control, fails", [(0.2, 0.2, False), (0.4, 0.1, True), (0.1, 0.4, False)], ids=["equal", "noisier", "quieter"])  # fmt: skip
+@pytest.mark.parametrize("candidate, control, fails", [
+    (0.2, 0.2, False), (0.4, 0.1, True), (0.1, 0.4, False)
+], ids=["equal", "noisier", "quieter"])  # fmt: skip
 def test_a_noisy_candidate_fails_only_if_it_is_noisier_than_the_control(lab, candidate, control, fails):
     asked = identities(400)
     proxy, ledgers = mirroring(
@@ -155,9 +157,8 @@ def test_a_triplet_that_lacks_an_answer_is_no_trial(lab):
 
         return script
 
-    proxy, ledgers = mirroring(
-        lab, [NOISE], failing(drawn(3, 0.5, asked), 0), failing(drawn(4, 0.5, asked), 5), {"timeout": "2s"}, {"timeout": "2s", "percent": 60}
-    )
+    candidate, control = failing(drawn(3, 0.5, asked), 0), failing(drawn(4, 0.5, asked), 5)
+    proxy, ledgers = mirroring(lab, [NOISE], candidate, control, {"timeout": "2s"}, {"timeout": "2s", "percent": 60})
     metrics = ask(proxy, asked)
     hits, trials = gates.counts(metrics, "noise")
     assert (hits, trials) == triplets(ledgers) and 20 < hits < trials - 20
@@ -173,7 +174,8 @@ def test_a_shadow_that_stops_answering_cannot_pass_and_fails(lab):
     assert states(metrics) == {"coverage": PASS, "errors": PASS}
     metrics = ask(proxy, silent)
     assert states(metrics)["coverage"] == FAIL
-    assert gates.counts(metrics, "coverage") == (60, 160) == (160 - metrics.total("gnomon_pairs_total"), metrics.total("gnomon_sampled_total"))
+    pairs, sampled = metrics.total("gnomon_pairs_total"), metrics.total("gnomon_sampled_total")
+    assert gates.counts(metrics, "coverage") == (60, 160) == (sampled - pairs, sampled)
     outcomes = metrics.by("gnomon_shadow_outcomes_total", "outcome")
     assert set(outcomes) <= {"compared", "timed_out", "unsent_breaker_open"}
     assert gates.counts(metrics, "errors") == (outcomes["timed_out"], 100 + outcomes["timed_out"])
@@ -213,8 +215,8 @@ def test_other_stands_in_the_way_of_a_pass_only_once_it_has_trials(lab):
 
 
 def test_workers_that_judge_at_once_agree_with_the_figures(lab):
-    """At these rates each gate goes from undecided to pass and back with every few hits. At rest after each round, without a further trial to
-    put it right, all say what their figures do; and what is scraped meanwhile is never ahead of itself."""
+    """At these rates each gate goes from undecided to pass and back with every few hits. At rest after each round, without a further trial
+    to put it right, all say what their figures do; and what is scraped meanwhile is never ahead of itself."""
     judged = [gate(f"at-{limit}", "candidate", "diverged", limit) for limit in (10, 11, 12, 13, 14)]
     asked = [identities(80, f"round-{number}") for number in range(8)]
     chosen = drawn(5, 0.05, [one for each in asked for one in each])

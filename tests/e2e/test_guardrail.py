@@ -119,7 +119,8 @@ def is_told_of(name, line):
     assert line.items() >= {"experiment": "exp", "route": "main", "gate": name, "subject": "v2"}.items()
     assert line["guardrail"] in ("experiment", "window") and line["evidence_needed"] == 1000
     hits, trials, limit = line["hits"], line["trials"], line["limit_ppm"]
-    assert line["evidence"] == pytest.approx(math.exp(gates.ln_evidence(gates.WORSE, hits, trials, limit / 1e6)), rel=0.01, abs=1)
+    evidence = math.exp(gates.ln_evidence(gates.WORSE, hits, trials, limit / 1e6))
+    assert line["evidence"] == pytest.approx(evidence, rel=0.01, abs=1)
     assert gates.fails(hits, trials, limit, 1_000, 20)
     assert not gates.fails(hits - 2, trials - 2, limit, 1_000, 20), "each of two workers judges after its own trial"
 
@@ -130,7 +131,8 @@ def test_nobody_is_cut_off_before_min_trials_and_nobody_gets_there_after(lab):
     with Clients(canary.proxy) as clients:
         assert {answer.status for answer in clients.ask(map(pinned, range(19)))} == {500}
         metrics = settled(canary.proxy)
-        assert gates.counts(metrics, "errors") == (19, 19) and gates.state_of(metrics, "errors") == gates.FAIL, "with no min_trials of its own"
+        assert gates.counts(metrics, "errors") == (19, 19)
+        assert gates.state_of(metrics, "errors") == gates.FAIL, "with no min_trials of its own"
         assert metrics.by("gnomon_guardrail_tripped", "variant") == {} and not cuts(canary.proxy)
         assert clients.ask([pinned(19)])[0].status == 500
         until(canary.tripped, "the cut-off")

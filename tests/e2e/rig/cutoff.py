@@ -8,7 +8,9 @@ USUAL = {
     "Argo Rollouts, interval 60s, failureLimit 3 (as in its documentation)": (60, 4),
     "Flagger, interval 1m, threshold 5 (as in its documentation)": (60, 5),
 }
-"""Name: seconds between two looks, and how many of them must fail."""
+"""Name: seconds between two looks, and how many of them must fail. Argo Rollouts: the field `failureLimit` of a metric in its API, and
+docs/features/analysis.md (which looks every five minutes); Flagger: `analysis.interval` (60 s by default) and `analysis.threshold` in its
+usage guide, "How it works"."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class CutOff:
 
     def lines(self):
         """The figures, one line each."""
-        yield f"cut off {self.seconds:.3f} s after the first bad answer; clients saw {self.bad} of them ({self.rate:.0f} requests/s to the canary)"
+        yield f"cut off {self.seconds:.3f} s after the first bad answer, {self.bad} in all, at {self.rate:.0f} requests/s to the canary"
         for name, (interval, failures) in USUAL.items():
             seconds, count = usual(self.rate, interval, failures)
             yield f"{name}: {count} bad answers in {seconds:.0f} s on average"

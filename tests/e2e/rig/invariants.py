@@ -9,8 +9,8 @@ HARMLESS = ("failed to load",)
 
 
 def check(envoy):
-    """Every sampled request ended in one outcome, every request in one class, every gate says what its figures do, nothing is held, nothing
-    went wrong inside."""
+    """Every sampled request ended in one outcome, every request in one class, every gate says what its figures do, nothing is held, and
+    nothing went wrong inside."""
     metrics = settled(envoy)
     anomalies = {labels: value for labels, value in metrics.series("gnomon_anomalies_total").items() if value}
     assert not anomalies, f"anomalies: {anomalies}"
