@@ -130,10 +130,15 @@ fn spelled(series: &str) -> (String, BTreeSet<String>) {
     (name.to_owned(), labels)
 }
 
-/// The tour's configuration with a task that names answers: then it has every statistic.
+/// The tour's configuration with the gates and all else that brings statistics of its own, and a task that names answers: then it has every
+/// statistic.
 fn counting_all() -> Value {
     let mut config = tour();
-    config["routes"][0]["compare"]["task"] = "labels".into();
+    let route = &mut config["routes"][0];
+    route["compare"]["task"] = "labels".into();
+    route["split"]["canaries"][0]["warmup"] = "30s".into();
+    route["gates"] = json!([{"name": "errors", "of": "v2", "measure": "failed", "limit": 1}]);
+    route["guardrail"] = json!({"gates": ["errors"]});
     config
 }
 
@@ -174,7 +179,7 @@ fn the_words_of_the_statistics_are_those_of_the_filter() {
     );
     let text = section("Statistics");
     let said: BTreeSet<&str> = quoted(&text).into_iter().collect();
-    for word in words.iter().filter(|word| !["fraud", "v1", "v2", "v2-copy", "all", "other"].contains(&word.as_str())) {
+    for word in words.iter().filter(|word| !["fraud", "v1", "v2", "v2-copy", "errors", "all", "other"].contains(&word.as_str())) {
         assert!(said.contains(word.as_str()), "the section on statistics does not name {word}");
     }
 }

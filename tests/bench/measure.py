@@ -1,6 +1,6 @@
 """CPU time per request of the Envoy process: what the filter costs beside Envoy alone, an empty filter, and Envoy's own mirror.
 
-Absolute times say little from one machine to the next, so only ratios taken in one run are judged. Six Envoys, each with one worker, stand
+Absolute times say little from one machine to the next, so only ratios taken in one run are judged. Eight Envoys, each with one worker, stand
 side by side before the same nginx; wrk loads them in turn, round after round, so that whatever else the machine does falls on all of them.
 Each round starts them anew: two processes that run the same differ by some percent for as long as they live, by where their memory lies.
 A figure that does not measure what its name says (errors, requests that were not compared) is void and ends the run with exit code 1;
@@ -65,25 +65,51 @@ RATIOS = [
     Ratio("no route matched", "empty filter", 1.05),
     Ratio("split only", "empty filter", 1.15),
     Ratio("shadowed and compared", "native mirror", 1.30),
+    Ratio("split and guarded", "split only", 1.10),
+    Ratio("compared and judged", "shadowed and compared", 1.10),
+]
+
+SPLIT = {"baseline": "v1", "canaries": [{"name": "v2", "percent": 50}], "key": {"header": "x-user-id"}}
+SHADOW = {"name": "copy", "cluster": "shadow", "percent": 100, "max_in_flight": 256}
+COMPARED = {r"gnomon_sampled_total": 1, r"gnomon_shadow_outcomes_total.*outcome=\.=compared;": 1, r"gnomon_pairs_total.*verdict=\.=equivalent;": 1}
+GUARD = [
+    {"name": "errors-v1", "of": "v1", "measure": "failed", "limit": 0.5},
+    {"name": "errors-v2", "of": "v2", "measure": "failed", "limit": 0.5},
+    {"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "250ms", "limit": 5},
+]
+JUDGE = [
+    {"name": "agreement", "of": "copy", "measure": "diverged", "limit": 2},
+    {"name": "coverage", "of": "copy", "measure": "coverage", "limit": 90},
+    {"name": "latency", "of": "copy", "measure": "slower_than_primary", "margin": "0ms", "limit": 50},
 ]
 
 
 def variants(filter_file, empty_file):
-    """The six, in the order in which they take turns."""
+    """All of them, in the order in which they take turns."""
     return [
         Variant("router only"),
         Variant("empty filter", [wasm("empty", empty_file, "")]),
         Variant("no route matched", [gnomon(filter_file, route("/elsewhere/"))], expected={r"gnomon_requests_total": 0, r"gnomon_sampled_total": 0}),
         Variant(
             "split only",
-            [gnomon(filter_file, route("/", split={"baseline": "v1", "canaries": [{"name": "v2", "percent": 50}], "key": {"header": "x-user-id"}}))],
+            [gnomon(filter_file, route("/", split=SPLIT))],
             expected={r"gnomon_requests_total.*variant=\.=v[12];": 1},
         ),
         Variant("native mirror", mirror=True, expected={r"cluster\.shadow\.upstream_rq_completed$": 1}),
         Variant(
             "shadowed and compared",
-            [gnomon(filter_file, route("/", shadows=[{"name": "copy", "cluster": "shadow", "percent": 100, "max_in_flight": 256}]))],
-            expected={r"gnomon_sampled_total": 1, r"gnomon_shadow_outcomes_total.*outcome=\.=compared;": 1, r"gnomon_pairs_total.*verdict=\.=equivalent;": 1},
+            [gnomon(filter_file, route("/", shadows=[SHADOW]))],
+            expected=COMPARED,
+        ),
+        Variant(
+            "split and guarded",
+            [gnomon(filter_file, route("/", split=SPLIT, gates=GUARD, guardrail={"gates": ["errors-v2", "slow"]}))],
+            expected={r"gnomon_requests_total.*variant=\.=v[12];": 1, r"gnomon_gate_trials_total.*gate=\.=errors-": 1},
+        ),
+        Variant(
+            "compared and judged",
+            [gnomon(filter_file, route("/", shadows=[SHADOW], gates=JUDGE))],
+            expected={**COMPARED, r"gnomon_gate_trials_total.*gate=\.=coverage;": 1},
         ),
     ]
 
@@ -114,7 +140,7 @@ def wasm(name, file, configuration):
 
 
 def envoy_configuration(variant, ports):
-    """The same listener, routes and clusters for all six; they differ in the filter and the mirror policy only."""
+    """The same listener, routes and clusters for all; they differ in the filter and the mirror policy only."""
     to_v1, to_v2 = {"cluster": "v1", "timeout": "10s"}, {"cluster": "v2", "timeout": "10s"}
     if variant.mirror:
         policy = {"cluster": "shadow", "runtime_fraction": {"default_value": {"numerator": 100}}}

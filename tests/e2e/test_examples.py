@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -20,6 +21,8 @@ from rig.waiting import until
 FILES = sorted((ROOT / "envoy").glob("*.yaml"))
 WATCHES = {"dynamic.yaml": "dynamic-gnomon.yaml", "blue-green.yaml": "blue-green-gnomon.yaml"}
 """The files whose filter's configuration stands in another one."""
+GATES = ["agreement", "noise", "coverage", "fairness"]
+"""Those of shadow.yaml that don't depend on the machine."""
 BOOTSTRAPS = [path for path in FILES if path.name not in WATCHES.values()]
 CONFIGURED = [path for path in FILES if path.name not in WATCHES]
 STATIC = [path for path in BOOTSTRAPS if path in CONFIGURED]
@@ -114,7 +117,7 @@ def test_shadow(lab, start):
 
     v1, v2, again = lab.upstream(answer(0.9, id="1", model_name="fraud")), lab.upstream(candidate), lab.upstream(answer(0.9, id="3"))
     proxy = start(local(example("shadow.yaml"), {8081: v1, 8082: v2, 8083: again}), concurrency=2)
-    sent = [f"id-{i}" for i in range(400)]
+    sent = [f"id-{i}" for i in range(600)]
     regions = ["eu", "us", "mars", "us"]
     many(proxy.port, [
         post(x_request_id=one, x_region=regions[i % 4], x_billing_id="7", authorization="Bearer t") for i, one in enumerate(sent)
@@ -135,6 +138,13 @@ def test_shadow(lab, start):
     assert metrics.by("gnomon_pairs_total", "shadow", "slice", "verdict", shadow="v2-copy") == wanted
     assert metrics.by("gnomon_pairs_total", "verdict", shadow="v1-again") == {"equivalent": len(expected)}, "its id differs, which never counts"
     assert len(v1.seen) == len(sent)
+
+    diverged = wanted["v2-copy", "us", "diverged"]
+    counted = {gate: (metrics.total("gnomon_gate_hits_total", gate=gate), metrics.total("gnomon_gate_trials_total", gate=gate)) for gate in GATES}
+    assert counted == {"agreement": (diverged, len(expected)), "noise": (diverged, diverged), "coverage": (0, len(expected)), "fairness": counted["agreement"]}
+    states = metrics.by("gnomon_gate_state", "gate", "slice")
+    assert {gate: states.get((gate, "all"), 0) for gate in GATES} == {"agreement": 2, "noise": 2, "coverage": 1, "fairness": 2}
+    assert (states["fairness", "us"], states.get(("fairness", "eu"), 0)) == (2, 0), "one region alone, and too few of the others"
 
 
 def test_chat(lab, start):
@@ -164,7 +174,11 @@ def test_chat(lab, start):
     assert metrics.by("gnomon_pairs_total", "verdict") == {"diverged": sum(kinds.values()), "equivalent": asked.count("wording")}
     assert metrics.total("gnomon_answers_total", subject="chat-8b", kind="refusal") == asked.count("refusal")
     assert metrics.total("gnomon_tokens_total", subject="chat-8b", token="completion") == 55 * len(expected)
-    assert metrics.total("gnomon_first_byte_duration_microseconds_count") == 120, "of every stream"
+    assert metrics.total("gnomon_first_byte_duration_microseconds_count", subject="chat-70b") == 120, "of every stream"
+    assert metrics.total("gnomon_gate_trials_total", gate="first-byte") == 120
+    assert metrics.by("gnomon_gate_trials_total", "gate", subject="chat-8b") == dict.fromkeys(["structure", "cost", "coverage"], len(expected))
+    assert metrics.by("gnomon_gate_hits_total", "gate") == {"structure": sum(kinds.values()), "cost": len(expected)}, "it takes more tokens"
+    assert metrics.total("gnomon_gate_state", gate="structure") == metrics.total("gnomon_gate_state", gate="cost") == 2
 
 
 def test_canary(lab, start):
@@ -183,6 +197,27 @@ def test_canary(lab, start):
     metrics = proxy.metrics()
     assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 950_000, "v2": 50_000}
     assert metrics.by("gnomon_requests_total", "reason") == {"weight": 800, "keyless": 1, "pin": 19}
+    by_v2 = 2 * expected.count("v2") + 10
+    assert metrics.by("gnomon_gate_trials_total", "gate") == {"errors": by_v2 - 20, "slow": by_v2 - 20}, "all but the warm-up"
+    assert metrics.total("gnomon_warmup_total", subject="v2") == 20 and metrics.total("gnomon_guardrail_tripped") == 0
+
+
+def test_a_canary_that_fails_is_cut_off(lab, start):
+    outage = threading.Event()
+    v1, v2 = lab.upstream(Reply(b"v1")), lab.upstream(lambda _: Reply(status=503) if outage.is_set() else Reply(b"v2"))
+    proxy = start(local(example("canary.yaml"), {8081: v1, 8082: v2}))
+    pinned = post(x_user_id="u", x_model_pin="v2")
+    assert {proxy.send(pinned).status for _ in range(40)} == {200}
+    outage.set()
+    answers = [proxy.send(pinned) for _ in range(60)]
+    bad = [one.status for one in answers].index(200)
+    assert 5 <= bad <= 6 and {(one.status, one.body) for one in answers[bad:]} == {(200, b"v1")}, "its users, also by pins, go back"
+    assert len(v2.seen) == 40 + bad
+    metrics = proxy.metrics()
+    assert metrics.by("gnomon_requests_total", "variant", "reason") == {("v2", "pin"): 40 + bad, ("v1", "guardrail"): 60 - bad}
+    assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 1_000_000} and metrics.total("gnomon_guardrail_tripped", variant="v2") == 1
+    line = json.loads(re.search(r'\{.*"guardrail".*\}', proxy.log())[0])
+    assert (line["gate"], line["subject"], line["hits"]) == ("errors", "v2", bad)
 
 
 def test_edge(lab, start):
