@@ -74,5 +74,8 @@ pub const COMPARED_AT_ONCE: usize = 4 << 10;
 /// turn of the event loop, and one that is busy takes tens of milliseconds.
 pub const TIMER_SLACK: Duration = Duration::from_millis(100);
 
+/// Looks at a gauge after writing it until it shows what was written. Only workers that write at the same moment need more than one.
+pub const LOOKS_AFTER_WRITES: u32 = 8;
+
 /// After this time an unchanged failure of a shadow is shown again.
 pub const EVIDENCE_REMINDER: Duration = Duration::from_secs(60);

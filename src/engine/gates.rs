@@ -2,7 +2,7 @@
 //!
 //! A gate is judged after every trial, from the host's counters, which are those of all workers. Reading them takes host calls, so the
 //! engine asks ([`Question`]) and goes on when it is told ([`Reply`]). What it then changes it asks for again, until what is shown is what
-//! follows from the counters: so of workers that judge at the same time the last one puts right what another wrote from older counters.
+//! follows from the counters (or nothing helps, see [`Writes`](super::meter::Writes)): so of workers that judge at the same time the last one puts right what another wrote from older counters.
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
@@ -271,16 +271,23 @@ fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
             None => out.push(Effect::Ask(Question::Window { meter: meter.clone(), reading: look.reading, mine })),
         }
     }
-    let failed = look.failures > 0;
+    // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
+    let failed = look.failures > 0 || State::of(look.state) == State::Fail;
     let state = terms.judge(look.reading, failed);
-    if state == State::Fail && !failed {
+    if state == State::Fail && look.failures == 0 {
         out.add(meter.series.failures, 1);
+    }
+    if state == State::Fail && !failed {
         evidence::show_gate(meter, &terms, look.reading.fewest, ("state", "fail"), out);
     }
     let changes = look.state != state as u64;
-    if changes {
+    if !changes {
+        meter.writes.settled();
+    } else {
         out.push(Effect::Set(meter.series.state, state as u64));
-        out.push(Effect::Ask(Question::Meter(meter.clone())));
+        if meter.writes.one_more() {
+            out.push(Effect::Ask(Question::Meter(meter.clone())));
+        }
     }
     // (The first trial of `other` changes the state over all slices, but not its own.)
     if let Some(overall) = meter.overall.as_ref().filter(|_| changes || meter.is_other()) {
@@ -292,8 +299,12 @@ fn judge_slices(overall: &Rc<Overall>, shown: u64, states: &[u64], others: u64, 
     let mut states = states.iter().map(|state| State::of(*state));
     let other = states.next_back().unwrap_or_default();
     let state = over_slices(states, other, others > 0) as u64;
-    if shown != state {
-        out.push(Effect::Set(overall.state, state));
+    // A fail is for good, also if its slice has left the configuration.
+    if shown == state || State::of(shown) == State::Fail {
+        return overall.writes.settled();
+    }
+    out.push(Effect::Set(overall.state, state));
+    if overall.writes.one_more() {
         out.push(Effect::Ask(Question::Slices(overall.clone())));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route, Warmup};
 use crate::gate::Terms;
 use crate::gate::window::Snapshot;
+use crate::limits::LOOKS_AFTER_WRITES;
 use crate::mirror;
 use crate::stats::MetricId;
 use crate::stats::gates::{GateSeries, Share, WarmupSeries};
@@ -32,6 +33,8 @@ pub struct Meter {
     pub terms: Terms,
     /// Where it counts.
     pub series: GateSeries,
+    /// Of the gauge of its state.
+    pub writes: Writes,
     /// The state over all slices, of a gate that has several.
     pub overall: Option<Rc<Overall>>,
     /// What it may cut off.
@@ -46,8 +49,31 @@ pub const LABELS: [&str; 5] = ["experiment", "route", "gate", "subject", "slice"
 pub struct Overall {
     /// Where it is shown.
     pub state: MetricId,
+    /// Of that gauge.
+    pub writes: Writes,
     /// Those of the slices, in their order; `other` is the last.
     pub slices: Vec<GateSeries>,
+}
+
+/// How often a gauge was written in a row without showing it. Another worker may have written in between; but Envoy drops what its
+/// `stats_matcher` excludes, and such a gauge never shows anything: so nobody looks again for ever.
+#[derive(Debug, Default)]
+pub struct Writes {
+    in_vain: Cell<u32>,
+}
+
+impl Writes {
+    /// One more; whether to look again what the gauge shows.
+    pub fn one_more(&self) -> bool {
+        let writes = self.in_vain.get().saturating_add(1);
+        self.in_vain.set(writes);
+        writes <= LOOKS_AFTER_WRITES
+    }
+
+    /// It shows what it should.
+    pub fn settled(&self) {
+        self.in_vain.set(0);
+    }
 }
 
 /// A canary that one slice of a gate guards.
@@ -124,7 +150,7 @@ fn meters(
     let series: Vec<GateSeries> = slices.iter().map(|slice| GateSeries::define(definer, &spelled(&labels(slice)))).collect();
     let overall = gate.each_slice.then(|| {
         let state = GateSeries::define_overall(definer, &spelled(&labels(&"all".into())));
-        Rc::new(Overall { state, slices: series.clone() })
+        Rc::new(Overall { state, writes: Writes::default(), slices: series.clone() })
     });
     let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(slices.len()), ..terms };
     let guard = |slice: &Name| {
@@ -140,7 +166,8 @@ fn meters(
     };
     let bound = slices.iter().zip(&series).map(|(slice, series)| {
         let (overall, guard) = (overall.clone(), guard(slice));
-        Rc::new(Meter { labels: labels(slice), terms: shared(gate.terms), series: *series, overall, guard })
+        let terms = shared(gate.terms);
+        Rc::new(Meter { labels: labels(slice), terms, series: *series, writes: Writes::default(), overall, guard })
     });
     Some(bound.collect())
 }

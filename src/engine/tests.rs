@@ -1,5 +1,6 @@
 //! Whole lives of requests, told to the engine as events. What is asserted is what can be seen: series, effects on the request, evidence.
 
+mod gates;
 mod grpc;
 mod roots;
 mod schedules;

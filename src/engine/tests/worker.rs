@@ -32,6 +32,8 @@ pub struct Worker {
     pub guards: Vec<MetricId>,
     /// With what windows begin, as the host's shared data keeps them.
     pub windows: BTreeMap<String, Snapshot>,
+    /// A part of the names of series that the host drops: what is written there is gone.
+    pub dropped: Option<&'static str>,
     pub now: Time,
     pub copies: Vec<Dispatch>,
     pub evidence: Vec<Value>,
@@ -92,6 +94,7 @@ impl Worker {
             registrations: 0,
             guards: Vec::new(),
             windows: BTreeMap::new(),
+            dropped: None,
             now: Time::from_secs(1_000_000),
             copies: Vec::new(),
             evidence: Vec::new(),
@@ -121,6 +124,7 @@ impl Worker {
         let mut effects = VecDeque::from(self.engine.on(event, self.now));
         while let Some(effect) = effects.pop_front() {
             match effect {
+                Effect::Set(id, _) | Effect::Add(id, _) if self.drops(id) => {}
                 Effect::Set(id, value) => _ = self.series.insert(self.names[id as usize].clone(), value as i64),
                 Effect::ShowSplit(shares) => {
                     let ppm = after_trips(&shares, |share| share.tripped.is_some_and(|id| self.read(id) > 0));
@@ -160,6 +164,10 @@ impl Worker {
                 Effect::Follow(_) => {}
             }
         }
+    }
+
+    fn drops(&self, id: MetricId) -> bool {
+        self.dropped.is_some_and(|part| self.names[id as usize].contains(part))
     }
 
     /// The value of a series, as the host has it.
