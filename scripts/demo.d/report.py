@@ -3,8 +3,8 @@
 import json
 import textwrap
 
-import checks
 import expected
+import rollout
 
 VERDICTS = ("identical", "equivalent", "diverged")
 
@@ -44,8 +44,8 @@ def gate_figures(run, name):
     gate = expected.GATES[name]
 
     def shown(counters):
-        hits, trials = checks.counted(counters, name)
-        return {"hits": hits, "trials": trials, "state": checks.state(counters, name)}
+        hits, trials = rollout.counted(counters, name)
+        return {"hits": hits, "trials": trials, "state": rollout.state(counters, name)}
 
     terms = {"of": gate.of, "measure": gate.measure, "limit_percent": gate.limit}
     return {**terms, **shown(run.counters), "end": shown(run.outage.after)}
@@ -58,7 +58,7 @@ def outage_figures(outage):
         "bad_answers": len(outage.bad),
         "milliseconds": outage.milliseconds,
         "without_guardrail": outage.without,
-        "led_back": {"users": sum(not s.request.pinned for s in outage.rerouted), "testers": sum(s.request.pinned for s in outage.rerouted)},
+        "led_back": {who: sum(s.request.pinned == pinned for s in outage.rerouted) for who, pinned in (("users", False), ("testers", True))},
     }
 
 
@@ -131,9 +131,11 @@ def gates_table(gates):
         hits = f"{gate['hits']} of {gate['trials']}"
         limit = f"{gate['limit_percent']} %"
         lines.append(f"  {name:11}{gate['of']:12}{gate['measure']:20}{limit:>6}{hits:>16}  {gate['state']:11}{meaning(name, gate)}")
+    failed = [name for name, gate in gates.items() if gate["state"] == "fail"]
+    answer = f"So no: {' and '.join(failed)} failed, for good." if failed else "None has failed."
     return lines + note(
-        "Of coverage at least the limit is asked, of the others at most. The states may be looked at after every request: the chance that a gate"
-        f" is ever wrong is at most {100 * expected.ALPHA:.0f}\N{NO-BREAK SPACE}%."
+        f"{answer} Of coverage at least the limit is asked, of the others at most. The states may be looked at after every request: for each"
+        f" gate the chance of ever being wrong is at most {100 * expected.ALPHA:.0f}\N{NO-BREAK SPACE}%."
     )
 
 
@@ -152,10 +154,10 @@ def outage_table(figures, outage):
     rows.append(("bad answers that clients got", f"{act['bad_answers']}, all of them users and testers of v2"))
     rows.append(("from the first to the last of them", f"{act['milliseconds']} ms"))
     rows.append(("led back to v1 since then", f"{back['users']} requests of users, {back['testers']} of testers who ask for v2"))
-    rows.append(("bad answers without a guardrail", f"some {act['without_guardrail']}, if a controller looks once a minute (computed)"))
+    rows.append(("bad answers without a guardrail", f"up to {act['without_guardrail']} if a controller looks once a minute (computed from this rate)"))
     for name, gate in figures["gates"].items():
-        if gate["end"]["state"] != gate["state"]:
-            end = gate["end"]
+        end = gate["end"]
+        if end["state"] == "fail" != gate["state"]:
             what = f"{gate['state']}, then {end['state']}: {end['hits']} of {end['trials']}; {meaning(name, end)}"
             rows.append((f"gate {name}", what))
     lines = [f"\nWhat if v2 breaks down? Its server was killed in the middle of {act['requests']} more requests, a quarter of them of testers"]
