@@ -44,7 +44,8 @@ def exactly(hits, trials):
 
 def counted(counters, gate):
     """Hits and trials of a gate."""
-    return tuple(int(counters.total(f"gnomon_gate_{what}_total", gate=gate, subject=expected.GATES[gate].of)) for what in ("hits", "trials"))
+    of = {"gate": gate, "subject": expected.GATES[gate].of}
+    return tuple(int(counters.total(f"gnomon_gate_{what}_total", **of)) for what in ("hits", "trials"))
 
 
 def state(counters, gate):
@@ -58,18 +59,23 @@ def shown(counters, gate):
     of = {"gate": gate, "subject": expected.GATES[gate].of}
     terms = {term: counters.total(f"gnomon_gate_{term}", **of) for term in ("limit_ppm", "alpha_ppm", "min_trials")}
     hits, trials = counted(counters, gate)
-    failures = counters.total("gnomon_gate_failures_total", **of)
-    return {"hits": hits, "trials": trials, "state": state(counters, gate), "failures": failures, **terms}
+    latch = counters.total("gnomon_gate_failures_total", **of)
+    return {"hits": hits, "trials": trials, "state": state(counters, gate), "failures": latch, **terms}
 
 
 def right(counters, lines, gate, bounds):
     """What it should show: its counts, or the nearest within the bounds, and the state that follows from them by the formula."""
     hits, trials = (min(max(count, low), high) for count, (low, high) in zip(counted(counters, gate), bounds))
-    # A gate fails for good, so a state of fail may follow from earlier counts: those in the log, one for each worker that found it.
-    failures = [(line["hits"], line["trials"]) for line in lines if line.get("gate") == gate and line.get("state") == "fail"]
-    found = expected.state(expected.GATES[gate], [*failures, (hits, trials)])
-    terms = {"limit_ppm": expected.GATES[gate].hits_percent * 10_000, "alpha_ppm": expected.ALPHA * 1_000_000, "min_trials": 0}
-    return {"hits": min(hits, trials), "trials": trials, "state": found, "failures": len(failures), **terms}
+    terms, told = expected.GATES[gate], failures(lines, gate)
+    # A gate fails for good, so a state of fail may follow from earlier counts.
+    found = {"hits": min(hits, trials), "trials": trials, "state": expected.state(terms, [*told, (hits, trials)]), "failures": len(told)}
+    alpha_ppm = expected.ALPHA * 1_000_000
+    return {**found, "limit_ppm": terms.hits_percent * 10_000, "alpha_ppm": alpha_ppm, "min_trials": terms.min_trials}
+
+
+def failures(lines, gate):
+    """Hits and trials by which the log says that a gate failed: those of each worker that found it at once."""
+    return [(line["hits"], line["trials"]) for line in lines if line.get("gate") == gate and line.get("state") == "fail"]
 
 
 def gates(run):
