@@ -23,6 +23,7 @@ class Gate:
     of: str
     measure: str
     limit: int
+    min_trials: int = 0
 
     @property
     def hits_percent(self):
@@ -35,7 +36,7 @@ GATES = {
     "noise": Gate("v2-copy", "worse_than_control", 50),
     "control": Gate("v1-control", "diverged", 1),
     "coverage": Gate("v2-copy", "coverage", 95),
-    "latency": Gate("v2-copy", "slower_than_primary", 50),
+    "latency": Gate("v2-copy", "slower_than_primary", 50, min_trials=200),
     "errors": Gate("v2", "failed", 1),
     "slow": Gate("v2", "slower_than", 5),
 }
@@ -81,14 +82,15 @@ def evidence(multipliers, hits, trials, limit):
         return sum(ratios) / len(ratios)
 
 
-def fails(gate, hits, trials, alpha=ALPHA, min_trials=0):
+def fails(gate, hits, trials, alpha=ALPHA, min_trials=None):
     """Whether so many hits are evidence enough that the rate is above the gate's limit."""
-    return trials >= min_trials and evidence(WORSE, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / alpha
+    enough = trials >= (gate.min_trials if min_trials is None else min_trials)
+    return enough and evidence(WORSE, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / alpha
 
 
 def passes(gate, hits, trials):
     """Whether so few hits are evidence enough that it is below."""
-    return evidence(BETTER, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / ALPHA
+    return trials >= gate.min_trials and evidence(BETTER, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / ALPHA
 
 
 def state(gate, counted):

@@ -1,7 +1,7 @@
 """The demo, after its set-up by scripts/demo: models, servers, proxy, traffic, and the figures at the end.
 
 Read `run` first. `models` trains, `processes` starts and stops, `traffic` sends, `outage` is the last act, `measured` reads Gnomon's
-counters, `expected` works out what they should be, `checks` sets the two against each other, and `report` shows them.
+counters, `expected` works out what they should be, `checks` and `rollout` set the two against each other, and `report` shows them.
 """
 
 import signal
@@ -26,6 +26,7 @@ import measured
 import models
 import outage
 import report
+import rollout
 import traffic
 from processes import Failed, Interrupted, Processes, free_ports, wait_until
 
@@ -65,6 +66,9 @@ def run(options):
         ports = dict(zip(("listener", "admin", *SERVERS), free_ports(2 + len(SERVERS))))
         with step("three MLServers: " + ", ".join(SERVERS)):
             servers = serve(processes, trained, ports, work)
+        # (Also warms them up: the first answers take longer.)
+        with step("the models asked directly, for comparison"):
+            direct = {server: ask_directly(server, ports[server], trained.images) for server in SERVERS}
         with step("Envoy with Gnomon") as remark:
             start_envoy(processes, ports, options.filter, work)
             remark("target/demo/envoy.yaml")
@@ -72,8 +76,6 @@ def run(options):
         with step(f"{len(plan)} requests of {len({r.user for r in plan})} users") as remark:
             answers = traffic.send(ports["listener"], plan, trained.images, Progress(len(plan)))
             counters = settled(ports["admin"], len(plan))
-        with step("the models asked directly, for comparison"):
-            direct = {server: ask_directly(server, ports[server], trained.images) for server in SERVERS}
         milliseconds, lines = measured.milliseconds(ports["admin"]), logged(work / "envoy.log")
         last = traffic.plan(outage.REQUESTS, len(trained.images), "outage", outage.TESTERS)
         with step(f"{len(last)} more requests, and v2 is killed") as remark:
@@ -83,7 +85,7 @@ def run(options):
             remark(f"{len(end.bad)} bad answers")
         digits = {version: model.predict(trained.images).tolist() for version, model in trained.models.items()}
         done = checks.Run(plan, answers, direct, digits, counters, lines, end)
-        found = checks.all_checks(done)
+        found = checks.all_checks(done) + rollout.all_checks(done)
         figures = report.figures(done, milliseconds, found)
         options.output.write_text(json.dumps(figures, indent=2) + "\n")
         print(report.table(figures, done, found))

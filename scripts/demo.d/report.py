@@ -3,8 +3,8 @@
 import json
 import textwrap
 
-import checks
 import expected
+import rollout
 
 VERDICTS = ("identical", "equivalent", "diverged")
 
@@ -43,22 +43,25 @@ def gate_figures(run, name):
     """A gate before the last act, and in the end."""
     gate = expected.GATES[name]
 
-    def shown(counters):
-        hits, trials = checks.counted(counters, name)
-        return {"hits": hits, "trials": trials, "state": checks.state(counters, name)}
+    def shown(counters, lines):
+        hits, trials = rollout.counted(counters, name)
+        # Of workers that found a failure at once the first knew enough.
+        failed_at = min(({"hits": h, "trials": n} for h, n in rollout.failures(lines, name)), key=lambda at: at["trials"], default=None)
+        return {"hits": hits, "trials": trials, "state": rollout.state(counters, name), "failed_at": failed_at}
 
     terms = {"of": gate.of, "measure": gate.measure, "limit_percent": gate.limit}
-    return {**terms, **shown(run.counters), "end": shown(run.outage.after)}
+    return {**terms, **shown(run.counters, run.lines), "end": shown(run.outage.after, run.outage.lines)}
 
 
 def outage_figures(outage):
     """The last act."""
+    testers = sum(s.request.pinned for s in outage.rerouted)
     return {
         "requests": len(outage.served),
         "bad_answers": len(outage.bad),
         "milliseconds": outage.milliseconds,
         "without_guardrail": outage.without,
-        "led_back": {"users": sum(not s.request.pinned for s in outage.rerouted), "testers": sum(s.request.pinned for s in outage.rerouted)},
+        "led_back": {"users": len(outage.rerouted) - testers, "testers": testers},
     }
 
 
@@ -114,10 +117,10 @@ def table(figures, run, found):
 
 
 MEANING = {
-    "agreement": {"pass": "v2 changes no more digits than we allow", "fail": "v2 changes more digits than we allow"},
-    "noise": {"pass": "no more than a second v1 does", "fail": "and more than a second v1 does"},
-    "control": {"pass": "two equal models agree", "fail": "even two equal models disagree"},
-    "coverage": {"pass": "v2 answers its copies (a hit: it did not)", "fail": "v2 leaves copies without an answer"},
+    "agreement": {"pass": "few digits change", "fail": "too many digits change"},
+    "noise": {"pass": "as few as for a second v1", "fail": "more than for a second v1"},
+    "control": {"pass": "two equal models agree", "fail": "even equal models disagree"},
+    "coverage": {"pass": "v2 answers its copies (a hit: it did not)", "fail": "v2 leaves copies without answer"},
     "latency": {"pass": "v2 is not the slower one", "fail": "v2 is the slower one"},
     "errors": {"pass": "v2 hardly ever fails", "fail": "v2 fails too often"},
     "slow": {"pass": "hardly anybody waits for v2", "fail": "too many wait for v2"},
@@ -126,45 +129,45 @@ MEANING = {
 
 def gates_table(gates):
     """The states before the last act."""
-    lines = ["\nMay v2 have more of the users? The gates say", f"  {'':11}{'of':12}{'measure':20}{'limit':>6}{'hits of trials':>16}  state"]
+    lines = ["\nMay v2 have more of the users? The gates say"]
+    lines.append(f"  {'':10}{'of':12}{'measure':20}{'limit':>5}{'hits of trials':>16}   state")
     for name, gate in gates.items():
-        hits = f"{gate['hits']} of {gate['trials']}"
-        limit = f"{gate['limit_percent']} %"
-        lines.append(f"  {name:11}{gate['of']:12}{gate['measure']:20}{limit:>6}{hits:>16}  {gate['state']:11}{meaning(name, gate)}")
+        hits, limit = f"{gate['hits']} of {gate['trials']}", f"{gate['limit_percent']} %"
+        lines.append(f"  {name:10}{gate['of']:12}{gate['measure']:20}{limit:>5}{hits:>16}   {gate['state']:10} {meaning(name, gate)}")
+    failed = [name for name, gate in gates.items() if gate["state"] == "fail"]
+    answer = f"So no: a gate fails for good ({', '.join(failed)})." if failed else "None has failed."
     return lines + note(
-        "Of coverage at least the limit is asked, of the others at most. The states may be looked at after every request: the chance that a gate"
-        f" is ever wrong is at most {100 * expected.ALPHA:.0f}\N{NO-BREAK SPACE}%."
+        f"{answer} Of coverage the limit is the least that is asked, of the others the most. The states may be looked at after every"
+        " request: the chance that a gate is ever wrong is at most"
+        f" {100 * expected.ALPHA:.0f}\N{NO-BREAK SPACE}%, if trials are independent."
     )
 
 
 def meaning(name, gate):
     """What that state of a gate means here."""
-    if gate["state"] != "undecided":
-        return MEANING[name][gate["state"]]
-    more = expected.until_pass(expected.GATES[name], gate["hits"], gate["trials"])
-    return f"not enough data: {more} more without a hit would pass"
+    if gate["state"] == "undecided":
+        return f"{expected.until_pass(expected.GATES[name], gate['hits'], gate['trials'])} more without a hit would pass"
+    at = gate["failed_at"]
+    return MEANING[name][gate["state"]] + (f", as {at['hits']} of {at['trials']} showed" if at else "")
 
 
 def outage_table(figures, outage):
     """The last act."""
-    act, rows = figures["outage"], []
-    back = act["led_back"]
-    rows.append(("bad answers that clients got", f"{act['bad_answers']}, all of them users and testers of v2"))
-    rows.append(("from the first to the last of them", f"{act['milliseconds']} ms"))
-    rows.append(("led back to v1 since then", f"{back['users']} requests of users, {back['testers']} of testers who ask for v2"))
-    rows.append(("bad answers without a guardrail", f"some {act['without_guardrail']}, if a controller looks once a minute (computed)"))
+    act, back = figures["outage"], figures["outage"]["led_back"]
+    rows = {
+        "bad answers that clients got": f"{act['bad_answers']}, all of them users and testers of v2",
+        "from the first to the last of them": f"{act['milliseconds']} ms",
+        "led back to v1 since then": f"{back['users']} requests of users, {back['testers']} of testers who ask for v2",
+        "bad answers without a guardrail": f"up to {act['without_guardrail']} if a controller looks once a minute (computed)",
+    }
     for name, gate in figures["gates"].items():
-        if gate["end"]["state"] != gate["state"]:
-            end = gate["end"]
-            what = f"{gate['state']}, then {end['state']}: {end['hits']} of {end['trials']}; {meaning(name, end)}"
-            rows.append((f"gate {name}", what))
-    lines = [f"\nWhat if v2 breaks down? Its server was killed in the middle of {act['requests']} more requests, a quarter of them of testers"]
-    lines += [f"  {what:38}{figure}" for what, figure in rows]
-    lines += note("It stays so until the configuration names another experiment. From Envoy's log:")
-    for line in outage.lines:
-        if "guardrail" in line:
-            return lines + quoted(line)
-    return lines
+        end = gate["end"]
+        if end["state"] == "fail" != gate["state"]:
+            rows[f"gate {name}"] = f"{gate['state']}, then fail ({end['hits']} of {end['trials']}): {meaning(name, end)}"
+    lines = [f"\nAnd if v2 breaks down? Its server was killed amid {act['requests']} more requests, a quarter of them of testers"]
+    lines += [f"  {what:38}{figure}" for what, figure in rows.items()]
+    lines += note("So it stays until the configuration names another experiment. Envoy's log says why:")
+    return lines + next((quoted(line) for line in outage.lines if "guardrail" in line), [])
 
 
 def quoted(line):

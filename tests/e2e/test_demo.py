@@ -4,6 +4,8 @@ The demo itself holds Gnomon's figures against the models' own answers and again
 what is tested apart is that it would not end well if the figures were wrong, and that it leaves nothing running.
 """
 
+import copy
+import dataclasses
 import fcntl
 import json
 import os
@@ -22,6 +24,8 @@ sys.path.append(str(PROJECT / "scripts/demo.d"))
 
 import checks  # noqa: E402
 import expected  # noqa: E402
+import outage  # noqa: E402
+import rollout  # noqa: E402
 import traffic  # noqa: E402
 
 
@@ -50,7 +54,7 @@ def test_shows_the_filter_at_work(alone, tmp_path):
     done = subprocess.run([DEMO, "--requests", "300", "--keep"], cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads((PROJECT / "target/demo.json").read_text())
-    assert figures.keys() == {"requests", "split", "shadows", "milliseconds", "checks"} and figures["requests"] == 300
+    assert figures.keys() == {"requests", "split", "shadows", "milliseconds", "gates", "outage", "checks"} and figures["requests"] == 300
     assert all(check.keys() == {"name", "ok"} and check["ok"] is True for check in figures["checks"])
     assert figures["split"].keys() == {"v1", "v2"} and sum(v["share_percent"] for v in figures["split"].values()) == pytest.approx(100)
     assert figures["split"]["v2"]["configured_percent"] == 5
@@ -62,6 +66,19 @@ def test_shows_the_filter_at_work(alone, tmp_path):
         assert shadow["verdicts"]["diverged"] == sum(shadow["kinds"].values()) == sum(shadow["paths"].values()) >= changed
     assert figures["milliseconds"].keys() == {"v1", "v2", "v2-copy", "v1-control"}
     assert all(0 < v["p50"] <= v["p99"] for v in figures["milliseconds"].values())
+
+    gates = figures["gates"]
+    assert gates.keys() == {"agreement", "noise", "control", "coverage", "latency", "errors", "slow"}
+    for gate in gates.values():
+        assert gate.keys() == {"of", "measure", "limit_percent", "hits", "trials", "state", "failed_at", "end"}
+        assert gate["end"].keys() == {"hits", "trials", "state", "failed_at"}
+        assert 0 <= gate["hits"] <= gate["trials"] <= gate["end"]["trials"]
+        assert gate["state"] in ("undecided", "pass", "fail")
+        assert all((shown["state"] == "fail") == (shown["failed_at"] is not None) for shown in (gate, gate["end"]))
+    assert gates["coverage"]["state"] == "pass" and gates["errors"]["state"] == "undecided" and gates["errors"]["end"]["state"] == "fail"
+    assert re.search(r"^  agreement +v2-copy +flipped +2 % +\d+ of \d+ ", done.stdout, re.MULTILINE)
+    assert figures["outage"].keys() == {"requests", "bad_answers", "milliseconds", "without_guardrail", "led_back"}
+    assert 0 < figures["outage"]["bad_answers"] == gates["errors"]["end"]["hits"] and min(figures["outage"]["led_back"].values()) > 0
 
     assert running()
     curl = re.search(r"^ *(curl .*)$", done.stdout, re.MULTILINE)[1]
@@ -95,7 +112,7 @@ class Counters:
     """Made-up counters with the interface of `measured.Counters`."""
 
     def __init__(self, samples):
-        self.samples = samples
+        self.samples = copy.deepcopy(samples)
 
     def by(self, label, name, **labels):
         wanted = {"name": name, **labels}
@@ -112,8 +129,11 @@ class Counters:
         return {(s["primary_answer"], s["shadow_answer"]): s["value"] for s in found if s["value"]}
 
 
+LIMITS = {"agreement": 2, "noise": 50, "control": 1, "coverage": 5, "latency": 50, "errors": 1, "slow": 5}  # percent, of hits
+
+
 def made_up_run():
-    """A run in which all is well: v2 is wrong about image 1, and a little surer about image 2."""
+    """A run in which all is well: v2 is wrong about image 1, a little surer about image 2, and dies after seven bad answers."""
     plan = traffic.plan(200, 3)
 
     def answer(version, digit, probability):
@@ -124,16 +144,17 @@ def made_up_run():
     digits = {"v1": [7, 8, 9], "v2": [7, 3, 9]}
     direct = {"v1": v1, "v2": [answer("v2", 7, 0.5), answer("v2", 3, 0.5), answer("v2", 9, 0.6)], "v1-control": v1}
 
-    def served(request):
-        told = json.loads(direct[expected.variant(request.user)][request.image].body)
-        return traffic.Answer(200, json.dumps({**told, "id": request.id if request.named else "made up"}).encode())
+    def served(request, by=None, sent=0.0):
+        told = json.loads(direct[by or expected.variant(request)][request.image].body)
+        body = json.dumps({**told, "id": request.id if request.named else "made up"}).encode()
+        return traffic.Answer(200, body, sent, sent + 0.1)
 
-    samples = [{"name": "gnomon_configuration", "plugin": "gnomon", "value": 1}]
-    variants = [expected.variant(r.user) for r in plan]
+    samples = []
+    variants = [expected.variant(r) for r in plan]
     for variant in ("v1", "v2"):
         samples.append({"name": "gnomon_requests_total", "variant": variant, "reason": "weight", "value": variants.count(variant)})
         samples.append({"name": "gnomon_responses_total", "variant": variant, "class": "2xx", "value": variants.count(variant)})
-    copied = {shadow: [r for r in plan if expected.copied(shadow, r)] for shadow in expected.COPIED_PERCENT}
+    copied = {shadow: [r for r in plan if expected.copied(shadow, r, expected.variant(r))] for shadow in expected.COPIED_PERCENT}
     for shadow, requests in copied.items():
         wrong = sum(r.image == 1 for r in requests) if shadow == "v2-copy" else 0
         same = sum(r.named for r in requests) if shadow == "v1-control" else 0
@@ -153,29 +174,112 @@ def made_up_run():
         samples += [{"name": name, "shadow": shadow, **labels, "value": value} for name, labels, value in figures]
         version = {"subject": shadow, "model_version": expected.VERSION[shadow]}
         samples.append({"name": "gnomon_model_versions_total", **version, "value": len(requests)})
-    evidence = [{"shadow": "v2-copy", "kind": "label", "request_id": r.id} for r in copied["v2-copy"] if r.image == 1]
-    return checks.Run(plan, [served(r) for r in plan], direct, digits, Counters(samples), evidence)
+    lines = [{"shadow": "v2-copy", "kind": "label", "request_id": r.id} for r in copied["v2-copy"] if r.image == 1]
+
+    copies, controls = len(copied["v2-copy"]), len(copied["v1-control"])
+    worse = sum(r.image == 1 for r in copied["v1-control"])
+    counts = {
+        "agreement": (len(lines), copies, "fail"),
+        "noise": (worse, worse, "fail"),
+        "control": (0, controls, "undecided"),
+        "coverage": (0, copies, "pass"),
+        "latency": (copies, copies, "undecided"),
+        "errors": (0, variants.count("v2"), "undecided"),
+        "slow": (0, variants.count("v2"), "undecided"),
+    }
+    counters = Counters(samples + split_samples({"v1": 950_000, "v2": 50_000}, 0) + gate_samples(counts))
+    lines += fail_lines(counts)
+    return checks.Run(plan, [served(r) for r in plan], direct, digits, counters, lines, made_up_outage(served, counters, counts, lines))
+
+
+def made_up_outage(served, before, counts, lines):
+    """Twenty testers are answered by v2; then one of its users and six testers get bad answers, and v1 answers the others. No copy is."""
+    plan = traffic.plan(150, 3, "outage", 0.5)
+    testers, (user, *users) = [r for r in plan if r.pinned], [r for r in plan if not r.pinned and expected.variant(r) == "v2"]
+    early, bad, back = testers[:20], [user, *testers[20:26]], [*users, *testers[26:]]
+    others = [r for r in plan if expected.variant(r) == "v1"]
+
+    def answer(request):
+        if request in bad:
+            return traffic.Answer(503, b"no healthy upstream", 1.0, 1.1)
+        return served(request, "v2" if request in early else "v1", 2.0 if request in back else 0.0)
+
+    fresh = [{"name": "gnomon_configuration", "plugin": "gnomon", "value": 1}, *split_samples({"v1": 1_000_000}, 1)]
+    for variant, reason, requests in (
+        ("v2", "pin", early + bad[1:]),
+        ("v2", "weight", bad[:1]),
+        ("v1", "guardrail", back),
+        ("v1", "weight", others),
+    ):
+        fresh.append({"name": "gnomon_requests_total", "variant": variant, "reason": reason, "value": len(requests)})
+    for kind, requests in (("2xx", early), ("5xx", bad)):
+        fresh.append({"name": "gnomon_responses_total", "variant": "v2", "class": kind, "value": len(requests)})
+    drawn = {shadow: sum(expected.copied(shadow, r, "v1") for r in back + others) for shadow in expected.COPIED_PERCENT}
+    for shadow, count in drawn.items():
+        fresh.append({"name": "gnomon_sampled_total", "shadow": shadow, "value": count})
+        fresh.append({"name": "gnomon_shadow_outcomes_total", "shadow": shadow, "outcome": "shadow_failed", "value": count})
+    _, copies, _ = counts["coverage"]
+    _, canary, _ = counts["errors"]
+    end = {
+        "coverage": (drawn["v2-copy"], copies + drawn["v2-copy"], "fail"),
+        "errors": (len(bad), canary + len(early + bad), "fail"),
+        "slow": (0, canary + len(early), "undecided"),
+    }
+    newly = fail_lines({gate: end[gate] for gate in ("coverage", "errors")})
+    trip = {"gate": "errors", "guardrail": "window", "hits": len(bad), "trials": len(early + bad)}
+    kept = [s for s in before.samples if not s["name"].startswith(("gnomon_gate_", "gnomon_split_ppm", "gnomon_guardrail_tripped"))]
+    after = Counters(fresh + gate_samples({**counts, **end}) + kept)
+    return outage.Outage(plan, [answer(r) for r in plan], before, after, [*lines, *newly, trip])
+
+
+def split_samples(ppm, tripped):
+    shares = [{"name": "gnomon_split_ppm", "variant": variant, "value": value} for variant, value in ppm.items()]
+    return [*shares, {"name": "gnomon_guardrail_tripped", "variant": "v2", "value": tripped}]
+
+
+def gate_samples(counts):
+    """What is shown of gates with these hits, trials and states."""
+    found = []
+    for gate, (hits, trials, state) in counts.items():
+        shown = {"hits_total": hits, "trials_total": trials, "state": ["undecided", "pass", "fail"].index(state)}
+        shown |= {"failures_total": int(state == "fail"), "limit_ppm": LIMITS[gate] * 10_000, "alpha_ppm": 50_000}
+        shown |= {"min_trials": 200 if gate == "latency" else 0}
+        of = {"gate": gate, "subject": expected.GATES[gate].of}
+        found += [{"name": f"gnomon_gate_{name}", **of, "value": value} for name, value in shown.items()]
+    return found
+
+
+def fail_lines(counts):
+    """What the log says of those that fail."""
+    failed = [(gate, hits, trials) for gate, (hits, trials, state) in counts.items() if state == "fail"]
+    return [{"gate": gate, "state": "fail", "hits": hits, "trials": trials} for gate, hits, trials in failed]
 
 
 def failing(run):
-    return [promise for promise, ok, _ in checks.all_checks(run) if not ok]
+    return [promise for promise, ok, _ in checks.all_checks(run) + rollout.all_checks(run) if not ok]
 
 
 def test_the_checks_hold_where_all_is_well():
     assert failing(made_up_run()) == []
 
 
-def test_every_counter_that_is_off_by_one_fails_a_check():
-    for number in range(len(made_up_run().counters.samples)):
+@pytest.mark.parametrize("reading", [lambda run: run.counters, lambda run: run.outage.after], ids=["before", "after"])
+def test_every_counter_that_is_off_by_one_fails_a_check(reading):
+    """After the last act: those that it changed."""
+    run = made_up_run()
+    known = run.counters.samples if reading(run) is run.outage.after else []
+    numbers = [number for number, sample in enumerate(reading(run).samples) if sample not in known]
+    assert len(numbers) > 10
+    for number in numbers:
         run = made_up_run()
-        run.counters.samples[number]["value"] += 1
-        assert failing(run), run.counters.samples[number]
+        reading(run).samples[number]["value"] += 1
+        assert failing(run), reading(run).samples[number]
 
 
 @pytest.mark.parametrize("name", ["gnomon_anomalies_total", "gnomon_open_pairs", "gnomon_captured_bytes"])
 def test_anything_left_over_fails_a_check(name):
     run = made_up_run()
-    run.counters.samples.append({"name": name, "value": 1})
+    run.outage.after.samples.append({"name": name, "value": 1})
     assert failing(run)
 
 
@@ -192,5 +296,58 @@ def test_an_answer_that_is_not_the_models_fails_a_check():
 
 def test_evidence_of_a_pair_that_did_not_diverge_fails_a_check():
     run = made_up_run()
-    run.evidence.append({"shadow": "v2-copy", "kind": "label", "request_id": next(r.id for r in run.requests if r.image == 0)})
+    run.lines.append({"shadow": "v2-copy", "kind": "label", "request_id": next(r.id for r in run.requests if r.image == 0)})
     assert failing(run)
+
+
+def outage_answers(run, change):
+    """The last act with some answers changed by `change(served)`."""
+    end = run.outage
+    return outage.Outage([s.request for s in end.served], [change(s) for s in end.served], end.before, end.after, end.lines)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: traffic.Answer(503, b"") if s.meant == "v1" and s.request.image == 1 else s.answer,
+        lambda s: dataclasses.replace(s.answer, body=s.answer.body.replace(b"0.5", b"0.7")),
+        lambda s: dataclasses.replace(s.answer, sent=3.0) if s.by is None else s.answer,
+        lambda s: traffic.Answer(200, b'{"model_version": "v3"}') if s.by == "v2" else s.answer,
+    ],
+    ids=["v1-fails", "another-answer", "bad-answers-after-the-cut-off", "no-such-version"],
+)
+def test_clients_that_a_broken_canary_hurts_wrongly_fail_a_check(change):
+    run = made_up_run()
+    run.outage = outage_answers(run, change)
+    assert failing(run)
+
+
+@pytest.mark.parametrize("line", [{"hits": 1}, {"hits": 300, "trials": 300}, {"gate": "slow"}])
+def test_a_guardrail_without_reason_fails_a_check(line):
+    run = made_up_run()
+    run.outage.lines[-1].update(line)
+    assert any("log says which gate" in promise for promise in failing(run))
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "limit", "state"),
+    # By another implementation, in floating-point numbers and logarithms.
+    [
+        (68, 1535, 2, "fail"),
+        (7, 7, 50, "fail"),
+        (6, 6, 50, "undecided"),
+        (0, 76, 5, "undecided"),
+        (0, 77, 5, "pass"),
+        (0, 390, 1, "undecided"),
+        (0, 391, 1, "pass"),
+    ],
+)
+def test_the_formula_of_the_gates(hits, trials, limit, state):
+    assert expected.state(expected.Gate("any", "failed", limit), [(hits, trials)]) == state
+
+
+def test_a_gate_that_failed_has_failed():
+    gate = expected.GATES["errors"]
+    assert expected.state(gate, [(3, 3), (3, 10_000)]) == "fail"
+    assert expected.state(gate, [(3, 10_000)]) == "pass"
+    assert expected.until_pass(gate, 0, 76) == 391 - 76
