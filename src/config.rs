@@ -3,6 +3,7 @@
 //! Text becomes a [`raw::Node`] (nothing lost: order, duplicates), [`parse::parse`] turns that into a [`Config`] or into every
 //! [`problem::Problem`] at once. The types here hold only what is legal, so nothing after parsing checks a configuration again.
 
+pub mod changes;
 mod gate;
 pub mod parse;
 pub mod problem;

@@ -9,7 +9,8 @@
 //! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`], [`measures`], [`gates`], [`gate_races`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
+//! [`configuration`], [`updates`], [`measures`], [`gates`], [`gate_races`],
+//! [`gate_updates`], [`guardrail`], [`windows`], [`warmup`], [`triplets`], and
 //! [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
@@ -39,6 +40,8 @@ mod copies;
 mod draws;
 #[path = "simulated_host/gate_races.rs"]
 mod gate_races;
+#[path = "simulated_host/gate_updates.rs"]
+mod gate_updates;
 #[path = "simulated_host/gated.rs"]
 mod gated;
 #[path = "simulated_host/gates.rs"]

@@ -15,8 +15,14 @@ class Run:
     answers: list  # traffic.Answer, what the client of each request got
     direct: dict  # the answers per image when asked directly, by server: v1, v2, v1-control
     digits: dict  # the digits that scikit-learn itself reads in the images, by version: v1, v2
-    counters: object  # measured.Counters
-    evidence: list  # the evidence lines of Envoy's log, parsed
+    counters: object  # measured.Counters, before the last act
+    lines: list  # those of Envoy's log until then, parsed
+    outage: object  # outage.Outage, the last act
+
+    @property
+    def evidence(self):
+        """The lines that tell of diverged pairs."""
+        return [line for line in self.lines if "kind" in line]
 
 
 def right_answer(request, answer, model):
@@ -32,7 +38,7 @@ def right_answer(request, answer, model):
 
 def copies(run, shadow):
     """The requests that this shadow should have got."""
-    return [r for r in run.requests if expected.copied(shadow, r)]
+    return [r for r in run.requests if expected.copied(shadow, r, expected.variant(r))]
 
 
 def verdicts(run, shadow):
@@ -58,7 +64,63 @@ def all_checks(run):
     found = clients(run)
     for shadow in expected.COPIED_PERCENT:
         found += pairs(run, shadow)
-    return found + health(run)
+    found += gates(run.counters, run.lines, gate_counts(run))
+    return found + outage(run) + health(run.outage.after)
+
+
+def gate_counts(run):
+    """`{gate: ((fewest hits, most hits), (fewest trials, most trials))}`, by what models and clients said."""
+    judged = {shadow: verdicts(run, shadow) for shadow in expected.COPIED_PERCENT}
+    compared = {shadow: len(pairs) for shadow, pairs in judged.items()}
+    changed = {request for request, verdict in judged["v2-copy"].items() if verdict == "diverged"}
+    discordant = len(changed & judged["v1-control"].keys())  # the control agreed: it is a second v1
+    canary = [a for r, a in zip(run.requests, run.answers) if expected.variant(r) == "v2"]
+    waited = sum(a.received - a.sent > expected.SLOW_SECONDS for a in canary)  # a client's wait begins before Gnomon's, and ends after it
+    return {
+        "agreement": exactly(len(changed), compared["v2-copy"]),
+        "noise": exactly(discordant, discordant),
+        "control": exactly(0, compared["v1-control"]),
+        "coverage": exactly(0, compared["v2-copy"]),
+        "latency": ((0, compared["v2-copy"]), (0, compared["v2-copy"])),  # the one that only Gnomon can tell
+        "errors": exactly(0, len(canary)),
+        "slow": ((0, waited), (len(canary), len(canary))),
+    }
+
+
+def exactly(hits, trials):
+    """Bounds that leave no room."""
+    return (hits, hits), (trials, trials)
+
+
+def counted(counters, gate):
+    """Hits and trials of a gate."""
+    return tuple(int(counters.total(f"gnomon_gate_{what}_total", gate=gate, subject=expected.GATES[gate].of)) for what in ("hits", "trials"))
+
+
+def state(counters, gate):
+    """The state that Gnomon shows of it, in a word."""
+    shown = counters.total("gnomon_gate_state", gate=gate, subject=expected.GATES[gate].of)
+    return {0: "undecided", 1: "pass", 2: "fail"}.get(shown, shown)
+
+
+def gates(counters, lines, bounds, when=""):
+    """What gates counted, and that their states follow from that by the formula."""
+    found = []
+    for name, (hits_bounds, trials_bounds) in bounds.items():
+        hits, trials = counted(counters, name)
+        within = hits_bounds[0] <= hits <= hits_bounds[1] and hits <= trials and trials_bounds[0] <= trials <= trials_bounds[1]
+        promise = f"gate {name}: hits and trials are those of the models and clients{when}"
+        found.append((promise, within, f"{hits} of {trials} instead of {hits_bounds} of {trials_bounds}"))
+    for name, gate in expected.GATES.items():
+        # A gate fails for good, so a state of fail may follow from earlier counts: those in the log.
+        failures = [(line["hits"], line["trials"]) for line in lines if line.get("gate") == name and line.get("state") == "fail"]
+        shown = (state(counters, name), counters.total("gnomon_gate_failures_total", gate=name))
+        right = (expected.state(gate, [*failures, counted(counters, name)]), len(failures))
+        found.append(same(f"gate {name}: its state is what the formula makes of them{when}", shown, right))
+        if not when:
+            terms = tuple(counters.total(f"gnomon_gate_{term}", gate=name) for term in ("limit_ppm", "alpha_ppm", "min_trials"))
+            found.append(same(f"gate {name}: it shows its terms", terms, (gate.hits_percent * 10_000, expected.ALPHA * 1_000_000, 0)))
+    return found
 
 
 def same(promise, got, right):
@@ -68,7 +130,7 @@ def same(promise, got, right):
 
 def clients(run):
     """Nobody is worse off for the filter, and the split is the documented hash."""
-    served = [(r, a, expected.variant(r.user)) for r, a in zip(run.requests, run.answers)]
+    served = [(r, a, expected.variant(r)) for r, a in zip(run.requests, run.answers)]
     split = dict(collections.Counter(variant for _, _, variant in served))
     failed = [(r.id, a.status, a.body[:80]) for r, a, _ in served if a.status != 200]
     wrong = [(r.id, variant, a.body[:80]) for r, a, variant in served if not right_answer(r, a, run.direct[variant])]
@@ -138,9 +200,70 @@ def pairs(run, shadow):
     ]
 
 
-def health(run):
+def outage(run):
+    """A canary that dies: who suffers from it, and for how long."""
+    end = run.outage
+    innocent = [s.request.id for s in end.bad if s.meant != "v2"]
+    wrong = [s.request.id for s in end.served if s.by and not right_answer(s.request, s.answer, run.direct[s.by])]
+    strange = [s.request.id for s in end.served if s.by not in (s.meant, "v1", None)]
+    cut_off = min((s.answer.received for s in end.rerouted), default=float("inf"))
+    late = [s.request.id for s in end.served if s.answer.sent > cut_off and s.by != "v1"]
+    answered = {(s.by, s.request.pinned) for s in end.served if s.meant == "v2" and s.by}
+    return [
+        (
+            "v2 dies: its users and its testers were answered by it before, and by v1 in the end",
+            answered == {(by, pinned) for by in ("v1", "v2") for pinned in (True, False)},
+            f"variants that answered, and whether testers: {answered}",
+        ),
+        ("v2 dies: some of these got a bad answer, and nobody else", end.bad and not innocent, f"{len(end.bad)}, wrongly {innocent[:3]}"),
+        ("v2 dies: every other answer is what that model says", not wrong and not strange, f"not {wrong[:3]} {strange[:3]}"),
+        ("v2 dies: nobody who asks after the first answer that v1 gave in its place meets it", not late, f"but {late[:3]}"),
+        *outage_counted(run),
+    ]
+
+
+def outage_counted(run):
+    """What Gnomon says of that."""
+    end, after = run.outage, run.outage.after
+    bad, by_v2 = len(end.bad), sum(s.by == "v2" for s in end.served)
+    grown = lambda name, **labels: after.total(name, **labels) - end.before.total(name, **labels)  # noqa: E731
+    reasons = {(v, r): grown("gnomon_requests_total", variant=v, reason=r) for v in ("v1", "v2") for r in ("weight", "pin", "guardrail")}
+    good = grown("gnomon_responses_total", variant="v2", **{"class": "2xx"})
+    sampled = {shadow: after.total("gnomon_sampled_total", shadow=shadow) for shadow in expected.COPIED_PERCENT}
+    drawn = {
+        shadow: len(copies(run, shadow)) + sum(expected.copied(shadow, s.request, s.by) for s in end.served)
+        for shadow in expected.COPIED_PERCENT
+    }
+    shown = [(c.total("gnomon_guardrail_tripped", variant="v2"), c.by("variant", "gnomon_split_ppm")) for c in (end.before, after)]
+    shares = {"v1": 1_000_000 - expected.PERCENT["v2"] * 10_000, "v2": expected.PERCENT["v2"] * 10_000}
+    guarded = expected.GATES[expected.GUARDED]
+    compared = int(after.total("gnomon_shadow_outcomes_total", shadow="v2-copy", outcome="compared"))
+    canary = sum(expected.variant(r) == "v2" for r in run.requests)
+    bounds = {
+        "coverage": exactly(drawn["v2-copy"] - compared, drawn["v2-copy"]),
+        "errors": exactly(bad, canary + by_v2 + bad),
+    }
+    return [
+        same(
+            "v2 dies: Gnomon counted each request by who got it and why",
+            {pair: count for pair, count in reasons.items() if count},
+            dict(end.requests()),
+        ),
+        same("v2 dies: and each answer of v2 as its client saw it", (good, grown("gnomon_responses_total", variant="v2")), (by_v2, by_v2 + bad)),
+        same("v2 dies: copies are drawn by the hash all the while", sampled, drawn),
+        same("v2 dies: the guardrail shows that it tripped, and the split that v1 has it all", shown, [(0, shares), (1, {"v1": 1_000_000})]),
+        (
+            "v2 dies: the log says which gate cut it off, by counts that are enough by the formula",
+            bool(end.trips) and all(n <= bad and expected.fails(guarded, n, of, **expected.GUARDRAIL) for n, of in end.trips),
+            f"{end.trips}, of {bad}",
+        ),
+        *gates(after, end.lines, bounds, " in the end"),
+    ]
+
+
+def health(counters):
     """Nothing is left over, and nothing went wrong inside."""
-    total = run.counters.total
+    total = counters.total
     return [
         same(
             "nothing is under way in the end, and no bytes are held", (total("gnomon_open_pairs"), total("gnomon_captured_bytes")), (0, 0)

@@ -1,7 +1,11 @@
-"""What Gnomon should find, worked out without it: from the published hash formulas, and from what scikit-learn says of each image.
+"""What Gnomon should find, worked out without it: from the published formulas, and from what scikit-learn says of each image.
 
 This is an independent reading of what the configuration in envoy.yaml means. It shares no code with the filter.
 """
+
+import bisect
+import dataclasses
+import decimal
 
 import xxhash
 
@@ -12,20 +16,52 @@ VERSION = {"v2-copy": "v2", "v1-control": "v1"}  # of the model that each shadow
 PATH = "outputs[*].data[*]"  # where a digit is
 
 
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """A limit on a rate, in percent."""
+
+    of: str
+    measure: str
+    limit: int
+
+    @property
+    def hits_percent(self):
+        """The limit on hits: a request that is not covered is a hit, so that of coverage is one from below."""
+        return 100 - self.limit if self.measure == "coverage" else self.limit
+
+
+GATES = {
+    "agreement": Gate("v2-copy", "flipped", 2),
+    "noise": Gate("v2-copy", "worse_than_control", 50),
+    "control": Gate("v1-control", "diverged", 1),
+    "coverage": Gate("v2-copy", "coverage", 95),
+    "latency": Gate("v2-copy", "slower_than_primary", 50),
+    "errors": Gate("v2", "failed", 1),
+    "slow": Gate("v2", "slower_than", 5),
+}
+ALPHA = decimal.Decimal("0.05")
+SLOW_SECONDS = 1
+GUARDED = "errors"
+GUARDRAIL = {"alpha": decimal.Decimal("0.001"), "min_trials": 20}
+
+WORSE = [decimal.Decimal(m) for m in ("1.5", "2", "4", "8")]
+BETTER = [decimal.Decimal(2) / 3, *(decimal.Decimal(m) for m in ("0.5", "0.25", "0"))]
+
+
 def bucket(*parts):
     """One of a million buckets."""
     return xxhash.xxh64_intdigest("\0".join(parts).encode(), seed=0) % 1_000_000
 
 
-def variant(user):
-    """Who answers this user. The salt of the split is the route's name."""
-    return "v2" if bucket(ROUTE, "split", user) < PERCENT["v2"] * 10_000 else "v1"
+def variant(request):
+    """Who answers this request, unless the guardrail has something against it. The salt of the split is the route's name."""
+    return "v2" if request.pinned or bucket(ROUTE, "split", request.user) < PERCENT["v2"] * 10_000 else "v1"
 
 
-def copied(shadow, request):
-    """Whether this request is drawn for this shadow."""
+def copied(shadow, request, answerer):
+    """Whether this request, if that variant answers it, is drawn for this shadow."""
     drawn = bucket(EXPERIMENT, ROUTE, "shadow", request.id) < COPIED_PERCENT[shadow] * 10_000
-    return variant(request.user) == "v1" and drawn
+    return answerer == "v1" and drawn
 
 
 def verdict(primary, shadow, named):
@@ -36,3 +72,32 @@ def verdict(primary, shadow, named):
     if primary[1] != shadow[1]:
         return "diverged"
     return "identical" if named and primary[0] == shadow[0] else "equivalent"
+
+
+def evidence(multipliers, hits, trials, limit):
+    """The mean likelihood ratio of rates whose odds are these multiples of the limit's, against the limit."""
+    with decimal.localcontext(prec=30, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN):
+        ratios = [(m**hits if hits else 1) / (1 - limit + m * limit) ** trials for m in multipliers]
+        return sum(ratios) / len(ratios)
+
+
+def fails(gate, hits, trials, alpha=ALPHA, min_trials=0):
+    """Whether so many hits are evidence enough that the rate is above the gate's limit."""
+    return trials >= min_trials and evidence(WORSE, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / alpha
+
+
+def passes(gate, hits, trials):
+    """Whether so few hits are evidence enough that it is below."""
+    return evidence(BETTER, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / ALPHA
+
+
+def state(gate, counted):
+    """What a gate says by the last of these `(hits, trials)`; but a gate that ever failed has failed."""
+    if any(fails(gate, *each) for each in counted):
+        return "fail"
+    return "pass" if passes(gate, *counted[-1]) else "undecided"
+
+
+def until_pass(gate, hits, trials):
+    """How many more trials without a hit would make an undecided gate pass."""
+    return bisect.bisect_left(range(trials, 10**9), True, key=lambda more: passes(gate, hits, more))

@@ -1,7 +1,7 @@
 """The demo, after its set-up by scripts/demo: models, servers, proxy, traffic, and the figures at the end.
 
-Read `run` first. `models` trains, `processes` starts and stops, `traffic` sends, `measured` reads Gnomon's counters, `expected` works out
-what they should be, `checks` sets the two against each other, and `report` shows them.
+Read `run` first. `models` trains, `processes` starts and stops, `traffic` sends, `outage` is the last act, `measured` reads Gnomon's
+counters, `expected` works out what they should be, `checks` sets the two against each other, and `report` shows them.
 """
 
 import signal
@@ -24,11 +24,12 @@ import checks
 import expected
 import measured
 import models
+import outage
 import report
 import traffic
 from processes import Failed, Interrupted, Processes, free_ports, wait_until
 
-STEPS, FIRST_STEP = 7, 3
+STEPS, FIRST_STEP = 8, 3
 SERVERS = {"v1": "v1", "v2": "v2", "v1-control": "v1"}  # the version each MLServer serves
 START_SECONDS, SETTLE_SECONDS = 120, 60
 ON_TERMINAL = sys.stdout.isatty()
@@ -63,7 +64,7 @@ def run(options):
             remark("right answers: " + ", ".join(f"{version} {percent:.1f} %" for version, percent in trained.right_percent.items()))
         ports = dict(zip(("listener", "admin", *SERVERS), free_ports(2 + len(SERVERS))))
         with step("three MLServers: " + ", ".join(SERVERS)):
-            serve(processes, trained, ports, work)
+            servers = serve(processes, trained, ports, work)
         with step("Envoy with Gnomon") as remark:
             start_envoy(processes, ports, options.filter, work)
             remark("target/demo/envoy.yaml")
@@ -73,13 +74,21 @@ def run(options):
             counters = settled(ports["admin"], len(plan))
         with step("the models asked directly, for comparison"):
             direct = {server: ask_directly(server, ports[server], trained.images) for server in SERVERS}
+        milliseconds, lines = measured.milliseconds(ports["admin"]), logged(work / "envoy.log")
+        last = traffic.plan(outage.REQUESTS, len(trained.images), "outage", outage.TESTERS)
+        with step(f"{len(last)} more requests, and v2 is killed") as remark:
+            last_answers = traffic.send(ports["listener"], last, trained.images, Killer(servers["v2"], Progress(len(last))))
+            after = settled(ports["admin"], len(plan) + len(last), timed=False)
+            end = outage.Outage(last, last_answers, counters, after, logged(work / "envoy.log"))
+            remark(f"{len(end.bad)} bad answers")
         digits = {version: model.predict(trained.images).tolist() for version, model in trained.models.items()}
-        done = checks.Run(plan, answers, direct, digits, counters, evidence(work / "envoy.log"))
+        done = checks.Run(plan, answers, direct, digits, counters, lines, end)
         found = checks.all_checks(done)
-        figures = report.figures(done, measured.milliseconds(ports["admin"]), found)
+        figures = report.figures(done, milliseconds, found)
         options.output.write_text(json.dumps(figures, indent=2) + "\n")
         print(report.table(figures, done, found))
         if options.keep:
+            revive(processes, ports, work)
             processes.keep()
             print_addresses(ports, work, trained.images[0])
     failed = [name for name, ok, _ in found if not ok]
@@ -89,18 +98,29 @@ def run(options):
 
 
 def serve(processes, trained, ports, work):
-    """Starts an MLServer per model and waits until each has its model."""
-    python = pathlib.Path(sys.executable)
-    started = []
+    """Starts an MLServer per model and waits until each has its model; their processes."""
+    started = {}
     for (server, version), grpc_port in zip(SERVERS.items(), free_ports(len(SERVERS))):
-        folder = work / "serving" / server
-        models.save(trained.models[version], version, folder, ports[server], grpc_port)
-        # One thread each: three servers, a proxy and the clients share the machine.
-        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [python, python.parent / "mlserver", "start", folder]
-        started.append(processes.start(f"MLServer {server}", command, work / f"mlserver-{server}.log", environment, cwd=folder))
-    for server, process in zip(SERVERS, started):
+        models.save(trained.models[version], version, work / "serving" / server, ports[server], grpc_port)
+        started[server] = start_server(processes, server, work)
+    for server, process in started.items():
         wait_until(lambda: answers_ok(ports[server], f"/v2/models/{models.NAME}/ready"), [process], START_SECONDS)
+    return started
+
+
+def start_server(processes, server, work):
+    """Starts the MLServer of this name, whose folder is written."""
+    python, folder = pathlib.Path(sys.executable), work / "serving" / server
+    # One thread each: three servers, a proxy and the clients share the machine.
+    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [python, python.parent / "mlserver", "start", folder]
+    return processes.start(f"MLServer {server}", command, work / f"mlserver-{server}.log", environment, cwd=folder)
+
+
+def revive(processes, ports, work):
+    """Starts v2 again for those who want to look around."""
+    process = start_server(processes, "v2", work)
+    wait_until(lambda: answers_ok(ports["v2"], f"/v2/models/{models.NAME}/ready"), [process], START_SECONDS)
 
 
 def start_envoy(processes, ports, filter_file, work):
@@ -149,8 +169,20 @@ class Progress:
         print(text + "\b" * 7, end="", flush=True)
 
 
-def settled(admin, requests):
-    """Waits until all answers and all copies are accounted for, or for a minute, and returns the counters."""
+class Killer:
+    """Progress that kills a process when so many answers are in."""
+
+    def __init__(self, process, progress):
+        self._process, self._progress = process, progress
+
+    def __call__(self, done):
+        if done == outage.KILLED_AFTER:
+            self._process.kill()
+        self._progress(done)
+
+
+def settled(admin, requests, timed=True):
+    """Waits until all answers and all copies are accounted for (and timed), or for a minute, and returns the counters."""
     end = time.monotonic() + SETTLE_SECONDS
     while True:
         now = measured.Counters(admin)
@@ -161,22 +193,22 @@ def settled(admin, requests):
             and now.total("gnomon_open_pairs") == 0
         )
         # Histograms lag behind counters by up to a second.
-        timed = (
+        done &= not timed or (
             now.total("gnomon_response_duration_microseconds_count") == requests
             and now.total("gnomon_shadow_duration_microseconds_count") == copies
         )
-        if (done and timed) or time.monotonic() > end:
-            return now
+        if done or time.monotonic() > end:
+            return measured.Counters(admin)  # gates were judged while the others were read
         time.sleep(0.2)
 
 
-def evidence(log):
-    """The JSON objects in Envoy's log that tell of diverged pairs."""
+def logged(log):
+    """The lines of evidence in Envoy's log: JSON objects."""
     found = []
     for line in log.read_text(errors="replace").splitlines():
         with contextlib.suppress(ValueError):
             value = json.loads(line[line.index("{") :])
-            if isinstance(value, dict) and "kind" in value:
+            if isinstance(value, dict):
                 found.append(value)
     return found
 
@@ -192,6 +224,7 @@ def print_addresses(ports, work, pixels):
     print(f"  Gnomon's statistics  {admin}/stats/prometheus?filter=gnomon")
     for server in SERVERS:
         print(f"  MLServer {server:<12}http://127.0.0.1:{ports[server]}/v2/models/{models.NAME}")
+    print("    v2 was started again; the guardrail keeps clients from it until the configuration names another experiment.")
     print("  To stop it all       scripts/demo --stop")
 
 

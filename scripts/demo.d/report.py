@@ -3,12 +3,13 @@
 import json
 import textwrap
 
+import checks
 import expected
 
 VERDICTS = ("identical", "equivalent", "diverged")
 
 
-def figures(run, milliseconds, checks):
+def figures(run, milliseconds, found):
     """What is written to target/demo.json."""
     counters, count = run.counters, len(run.requests)
     answered = counters.by("variant", "gnomon_requests_total")
@@ -32,13 +33,38 @@ def figures(run, milliseconds, checks):
         "split": split,
         "shadows": shadows,
         "milliseconds": milliseconds,
-        "checks": [{"name": name, "ok": ok} for name, ok, _ in checks],
+        "gates": {name: gate_figures(run, name) for name in expected.GATES},
+        "outage": outage_figures(run.outage),
+        "checks": [{"name": name, "ok": ok} for name, ok, _ in found],
     }
 
 
-def table(figures, run, checks):
+def gate_figures(run, name):
+    """A gate before the last act, and in the end."""
+    gate = expected.GATES[name]
+
+    def shown(counters):
+        hits, trials = checks.counted(counters, name)
+        return {"hits": hits, "trials": trials, "state": checks.state(counters, name)}
+
+    terms = {"of": gate.of, "measure": gate.measure, "limit_percent": gate.limit}
+    return {**terms, **shown(run.counters), "end": shown(run.outage.after)}
+
+
+def outage_figures(outage):
+    """The last act."""
+    return {
+        "requests": len(outage.served),
+        "bad_answers": len(outage.bad),
+        "milliseconds": outage.milliseconds,
+        "without_guardrail": outage.without,
+        "led_back": {"users": sum(not s.request.pinned for s in outage.rerouted), "testers": sum(s.request.pinned for s in outage.rerouted)},
+    }
+
+
+def table(figures, run, found):
     """The same for people."""
-    hashed = [expected.variant(r.user) for r in run.requests]
+    hashed = [expected.variant(r) for r in run.requests]
     lines = [f"\nWho answered the {len(hashed)} requests", f"  {'':14}{'configured':>12}{'by the hash':>13}{'counted':>10}"]
     for variant, share in figures["split"].items():
         by_hash = 100 * hashed.count(variant) / len(hashed)
@@ -77,11 +103,73 @@ def table(figures, run, checks):
 
     lines.append("\nTwo lines of evidence from Envoy's log")
     for evidence in run.evidence[:2]:
-        lines += textwrap.wrap(json.dumps(evidence), 120, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        lines += quoted(evidence)
+
+    lines += gates_table(figures["gates"])
+    lines += outage_table(figures, run.outage)
 
     lines.append("\nChecked against scikit-learn, against the models' answers when asked directly, and against Python's xxhash")
-    lines += [f"  ok      {name}" if ok else f"  FAILED  {name}: {problem}" for name, ok, problem in checks]
+    lines += [f"  ok      {name}" if ok else f"  FAILED  {name}: {problem}" for name, ok, problem in found]
     return "\n".join(lines)
+
+
+MEANING = {
+    "agreement": {"pass": "v2 changes no more digits than we allow", "fail": "v2 changes more digits than we allow"},
+    "noise": {"pass": "no more than a second v1 does", "fail": "and more than a second v1 does"},
+    "control": {"pass": "two equal models agree", "fail": "even two equal models disagree"},
+    "coverage": {"pass": "v2 answers its copies (a hit: it did not)", "fail": "v2 leaves copies without an answer"},
+    "latency": {"pass": "v2 is not the slower one", "fail": "v2 is the slower one"},
+    "errors": {"pass": "v2 hardly ever fails", "fail": "v2 fails too often"},
+    "slow": {"pass": "hardly anybody waits for v2", "fail": "too many wait for v2"},
+}
+
+
+def gates_table(gates):
+    """The states before the last act."""
+    lines = ["\nMay v2 have more of the users? The gates say", f"  {'':11}{'of':12}{'measure':20}{'limit':>6}{'hits of trials':>16}  state"]
+    for name, gate in gates.items():
+        hits = f"{gate['hits']} of {gate['trials']}"
+        limit = f"{gate['limit_percent']} %"
+        lines.append(f"  {name:11}{gate['of']:12}{gate['measure']:20}{limit:>6}{hits:>16}  {gate['state']:11}{meaning(name, gate)}")
+    return lines + note(
+        "Of coverage at least the limit is asked, of the others at most. The states may be looked at after every request: the chance that a gate"
+        f" is ever wrong is at most {100 * expected.ALPHA:.0f}\N{NO-BREAK SPACE}%."
+    )
+
+
+def meaning(name, gate):
+    """What that state of a gate means here."""
+    if gate["state"] != "undecided":
+        return MEANING[name][gate["state"]]
+    more = expected.until_pass(expected.GATES[name], gate["hits"], gate["trials"])
+    return f"not enough data: {more} more without a hit would pass"
+
+
+def outage_table(figures, outage):
+    """The last act."""
+    act, rows = figures["outage"], []
+    back = act["led_back"]
+    rows.append(("bad answers that clients got", f"{act['bad_answers']}, all of them users and testers of v2"))
+    rows.append(("from the first to the last of them", f"{act['milliseconds']} ms"))
+    rows.append(("led back to v1 since then", f"{back['users']} requests of users, {back['testers']} of testers who ask for v2"))
+    rows.append(("bad answers without a guardrail", f"some {act['without_guardrail']}, if a controller looks once a minute (computed)"))
+    for name, gate in figures["gates"].items():
+        if gate["end"]["state"] != gate["state"]:
+            end = gate["end"]
+            what = f"{gate['state']}, then {end['state']}: {end['hits']} of {end['trials']}; {meaning(name, end)}"
+            rows.append((f"gate {name}", what))
+    lines = [f"\nWhat if v2 breaks down? Its server was killed in the middle of {act['requests']} more requests, a quarter of them of testers"]
+    lines += [f"  {what:38}{figure}" for what, figure in rows]
+    lines += note("It stays so until the configuration names another experiment. From Envoy's log:")
+    for line in outage.lines:
+        if "guardrail" in line:
+            return lines + quoted(line)
+    return lines
+
+
+def quoted(line):
+    """A line of evidence."""
+    return textwrap.wrap(json.dumps(line), 120, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def most_often(changes):

@@ -9,6 +9,7 @@ import itertools
 import json
 import random
 import threading
+import time
 
 PATH = "/v2/models/digits/infer"
 USERS = 400
@@ -17,12 +18,16 @@ CLIENTS = 8  # at a time
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a client asks: the digit on one image. `named` tells whether it gives its question an id, which the model then repeats."""
+    """What a client asks: the digit on one image.
+
+    `named` tells whether it gives its question an id, which the model then repeats; `pinned`, whether it is a tester who asks for v2.
+    """
 
     id: str
     user: str
     image: int
     named: bool
+    pinned: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +36,18 @@ class Answer:
 
     status: int
     body: bytes
+    sent: float = 0.0  # seconds of a clock that only goes forwards
+    received: float = 0.0
 
 
-def plan(count, images):
-    """`count` requests, each of a user drawn at random; the images take turns; every other request is named."""
+def plan(count, images, name="request", pinned=0.0):
+    """`count` requests, each of a user drawn at random, and of a tester with this chance; the images take turns; half of them are named."""
     draw = random.Random(count)
-    return [Request(f"request-{n}", f"user-{draw.randrange(USERS)}", n % images, draw.random() < 0.5) for n in range(count)]
+
+    def request(n):
+        return Request(f"{name}-{n}", f"user-{draw.randrange(USERS)}", n % images, draw.random() < 0.5, draw.random() < pinned)
+
+    return [request(n) for n in range(count)]
 
 
 def body(pixels, name=None):
@@ -57,13 +68,14 @@ def ask_all(port, questions, progress=lambda done: None):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         while not over.is_set() and (number := next(numbers)) < len(questions):
             headers, content = questions[number]
+            sent = time.monotonic()
             try:
                 connection.request("POST", PATH, content, {"content-type": "application/json", **headers})
                 response = connection.getresponse()
-                answers[number] = Answer(response.status, response.read())
+                answers[number] = Answer(response.status, response.read(), sent, time.monotonic())
             except (OSError, http.client.HTTPException) as problem:
                 connection.close()
-                answers[number] = Answer(0, repr(problem).encode())
+                answers[number] = Answer(0, repr(problem).encode(), sent, time.monotonic())
             done.release()
         connection.close()
 
@@ -81,9 +93,12 @@ def ask_all(port, questions, progress=lambda done: None):
 
 def send(port, requests, images, progress):
     """Sends the plan through the proxy."""
-    return ask_all(
-        port, [({"x-request-id": r.id, "x-user-id": r.user}, body(images[r.image], r.id if r.named else None)) for r in requests], progress
-    )
+
+    def question(request):
+        headers = {"x-request-id": request.id, "x-user-id": request.user, **({"x-model-pin": "v2"} if request.pinned else {})}
+        return headers, body(images[request.image], request.id if request.named else None)
+
+    return ask_all(port, [question(request) for request in requests], progress)
 
 
 def ask_directly(port, images):

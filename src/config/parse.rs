@@ -6,7 +6,7 @@
 mod condition;
 mod copy;
 mod cover;
-mod gate;
+pub(super) mod gate;
 mod guardrail;
 mod header;
 mod nearest;

@@ -63,14 +63,17 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<boo
         // An answer of a version that is not on trial says nothing of the one that is.
         Measure::SlowerThanPrimary(_) if it.outcome == Outcome::WrongVersion => None,
         Measure::SlowerThanPrimary(margin) => match (it.primary?, it.shadow, it.reply?) {
-            (primary, Some(shadow), (ShadowClass::Success, _)) => apart(primary, shadow, |time| time.saturating_add(margin)),
+            (primary, Some(shadow), (ShadowClass::Success, _)) => {
+                apart(primary, shadow, |larger, smaller| larger.saturating_sub(smaller) > margin)
+            }
             (primary, _, (ShadowClass::Timeout, _)) => (primary.saturating_add(margin) < it.timeout).then_some(true),
             _ => None,
         },
         Measure::CostlierThanPrimary { percent } => {
-            let total = |(prompt, completion): (u64, u64)| prompt.saturating_add(completion) as f64;
+            let total = |(prompt, completion): (u64, u64)| prompt.saturating_add(completion);
             let (primary, shadow) = (compared?.primary.tokens.map(total)?, compared?.shadow.tokens.map(total)?);
-            apart(primary, shadow, |tokens| tokens * (1.0 + percent / 100.0))
+            // (Not by a factor: 100 * 1.15 is less than 115 in binary fractions.)
+            apart(primary, shadow, |larger, smaller| larger.saturating_sub(smaller) as f64 * 100.0 > smaller as f64 * percent)
         }
         Measure::Coverage => Some(it.outcome != Outcome::Compared),
         Measure::Flipped(direction) => flipped(direction, task, compared?),
@@ -93,15 +96,11 @@ fn unreadable(report: &Report) -> bool {
     matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, .. })
 }
 
-/// Of two that are further apart than `margin` adds: whether the shadow's is the larger one.
-fn apart<T: Copy + PartialOrd>(primary: T, shadow: T, margin: impl Fn(T) -> T) -> Option<bool> {
-    if shadow > margin(primary) {
-        Some(true)
-    } else if primary > margin(shadow) {
-        Some(false)
-    } else {
-        None
-    }
+/// Of two that are far enough apart for `differ`, which is told the larger one first: whether the shadow's is the larger one.
+fn apart<T: Copy + PartialOrd>(primary: T, shadow: T, differ: impl Fn(T, T) -> bool) -> Option<bool> {
+    let is_larger = shadow > primary;
+    let (larger, smaller) = if is_larger { (shadow, primary) } else { (primary, shadow) };
+    differ(larger, smaller).then_some(is_larger)
 }
 
 /// Whether a label or decision changed in that direction, in any row. A pair is one trial however many rows it has, because they stand and
@@ -116,11 +115,15 @@ fn flipped(direction: Direction, task: &Task, report: &Report) -> Option<bool> {
         (Direction::Down, Task::Decision(decision)) => rank(decision, &decided.primary) > rank(decision, &decided.shadow),
         _ => false,
     };
-    // Of many labels only the first few are told apart.
-    let by_label = matches!(&report.judgement, Judgement::Diverged(found) if found.kind == Kind::Label);
+    // Of many labels only the first few are told apart. Where several of the best are compared, the best may be the same.
+    let of_several = matches!(task, Task::Labels(labels) if labels.top > 1);
+    let by_label = !of_several && matches!(&report.judgement, Judgement::Diverged(found) if found.kind == Kind::Label);
     Some(direction == Direction::Both && by_label || report.decided.iter().any(changed))
 }
 
 fn rank(decision: &Decision, name: &str) -> Option<usize> {
     decision.names.iter().position(|known| **known == *name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use super::metrics::State;
 use super::stream::Stream;
 use super::{Reaction, calls, handle, metrics, now, property, shared};
 use crate::config::Config;
+use crate::config::changes::changes;
 use crate::config::parse::{Refused, parse};
 use crate::engine::event::{Event, Head, RootId, ShadowReply};
 use crate::engine::plan::Plan;
@@ -128,6 +129,11 @@ impl RootContext for Root {
         let key = xxh64(&text, xxh64(plugin.as_bytes(), 0));
         match parse(&text) {
             Ok(config) => {
+                // The first of the workers takes the place of the last one's text, so this is told about once.
+                let last = shared::last_configuration(&plugin).filter(|last| *last != text).and_then(|last| parse(&last).ok());
+                for line in last.iter().flat_map(|last| changes(last, &config)) {
+                    log::warn!("configuration of {plugin}: {line}");
+                }
                 shared::remember_configuration(&plugin, &text);
                 self.start(&plugin, key, config, State::Accepted);
                 true

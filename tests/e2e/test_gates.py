@@ -3,6 +3,8 @@
 After every test the rig recomputes each state from the figures (`rig/gates.py`)."""
 
 import random
+import threading
+from contextlib import contextmanager
 
 import pytest
 from rig import gates
@@ -208,3 +210,37 @@ def test_other_stands_in_the_way_of_a_pass_only_once_it_has_trials(lab):
         said.append(gates.state_of(metrics, "fair"))
     assert said == [UNDECIDED, PASS, UNDECIDED, PASS]
     assert gates.counts(metrics, "fair", "other") == (0, 151)
+
+
+def test_workers_that_judge_at_once_agree_with_the_figures(lab):
+    """At these rates each gate goes from undecided to pass and back with every few hits. At rest after each round, without a further trial to
+    put it right, all say what their figures do; and what is scraped meanwhile is never ahead of itself."""
+    judged = [gate(f"at-{limit}", "candidate", "diverged", limit) for limit in (10, 11, 12, 13, 14)]
+    asked = [identities(80, f"round-{number}") for number in range(8)]
+    chosen = drawn(5, 0.05, [one for each in asked for one in each])
+    proxy, _ = mirroring(lab, judged, by_identity(chosen))
+    with watching(proxy) as scrapes:
+        for count, each in enumerate(asked, 1):
+            metrics = ask(proxy, each)
+            assert gates.disagreements(metrics) == {} and gates.counts(metrics, "at-10")[1] == 80 * count
+    assert len(scrapes) > 8 and all(hits <= trials for scrape in scrapes for hits, trials in scrape)
+
+
+@contextmanager
+def watching(proxy):
+    """Scrapes all the time; gives a growing list of (hits, trials) of all gates."""
+    stop, scrapes = threading.Event(), []
+
+    def work():
+        while not stop.is_set():
+            metrics = proxy.metrics("main")
+            trials = metrics.series("gnomon_gate_trials_total")
+            scrapes.append([(hits, trials[labels]) for labels, hits in metrics.series("gnomon_gate_hits_total").items()])
+
+    watcher = threading.Thread(target=work)
+    watcher.start()
+    try:
+        yield scrapes
+    finally:
+        stop.set()
+        watcher.join()

@@ -52,16 +52,16 @@ class Canary:
         return self.proxy.metrics("main").total("gnomon_guardrail_tripped", variant=variant) > 0
 
 
-def numbered(number, pinned=None):
-    """A request of a user of its own; every tenth is pinned to v2, if `pinned` doesn't say."""
+def numbered(number, pinned=None, **headers):
+    """A request of a user of its own; every tenth is pinned to v2, if `pinned` doesn't say. `headers`: with `_` for `-`."""
     pinned = number % 10 == 0 if pinned is None else pinned
-    headers = {"x-user-id": f"user-{number}", "x-request-id": str(number)} | ({"x-model-pin": "v2"} if pinned else {})
-    return request(headers=headers, close=False)
+    headers = {"x_user_id": f"user-{number}", "x_request_id": str(number)} | ({"x_model_pin": "v2"} if pinned else {}) | headers
+    return request(headers={name.replace("_", "-"): value for name, value in headers.items()}, close=False)
 
 
-def pinned(number):
+def pinned(number, **headers):
     """A request to v2."""
-    return numbered(number, True)
+    return numbered(number, True, **headers)
 
 
 def chosen(number):
@@ -192,3 +192,41 @@ def test_the_first_answers_of_a_canary_that_warms_up_cut_nobody_off(lab):
         assert metrics.total("gnomon_responses_total", variant="v2", class_="5xx") == 30, "figures count"
         clients.ask(map(pinned, range(30, 80)))
     assert canary.tripped() and 50 <= len(canary.answered_by("v2")) <= 56
+
+
+def test_a_slice_that_is_bad_cuts_off_the_whole_canary(lab):
+    """With an alpha of a third of a thousandth: `other` is a slice, too."""
+    fair = gate("fair", "v2", "failed", 5, each_slice=True)
+    configured = guarded(judged=[fair], guardrail={"min_trials": 0}, slices={"header": "x-region", "values": ["eu", "us"]})
+    needed = next(n for n in range(100) if gates.fails(n, n, 50_000, 333))
+    canary = Canary(lab, configured)
+    with Clients(canary.proxy) as clients:
+        clients.ask(pinned(number, x_region="eu") for number in range(100))
+        canary.outage.set()
+        clients.ask(pinned(100 + number, x_region="us") for number in range(needed - 1))
+        settled(canary.proxy)
+        assert not canary.tripped()
+        clients.ask([pinned(200, x_region="us")])
+        until(canary.tripped, "the cut-off")
+        assert {answer.status for answer in clients.ask(pinned(300 + number, x_region="eu") for number in range(30))} == {200}
+    assert len(canary.answered_by("v2")) == 100 + needed
+    (_, line), = cuts(canary.proxy)
+    assert (line["slice"], line["hits"], line["trials"]) == ("us", needed, needed)
+
+
+@VMS
+def test_a_guardrail_that_comes_back_knows_what_it_cut_off(lab, new_vm):
+    configured = guarded()
+    unguarded = configuration({key: value for key, value in configured["routes"][0].items() if key != "guardrail"})
+    canary = Canary(lab, configured)
+    canary.outage.set()
+    numbers = itertools.count()
+    with Clients(canary.proxy) as clients:
+        got = lambda: clients.ask([pinned(next(numbers))])[0].status
+        clients.ask(pinned(next(numbers)) for _ in range(40))
+        assert canary.tripped() and got() == 200
+        canary.plane.push(canary.proxy, unguarded, new_vm)
+        until(lambda: got() == 500, "the canary to get traffic that nothing guards")
+        canary.plane.push(canary.proxy, configured, new_vm)
+        until(lambda: {answer.status for answer in clients.ask(pinned(next(numbers)) for _ in range(20))} == {200}, "the cut-off")
+        assert canary.tripped() and {answer.status for answer in clients.ask(pinned(next(numbers)) for _ in range(60))} == {200}

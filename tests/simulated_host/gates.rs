@@ -1,11 +1,14 @@
-//! Gates over several workers, updates and restarts: one state for all, a fail for good, a pass for as long as it holds.
+//! Gates over several workers and restarts: one state for all, a fail for good, a pass for as long as it holds.
 
-use proxy_wasm::types::LogLevel;
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::gated::{canary, errors, of_user, pinned, slowly, start};
+use crate::network::Reply;
 use crate::random::SplitMix64;
 use crate::setup::With;
+use crate::told::{streamed, whole};
 use crate::verdicts::{FAIL, PASS, Told, UNDECIDED};
 use crate::world::World;
 
@@ -65,6 +68,25 @@ fn slow_answers_are_hits_only_if_they_are_good() {
     world.check();
     let told = told(&world);
     assert_eq!((told.hits, told.trials), (1, 2));
+}
+
+/// Of streams alone, and from the request headers to the first byte of the body.
+#[test]
+fn first_bytes_are_those_of_good_streams() {
+    let first = json!({"name": "errors", "of": "v2", "measure": "first_byte_slower_than", "threshold": "50ms", "limit": 1});
+    let (mut world, place) = start(&canary(json!([first])).with("/routes/0/protocol", "openai"));
+    for (answer, hits, trials) in [
+        (streamed("noon").after(Duration::from_millis(20)), 0, 1),
+        (streamed("noon").after(Duration::from_millis(80)), 1, 2),
+        (streamed("noon").after(Duration::from_millis(80)).status(503), 1, 2),
+        (whole("noon").after(Duration::from_millis(80)), 1, 2),
+    ] {
+        world.serve("v2", move |_| Reply::Whole(answer.clone()));
+        world.ask(place, pinned(200));
+        assert_eq!((told(&world).hits, told(&world).trials), (hits, trials));
+    }
+    world.settle();
+    world.check();
 }
 
 #[test]
@@ -169,92 +191,6 @@ fn a_vm_that_starts_judges_what_it_finds() {
         assert_eq!(told(&world).state, state, "{hits} of {trials}");
         world.settle();
         world.check();
-    }
-}
-
-#[test]
-fn a_new_experiment_starts_afresh() {
-    for new_vm in [false, true] {
-        let configuration = canary(json!([errors()]));
-        let (mut world, old) = start(&configuration);
-        world.fail(old, 3);
-        let next = configuration.with("/experiment", "exp-2").to_string();
-        let place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
-        if new_vm {
-            world.retire(old.vm);
-        }
-        world.succeed(place, 1);
-        let fresh = world.gate("exp-2", "errors", "all");
-        assert_eq!((fresh.hits, fresh.trials, fresh.failures, fresh.state), (0, 1, 0, UNDECIDED), "new VM: {new_vm}");
-        let gone = told(&world);
-        assert_eq!((gone.limit, gone.alpha, gone.min_trials, gone.state), (0, 0, 0, 0), "new VM: {new_vm}: gauges of what is gone");
-        assert_eq!((gone.hits, gone.trials), (3, 3), "counters never go back");
-        world.settle();
-        world.check();
-    }
-}
-
-#[test]
-fn a_gate_that_comes_back_is_what_it_was() {
-    let configuration = canary(json!([errors()]));
-    let (mut world, first) = start(&configuration);
-    world.fail(first, 3);
-    let without = world.update(first, &canary(json!([])).to_string()).expect("accepted");
-    assert_eq!((told(&world).limit, told(&world).state), (0, 0), "it is gone");
-    world.fail(without, 2);
-    assert_eq!(told(&world).trials, 3, "nobody counts for it");
-    world.count_elsewhere(0, 10_000);
-    let back = world.update(without, &configuration.to_string()).expect("accepted");
-    assert_eq!((told(&world).limit, told(&world).state), (10_000, FAIL), "it failed in this experiment");
-    world.succeed(back, 1);
-    assert_eq!((told(&world).trials, told(&world).state), (10_004, FAIL));
-    world.settle();
-    world.check();
-}
-
-#[test]
-fn another_limit_in_the_same_experiment_is_taken_and_told() {
-    for new_vm in [false, true] {
-        let (mut world, old) = start(&canary(json!([errors()])));
-        world.fail(old, 2);
-        world.succeed(old, 8);
-        assert_eq!(told(&world).state, UNDECIDED);
-        let before = world.lines(LogLevel::Warn).len();
-        let next = canary(json!([errors().with("/limit", 0.5)])).to_string();
-        if new_vm {
-            world.load(&next).expect("accepted");
-            world.retire(old.vm);
-        } else {
-            world.update(old, &next).expect("accepted");
-        }
-        assert_eq!((told(&world).limit, told(&world).state), (5_000, told(&world).naive_state().expect("not near")), "new VM: {new_vm}");
-        let lines = &world.lines(LogLevel::Warn)[before..];
-        assert!(lines.iter().any(|line| line.contains("errors") && line.contains("limit")), "new VM: {new_vm}: {lines:?}");
-    }
-}
-
-/// What an old root context still counts is judged by what is shown now, so that states follow from the figures beside them.
-#[test]
-fn answers_that_end_after_an_update_are_judged_by_the_new_terms() {
-    for (member, value) in [("limit", json!(0.5)), ("alpha", json!(0.06))] {
-        for new_vm in [false, true] {
-            let (mut world, old) = start(&canary(json!([errors()])));
-            world.fail(old, 1);
-            let last = world.up_to_its_end(old, pinned(503));
-            let next = canary(json!([errors().with(&format!("/{member}"), value.clone())])).to_string();
-            if new_vm {
-                world.load(&next).expect("accepted");
-                world.retire(old.vm);
-            } else {
-                world.update(old, &next).expect("accepted");
-            }
-            assert_eq!(told(&world).state, UNDECIDED);
-            world.step(last);
-            assert_eq!((told(&world).hits, told(&world).trials), (2, 2));
-            assert_eq!(told(&world).state, FAIL, "two of two are enough at this {member}, new VM: {new_vm}");
-            world.settle();
-            world.check();
-        }
     }
 }
 

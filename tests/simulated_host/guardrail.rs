@@ -134,14 +134,21 @@ fn another_percentage_does_not_end_it() {
 /// Whoever takes the guardrail out wants the canary to have its traffic; the gauge keeps what was found for when it is back.
 #[test]
 fn a_guardrail_that_comes_back_finds_what_it_cut_off() {
-    let (mut world, first) = start(&guarded(json!([errors()])));
-    world.fail(first, ENOUGH);
-    let without = world.update(first, &canary(json!([])).to_string()).expect("accepted");
-    assert_eq!((world.ask(without, pinned(200)).as_str(), shares(&world).len()), ("v2", 2));
-    let back = world.update(without, &guarded(json!([errors()])).to_string()).expect("accepted");
-    assert_eq!((world.ask(back, pinned(200)).as_str(), shares(&world).len(), tripped(&world)), ("v1", 1, 1));
-    world.settle();
-    world.check();
+    for new_vm in [false, true] {
+        let (mut world, mut place) = start(&guarded(json!([errors()])));
+        world.fail(place, ENOUGH);
+        for (next, variant, variants) in [(canary(json!([])), "v2", 2), (guarded(json!([errors()])), "v1", 1)] {
+            let (old, next) = (place, next.to_string());
+            place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
+            if new_vm {
+                world.retire(old.vm);
+            }
+            assert_eq!((world.ask(place, pinned(200)).as_str(), shares(&world).len()), (variant, variants), "new VM: {new_vm}");
+        }
+        assert_eq!(tripped(&world), 1, "new VM: {new_vm}");
+        world.settle();
+        world.check();
+    }
 }
 
 #[test]

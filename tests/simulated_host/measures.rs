@@ -198,3 +198,26 @@ fn flipped_is_one_trial_for_a_pair_in_the_given_direction() {
         );
     }
 }
+
+/// A copy that is never sent is in slice `other`: nobody reads its body.
+#[test]
+fn slices_may_be_by_what_the_body_says() {
+    let each = |name: &str, measure: &str| json!({"name": name, "of": "copy", "measure": measure, "limit": 10, "each_slice": true});
+    let configuration = shadowed()
+        .with("/routes/0/slices", json!({"body": "region", "values": ["eu"]}))
+        .with("/routes/0/gates", json!([each("agreement", "diverged"), each("coverage", "coverage").with("/limit", 90)]))
+        .with("/limits", json!({"body": "100B"}));
+    let mut world = agreeing(1);
+    let place = world.load(&configuration.to_string()).expect("accepted");
+    let long = format!(r#"{{"region":"eu","pad":"{}"}}"#, "x".repeat(100));
+    for (n, body) in [r#"{"region":"eu"}"#, r#"{"region":"eu"}"#, r#"{"region":"mars"}"#, "{}", &long].into_iter().enumerate() {
+        world.exchange(place, Request::post(&format!("r{n}"), body));
+    }
+    let counts = |gate: &str, slice: &str| {
+        let told = world.gate("exp", gate, slice);
+        (told.hits, told.trials)
+    };
+    assert_eq!([counts("agreement", "eu"), counts("agreement", "other")], [(0, 2), (0, 2)]);
+    assert_eq!([counts("coverage", "eu"), counts("coverage", "other")], [(0, 2), (1, 3)], "the long one was not sent");
+    world.check();
+}

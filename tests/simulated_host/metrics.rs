@@ -3,7 +3,7 @@
 //! A name is `gnomon_…` and then `label=.=value;.;` for each label. [`CONTRACT`] is the table of statistics with their labels; a
 //! series that is not in it is a violation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proxy_wasm::types::{MetricType, Status};
 
@@ -102,6 +102,10 @@ pub struct Metrics {
     values: BTreeMap<String, Value>,
     /// The series of each statistic, with their names.
     series: BTreeMap<&'static str, BTreeMap<String, Series>>,
+    /// Series that no VM has any more: they can still be read here, but begin at 0 when they are defined again.
+    forgotten: BTreeSet<String>,
+    /// By statistic, what such series had counted.
+    lost: BTreeMap<&'static str, u64>,
 }
 
 impl Metrics {
@@ -112,7 +116,14 @@ impl Metrics {
             MetricType::Gauge => Value::Gauge(0),
             _ => Value::Histogram(Vec::new()),
         };
-        if !self.values.contains_key(name) {
+        if self.forgotten.remove(name)
+            && let Some(value) = self.values.get_mut(name)
+        {
+            if let (Some((stat, ..)), Value::Counter(count)) = (CONTRACT.iter().find(|(stat, ..)| name.starts_with(stat)), &*value) {
+                *self.lost.entry(stat).or_default() += count;
+            }
+            *value = zero;
+        } else if !self.values.contains_key(name) {
             self.values.insert(name.to_owned(), zero);
             let series = Series::parse(kind, name)?;
             self.series.entry(series.stat).or_default().insert(name.to_owned(), series);
@@ -146,6 +157,16 @@ impl Metrics {
             Value::Counter(value) | Value::Gauge(value) => Ok(*value),
             Value::Histogram(_) => Err(Status::BadArgument),
         }
+    }
+
+    /// No VM has this series any more.
+    pub fn forget(&mut self, name: String) {
+        self.forgotten.insert(name);
+    }
+
+    /// What series of `stat` had counted that were forgotten and defined again.
+    pub fn lost(&self, stat: &str) -> u64 {
+        self.lost.get(stat).copied().unwrap_or_default()
     }
 
     /// All begin again at 0, as in a proxy that was restarted.
@@ -202,6 +223,21 @@ mod tests {
         assert_eq!(metrics.increment("other", 1), Err(Status::NotFound));
         metrics.define(MetricType::Gauge, "gnomon_captured_bytes").unwrap();
         assert_eq!(metrics.get("gnomon_captured_bytes"), Ok(u64::MAX), "defined again, not reset");
+    }
+
+    #[test]
+    fn what_was_forgotten_begins_anew() {
+        let mut metrics = Metrics::default();
+        let name = "gnomon_anomalies_totalwhat=.=x;.;";
+        metrics.define(MetricType::Counter, name).unwrap();
+        metrics.record(name, 3).unwrap();
+        metrics.forget(name.to_owned());
+        assert_eq!((metrics.get(name), metrics.lost("gnomon_anomalies_total")), (Ok(3), 0));
+        metrics.define(MetricType::Counter, name).unwrap();
+        assert_eq!((metrics.get(name), metrics.lost("gnomon_anomalies_total")), (Ok(0), 3));
+        metrics.record(name, 1).unwrap();
+        metrics.define(MetricType::Counter, name).unwrap();
+        assert_eq!(metrics.get(name), Ok(1), "defined by another VM, not forgotten");
     }
 
     #[test]

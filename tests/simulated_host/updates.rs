@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use proxy_wasm::types::LogLevel;
+use serde_json::json;
+
 use crate::network::Reply;
 use crate::setup::{QUESTION, SCORE, SHADOW, With, another, says, shadowed, start};
 use crate::traffic::Request;
+use crate::world::PLUGIN;
 
 #[test]
 fn an_old_root_gets_its_answers_and_then_ends() {
@@ -251,5 +255,39 @@ fn a_new_experiment_starts_afresh() {
     world.check();
     for experiment in ["exp", "exp-2"] {
         assert_eq!(world.sum("gnomon_sampled_total", &[("experiment", experiment)]), 1);
+    }
+}
+
+#[test]
+fn what_an_update_judges_otherwise_is_told_once_and_taken() {
+    let gated = |limit: f64, absolute: f64| {
+        let gates = json!([{"name": "agreement", "of": "copy", "measure": "diverged", "limit": limit}]);
+        shadowed().with("/routes/0/gates", gates).with("/routes/0/compare", json!({"absolute": absolute}))
+    };
+    for new_vm in [false, true] {
+        let (mut world, old) = start(&gated(0.5, 0.0));
+        world.exchange(old, Request::post("r1", QUESTION));
+        assert_eq!(world.lines(LogLevel::Warn), [""; 0], "a first configuration changes nothing");
+        let next = gated(1.0, 0.2).to_string();
+        let place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
+        if new_vm {
+            world.retire(old.vm);
+        }
+        world.load_worker(&next).expect("accepted");
+        let lines = world.lines(LogLevel::Warn);
+        let begun = ["gate agreement: limit from 0.5 to 1 under", "compare: changed under"];
+        for (line, begun) in lines.iter().zip(begun) {
+            assert!(line.starts_with(&format!("configuration of {PLUGIN}: route fraud, {begun} the same experiment: ")), "{line}");
+        }
+        assert_eq!(lines.len(), 2, "once for all workers: {lines:?}");
+        world.serve("shadow", |_| says(r#"{"model":"fraud","score":0.6,"note":"payload"}"#, 3));
+        world.exchange(place, Request::post("r2", QUESTION));
+        world.check();
+        let verdicts = world.counted("gnomon_pairs_total", &[], "verdict");
+        assert_eq!(verdicts, [("identical".to_owned(), 1), ("equivalent".to_owned(), 1)].into(), "the new one compares, new VM: {new_vm}");
+        // The same again is no change, and neither is a new experiment.
+        world.load_worker(&gated(1.0, 0.2).to_string()).expect("accepted");
+        world.load_worker(&gated(2.0, 0.2).with("/experiment", "exp-2").to_string()).expect("accepted");
+        assert_eq!(world.lines(LogLevel::Warn).len(), 2);
     }
 }

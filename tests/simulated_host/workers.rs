@@ -1,5 +1,6 @@
 //! The life of VMs and root contexts: configurations arrive, replace each other, and end, as on Envoy's threads.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::abi::guest;
@@ -192,6 +193,21 @@ impl World {
         for root in roots {
             self.end_root(Place { vm, root });
         }
+        self.forget_series_of(vm);
         self.drop_vm(vm);
+    }
+
+    /// The host forgets a series once no VM has it. (A VM that traps is not the last one: the proxy's main thread has one of each.)
+    fn forget_series_of(&mut self, vm: usize) {
+        let mut proxy = self.proxy();
+        let own = std::mem::take(&mut proxy.vms[vm].metrics);
+        let kept: BTreeSet<&String> = proxy.vms.iter().flat_map(|vm| &vm.metrics).map(|(_, name)| name).collect();
+        let gone: Vec<String> = own.into_iter().map(|(_, name)| name).filter(|name| !kept.contains(name)).collect();
+        // Of an experiment that is over, whatever it found is.
+        let is_over = |experiment: &str| !kept.iter().any(|name| name.contains(&format!("experiment=.={experiment};.;")));
+        self.failed.borrow_mut().retain(|(labels, _)| !is_over(&labels[0]));
+        for name in gone {
+            proxy.metrics.forget(name);
+        }
     }
 }

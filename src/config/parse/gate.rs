@@ -1,5 +1,6 @@
 //! `gates`: limits on rates, each with a measure that its subject has.
 
+use std::mem::discriminant;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -28,6 +29,17 @@ const MEASURES: [(&str, Measure); 9] = [
 ];
 
 const DIRECTIONS: [(&str, Direction); 3] = [("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
+
+/// What `measure` is called, whatever its settings.
+pub(in crate::config) fn measure_word(measure: Measure) -> &'static str {
+    let is_it = |(_, other): &&(&str, Measure)| discriminant(other) == discriminant(&measure);
+    MEASURES.iter().find(is_it).map_or("", |(word, _)| word)
+}
+
+/// What `direction` is called.
+pub(in crate::config) fn direction_word(direction: Direction) -> &'static str {
+    DIRECTIONS.iter().find(|(_, other)| *other == direction).map_or("", |(word, _)| word)
+}
 
 /// Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;

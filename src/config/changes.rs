@@ -1,0 +1,278 @@
+//! What a new configuration changes about figures that go on under the same experiment.
+//!
+//! Counters outlive a configuration. So one that judges by other limits, or compares in another way, mixes what was counted before with what
+//! is counted from now on, and the operator is told. Nothing is refused here: tightening a limit in the middle of an experiment may be just
+//! what is wanted. What is new, or gone, needs no word: its figures start, or end, with it.
+//!
+//! It runs once an update and is in the filter for good, so its functions are kept small and apart.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::parse::gate::{direction_word, measure_word};
+use super::{Config, Gate, GateSubject, Guardrail, Measure, Route};
+use crate::gate::Rate;
+
+/// A value as an operator writes it.
+#[derive(Clone, Copy, PartialEq)]
+enum Said<'a> {
+    Word(&'a str),
+    /// With what stands behind it.
+    Number(f64, &'static str),
+}
+
+/// What is true of any change, and what to do.
+const ADVICE: &str =
+    " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
+
+/// A line for each gate, guardrail and comparison that `after` has otherwise than `before` under the same experiment: where, what,
+/// and what to do.
+#[cold]
+pub fn changes(before: &Config, after: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for after in &after.routes {
+        let same = |before: &&Rc<Route>| before.experiment == after.experiment && before.name == after.name;
+        let Some(before) = before.routes.iter().find(same) else { continue };
+        for gate in &after.gates {
+            if let Some(other) = before.gates.iter().find(|other| other.name == gate.name) {
+                tell(&mut lines, after, ["gate ", &gate.name], &of_gates((before, other), (after, gate)));
+            }
+        }
+        if let (Some(before), Some(guardrail)) = (&before.guardrail, &after.guardrail) {
+            tell(&mut lines, after, ["guardrail", ""], &of_guardrails(before, guardrail));
+        }
+        if before.compare != after.compare {
+            tell(&mut lines, after, ["compare", ""], "changed");
+        }
+    }
+    lines
+}
+
+/// Adds a line, if there is anything to tell.
+#[cold]
+#[inline(never)]
+fn tell(lines: &mut Vec<String>, route: &Route, [kind, name]: [&str; 2], how: &str) {
+    if !how.is_empty() {
+        lines.push(["route ", &route.name, ", ", kind, name, ": ", how, ADVICE].concat());
+    }
+}
+
+/// How a gate differs; nothing if it does not.
+#[cold]
+#[inline(never)]
+fn of_gates((route_before, before): (&Route, &Gate), (route_after, after): (&Route, &Gate)) -> String {
+    let mut told = String::new();
+    compare(&mut told, "of", subject(route_before, before.of), subject(route_after, after.of));
+    compare(&mut told, "measure", Said::Word(measure_word(before.measure)), Said::Word(measure_word(after.measure)));
+    let (setting_before, (name, setting_after)) = (setting(route_before, before.measure), setting(route_after, after.measure));
+    if setting_before.0 == name {
+        compare(&mut told, name, setting_before.1, setting_after);
+    }
+    compare(&mut told, "limit", limit(before), limit(after));
+    compare_terms(&mut told, (before.terms.alpha, before.terms.min_trials), (after.terms.alpha, after.terms.min_trials));
+    compare(&mut told, "each_slice", truth(before.each_slice), truth(after.each_slice));
+    told
+}
+
+/// How a guardrail differs; nothing if it does not. Which gates it guards is no matter of figures.
+#[cold]
+#[inline(never)]
+fn of_guardrails(before: &Guardrail, after: &Guardrail) -> String {
+    let mut told = String::new();
+    compare_terms(&mut told, (before.alpha, before.min_trials), (after.alpha, after.min_trials));
+    compare(&mut told, "window", milliseconds(before.window), milliseconds(after.window));
+    told
+}
+
+/// What gates and guardrails have in common: alpha and min_trials.
+fn compare_terms(told: &mut String, before: (Rate, u64), after: (Rate, u64)) {
+    compare(told, "alpha", part(before.0, WHOLE), part(after.0, WHOLE));
+    compare(told, "min_trials", Said::Number(before.1 as f64, ""), Said::Number(after.1 as f64, ""));
+}
+
+/// Adds how a setting differs, if it does.
+#[inline(never)]
+fn compare(told: &mut String, name: &str, before: Said<'_>, after: Said<'_>) {
+    if before == after {
+        return;
+    }
+    told.push_str(if told.is_empty() { "" } else { ", " });
+    told.push_str(name);
+    for (word, said) in [(" from ", before), (" to ", after)] {
+        told.push_str(word);
+        match said {
+            Said::Word(word) => told.push_str(word),
+            Said::Number(number, unit) => {
+                told.push_str(&number.to_string());
+                told.push_str(unit);
+            }
+        }
+    }
+}
+
+/// What a measure has besides its word.
+fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
+    match measure {
+        Measure::SlowerThan(threshold) | Measure::FirstByteSlowerThan(threshold) => ("threshold", milliseconds(threshold)),
+        Measure::SlowerThanPrimary(margin) => ("margin", milliseconds(margin)),
+        Measure::CostlierThanPrimary { percent } => ("margin", Said::Number(percent, "")),
+        Measure::WorseThanControl { control } => ("control", subject(route, GateSubject::Shadow(control))),
+        Measure::Flipped(direction) => ("direction", Said::Word(direction_word(direction))),
+        Measure::Diverged | Measure::Failed | Measure::Coverage => ("", Said::Word("")),
+    }
+}
+
+/// The name of a variant or shadow.
+#[cold]
+#[inline(never)]
+fn subject(route: &Route, subject: GateSubject) -> Said<'_> {
+    let name = match subject {
+        GateSubject::Variant(index) => route.split.as_ref().and_then(|split| split.variants.get(index)).map(|variant| &variant.name),
+        GateSubject::Shadow(index) => route.shadows.get(index).map(|shadow| &shadow.name),
+    };
+    Said::Word(name.map_or("", |name| name))
+}
+
+/// In percent, as the operator gave it.
+fn limit(gate: &Gate) -> Said<'static> {
+    let limit = gate.terms.limit;
+    part(if gate.measure == Measure::Coverage { limit.complement() } else { limit }, PERCENT)
+}
+
+/// Parts per million in a percent.
+const PERCENT: f64 = 10_000.0;
+
+/// Parts per million in a whole.
+const WHOLE: f64 = 1_000_000.0;
+
+fn part(rate: Rate, unit: f64) -> Said<'static> {
+    Said::Number(f64::from(rate.ppm()) / unit, "")
+}
+
+fn milliseconds(duration: Duration) -> Said<'static> {
+    Said::Number(duration.as_millis() as u64 as f64, "ms")
+}
+
+fn truth(truth: bool) -> Said<'static> {
+    Said::Word(if truth { "true" } else { "false" })
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::changes;
+    use crate::config::Config;
+    use crate::config::parse::parse;
+
+    const ROUTE: &str = r#"{"name": "fraud",
+        "split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 5}, {"name": "v3", "percent": 5}], "key": "request"},
+        "shadows": [{"name": "s", "cluster": "c", "percent": 1}, {"name": "t", "cluster": "c", "percent": 1},
+                    {"name": "again", "cluster": "c", "percent": 1, "role": "control"}],
+        "compare": {"task": {"decision": {"path": "a", "thresholds": [1], "names": ["no", "yes"]}}, "absolute": 0.1},
+        "slices": {"header": "x-region", "values": ["eu"]},
+        "gates": [{"name": "errors", "of": "v2", "measure": "failed", "limit": 0.5},
+                  {"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "250ms", "limit": 5},
+                  {"name": "late", "of": "s", "measure": "slower_than_primary", "margin": "20ms", "limit": 50},
+                  {"name": "cost", "of": "s", "measure": "costlier_than_primary", "margin": 10, "limit": 50},
+                  {"name": "noise", "of": "s", "measure": "worse_than_control", "limit": 50},
+                  {"name": "flips", "of": "s", "measure": "flipped", "limit": 1},
+                  {"name": "coverage", "of": "s", "measure": "coverage", "limit": 90}],
+        "guardrail": {"gates": ["errors"], "alpha": 0.001, "window": "10m"}}"#;
+
+    /// A configuration with `route` behind one that is always the same.
+    fn config(route: &str) -> Config {
+        let text = format!(
+            r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "first", "match": {{"path": {{"exact": "/"}}}}}}, {route}]}}"#
+        );
+        parse(text.as_bytes()).unwrap_or_else(|refused| panic!("{text}: {:#?}", refused.problems))
+    }
+
+    /// The lines for a route in which each of `edits` has replaced a text.
+    fn lines(edits: &[(&str, &str)]) -> Vec<String> {
+        let edited = edits.iter().fold(ROUTE.to_owned(), |route, (text, by)| {
+            assert!(route.contains(text), "{text}");
+            route.replacen(text, by, 1)
+        });
+        changes(&config(ROUTE), &config(&edited))
+    }
+
+    #[test]
+    fn a_line_says_where_and_from_what_to_what() {
+        let lines = lines(&[(r#""limit": 0.5"#, r#""limit": 1"#)]);
+        let expected = "route fraud, gate errors: limit from 0.5 to 1 under the same experiment: what was counted stays, and a failed gate \
+                        stays failed: give a new experiment to start afresh";
+        assert_eq!(lines, [expected]);
+    }
+
+    #[test]
+    fn every_change_of_what_is_judged_is_told() {
+        for (text, by, expected) in [
+            (
+                r#""failed", "limit": 0.5"#,
+                r#""slower_than", "threshold": "1s", "limit": 0.5"#,
+                "gate errors: measure from failed to slower_than",
+            ),
+            (r#""errors", "of": "v2""#, r#""errors", "of": "v3""#, "gate errors: of from v2 to v3"),
+            (r#""250ms""#, r#""1s""#, "gate slow: threshold from 250ms to 1000ms"),
+            (r#""20ms""#, r#""0ms""#, "gate late: margin from 20ms to 0ms"),
+            (r#""margin": 10"#, r#""margin": 12.5"#, "gate cost: margin from 10 to 12.5"),
+            (r#""flipped""#, r#""flipped", "direction": "up""#, "gate flips: direction from both to up"),
+            (r#""limit": 90"#, r#""limit": 80"#, "gate coverage: limit from 90 to 80"),
+            (r#""limit": 5}"#, r#""limit": 5, "alpha": 0.01}"#, "gate slow: alpha from 0.05 to 0.01"),
+            (r#""limit": 5}"#, r#""limit": 5, "min_trials": 100}"#, "gate slow: min_trials from 0 to 100"),
+            (r#""limit": 5}"#, r#""limit": 5, "each_slice": true}"#, "gate slow: each_slice from false to true"),
+            (r#""limit": 5}"#, r#""limit": 6, "alpha": 0.01}"#, "gate slow: limit from 5 to 6, alpha from 0.05 to 0.01"),
+            (r#""absolute": 0.1"#, r#""absolute": 0.2"#, "compare: changed"),
+            (r#""thresholds": [1]"#, r#""thresholds": [2]"#, "compare: changed"),
+            (r#""alpha": 0.001"#, r#""alpha": 0.002"#, "guardrail: alpha from 0.001 to 0.002"),
+            (r#""10m""#, r#""10m", "min_trials": 5"#, "guardrail: min_trials from 20 to 5"),
+            (r#""10m""#, r#""60s""#, "guardrail: window from 600000ms to 60000ms"),
+        ] {
+            let lines = lines(&[(text, by)]);
+            assert!(lines.len() == 1 && lines[0].starts_with(&format!("route fraud, {expected} under the same")), "{expected}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn another_control_is_another_measure() {
+        let swapped =
+            [(r#""role": "control""#, r#""role": "candidate""#), (r#""t", "cluster": "c","#, r#""t", "cluster": "c", "role": "control","#)];
+        let lines = lines(&swapped);
+        assert!(lines.len() == 1 && lines[0].contains("gate noise: control from again to t under"), "{lines:?}");
+    }
+
+    #[test]
+    fn several_changes_are_several_lines() {
+        let lines = lines(&[(r#""limit": 0.5"#, r#""limit": 1"#), (r#""250ms""#, r#""1s""#), ("0.001", "0.1"), ("[1]", "[2]")]);
+        let begin = |line: &String| line.split(": ").next().unwrap().to_owned();
+        let expected = ["route fraud, gate errors", "route fraud, gate slow", "route fraud, guardrail", "route fraud, compare"];
+        assert_eq!(lines.iter().map(begin).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_changes_no_figure_is_not_told() {
+        for edits in [
+            &[][..],
+            // Written otherwise.
+            &[(r#""10m""#, r#""600s""#), (r#""limit": 50}"#, r#""limit": 50.0, "alpha": 0.05, "each_slice": false}"#)],
+            // Another experiment, or another route.
+            &[(r#""limit": 0.5"#, r#""limit": 1"#), (r#""name": "fraud""#, r#""name": "fraud", "experiment": "f""#)],
+            &[(r#""limit": 0.5"#, r#""limit": 1"#), (r#""name": "fraud""#, r#""name": "fraud-2""#)],
+            // A gate that comes and another that goes.
+            &[(r#""name": "slow""#, r#""name": "slower""#), (r#""limit": 5}"#, r#""limit": 6}"#)],
+            // The guardrail guards another gate.
+            &[(r#""gates": ["errors"]"#, r#""gates": ["slow"]"#)],
+            // The same subjects in another place.
+            &[(
+                r#"{"name": "s", "cluster": "c", "percent": 1},"#,
+                r#"{"name": "new", "cluster": "c", "percent": 1}, {"name": "s", "cluster": "c", "percent": 1},"#,
+            )],
+            // All that is neither judged nor compared.
+            &[(r#""percent": 5"#, r#""percent": 6"#), (r#""values": ["eu"]"#, r#""values": ["eu", "us"]"#)],
+        ] {
+            assert_eq!(lines(edits), [""; 0], "{edits:?}");
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Tables of what is a trial and what a hit: every measure against every class and every outcome.
+
+use std::time::Duration;
+
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+use crate::compare::Divergence;
+use crate::compare::content::{Decided, Facts};
+use crate::config::Labels;
+use crate::outcome::Label;
+use crate::path::PathPattern;
+
+const HIT: Option<bool> = Some(true);
+const MISS: Option<bool> = Some(false);
+const NO_TRIAL: Option<bool> = None;
+
+const TIMEOUT: Time = Time::from_millis(1_000);
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Every measure there is, with a threshold or margin of 100 ms or 10 %.
+fn all_measures() -> [Measure; 12] {
+    [
+        Measure::Diverged,
+        Measure::WorseThanControl { control: 1 },
+        Measure::Failed,
+        Measure::SlowerThan(ms(100)),
+        Measure::SlowerThanPrimary(ms(100)),
+        Measure::CostlierThanPrimary { percent: 10.0 },
+        Measure::Coverage,
+        Measure::Flipped(Direction::Up),
+        Measure::Flipped(Direction::Down),
+        Measure::Flipped(Direction::Both),
+        Measure::FirstByteSlowerThan(ms(100)),
+        Measure::SlowerThan(Duration::ZERO),
+    ]
+}
+
+fn report(judgement: Judgement) -> Report {
+    Report { judgement, primary: Facts::default(), shadow: Facts::default(), decided: Vec::new() }
+}
+
+fn differs(kind: Kind) -> Judgement {
+    let (path, pattern, values) = ("$".to_owned(), "$".to_owned(), Default::default());
+    Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values })
+}
+
+fn unread(side: Side) -> Judgement {
+    Judgement::Incomparable { side, reason: "no JSON" }
+}
+
+/// A pair of which nothing is known but its outcome.
+fn ended(outcome: Outcome) -> Shadowed<'static> {
+    Shadowed { outcome, reply: None, primary: None, shadow: None, timeout: TIMEOUT, report: None }
+}
+
+/// A pair that was compared, or was to be: answers after so many milliseconds, the shadow's from the complete request on.
+fn answered(outcome: Outcome, primary: u64, shadow: u64, report: &Report) -> Shadowed<'_> {
+    Shadowed {
+        reply: Some((ShadowClass::Success, ms(shadow))),
+        primary: Some(ms(primary)),
+        shadow: Some(ms(shadow)),
+        report: Some(report),
+        ..ended(outcome)
+    }
+}
+
+/// A pair whose shadow did not give a good answer; `primary`: after how many milliseconds a good one of the primary was complete.
+fn failed(outcome: Outcome, class: ShadowClass, primary: Option<u64>) -> Shadowed<'static> {
+    Shadowed { reply: Some((class, TIMEOUT)), primary: primary.map(ms), ..ended(outcome) }
+}
+
+fn of(measure: Measure, it: &Shadowed<'_>) -> Option<bool> {
+    of_shadow(measure, &Task::Auto, it)
+}
+
+#[test]
+fn of_an_answer_every_class_counts_as_it_should() {
+    use Class::{Cancelled, ClientError, Redirect, Reset, ServerError, Success};
+    let expected = [
+        // (class, failed, slower_than, first_byte_slower_than)
+        (Success, MISS, HIT, HIT),
+        (Redirect, MISS, NO_TRIAL, NO_TRIAL),
+        (ClientError, MISS, NO_TRIAL, NO_TRIAL),
+        (ServerError, HIT, NO_TRIAL, NO_TRIAL),
+        (Reset, HIT, NO_TRIAL, NO_TRIAL),
+        (Cancelled, NO_TRIAL, NO_TRIAL, NO_TRIAL),
+    ];
+    assert_eq!(expected.map(|row| row.0), Class::ALL);
+    for (class, failed, slower, first_byte) in expected {
+        let answered = Answered { class, took: Some(ms(101)), first_byte: Some(ms(101)) };
+        for measure in all_measures() {
+            let expected = match measure {
+                Measure::Failed => failed,
+                Measure::SlowerThan(_) => slower,
+                Measure::FirstByteSlowerThan(_) => first_byte,
+                _ => NO_TRIAL,
+            };
+            assert_eq!(of_answer(measure, &answered), expected, "{class:?} {measure:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_slow_above_the_threshold() {
+    for (took, expected) in [
+        (None, NO_TRIAL),
+        (Some(Duration::ZERO), MISS),
+        (Some(ms(100)), MISS),
+        (Some(ms(100) + Duration::from_nanos(1)), HIT),
+        (Some(Duration::MAX), HIT),
+    ] {
+        let whole = Answered { class: Class::Success, took, first_byte: None };
+        let stream = Answered { class: Class::Success, took: Some(ms(500)), first_byte: took };
+        assert_eq!(of_answer(Measure::SlowerThan(ms(100)), &whole), expected, "{took:?}");
+        assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &stream), expected, "{took:?}");
+        assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &whole), NO_TRIAL, "not streamed");
+    }
+}
+
+/// What each outcome is to the measures that go by it alone: nothing else is known of these pairs.
+#[test]
+fn every_outcome_counts_as_it_should() {
+    use Outcome::*;
+    let blameless = [ShadowOverloaded, PrimaryFailed, BothFailed, Cancelled, Replaced, WrongVersion];
+    let unsent = [UnsentNoCluster, UnsentRefused, UnsentInFlight, UnsentMemory, UnsentBody, UnsentUpgrade, UnsentBreakerOpen];
+    let failures = [ShadowFailed, TimedOut];
+    for outcome in Outcome::ALL {
+        for measure in all_measures() {
+            let expected = match measure {
+                Measure::Coverage => Some(*outcome != Compared),
+                Measure::Failed if failures.contains(outcome) => HIT,
+                Measure::Failed if *outcome == Compared => MISS,
+                _ => NO_TRIAL,
+            };
+            assert_eq!(of(measure, &ended(*outcome)), expected, "{outcome:?} {measure:?}");
+        }
+        let known = blameless.contains(outcome) || unsent.contains(outcome) || failures.contains(outcome);
+        assert!(known || matches!(outcome, Compared | Incomparable), "{outcome:?} is new: what is it to the measures?");
+    }
+}
+
+#[test]
+fn a_pair_diverges_or_agrees_only_if_it_was_compared() {
+    for (judgement, expected) in [
+        (Judgement::Identical, MISS),
+        (Judgement::Equivalent, MISS),
+        (differs(Kind::Status), HIT),
+        (differs(Kind::Number), HIT),
+        (differs(Kind::Label), HIT),
+    ] {
+        let report = report(judgement);
+        assert_eq!(of(Measure::Diverged, &answered(Outcome::Compared, 10, 10, &report)), expected, "{report:?}");
+        // A version that is not on trial was read and compared, but is no pair.
+        assert_eq!(of(Measure::Diverged, &answered(Outcome::WrongVersion, 10, 10, &report)), NO_TRIAL, "{report:?}");
+        assert_eq!(diverged(&report), expected == HIT);
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
+    for (side, failed) in [(Side::Shadow, HIT), (Side::Primary, NO_TRIAL)] {
+        let report = report(unread(side));
+        let it = answered(Outcome::Incomparable, 10, 150, &report);
+        let counted =
+            [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100)), Measure::SlowerThanPrimary(ms(100))];
+        assert_eq!(counted.map(|measure| of(measure, &it)), [failed, NO_TRIAL, HIT, HIT, HIT], "{side:?}");
+        assert!(!diverged(&report));
+    }
+}
+
+#[test]
+fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
+    use ShadowClass::{Success, Timeout};
+    let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &Shadowed { reply: Some((class, took)), ..ended(outcome) });
+    for class in ShadowClass::ALL {
+        let expected = if matches!(class, Success | Timeout) { HIT } else { NO_TRIAL };
+        assert_eq!(slower(*class, ms(101), Outcome::Cancelled), expected, "{class:?}");
+    }
+    for (took, expected) in [(Duration::ZERO, MISS), (ms(100), MISS), (ms(100) + Duration::from_nanos(1), HIT)] {
+        // Whatever became of the client's answer.
+        for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled, Outcome::WrongVersion] {
+            assert_eq!(slower(Success, took, outcome), expected, "{took:?} {outcome:?}");
+        }
+    }
+    // Envoy's timer may fire a little early; a timeout is one all the same.
+    assert_eq!(slower(Timeout, Duration::ZERO, Outcome::TimedOut), HIT);
+    assert_eq!(slower(Timeout, TIMEOUT, Outcome::BothFailed), HIT);
+}
+
+#[test]
+fn latencies_count_if_they_are_further_apart_than_the_margin() {
+    let report = report(Judgement::Identical);
+    for (margin, primary, shadow, expected) in [
+        (100, 50, 150, NO_TRIAL),
+        (100, 50, 151, HIT),
+        (100, 150, 50, NO_TRIAL),
+        (100, 151, 50, MISS),
+        (100, 50, 50, NO_TRIAL),
+        (0, 50, 50, NO_TRIAL),
+        (0, 50, 51, HIT),
+        (0, 51, 50, MISS),
+        (0, 0, 0, NO_TRIAL),
+        (100, u64::MAX, 50, MISS),
+        (u64::MAX, 0, u64::MAX, NO_TRIAL),
+    ] {
+        let measure = Measure::SlowerThanPrimary(ms(margin));
+        for outcome in [Outcome::Compared, Outcome::Incomparable] {
+            assert_eq!(of(measure, &answered(outcome, primary, shadow, &report)), expected, "{margin}: {primary} {shadow} {outcome:?}");
+        }
+        assert_eq!(of(measure, &answered(Outcome::WrongVersion, primary, shadow, &report)), NO_TRIAL, "{margin}: {primary} {shadow}");
+    }
+    let no_end = Shadowed { primary: Some(Duration::MAX), shadow: Some(Duration::ZERO), ..answered(Outcome::Compared, 0, 0, &report) };
+    assert_eq!(of(Measure::SlowerThanPrimary(Duration::MAX), &no_end), NO_TRIAL);
+}
+
+#[test]
+fn a_timeout_is_slower_if_the_primary_and_the_margin_are_under_it() {
+    let measure = Measure::SlowerThanPrimary(ms(100));
+    for (primary, expected) in [(None, NO_TRIAL), (Some(0), HIT), (Some(899), HIT), (Some(900), NO_TRIAL), (Some(u64::MAX), NO_TRIAL)] {
+        assert_eq!(of(measure, &failed(Outcome::TimedOut, ShadowClass::Timeout, primary)), expected, "{primary:?}");
+    }
+    assert_eq!(of(Measure::SlowerThanPrimary(Duration::MAX), &failed(Outcome::TimedOut, ShadowClass::Timeout, Some(1))), NO_TRIAL);
+    for class in ShadowClass::ALL.iter().filter(|class| **class != ShadowClass::Timeout) {
+        assert_eq!(of(measure, &failed(Outcome::ShadowFailed, *class, Some(1))), NO_TRIAL, "{class:?}");
+    }
+}
+
+#[test]
+fn tokens_count_if_they_are_further_apart_than_the_margin() {
+    const MOST: u64 = u64::MAX;
+    let costlier = |percent, primary, shadow, outcome| {
+        let facts = |tokens| Facts { tokens, ..Facts::default() };
+        let report = Report { primary: facts(primary), shadow: facts(shadow), ..report(Judgement::Equivalent) };
+        of(Measure::CostlierThanPrimary { percent }, &answered(outcome, 10, 10, &report))
+    };
+    for (percent, primary, shadow, expected) in [
+        // Prompt and completion together.
+        (10.0, (60, 40), (100, 10), NO_TRIAL),
+        (10.0, (60, 40), (10, 101), HIT),
+        (10.0, (10, 101), (60, 40), MISS),
+        (10.0, (100, 10), (60, 40), NO_TRIAL),
+        (10.0, (100, 0), (100, 0), NO_TRIAL),
+        (0.0, (100, 0), (100, 0), NO_TRIAL),
+        (0.0, (100, 0), (101, 0), HIT),
+        (0.0, (101, 0), (100, 0), MISS),
+        // Exactly at the margin, where binary fractions are not: 1.15 * 100 is below 115.
+        (15.0, (100, 0), (115, 0), NO_TRIAL),
+        (15.0, (115, 0), (100, 0), NO_TRIAL),
+        (15.0, (100, 0), (116, 0), HIT),
+        (0.5, (200, 0), (201, 0), NO_TRIAL),
+        (0.5, (199, 0), (200, 0), HIT),
+        (12.5, (80, 0), (90, 0), NO_TRIAL),
+        (12.5, (80, 0), (91, 0), HIT),
+        (300.0, (10, 0), (40, 0), NO_TRIAL),
+        (300.0, (10, 0), (41, 0), HIT),
+        (10.0, (0, 0), (0, 0), NO_TRIAL),
+        (10.0, (0, 0), (1, 0), HIT),
+        (10.0, (1, 0), (0, 0), MISS),
+        (10.0, (MOST, MOST), (MOST, MOST), NO_TRIAL),
+        (10.0, (1, 1), (MOST, MOST), HIT),
+        (10.0, (MOST, 0), (0, 1), MISS),
+        (f64::MAX, (1, 1), (MOST, MOST), NO_TRIAL),
+        (f64::MAX, (0, 0), (0, 1), HIT),
+    ] {
+        assert_eq!(costlier(percent, Some(primary), Some(shadow), Outcome::Compared), expected, "{percent} %: {primary:?} {shadow:?}");
+        for outcome in [Outcome::WrongVersion, Outcome::Incomparable] {
+            assert_eq!(costlier(percent, Some(primary), Some(shadow), outcome), NO_TRIAL, "{outcome:?}");
+        }
+    }
+    for (primary, shadow) in [(None, None), (Some((1, 1)), None), (None, Some((1, 1)))] {
+        assert_eq!(costlier(10.0, primary, shadow, Outcome::Compared), NO_TRIAL, "an answer without usage");
+    }
+}
+
+#[test]
+fn of_a_triplet_one_alone_has_to_diverge() {
+    for (candidate, control, expected) in [(true, false, HIT), (false, true, MISS), (true, true, NO_TRIAL), (false, false, NO_TRIAL)] {
+        assert_eq!(of_triplet(candidate, control), expected, "{candidate} {control}");
+    }
+}
+
+fn decided(cells: &[(&str, &str)]) -> Vec<Decided> {
+    cells.iter().map(|(primary, shadow)| Decided { primary: (*primary).to_owned(), shadow: (*shadow).to_owned(), rows: 3 }).collect()
+}
+
+fn flips(task: &Task, judgement: Judgement, cells: &[(&str, &str)], outcome: Outcome) -> [Option<bool>; 3] {
+    let report = Report { decided: decided(cells), ..report(judgement) };
+    [Direction::Up, Direction::Down, Direction::Both]
+        .map(|direction| of_shadow(Measure::Flipped(direction), task, &answered(outcome, 10, 10, &report)))
+}
+
+#[test]
+fn decisions_flip_up_and_down() {
+    let names = ["block", "review", "approve"].map(Into::into).to_vec();
+    let task = &Task::Decision(Decision { path: PathPattern::parse("s").unwrap(), thresholds: vec![0.3, 0.7], names });
+    let (same, up, down) = (("review", "review"), ("block", "approve"), ("approve", "review"));
+    for (cells, expected) in [
+        (&[][..], [NO_TRIAL, NO_TRIAL, NO_TRIAL]),
+        (&[same], [MISS, MISS, MISS]),
+        (&[up], [HIT, MISS, HIT]),
+        (&[down], [MISS, HIT, HIT]),
+        (&[("block", "review")], [HIT, MISS, HIT]),
+        (&[same, up], [HIT, MISS, HIT]),
+        (&[down, same], [MISS, HIT, HIT]),
+        (&[same, up, down, same], [HIT, HIT, HIT]),
+        (&[("approve", "approve"), ("block", "block")], [MISS, MISS, MISS]),
+    ] {
+        assert_eq!(flips(task, Judgement::Equivalent, cells, Outcome::Compared), expected, "{cells:?}");
+        for outcome in [Outcome::WrongVersion, Outcome::Incomparable] {
+            assert_eq!(flips(task, Judgement::Equivalent, cells, outcome), [NO_TRIAL; 3], "{cells:?} {outcome:?}");
+        }
+    }
+}
+
+fn labels(top: usize) -> Task {
+    Task::Labels(Labels { path: None, top, overlap: 1, names: Vec::new() })
+}
+
+#[test]
+fn labels_have_no_order_but_change() {
+    let two = &[("cat", "cat"), ("dog", "cat")];
+    let cases: [(&[(&str, &str)], Option<bool>); 4] = [(&[], NO_TRIAL), (&[("cat", "cat")], MISS), (&[("cat", "dog")], HIT), (two, HIT)];
+    for (cells, expected) in cases {
+        let [up, down, both] = flips(&labels(1), Judgement::Equivalent, cells, Outcome::Compared);
+        assert_eq!(both, expected, "{cells:?}");
+        assert!(up != HIT && down != HIT, "{cells:?}");
+    }
+}
+
+/// Of a pair with very many labels the rest is counted as one, from `other` to `other`; long ones are cut.
+#[test]
+fn a_label_that_is_not_told_apart_flips_all_the_same() {
+    let both = |top, kind, cells: &[_]| flips(&labels(top), differs(kind), cells, Outcome::Compared)[2];
+    let cells = &[("cat", "cat"), ("other", "other")];
+    assert_eq!(both(1, Kind::Label, cells), HIT);
+    assert_eq!(both(1, Kind::Dimension, cells), MISS, "another difference is no flip");
+    assert_eq!(both(1, Kind::Length, cells), MISS);
+    assert_eq!(both(1, Kind::Label, &[]), NO_TRIAL);
+    // Where several of the best are set against each other, the best may be the same although the pair diverged.
+    assert_eq!(both(3, Kind::Label, &[("cat", "cat")]), MISS);
+    assert_eq!(both(3, Kind::Label, &[("cat", "dog")]), HIT);
+    assert_eq!(flips(&labels(3), Judgement::Equivalent, &[("cat", "dog")], Outcome::Compared)[2], HIT, "equal within overlap");
+}
