@@ -23,6 +23,8 @@ use crate::outcome::Outcome;
 /// What of the host's statistics the engine needs to know.
 #[derive(Debug)]
 pub enum Question {
+    /// By what a gate is judged so far, before this configuration takes it over.
+    Terms(Rc<Meter>),
     /// The counters of a gate.
     Meter(Rc<Meter>),
     /// The states of all slices of a gate.
@@ -43,6 +45,8 @@ pub enum Question {
 /// What the host's statistics say.
 #[derive(Debug)]
 pub enum Reply {
+    /// Of [`Question::Terms`]: as in [`Look::terms`].
+    Terms(Rc<Meter>, [u64; 3]),
     /// Of [`Question::Meter`].
     Meter(Rc<Meter>, Look),
     /// Of [`Question::Slices`]: the state shown over all, those of the slices in their order, and the trials of the last of them.
@@ -165,6 +169,7 @@ impl Engine {
     /// The host has told what it was asked.
     pub(super) fn told(&mut self, reply: Reply, now: Time, out: &mut Effects) {
         match reply {
+            Reply::Terms(meter, before) => take_over(meter, before, out),
             Reply::Meter(meter, look) => judge(&meter, look, now, out),
             Reply::Slices(overall, shown, states, others) => judge_slices(&overall, shown, &states, others, out),
             Reply::Window(meter, reading, begun) => {
@@ -203,15 +208,25 @@ pub fn show(route: &RoutePlan, out: &mut Effects) {
     out.push(Effect::ShowSplit(route.shares.clone()));
     let meters = || route.gates.iter().flat_map(|gate| gate.meters());
     for meter in meters() {
-        for (series, value) in meter.series.terms.into_iter().zip(shown(&meter.terms)) {
-            out.push(Effect::Set(series, value));
-        }
-        out.push(Effect::Ask(Question::Meter(meter.clone())));
+        out.push(Effect::Ask(Question::Terms(meter.clone())));
     }
     // Its slices may be others than before.
     for overall in meters().filter_map(|meter| meter.overall.as_ref().filter(|_| meter.is_other())) {
         out.push(Effect::Ask(Question::Slices(overall.clone())));
     }
+}
+
+/// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
+/// are set, no number of trials is enough.
+fn take_over(meter: Rc<Meter>, before: [u64; 3], out: &mut Effects) {
+    let terms = shown(&meter.terms);
+    if before != terms {
+        let [limit, alpha, min_trials] = meter.series.terms;
+        let [limit_is, alpha_is, min_trials_is] = terms;
+        let steps = [(min_trials, u64::MAX), (limit, limit_is), (alpha, alpha_is), (min_trials, min_trials_is)];
+        out.list.extend(steps.map(|(series, value)| Effect::Set(series, value)));
+    }
+    out.push(Effect::Ask(Question::Meter(meter)));
 }
 
 /// How terms are exported.
@@ -237,7 +252,13 @@ fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
 /// Cuts off what a gate guards, and puts what is shown of it right.
 fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
     // What is judged follows from the figures beside it, also where an older configuration still counts.
-    let Some(terms) = read(look.terms) else { return };
+    let Some(terms) = read(look.terms) else {
+        // The gate left the configuration between this worker's look and what it showed then.
+        if look.state != 0 {
+            out.push(Effect::Set(meter.series.state, 0));
+        }
+        return;
+    };
     // Whom to cut off, and by what, is for the younger one to say.
     if terms == meter.terms
         && let Some(guard) = &meter.guard

@@ -66,6 +66,11 @@ impl Engine {
             out.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
+        // Whoever cut a canary off may have shown the shares of an older configuration.
+        let cut_off = route.shares.iter().filter(|share| share.tripped.is_some_and(|guard| tripped.contains(&guard))).count();
+        if route.cut_off.replace(cut_off) != cut_off {
+            out.push(Effect::ShowSplit(route.shares.clone()));
+        }
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
         let guard = route.shares.get(decision.variant).and_then(|share| share.tripped);
         let decision = decision.unless(guard.is_some_and(|guard| tripped.contains(&guard)));

@@ -1,5 +1,6 @@
 //! A configuration made ready for work: its parts bound to the series they count in.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::event::RootId;
@@ -40,6 +41,8 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<Gated>>,
     /// What each variant gets; empty for a route without split.
     pub shares: Rc<[Share]>,
+    /// How many of them this worker knows to be cut off.
+    pub cut_off: Cell<usize>,
 }
 
 /// A variant, or all that answer on a route without split.
@@ -154,7 +157,7 @@ impl Surroundings<'_> {
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.target(place, shadow, &gates, definer, missing));
         let shadows = shadows.collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares, cut_off: Cell::default() }
     }
 
     fn target(

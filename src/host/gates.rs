@@ -15,6 +15,10 @@ use crate::stats::gates::{Share, after_trips};
 /// Looks up what the engine wants to know.
 pub fn answer(question: Question) -> Reply {
     match question {
+        Question::Terms(meter) => {
+            let terms = meter.series.terms.map(read);
+            Reply::Terms(meter, terms)
+        }
         Question::Meter(meter) => {
             let look = look(&meter);
             Reply::Meter(meter, look)

@@ -323,9 +323,8 @@ fn labels(top: usize) -> Task {
 
 #[test]
 fn labels_have_no_order_but_change() {
-    let two = &[("cat", "cat"), ("dog", "cat")];
-    let cases: [(&[(&str, &str)], Option<bool>); 4] = [(&[], NO_TRIAL), (&[("cat", "cat")], MISS), (&[("cat", "dog")], HIT), (two, HIT)];
-    for (cells, expected) in cases {
+    let two = [("cat", "cat"), ("dog", "cat")];
+    for (cells, expected) in [(&[][..], NO_TRIAL), (&[("cat", "cat")], MISS), (&[("cat", "dog")], HIT), (&two, HIT)] {
         let [up, down, both] = flips(&labels(1), Judgement::Equivalent, cells, Outcome::Compared);
         assert_eq!(both, expected, "{cells:?}");
         assert!(up != HIT && down != HIT, "{cells:?}");

@@ -170,6 +170,10 @@ impl Worker {
     /// What the host's statistics say; nobody else counts meanwhile.
     fn reply(&mut self, question: Question) -> Reply {
         match question {
+            Question::Terms(meter) => {
+                let terms = meter.series.terms.map(|id| self.read(id));
+                Reply::Terms(meter, terms)
+            }
             Question::Meter(meter) => {
                 let series = meter.series;
                 let look = Look {
