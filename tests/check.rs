@@ -44,7 +44,6 @@ fn a_good_file_of_each_kind_gets_one_line() {
     for name in [
         "bare.yaml",
         "bare.json",
-        "full.json",
         "wasm-plugin.yaml",
         "traffic-extension.yaml",
         "envoy-extension-policy.yaml",
@@ -170,6 +169,28 @@ fn gates_without_coverage_are_warned_of() {
             );
         }
     }
+}
+
+/// Answers that fail are neither fast nor slow: only a gate that counts them can cut off a canary that has an outage.
+#[test]
+fn a_guardrail_that_sees_no_failures_is_warned_of() {
+    let config = |gates: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: slow, of: b, measure: slower_than, threshold: 1s, limit: 1}}]\n  guardrail: {{gates: [{gates}]}}\n"
+        )
+    };
+    for (gates, warned) in [("errors", false), ("errors, slow", false), ("slow", true)] {
+        let run = check([file("unguarded", "a.yaml", &config(gates))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gates}: {:?}", run.lines);
+        assert_eq!(
+            run.lines[0].contains("warning: routes[0].guardrail: none of its gates of b has measure failed"),
+            warned,
+            "{:?}",
+            run.lines
+        );
+    }
+    let run = check([example("full.json")]);
+    assert_eq!((run.code, run.lines.len()), (Some(0), 2), "{:?}", run.lines);
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Report {
                 for lack in found.environment.iter().flat_map(|environment| environment.lacks(&config)) {
                     self.line(file, format_args!("{place}: warning: {lack}"));
                 }
-                for blind in gates::blind(&config) {
+                for blind in gates::blind(&config).into_iter().chain(gates::unguarded(&config)) {
                     self.line(file, format_args!("{place}: warning: {blind}"));
                 }
                 let need = config.worst_case_memory();

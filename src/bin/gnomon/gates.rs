@@ -20,3 +20,23 @@ pub fn blind(config: &Config) -> Vec<String> {
     }
     lines
 }
+
+/// A line for each canary that its guardrail would let go on failing: only good answers can be fast or slow.
+pub fn unguarded(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let Some(guardrail) = &route.guardrail else { continue };
+        let variants = route.split.iter().flat_map(|split| split.variants.iter().enumerate());
+        for (at, variant) in variants {
+            let guarded = guardrail.gates.iter().filter_map(|gate| route.gates.get(*gate));
+            let mut gates = guarded.filter(|gate| gate.of == GateSubject::Variant(at)).peekable();
+            if gates.peek().is_some() && !gates.any(|gate| gate.measure == Measure::Failed) {
+                let name = &variant.name;
+                lines.push(format!(
+                    "routes[{index}].guardrail: none of its gates of {name} has measure failed: {name} goes on serving if all that it answers is 5xx"
+                ));
+            }
+        }
+    }
+    lines
+}
