@@ -135,7 +135,8 @@ def gates_table(gates):
         hits, limit = f"{gate['hits']} of {gate['trials']}", f"{gate['limit_percent']} %"
         lines.append(f"  {name:10}{gate['of']:12}{gate['measure']:20}{limit:>5}{hits:>16}   {gate['state']:10} {meaning(name, gate)}")
     failed = [name for name, gate in gates.items() if gate["state"] == "fail"]
-    answer = f"So no: a gate fails for good ({', '.join(failed)})." if failed else "None has failed."
+    undecided = any(gate["state"] == "undecided" for gate in gates.values())
+    answer = f"So no: a gate fails for good ({', '.join(failed)})." if failed else "Not enough data." if undecided else "So yes."
     return lines + note(
         f"{answer} Of coverage the limit is the least that is asked, of the others the most. The states may be looked at after every"
         " request: the chance that a gate is ever wrong is at most"
