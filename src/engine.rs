@@ -11,6 +11,7 @@ pub mod event;
 mod evidence;
 pub mod gates;
 mod incoming;
+mod judging;
 pub mod learned;
 mod live;
 pub mod measure;

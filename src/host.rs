@@ -73,7 +73,7 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
             Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
             Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
             Effect::Set(id, value) => expect(hostcalls::record_metric(id, value)),
-            Effect::ShowSplit(shares) => gates::show_split(&shares),
+            Effect::ShowSplit { shares, all } => gates::show_split(&shares, all),
             Effect::Ask(question) => {
                 let more = tell(Event::Told(gates::answer(question)), now);
                 more.into_iter().rev().for_each(|effect| effects.push_front(effect));

@@ -29,8 +29,13 @@ pub enum Effect {
     Record(MetricId, u64),
     /// Set a gauge.
     Set(MetricId, u64),
-    /// Set `gnomon_split_ppm` of these variants, after what guardrails have cut off, and again if more was cut off meanwhile.
-    ShowSplit(Rc<[Share]>),
+    /// Set `gnomon_split_ppm`, after what guardrails have cut off, and again if more was cut off meanwhile.
+    ShowSplit {
+        /// What the variants get.
+        shares: Rc<[Share]>,
+        /// Of all of them; otherwise of the baseline and of those that are cut off.
+        all: bool,
+    },
     /// Tell, at once and before all other effects, with [`super::event::Event::Told`].
     Ask(Question),
     /// Register values from bodies as far as there is room, and tell with [`super::event::Event::Learned`].

@@ -127,7 +127,7 @@ pub struct Arrival {
     pub fields: Fields,
     /// Whether there is no body.
     pub end: bool,
-    /// Those of [`Plan::guards`] that are above 0.
+    /// Those of [`Plan::guards`] for it that are above 0.
     pub tripped: Vec<MetricId>,
 }
 

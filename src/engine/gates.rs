@@ -1,8 +1,7 @@
-//! Counting for gates, and judging them.
+//! Counting for gates.
 //!
 //! A gate is judged after every trial, from the host's counters, which are those of all workers. Reading them takes host calls, so the
-//! engine asks ([`Question`]) and goes on when it is told ([`Reply`]). What it then changes it asks for again, until what is shown is what
-//! follows from the counters (or nothing helps, see [`Writes`](super::meter::Writes)): so of workers that judge at the same time the last one puts right what another wrote from older counters.
+//! engine asks ([`Question`]) and goes on when it is told ([`Reply`]): with [`super::judging`].
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
@@ -11,14 +10,14 @@ use std::rc::Rc;
 use super::effect::{Effect, Effects};
 use super::event::Time;
 use super::measure::{self, Answered};
-use super::meter::{Guard, Meter, Overall, Warm};
+use super::meter::{Meter, Overall, Warm};
 use super::pair::Pair;
-use super::plan::{Answerer, RoutePlan, Target};
-use super::{Engine, evidence};
+use super::plan::{Answerer, Target};
+use super::{Engine, judging};
 use crate::config::Warmup;
+use crate::gate::Reading;
 use crate::gate::window::Snapshot;
-use crate::gate::{Counts, Rate, Reading, State, Terms, over_slices};
-use crate::outcome::Outcome;
+use crate::outcome::{Class, Outcome};
 
 /// What of the host's statistics the engine needs to know.
 #[derive(Debug)]
@@ -78,15 +77,17 @@ pub struct Look {
 pub struct Trials {
     /// Of the variant or shadow.
     pub warm: Option<Rc<Warm>>,
+    /// Whether it warms it up: a copy that was not sent, and an answer that nobody waited for, tell nothing of a model.
+    warms: bool,
     /// Gates of which it is a trial, and whether a hit.
     found: Vec<(Rc<Meter>, bool)>,
     /// For gates that set candidate and control against each other.
-    triplet: Option<Third>,
+    triplet: Option<Part>,
 }
 
 /// One shadow's answer as a part of a triplet.
 #[derive(Debug)]
-struct Third {
+struct Part {
     target: Rc<Target>,
     slice: usize,
     siblings: Rc<Siblings>,
@@ -119,7 +120,8 @@ impl Engine {
             Some((gate.meter(slice)?.clone(), hit))
         });
         let found = found.collect();
-        self.count(Trials { warm: answerer.warm.clone(), found, triplet: None }, out);
+        let warms = answered.class != Class::Cancelled;
+        self.count(Trials { warm: answerer.warm.clone(), warms, found, triplet: None }, out);
     }
 
     /// A sampled request at a shadow has its outcome.
@@ -135,13 +137,13 @@ impl Engine {
         });
         let found = found.collect();
         let compared = it.report.filter(|_| outcome == Outcome::Compared && !target.triplets.is_empty());
-        let triplet = compared.map(|report| Third {
+        let triplet = compared.map(|report| Part {
             target: target.clone(),
             slice: pair.slice,
             siblings: pair.siblings.clone(),
             diverged: measure::diverged(report),
         });
-        self.count(Trials { warm: target.warm.clone(), found, triplet }, out);
+        self.count(Trials { warm: target.warm.clone(), warms: it.reply.is_some(), found, triplet }, out);
     }
 
     /// Counts trials, unless they may be of a warm-up: then that is asked for first.
@@ -152,7 +154,7 @@ impl Engine {
         for (meter, hit) in trials.found {
             count_trial(meter, hit, out);
         }
-        let Some(Third { target, slice, siblings, diverged }) = trials.triplet else { return };
+        let Some(Part { target, slice, siblings, diverged }) = trials.triplet else { return };
         let mut compared = siblings.compared.take();
         for triplet in &target.triplets {
             let other = if triplet.candidate == target.place { triplet.control } else { triplet.candidate };
@@ -169,15 +171,17 @@ impl Engine {
     /// The host has told what it was asked.
     pub(super) fn told(&mut self, reply: Reply, now: Time, out: &mut Effects) {
         match reply {
-            Reply::Terms(meter, before) => take_over(meter, before, out),
-            Reply::Meter(meter, look) => judge(&meter, look, now, out),
-            Reply::Slices(overall, shown, states, others) => judge_slices(&overall, shown, &states, others, out),
-            Reply::Window(meter, reading, begun) => {
-                let Some(guard) = &meter.guard else { return };
-                guard.begun.set(Some(begun));
-                let recent = begun.until(&Snapshot::new(reading, now, guard.window), reading).unwrap_or_default();
-                trip_if(&meter, guard, recent, "window", out);
+            Reply::Terms(meter, before) => judging::take_over(meter, before, out),
+            Reply::Meter(meter, look) => {
+                // (One that has been taken out of service has no requests left to guard.)
+                let serves = |root| self.roots.get(&root).is_some_and(|root| !root.retiring);
+                if let Some(guard) = meter.guard.as_ref().filter(|guard| serves(guard.root)) {
+                    judging::guard(&meter, guard, look, now, out);
+                }
+                judging::judge(&meter, look, out);
             }
+            Reply::Slices(overall, shown, states, others) => judging::judge_slices(&overall, shown, &states, others, out),
+            Reply::Window(meter, reading, begun) => judging::begin_window(&meter, reading, begun, now, out),
             Reply::Warmup(trials, began, left_out) => self.warming(trials, began, left_out, now, out),
         }
     }
@@ -196,48 +200,13 @@ impl Engine {
             warm.over.set(true);
             return self.count(trials, out);
         }
-        out.add(warm.series.left_out, 1);
-        if since.is_none() {
-            out.push(Effect::Set(warm.series.began, now));
+        if trials.warms {
+            out.add(warm.series.left_out, 1);
+            if since.is_none() {
+                out.push(Effect::Set(warm.series.began, now));
+            }
         }
     }
-}
-
-/// Shows by what the gates of a route judge, what its variants get, and the states.
-pub fn show(route: &RoutePlan, out: &mut Effects) {
-    out.push(Effect::ShowSplit(route.shares.clone()));
-    let meters = || route.gates.iter().flat_map(|gate| gate.meters());
-    for meter in meters() {
-        out.push(Effect::Ask(Question::Terms(meter.clone())));
-    }
-    // Its slices may be others than before.
-    for overall in meters().filter_map(|meter| meter.overall.as_ref().filter(|_| meter.is_other())) {
-        out.push(Effect::Ask(Question::Slices(overall.clone())));
-    }
-}
-
-/// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
-/// are set, no number of trials is enough.
-fn take_over(meter: Rc<Meter>, before: [u64; 3], out: &mut Effects) {
-    let terms = shown(&meter.terms);
-    if before != terms {
-        let [limit, alpha, min_trials] = meter.series.terms;
-        let [limit_is, alpha_is, min_trials_is] = terms;
-        let steps = [(min_trials, u64::MAX), (limit, limit_is), (alpha, alpha_is), (min_trials, min_trials_is)];
-        out.list.extend(steps.map(|(series, value)| Effect::Set(series, value)));
-    }
-    out.push(Effect::Ask(Question::Meter(meter)));
-}
-
-/// How terms are exported.
-fn shown(terms: &Terms) -> [u64; 3] {
-    [terms.limit.ppm().into(), terms.alpha.ppm().into(), terms.min_trials]
-}
-
-/// What [`shown`] was made of; `None` of what is no terms.
-fn read([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
-    let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
-    Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials })
 }
 
 /// Counts one trial: before its hit, so that no reader ever sees more hits than trials.
@@ -247,75 +216,4 @@ fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
         out.add(meter.series.hits, 1);
     }
     out.push(Effect::Ask(Question::Meter(meter)));
-}
-
-/// Cuts off what a gate guards, and puts what is shown of it right.
-fn judge(meter: &Rc<Meter>, look: Look, now: Time, out: &mut Effects) {
-    // What is judged follows from the figures beside it, also where an older configuration still counts.
-    let Some(terms) = read(look.terms) else {
-        // The gate left the configuration between this worker's look and what it showed then.
-        if look.state != 0 {
-            out.push(Effect::Set(meter.series.state, 0));
-        }
-        return;
-    };
-    // Whom to cut off, and by what, is for the younger one to say.
-    if terms == meter.terms
-        && let Some(guard) = &meter.guard
-        && look.tripped == 0
-        && !trip_if(meter, guard, look.reading.fewest, "experiment", out)
-    {
-        let mine = Snapshot::new(look.reading, now, guard.window);
-        match guard.begun.get().and_then(|begun| begun.until(&mine, look.reading)) {
-            Some(recent) => _ = trip_if(meter, guard, recent, "window", out),
-            None => out.push(Effect::Ask(Question::Window { meter: meter.clone(), reading: look.reading, mine })),
-        }
-    }
-    // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
-    let failed = look.failures > 0 || State::of(look.state) == State::Fail;
-    let state = terms.judge(look.reading, failed);
-    if state == State::Fail && look.failures == 0 {
-        out.add(meter.series.failures, 1);
-    }
-    if state == State::Fail && !failed {
-        evidence::show_gate(meter, &terms, look.reading.fewest, ("state", "fail"), out);
-    }
-    let changes = look.state != state as u64;
-    if !changes {
-        meter.writes.settled();
-    } else {
-        out.push(Effect::Set(meter.series.state, state as u64));
-        if meter.writes.one_more() {
-            out.push(Effect::Ask(Question::Meter(meter.clone())));
-        }
-    }
-    // (The first trial of `other` changes the state over all slices, but not its own.)
-    if let Some(overall) = meter.overall.as_ref().filter(|_| changes || meter.is_other()) {
-        out.push(Effect::Ask(Question::Slices(overall.clone())));
-    }
-}
-
-fn judge_slices(overall: &Rc<Overall>, shown: u64, states: &[u64], others: u64, out: &mut Effects) {
-    let mut states = states.iter().map(|state| State::of(*state));
-    let other = states.next_back().unwrap_or_default();
-    let state = over_slices(states, other, others > 0) as u64;
-    // A fail is for good, also if its slice has left the configuration.
-    if shown == state || State::of(shown) == State::Fail {
-        return overall.writes.settled();
-    }
-    out.push(Effect::Set(overall.state, state));
-    if overall.writes.one_more() {
-        out.push(Effect::Ask(Question::Slices(overall.clone())));
-    }
-}
-
-/// Cuts the canary off that `guard` guards if these trials make it fail; whether they do.
-fn trip_if(meter: &Meter, guard: &Guard, counts: Counts, over: &str, out: &mut Effects) -> bool {
-    let fails = guard.terms.fails(counts);
-    if fails {
-        out.push(Effect::Set(guard.tripped, 1));
-        out.push(Effect::ShowSplit(guard.shares.clone()));
-        evidence::show_gate(meter, &guard.terms, counts, (evidence::GUARDRAIL, over), out);
-    }
-    fails
 }

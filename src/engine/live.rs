@@ -66,14 +66,13 @@ impl Engine {
             out.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
-        // Whoever cut a canary off may have shown the shares of an older configuration.
-        let cut_off = route.shares.iter().filter(|share| share.tripped.is_some_and(|guard| tripped.contains(&guard))).count();
-        if route.cut_off.replace(cut_off) != cut_off {
-            out.push(Effect::ShowSplit(route.shares.clone()));
+        let cut_off = route.shares.iter().filter(|share| share.is_tripped(&tripped) && !share.cut_off.replace(true));
+        if cut_off.count() > 0 {
+            // Whoever cut it off may have shown the shares of an older configuration.
+            out.push(Effect::ShowSplit { shares: route.shares.clone(), all: false });
         }
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
-        let guard = route.shares.get(decision.variant).and_then(|share| share.tripped);
-        let decision = decision.unless(guard.is_some_and(|guard| tripped.contains(&guard)));
+        let decision = decision.unless(route.shares.get(decision.variant).is_some_and(|share| share.cut_off.get()));
         let Some(answerer) = route.variants.get(decision.variant) else { return };
         out.count(answerer.series.requests.of(decision.reason));
         let split = route.route.split.as_ref();

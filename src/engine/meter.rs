@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::event::RootId;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route, Warmup};
 use crate::gate::Terms;
 use crate::gate::window::Snapshot;
@@ -35,6 +36,8 @@ pub struct Meter {
     pub series: GateSeries,
     /// Of the gauge of its state.
     pub writes: Writes,
+    /// Whether this worker has told that it fails.
+    pub told: Cell<bool>,
     /// The state over all slices, of a gate that has several.
     pub overall: Option<Rc<Overall>>,
     /// What it may cut off.
@@ -53,6 +56,8 @@ pub struct Overall {
     pub writes: Writes,
     /// Those of the slices, in their order; `other` is the last.
     pub slices: Vec<GateSeries>,
+    /// Whether that one is known to have trials.
+    pub others: Cell<bool>,
 }
 
 /// How often a gauge was written in a row without showing it. Another worker may have written in between; but Envoy drops what its
@@ -87,6 +92,10 @@ pub struct Guard {
     pub key: String,
     /// That snapshot, as far as this worker knows.
     pub begun: Cell<Option<Snapshot>>,
+    /// The root context whose requests it guards.
+    pub root: RootId,
+    /// Which of `shares` it cuts off.
+    pub variant: usize,
     /// `gnomon_guardrail_tripped`
     pub tripped: MetricId,
     /// What all variants of its route get.
@@ -106,9 +115,10 @@ pub struct Warm {
 
 impl Gated {
     /// All gates of a route, whose variants get `shares`.
-    pub fn all(definer: &mut Definer, route: &Route, shares: &Rc<[Share]>) -> Vec<Rc<Self>> {
+    pub fn all(definer: &mut Definer, root: RootId, route: &Route, shares: &Rc<[Share]>) -> Vec<Rc<Self>> {
         let bound = route.gates.iter().enumerate().filter_map(|(index, gate)| {
             let guardrail = route.guardrail.as_ref().filter(|guardrail| guardrail.gates.contains(&index));
+            let guardrail = guardrail.map(|guardrail| (root, guardrail));
             Some(Rc::new(Self { of: gate.of, measure: gate.measure, meters: meters(definer, route, gate, guardrail, shares)? }))
         });
         bound.collect()
@@ -138,7 +148,7 @@ fn meters(
     definer: &mut Definer,
     route: &Route,
     gate: &Gate,
-    guardrail: Option<&Guardrail>,
+    guardrail: Option<(RootId, &Guardrail)>,
     shares: &Rc<[Share]>,
 ) -> Option<Vec<Rc<Meter>>> {
     let subject = match gate.of {
@@ -150,24 +160,26 @@ fn meters(
     let series: Vec<GateSeries> = slices.iter().map(|slice| GateSeries::define(definer, &spelled(&labels(slice)))).collect();
     let overall = gate.each_slice.then(|| {
         let state = GateSeries::define_overall(definer, &spelled(&labels(&"all".into())));
-        Rc::new(Overall { state, writes: Writes::default(), slices: series.clone() })
+        Rc::new(Overall { state, writes: Writes::default(), slices: series.clone(), others: Cell::default() })
     });
     let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(slices.len()), ..terms };
     let guard = |slice: &Name| {
-        let (guardrail, GateSubject::Variant(variant)) = (guardrail?, gate.of) else { return None };
+        let ((root, guardrail), GateSubject::Variant(variant)) = (guardrail?, gate.of) else { return None };
         Some(Guard {
             terms: shared(Terms { alpha: guardrail.alpha, min_trials: guardrail.min_trials, ..gate.terms }),
             window: guardrail.window,
             key: labels(slice).join("/"),
             begun: Cell::default(),
+            root,
+            variant,
             tripped: shares.get(variant)?.tripped?,
             shares: shares.clone(),
         })
     };
     let bound = slices.iter().zip(&series).map(|(slice, series)| {
         let (overall, guard) = (overall.clone(), guard(slice));
-        let terms = shared(gate.terms);
-        Rc::new(Meter { labels: labels(slice), terms, series: *series, writes: Writes::default(), overall, guard })
+        let (terms, writes, told) = (shared(gate.terms), Writes::default(), Cell::default());
+        Rc::new(Meter { labels: labels(slice), terms, series: *series, writes, told, overall, guard })
     });
     Some(bound.collect())
 }

@@ -1,12 +1,13 @@
 //! A configuration made ready for work: its parts bound to the series they count in.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use super::event::RootId;
 use super::meter::{Gated, Warm};
 use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Measure, Name, Route, Shadow, Warmup};
 use crate::mirror::environment::{self, Secret};
+use crate::request::{Fields, Request};
+use crate::route;
 use crate::stats::gates::Share;
 use crate::stats::learned::Definer;
 use crate::stats::{self, Define, MetricId, ShadowSeries, VariantSeries};
@@ -20,8 +21,6 @@ pub struct Plan {
     pub config: Config,
     /// In the order of the configuration.
     pub routes: Vec<RoutePlan>,
-    /// The gauges that tell which canaries are cut off.
-    pub guards: Vec<MetricId>,
     /// Lines on its series that outlive it, see [`stats::lasting`].
     pub lasting: Vec<String>,
     /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
@@ -41,8 +40,6 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<Gated>>,
     /// What each variant gets; empty for a route without split.
     pub shares: Rc<[Share]>,
-    /// How many of them this worker knows to be cut off.
-    pub cut_off: Cell<usize>,
 }
 
 /// A variant, or all that answer on a route without split.
@@ -124,9 +121,16 @@ impl Plan {
             routes.push(surroundings.route(definer, &mut missing));
             shadows_before = shadows_before.saturating_add(route.shadows.len());
         }
-        let guards = routes.iter().flat_map(|route| route.shares.iter()).filter_map(|share| share.tripped).collect();
         let lasting = std::mem::take(&mut definer.lasting);
-        Self { root, config, routes, guards, lasting, missing }
+        Self { root, config, routes, lasting, missing }
+    }
+
+    /// The gauges that tell which canaries of a request's route are cut off.
+    pub fn guards(&self, fields: &Fields) -> impl Iterator<Item = MetricId> {
+        let may_be_guarded = self.routes.iter().any(|route| route.shares.len() > 1);
+        let route = may_be_guarded.then(|| route::find(&self.config, &Request::new(fields))).flatten();
+        let route = route.and_then(|index| self.routes.get(index));
+        route.into_iter().flat_map(|route| route.shares.iter()).filter_map(|share| share.tripped)
     }
 }
 
@@ -144,9 +148,9 @@ impl Surroundings<'_> {
     fn route(&self, definer: &mut Definer, missing: &mut Vec<String>) -> RoutePlan {
         let route = self.route;
         let split = route.split.as_ref();
-        let shares = split.map(|split| stats::gates::shares(definer, route, split, |variant| is_guarded(route, variant)));
+        let shares = split.map(|split| stats::gates::shares(definer, route, split));
         let shares: Rc<[Share]> = shares.unwrap_or_default().into();
-        let gates = Gated::all(definer, route, &shares);
+        let gates = Gated::all(definer, self.root, route, &shares);
         let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
         let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
         let variants = named.into_iter().enumerate().map(|(index, (name, warmup))| {
@@ -157,7 +161,7 @@ impl Surroundings<'_> {
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.target(place, shadow, &gates, definer, missing));
         let shadows = shadows.collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares, cut_off: Cell::default() }
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
     }
 
     fn target(
@@ -186,12 +190,6 @@ impl Surroundings<'_> {
             warm: Warm::new(definer, route, &shadow.name, shadow.warmup),
         })
     }
-}
-
-/// Whether a guardrail guards that variant.
-fn is_guarded(route: &Route, variant: usize) -> bool {
-    let mut guarded = route.guardrail.iter().flat_map(|guardrail| &guardrail.gates).filter_map(|index| route.gates.get(*index));
-    guarded.any(|gate| gate.of == GateSubject::Variant(variant))
 }
 
 fn of(gates: &[Rc<Gated>], subject: GateSubject) -> Vec<Rc<Gated>> {

@@ -6,14 +6,14 @@ use super::effect::{Effect, Effects};
 use super::event::{PairId, RootId, Time};
 use super::evidence::Note;
 use super::plan::Plan;
-use super::{Engine, Root, gates};
+use super::{Engine, Root, judging};
 use crate::outcome::Outcome;
 
 impl Engine {
     pub(super) fn configured(&mut self, id: RootId, plan: Option<Rc<Plan>>, key: u64, out: &mut Effects) {
         if let Some(plan) = &plan {
             self.ledger.set_limit(plan.config.limits.memory);
-            plan.routes.iter().for_each(|route| gates::show(route, out));
+            plan.routes.iter().for_each(|route| judging::show(route, out));
         }
         let root = Root { key, outbox: Default::default(), comparisons: Default::default(), woken: false, retiring: false, plan };
         self.roots.insert(id, root);

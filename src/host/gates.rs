@@ -8,6 +8,7 @@ use super::{expect, metrics, shared};
 use crate::engine::gates::{Look, Question, Reply};
 use crate::engine::meter::Meter;
 use crate::gate::Reading;
+use crate::limits::LOOKS_AFTER_WRITES;
 use crate::outcome::Anomaly;
 use crate::stats::MetricId;
 use crate::stats::gates::{Share, after_trips};
@@ -46,30 +47,52 @@ pub fn answer(question: Question) -> Reply {
 fn look(meter: &Meter) -> Look {
     let series = meter.series;
     let (hits, trials, hits_again) = (read(series.hits), read(series.trials), read(series.hits));
+    // A worker that finds a failure counts it before it shows it.
+    let (state, failures) = (read(series.state), read(series.failures));
     Look {
         reading: Reading::new(hits, trials, hits_again),
-        terms: series.terms.map(read),
-        failures: read(series.failures),
-        state: read(series.state),
+        terms: terms(series.terms),
+        failures,
+        state,
         tripped: meter.guard.as_ref().map_or(0, |guard| read(guard.tripped)),
     }
 }
 
-/// Those of `guards` that are above 0.
-pub fn tripped(guards: &[MetricId]) -> Vec<MetricId> {
-    guards.iter().copied().filter(|guard| read(*guard) > 0).collect()
+/// By what a gate is judged. Another VM may be setting that just now, in the order of `judging::take_over`: what is read in this order, and
+/// twice where it must be, is of one age. Should that not come about, no number of trials is enough.
+fn terms([limit, alpha, min_trials]: [MetricId; 3]) -> [u64; 3] {
+    let mut terms = [0, 0, u64::MAX];
+    for _ in 0..LOOKS_AFTER_WRITES {
+        let before = (read(limit), read(min_trials));
+        let alpha = read(alpha);
+        let after = read(min_trials);
+        let limit = read(limit);
+        if before == (limit, after) {
+            return [limit, alpha, after];
+        }
+        terms = [limit, alpha, u64::MAX];
+    }
+    terms
 }
 
-/// Sets `gnomon_split_ppm`, until nothing was cut off meanwhile: another worker may have set it from what it knew.
-pub fn show_split(shares: &[Share]) {
-    let guards: Vec<MetricId> = shares.iter().filter_map(|share| share.tripped).collect();
-    let mut known = tripped(&guards);
+/// Those of `guards` that are above 0.
+pub fn tripped(guards: impl IntoIterator<Item = MetricId>) -> Vec<MetricId> {
+    guards.into_iter().filter(|guard| read(*guard) > 0).collect()
+}
+
+/// Sets `gnomon_split_ppm`, until nothing was cut off meanwhile: another worker may have set it from what it knew. `all`, or only what a
+/// cut-off changes: the rest may be a younger configuration's.
+pub fn show_split(shares: &[Share], all: bool) {
+    let now = || tripped(shares.iter().filter_map(|share| share.tripped));
+    let mut known = now();
     loop {
-        let ppm = after_trips(shares, |share| share.tripped.is_some_and(|guard| known.contains(&guard)));
-        for (share, ppm) in shares.iter().zip(ppm) {
-            expect(hostcalls::record_metric(share.shown, ppm.into()));
+        let ppm = after_trips(shares, |share| share.is_tripped(&known));
+        for (index, (share, ppm)) in shares.iter().zip(ppm).enumerate() {
+            if all || index == 0 || share.is_tripped(&known) {
+                expect(hostcalls::record_metric(share.shown, ppm.into()));
+            }
         }
-        let now = tripped(&guards);
+        let now = now();
         if now == known {
             return;
         }

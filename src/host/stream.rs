@@ -126,7 +126,7 @@ impl HttpContext for Stream {
         // Request headers can't be read in later phases.
         if let Some((root, fields)) = self.service.as_ref().and_then(|service| Some((service.plan.root, request_fields(service)?))) {
             self.grpc = Request::new(&fields).header("content-type").is_some_and(is_grpc);
-            let tripped = self.service.as_ref().map(|service| gates::tripped(&service.plan.guards)).unwrap_or_default();
+            let tripped = self.service.as_ref().map(|service| gates::tripped(service.plan.guards(&fields))).unwrap_or_default();
             self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end, tripped }), now());
         }
         Action::Continue

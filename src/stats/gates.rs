@@ -1,9 +1,11 @@
 //! Series of gates, guardrails and warm-up, and the shares of a split, which a guardrail changes.
 
+use std::cell::Cell;
+
 use super::lasting::Fate;
 use super::learned::Definer;
 use super::{MetricId, names};
-use crate::config::{Route, Split};
+use crate::config::{Route, Split, Variant};
 
 /// Series of one gate in one slice.
 #[derive(Clone, Copy, Debug)]
@@ -64,34 +66,47 @@ impl WarmupSeries {
 }
 
 /// What one variant of a split gets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Share {
     /// As configured, in parts per million.
     pub ppm: u32,
     /// `gnomon_split_ppm`
     pub shown: MetricId,
-    /// `gnomon_guardrail_tripped`, of a canary that a guardrail guards.
+    /// `gnomon_guardrail_tripped`, of a canary.
     pub tripped: Option<MetricId>,
+    /// Whether this worker knows that it is cut off: then it is, as long as this configuration serves, whatever becomes of the gauge.
+    pub cut_off: Cell<bool>,
 }
 
-/// Defines the shares of `split`, in the order of its variants; `guarded` tells which of them a guardrail guards.
-pub fn shares(definer: &mut Definer, route: &Route, split: &Split, guarded: impl Fn(usize) -> bool) -> Vec<Share> {
-    let of_variant = |(index, variant): (usize, &crate::config::Variant)| {
+impl Share {
+    /// Whether it is one of a canary whose gauge is among those that are above 0, or is known to be cut off.
+    pub fn is_tripped(&self, above_0: &[MetricId]) -> bool {
+        self.cut_off.get() || self.tripped.is_some_and(|gauge| above_0.contains(&gauge))
+    }
+}
+
+/// Defines the shares of `split`, in the order of its variants.
+pub fn shares(definer: &mut Definer, route: &Route, split: &Split) -> Vec<Share> {
+    let of_variant = |(index, variant): (usize, &Variant)| {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", &*variant.name)];
-        let tripped = guarded(index).then(|| definer.lasting(Fate::Latch, &names::series("gnomon_guardrail_tripped", &labels)));
-        Share { ppm: variant.ppm, shown: definer.lasting(Fate::Shown, &names::series("gnomon_split_ppm", &labels)), tripped }
+        let mut define = |fate, name| definer.lasting(fate, &names::series(name, &labels));
+        Share {
+            ppm: variant.ppm,
+            shown: define(Fate::Shown, "gnomon_split_ppm"),
+            tripped: (index > 0).then(|| define(Fate::Latch, "gnomon_guardrail_tripped")),
+            cut_off: Cell::default(),
+        }
     };
     split.variants.iter().enumerate().map(of_variant).collect()
 }
 
-/// What each variant gets, in parts per million, while those for which `tripped` says so are cut off: their shares go to the baseline, which
-/// is the first.
-pub fn after_trips(shares: &[Share], tripped: impl Fn(&Share) -> bool) -> Vec<u32> {
-    let cut = |share: &Share| tripped(share);
-    let lost: u32 = shares.iter().skip(1).filter(|share| cut(share)).map(|share| share.ppm).fold(0, u32::saturating_add);
+/// What each variant gets, in parts per million, while those for which `is_cut_off` says so get nothing: their shares go to the baseline,
+/// which is the first.
+pub fn after_trips(shares: &[Share], is_cut_off: impl Fn(&Share) -> bool) -> Vec<u32> {
+    let lost: u32 = shares.iter().skip(1).filter(|share| is_cut_off(share)).map(|share| share.ppm).fold(0, u32::saturating_add);
     let after = |(index, share): (usize, &Share)| match index {
         0 => share.ppm.saturating_add(lost),
-        _ if cut(share) => 0,
+        _ if is_cut_off(share) => 0,
         _ => share.ppm,
     };
     shares.iter().enumerate().map(after).collect()
@@ -105,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_shares_of_those_cut_off_go_to_the_baseline() {
-        let share = |(index, ppm): (usize, &u32)| Share { ppm: *ppm, shown: 0, tripped: Some(index as MetricId) };
+        let share = |(index, ppm): (usize, &u32)| Share { ppm: *ppm, shown: 0, tripped: Some(index as MetricId), cut_off: Cell::default() };
         let shares: Vec<Share> = [900_000, 70_000, 30_000].iter().enumerate().map(share).collect();
         for (cut, expected) in [
             (vec![], [900_000, 70_000, 30_000]),
@@ -113,7 +128,7 @@ mod tests {
             (vec![2], [930_000, 70_000, 0]),
             (vec![1, 2], [1_000_000, 0, 0]),
         ] {
-            assert_eq!(after_trips(&shares, |share| share.tripped.is_some_and(|id| cut.contains(&id))), expected, "{cut:?}");
+            assert_eq!(after_trips(&shares, |share| share.is_tripped(&cut)), expected, "{cut:?}");
         }
     }
 }

@@ -131,23 +131,49 @@ fn another_percentage_does_not_end_it() {
     world.check();
 }
 
-/// Whoever takes the guardrail out wants the canary to have its traffic; the gauge keeps what was found for when it is back.
+/// Only another experiment lets it in again.
 #[test]
-fn a_guardrail_that_comes_back_finds_what_it_cut_off() {
+fn a_canary_stays_cut_off_without_its_guardrail() {
     for new_vm in [false, true] {
         let (mut world, mut place) = start(&guarded(json!([errors()])));
         world.fail(place, ENOUGH);
-        for (next, variant, variants) in [(canary(json!([])), "v2", 2), (guarded(json!([errors()])), "v1", 1)] {
+        for next in [canary(json!([])), guarded(json!([errors()]))] {
             let (old, next) = (place, next.to_string());
             place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
             if new_vm {
                 world.retire(old.vm);
             }
-            assert_eq!((world.ask(place, pinned(200)).as_str(), shares(&world).len()), (variant, variants), "new VM: {new_vm}");
+            assert_eq!((world.ask(place, pinned(200)).as_str(), shares(&world).len()), ("v1", 1), "new VM: {new_vm}");
         }
         assert_eq!(tripped(&world), 1, "new VM: {new_vm}");
         world.settle();
         world.check();
+    }
+}
+
+/// A listener that drains, or one that Envoy goes on with because it refused the next, serves by the configuration before.
+#[test]
+fn the_configuration_before_goes_on_to_guard_what_it_serves() {
+    let configuration = guarded(json!([errors()]));
+    for (member, value) in [("/routes/0/experiment", json!("exp-2")), ("/routes/0/gates/0/limit", json!(3)), ("/routes/0/gates", json!([]))]
+    {
+        for cut_off_before in [false, true] {
+            let (mut world, old) = start(&configuration);
+            if cut_off_before {
+                world.fail(old, ENOUGH);
+            }
+            let mut next = configuration.clone().with(member, value.clone());
+            if member.ends_with("gates") {
+                next["routes"][0].as_object_mut().unwrap().remove("guardrail");
+            }
+            world.load(&next.to_string()).expect("accepted");
+            if !cut_off_before {
+                assert_eq!(world.ask(old, pinned(200)), "v2");
+                world.fail(old, ENOUGH);
+            }
+            assert_eq!(world.ask(old, pinned(200)), "v1", "another {member}, cut off before: {cut_off_before}");
+            world.settle();
+        }
     }
 }
 

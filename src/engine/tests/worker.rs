@@ -29,7 +29,7 @@ pub struct Worker {
     /// How often the host was asked for one.
     pub registrations: usize,
     /// Which canaries are cut off.
-    pub guards: Vec<MetricId>,
+    pub plans: BTreeMap<RootId, Rc<Plan>>,
     /// With what windows begin, as the host's shared data keeps them.
     pub windows: BTreeMap<String, Snapshot>,
     /// A part of the names of series that the host drops: what is written there is gone.
@@ -92,7 +92,7 @@ impl Worker {
             series: BTreeMap::new(),
             registries: BTreeMap::new(),
             registrations: 0,
-            guards: Vec::new(),
+            plans: BTreeMap::new(),
             windows: BTreeMap::new(),
             dropped: None,
             now: Time::from_secs(1_000_000),
@@ -116,8 +116,9 @@ impl Worker {
         let registered = |name: &str| registries.get(name).cloned().unwrap_or_default();
         let plan = Plan::new(root, config, &mut |_, name| define(&mut self.names, name), &registered, &variable);
         self.missing.clone_from(&plan.missing);
-        self.guards.clone_from(&plan.guards);
-        self.on(Event::Configured { plan: Rc::new(plan), key });
+        let plan = Rc::new(plan);
+        self.plans.insert(root, plan.clone());
+        self.on(Event::Configured { plan, key });
     }
 
     pub fn on(&mut self, event: Event) {
@@ -126,10 +127,13 @@ impl Worker {
             match effect {
                 Effect::Set(id, _) | Effect::Add(id, _) if self.drops(id) => {}
                 Effect::Set(id, value) => _ = self.series.insert(self.names[id as usize].clone(), value as i64),
-                Effect::ShowSplit(shares) => {
-                    let ppm = after_trips(&shares, |share| share.tripped.is_some_and(|id| self.read(id) > 0));
-                    for (share, ppm) in shares.iter().zip(ppm) {
-                        self.series.insert(self.names[share.shown as usize].clone(), ppm.into());
+                Effect::ShowSplit { shares, all } => {
+                    let above_0: Vec<MetricId> = shares.iter().filter_map(|share| share.tripped).filter(|id| self.read(*id) > 0).collect();
+                    let ppm = after_trips(&shares, |share| share.is_tripped(&above_0));
+                    for (index, (share, ppm)) in shares.iter().zip(ppm).enumerate() {
+                        if all || index == 0 || share.is_tripped(&above_0) {
+                            self.series.insert(self.names[share.shown as usize].clone(), ppm.into());
+                        }
                     }
                 }
                 Effect::Ask(question) => {
@@ -215,8 +219,9 @@ impl Worker {
 
     pub fn request(&mut self, root: RootId, stream: StreamId, extra: &[(&str, &str)], end: bool) {
         let fields = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")].iter().chain(extra);
-        let fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        let tripped = self.guards.iter().copied().filter(|guard| self.read(*guard) > 0).collect();
+        let fields: Fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        let guards = self.plans.get(&root).into_iter().flat_map(|plan| plan.guards(&fields));
+        let tripped = guards.filter(|guard| self.read(*guard) > 0).collect();
         self.on(Event::RequestHeaders(Arrival { root, stream, fields, end, tripped }));
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{ANY, answers, bad, canary, errors, good, of_errors, of_shadow, route, told};
-use crate::engine::event::Time;
+use crate::engine::event::{CallError, Ending, Event, Time};
 use crate::engine::tests::worker::{ROOT, Worker};
 
 fn warming(warmup: Value) -> Value {
@@ -116,7 +116,7 @@ fn a_guardrail_waits_for_it() {
 }
 
 #[test]
-fn a_shadow_warms_up_by_its_pairs_whatever_becomes_of_them() {
+fn a_shadow_warms_up_by_its_answers_whatever_becomes_of_them() {
     let mut configuration = route(json!({"gates": [of_shadow("agreement", "diverged", 50.0), of_shadow("coverage", "coverage", 50.0)]}));
     configuration["routes"][0]["shadows"][0]["warmup"] = json!({"pairs": 3});
     let mut worker = Worker::new(configuration);
@@ -129,6 +129,26 @@ fn a_shadow_warms_up_by_its_pairs_whatever_becomes_of_them() {
     worker.pair(1, (200, "1"), (200, "2"));
     assert_eq!(counts(&worker), [(1, 1, 0), (0, 1, 0)]);
     worker.assert_at_rest();
+}
+
+/// A pod that starts late is no warmer for the copies that could not be sent to it.
+#[test]
+fn what_is_not_sent_and_who_does_not_wait_warm_nothing_up() {
+    let mut configuration = warming(json!({"pairs": 3}));
+    configuration["routes"][0]["gates"] = json!([errors(json!({})), of_shadow("coverage", "coverage", 50.0)]);
+    let shadow = json!({"name": "s", "cluster": "c", "percent": 100, "of": ["v1", "v2"], "warmup": {"pairs": 3}});
+    configuration["routes"][0]["shadows"] = json!([shadow]);
+    let mut worker = Worker::new(configuration);
+    for stream in 1..=5 {
+        worker.request(ROOT, stream, &[], true);
+        worker.work();
+        for pair in worker.take_copies() {
+            worker.on(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
+        }
+        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
+    }
+    assert_eq!(worker.sum(&["outcome=.=unsent_no_cluster"]), 5);
+    assert_eq!((worker.sum(&["gnomon_warmup_total"]), worker.sum(&["gnomon_gate_trials_total"])), (0, 0));
 }
 
 #[test]
