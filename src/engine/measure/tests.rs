@@ -6,8 +6,9 @@ use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
-use crate::compare::Divergence;
-use crate::compare::content::{Decided, Facts};
+use crate::capture::Overflow;
+use crate::compare::content::{Decided, Facts, NO_ROOM};
+use crate::compare::{Divergence, Unread};
 use crate::config::Labels;
 use crate::outcome::Label;
 use crate::path::PathPattern;
@@ -171,6 +172,19 @@ fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
         assert_eq!(counted.map(|measure| of(measure, &it)), [failed, NO_TRIAL, HIT, HIT, HIT], "{side:?}");
         assert!(!diverged(&report));
     }
+}
+
+#[test]
+fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
+    for side in [Side::Primary, Side::Shadow] {
+        let report = report(Judgement::Incomparable { side, reason: NO_ROOM });
+        let it = answered(Outcome::Incomparable, 10, 150, &report);
+        let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
+        assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, HIT, HIT], "{side:?}");
+    }
+    // One that is longer than it may be is too long on every day.
+    let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason() });
+    assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), HIT);
 }
 
 #[test]
