@@ -47,6 +47,10 @@ pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
 
 /// Whether a request at a shadow is a hit; `None`: it is no trial. `task` is what the route's answers are compared as.
 pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<bool> {
+    // An answer of a version that is not on trial says nothing of the one that is.
+    if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
+        return None;
+    }
     let compared = it.report.filter(|_| it.outcome == Outcome::Compared);
     match measure {
         Measure::Diverged => compared.map(diverged),
@@ -61,8 +65,6 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<boo
             (ShadowClass::Timeout, _) => Some(true),
             _ => None,
         },
-        // An answer of a version that is not on trial says nothing of the one that is.
-        Measure::SlowerThanPrimary(_) if it.outcome == Outcome::WrongVersion => None,
         Measure::SlowerThanPrimary(margin) => match (it.primary?, it.shadow, it.reply?) {
             (primary, Some(shadow), (ShadowClass::Success, _)) => {
                 apart(primary, shadow, |larger, smaller| larger.saturating_sub(smaller) > margin)

@@ -188,6 +188,16 @@ fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
 }
 
 #[test]
+fn an_answer_of_another_version_says_nothing_of_the_one_on_trial() {
+    let report = Report { decided: decided(&[("a", "b")]), ..report(differs(Kind::Label)) };
+    let it = answered(Outcome::WrongVersion, 10, 150, &report);
+    for measure in all_measures() {
+        let expected = if measure == Measure::Coverage { HIT } else { NO_TRIAL };
+        assert_eq!(of(measure, &it), expected, "{measure:?}");
+    }
+}
+
+#[test]
 fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     use ShadowClass::{Success, Timeout};
     let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &Shadowed { reply: Some((class, took)), ..ended(outcome) });
@@ -197,7 +207,7 @@ fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     }
     for (took, expected) in [(Duration::ZERO, MISS), (ms(100), MISS), (ms(100) + Duration::from_nanos(1), HIT)] {
         // Whatever became of the client's answer.
-        for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled, Outcome::WrongVersion] {
+        for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled] {
             assert_eq!(slower(Success, took, outcome), expected, "{took:?} {outcome:?}");
         }
     }
