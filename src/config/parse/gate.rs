@@ -92,7 +92,7 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         });
         let of = object.required("of", problems, |value, problems| subject(value, around, problems));
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
-        let limit = object.required("limit", problems, limit);
+        let limit = object.required("limit", problems, |value, problems| limit(value, measure, problems));
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
         let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
         let each_slice = object
@@ -117,12 +117,16 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     }
 }
 
-fn limit(value: &Value<'_>, problems: &mut Problems) -> Option<Rate> {
-    match units::percent(value, problems)? {
-        0 => value.refuse("no number of trials shows that a rate is 0: give a limit above 0, such as 0.01", problems),
-        WHOLE => value.refuse("no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99", problems),
-        limit => Rate::new(limit),
-    }
+/// Coverage has to be above its limit, all else below.
+fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -> Option<Rate> {
+    let hint = match (units::percent(value, problems)?, measure) {
+        (0, Some(Measure::Coverage)) => "no coverage is below 0, so this decides nothing: give a limit above 0, such as 90",
+        (0, _) => "no number of trials shows that a rate is 0: give a limit above 0, such as 0.01",
+        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that none is missed: give a limit below 100, such as 99.99",
+        (WHOLE, _) => "no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99",
+        (limit, _) => return Rate::new(limit),
+    };
+    value.refuse(hint, problems)
 }
 
 /// The measure with its settings.
