@@ -9,6 +9,7 @@ use super::{split, units};
 use crate::config::raw::Node;
 use crate::config::{Direction, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
+use crate::limits::MAX_GATES;
 
 const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"];
 
@@ -84,7 +85,7 @@ impl Surroundings<'_, '_> {
 /// `gates` of a route.
 pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Vec<Gate>> {
     let mut names = Seen::new();
-    value.list(problems, |item, problems| {
+    let gates = value.list(problems, |item, problems| {
         let object = item.object(&KEYS, problems)?;
         let name = object.required("name", problems, |value, problems| {
             let (text, name) = (value.text(problems)?, units::name(value, problems)?);
@@ -102,7 +103,8 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let limit = if measure == Measure::Coverage { limit.complement() } else { limit };
         let terms = Terms { limit, alpha: alpha?, min_trials: min_trials?.into() };
         Some(Gate { name: name?, of: of?, measure, terms, each_slice: each_slice? })
-    })
+    });
+    value.at_most(MAX_GATES, "gates", gates, problems)
 }
 
 fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<GateSubject> {

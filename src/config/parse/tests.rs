@@ -376,6 +376,16 @@ fn slices_are_bounded() {
 }
 
 #[test]
+fn gates_are_bounded() {
+    let numbered = |count: usize| {
+        let more: Vec<String> = (1..count).map(|i| format!(r#"{{"name": "g{i}", "of": "s", "measure": "failed", "limit": 1}}"#)).collect();
+        gates(r#""of": "s", "measure": "failed", "limit": 1"#).replace("}]}]}", &format!("}}, {}]}}]}}", more.join(", ")))
+    };
+    assert_eq!(good(&numbered(32)).routes[0].gates.len(), 32);
+    assert_eq!(paths(&numbered(33)), ["routes[0].gates"]);
+}
+
+#[test]
 fn text_that_is_no_configuration() {
     assert_eq!(refused(" ").problems[0].found, "nothing");
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
