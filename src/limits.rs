@@ -24,6 +24,9 @@ pub const MAX_JSON_DEPTH: usize = 64;
 /// Values that slices are by and that get series of their own.
 pub const MAX_SLICE_VALUES: usize = 64;
 
+/// Gates of a route: with [`MAX_SLICE_VALUES`] one gate has up to 456 series, and its host keeps the name of each.
+pub const MAX_GATES: usize = 32;
+
 /// Header fields of a copy beyond which Envoy refuses the call (`limits.h` of proxy-wasm-cpp-host).
 pub const MAX_CALL_HEADERS: usize = 1024;
 

@@ -229,7 +229,13 @@ fn both_refuse_values_out_of_range() {
                 json!({"decision": {"path": "a", "thresholds": [0.5], "names": ["a", "b".repeat(129)]}}),
             ],
         ),
-        ("/routes/0/gates", vec![json!([{}])]),
+        (
+            "/routes/0/gates",
+            vec![
+                json!([{}]),
+                json!((0..33).map(|i| json!({"name": format!("g{i}"), "of": "v2", "measure": "failed", "limit": 1})).collect::<Vec<_>>()),
+            ],
+        ),
         ("/routes/0/gates/0/measure", vec![json!("fails"), json!("slower_than"), json!("costlier_than_primary")]),
         ("/routes/0/gates/1/measure", vec![json!("diverged"), json!("flipped"), json!("slower_than_primary")]),
         ("/routes/0/gates/2/measure", vec![json!("failed"), json!("costlier_than_primary"), json!("slower_than")]),

@@ -1,6 +1,6 @@
 //! An answer as it comes to be compared: what matters of its head, and its body.
 
-use super::content::Fault;
+use super::content::{Fault, NO_ROOM};
 use crate::capture::{Body, Overflow};
 
 /// One side of a pair.
@@ -36,7 +36,7 @@ impl Unread {
     pub fn reason(self) -> Fault {
         match self {
             Unread::Overflow(Overflow::Body) => "longer than limits.body",
-            Unread::Overflow(Overflow::Memory) => "no room for it in limits.memory",
+            Unread::Overflow(Overflow::Memory) => NO_ROOM,
             Unread::Encoded(fault) | Unread::Malformed(fault) => fault,
         }
     }

@@ -13,6 +13,9 @@ use crate::outcome::End;
 /// Why an answer can't be read, for evidence.
 pub type Fault = &'static str;
 
+/// The one that is not the answer's: this proxy has no memory left to read it.
+pub const NO_ROOM: Fault = "no room for it in limits.memory";
+
 /// An answer as its protocol reads it.
 #[derive(Debug)]
 pub struct Content {

@@ -1,8 +1,8 @@
 //! What a new configuration changes about figures that go on under the same experiment.
 //!
-//! Counters outlive a configuration. So one that judges by other limits, or compares in another way, mixes what was counted before with what
-//! is counted from now on, and the operator is told. Nothing is refused here: tightening a limit in the middle of an experiment may be just
-//! what is wanted. What is new, or gone, needs no word: its figures start, or end, with it.
+//! Counters outlive a configuration. So one that judges by other limits, or waits, compares or segments in another way, mixes what was
+//! counted before with what is counted from now on, and the operator is told. Nothing is refused here: tightening a limit in the middle of
+//! an experiment may be just what is wanted. Gates and shadows that are new, or gone, need no word: their figures start, or end, with them.
 //!
 //! It runs once an update and is in the filter for good, so its functions are kept small and apart.
 
@@ -25,7 +25,7 @@ enum Said<'a> {
 const ADVICE: &str =
     " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
 
-/// A line for each gate, guardrail and comparison that `after` has otherwise than `before` under the same experiment: where, what,
+/// A line for each gate, guardrail, shadow's timeout, protocol, comparison and slices that `after` has otherwise than `before` under the same experiment: where, what,
 /// and what to do.
 #[cold]
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
@@ -41,8 +41,19 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
         if let (Some(before), Some(guardrail)) = (&before.guardrail, &after.guardrail) {
             tell(&mut lines, after, ["guardrail", ""], &of_guardrails(before, guardrail));
         }
-        if before.compare != after.compare {
-            tell(&mut lines, after, ["compare", ""], "changed");
+        for shadow in &after.shadows {
+            if let Some(other) = before.shadows.iter().find(|other| other.name == shadow.name) {
+                let mut told = String::new();
+                compare(&mut told, "timeout", milliseconds(other.timeout), milliseconds(shadow.timeout));
+                tell(&mut lines, after, ["shadow ", &shadow.name], &told);
+            }
+        }
+        for (what, is_same) in [
+            ("protocol", before.protocol == after.protocol),
+            ("compare", before.compare == after.compare),
+            ("slices", before.slices == after.slices),
+        ] {
+            tell(&mut lines, after, [what, ""], if is_same { "" } else { "changed" });
         }
     }
     lines
@@ -224,6 +235,10 @@ mod tests {
             (r#""limit": 5}"#, r#""limit": 5, "min_trials": 100}"#, "gate slow: min_trials from 0 to 100"),
             (r#""limit": 5}"#, r#""limit": 5, "each_slice": true}"#, "gate slow: each_slice from false to true"),
             (r#""limit": 5}"#, r#""limit": 6, "alpha": 0.01}"#, "gate slow: limit from 5 to 6, alpha from 0.05 to 0.01"),
+            (r#""name": "fraud""#, r#""name": "fraud", "protocol": "openai""#, "protocol: changed"),
+            (r#""values": ["eu"]"#, r#""values": ["eu", "us"]"#, "slices: changed"),
+            (r#""header": "x-region""#, r#""body": "region""#, "slices: changed"),
+            (r#""t", "cluster": "c","#, r#""t", "cluster": "c", "timeout": "90s","#, "shadow t: timeout from 2000ms to 90000ms"),
             (r#""absolute": 0.1"#, r#""absolute": 0.2"#, "compare: changed"),
             (r#""thresholds": [1]"#, r#""thresholds": [2]"#, "compare: changed"),
             (r#""alpha": 0.001"#, r#""alpha": 0.002"#, "guardrail: alpha from 0.001 to 0.002"),
@@ -270,7 +285,7 @@ mod tests {
                 r#"{"name": "new", "cluster": "c", "percent": 1}, {"name": "s", "cluster": "c", "percent": 1},"#,
             )],
             // All that is neither judged nor compared.
-            &[(r#""percent": 5"#, r#""percent": 6"#), (r#""values": ["eu"]"#, r#""values": ["eu", "us"]"#)],
+            &[(r#""percent": 5"#, r#""percent": 6"#), (r#""cluster": "c""#, r#""cluster": "d", "max_in_flight": 2"#)],
         ] {
             assert_eq!(lines(edits), [""; 0], "{edits:?}");
         }

@@ -1,6 +1,7 @@
 //! What is a trial of a gate, and what a hit: plain functions of what became of a request. They count nothing.
 
 use super::event::Time;
+use crate::compare::content::{Decided, NO_ROOM};
 use crate::compare::{Judgement, Kind, Report, Side};
 use crate::config::{Decision, Direction, Measure, Task};
 use crate::outcome::{Class, Outcome, ShadowClass};
@@ -46,6 +47,10 @@ pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
 
 /// Whether a request at a shadow is a hit; `None`: it is no trial. `task` is what the route's answers are compared as.
 pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<bool> {
+    // An answer of a version that is not on trial says nothing of the one that is.
+    if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
+        return None;
+    }
     let compared = it.report.filter(|_| it.outcome == Outcome::Compared);
     match measure {
         Measure::Diverged => compared.map(diverged),
@@ -60,8 +65,6 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<boo
             (ShadowClass::Timeout, _) => Some(true),
             _ => None,
         },
-        // An answer of a version that is not on trial says nothing of the one that is.
-        Measure::SlowerThanPrimary(_) if it.outcome == Outcome::WrongVersion => None,
         Measure::SlowerThanPrimary(margin) => match (it.primary?, it.shadow, it.reply?) {
             (primary, Some(shadow), (ShadowClass::Success, _)) => {
                 apart(primary, shadow, |larger, smaller| larger.saturating_sub(smaller) > margin)
@@ -91,9 +94,9 @@ pub fn diverged(report: &Report) -> bool {
     matches!(report.judgement, Judgement::Diverged(_))
 }
 
-/// Whether the shadow's answer is the one that could not be read.
+/// Whether the shadow's answer is the one that could not be read, and by its own fault.
 fn unreadable(report: &Report) -> bool {
-    matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, .. })
+    matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, reason } if reason != NO_ROOM)
 }
 
 /// Of two that are far enough apart for `differ`, which is told the larger one first: whether the shadow's is the larger one.
@@ -109,7 +112,7 @@ fn flipped(direction: Direction, task: &Task, report: &Report) -> Option<bool> {
     if report.decided.is_empty() {
         return None;
     }
-    let changed = |decided: &crate::compare::content::Decided| match (direction, task) {
+    let changed = |decided: &Decided| match (direction, task) {
         (Direction::Both, _) => decided.primary != decided.shadow,
         (Direction::Up, Task::Decision(decision)) => rank(decision, &decided.primary) < rank(decision, &decided.shadow),
         (Direction::Down, Task::Decision(decision)) => rank(decision, &decided.primary) > rank(decision, &decided.shadow),

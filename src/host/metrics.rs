@@ -60,7 +60,9 @@ pub fn tell_state(plugin: &str, state: State) {
 
 /// Sees to series of earlier configurations of `plugin` that `plan` no longer has: see [`lasting`].
 pub fn retire(plugin: &str, plan: &Plan) {
-    let lasts = |line: &str| plan.config.routes.iter().any(|route| lasting::is_of(line, &route.experiment));
+    let mut marks: Vec<String> = plan.config.routes.iter().map(|route| lasting::mark(&route.experiment)).collect();
+    marks.dedup();
+    let lasts = |line: &str| marks.iter().any(|mark| line.contains(mark));
     let gone = shared::replace_lines(&format!("gnomon/v1/lasting/{plugin}"), &plan.lasting, lasts);
     for line in &gone {
         let Some((fate, name)) = Fate::of(line) else { continue };

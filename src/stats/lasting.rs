@@ -44,9 +44,9 @@ impl Fate {
     }
 }
 
-/// Whether a line is of a series of `experiment`.
-pub fn is_of(line: &str, experiment: &str) -> bool {
-    line.contains(&["experiment=.=", experiment, ";.;"].concat())
+/// What the lines of all series of `experiment` have in them, and no others.
+pub fn mark(experiment: &str) -> String {
+    ["experiment=.=", experiment, ";.;"].concat()
 }
 
 impl Definer<'_> {
@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn a_line_is_of_one_experiment() {
         let line = Fate::Shown.line("gnomon_xexperiment=.=e2;.;route=.=r;.;");
-        assert!(is_of(&line, "e2"));
-        assert!(!is_of(&line, "e") && !is_of(&line, "2") && !is_of(&line, "r"));
+        let is_of = |experiment| line.contains(&mark(experiment));
+        assert!(is_of("e2"));
+        assert!(!is_of("e") && !is_of("2") && !is_of("r"));
     }
 }

@@ -9,6 +9,7 @@ use super::{split, units};
 use crate::config::raw::Node;
 use crate::config::{Direction, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
+use crate::limits::MAX_GATES;
 
 const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"];
 
@@ -84,7 +85,7 @@ impl Surroundings<'_, '_> {
 /// `gates` of a route.
 pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Vec<Gate>> {
     let mut names = Seen::new();
-    value.list(problems, |item, problems| {
+    let gates = value.list(problems, |item, problems| {
         let object = item.object(&KEYS, problems)?;
         let name = object.required("name", problems, |value, problems| {
             let (text, name) = (value.text(problems)?, units::name(value, problems)?);
@@ -92,7 +93,7 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         });
         let of = object.required("of", problems, |value, problems| subject(value, around, problems));
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
-        let limit = object.required("limit", problems, limit);
+        let limit = object.required("limit", problems, |value, problems| limit(value, measure, problems));
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
         let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
         let each_slice = object
@@ -102,7 +103,8 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let limit = if measure == Measure::Coverage { limit.complement() } else { limit };
         let terms = Terms { limit, alpha: alpha?, min_trials: min_trials?.into() };
         Some(Gate { name: name?, of: of?, measure, terms, each_slice: each_slice? })
-    })
+    });
+    value.at_most(MAX_GATES, "gates", gates, problems)
 }
 
 fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<GateSubject> {
@@ -117,12 +119,16 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     }
 }
 
-fn limit(value: &Value<'_>, problems: &mut Problems) -> Option<Rate> {
-    match units::percent(value, problems)? {
-        0 => value.refuse("no number of trials shows that a rate is 0: give a limit above 0, such as 0.01", problems),
-        WHOLE => value.refuse("no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99", problems),
-        limit => Rate::new(limit),
-    }
+/// Coverage has to be above its limit, all else below.
+fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -> Option<Rate> {
+    let hint = match (units::percent(value, problems)?, measure) {
+        (0, Some(Measure::Coverage)) => "no coverage is below 0, so this decides nothing: give a limit above 0, such as 90",
+        (0, _) => "no number of trials shows that a rate is 0: give a limit above 0, such as 0.01",
+        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that none is missed: give a limit below 100, such as 99.99",
+        (WHOLE, _) => "no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99",
+        (limit, _) => return Rate::new(limit),
+    };
+    value.refuse(hint, problems)
 }
 
 /// The measure with its settings.

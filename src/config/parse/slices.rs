@@ -23,12 +23,5 @@ fn slice_values(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<Name>>
         let (text, name) = (item.text(problems)?, units::name(item, problems)?);
         if seen.insert(text) { Some(name) } else { item.refuse("this value is there more than once: keep one", problems) }
     });
-    match value.items(&mut Vec::new()) {
-        Some(items) if items.len() > MAX_SLICE_VALUES => value.refuse_as(
-            format!("{} values", items.len()),
-            format!("give at most {MAX_SLICE_VALUES}: each has series of its own"),
-            problems,
-        ),
-        _ => values,
-    }
+    value.at_most(MAX_SLICE_VALUES, "values", values, problems)
 }

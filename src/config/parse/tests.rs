@@ -376,6 +376,16 @@ fn slices_are_bounded() {
 }
 
 #[test]
+fn gates_are_bounded() {
+    let numbered = |count: usize| {
+        let more: Vec<String> = (1..count).map(|i| format!(r#"{{"name": "g{i}", "of": "s", "measure": "failed", "limit": 1}}"#)).collect();
+        gates(r#""of": "s", "measure": "failed", "limit": 1"#).replace("}]}]}", &format!("}}, {}]}}]}}", more.join(", ")))
+    };
+    assert_eq!(good(&numbered(32)).routes[0].gates.len(), 32);
+    assert_eq!(paths(&numbered(33)), ["routes[0].gates"]);
+}
+
+#[test]
 fn text_that_is_no_configuration() {
     assert_eq!(refused(" ").problems[0].found, "nothing");
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -478,6 +488,8 @@ fn hints_say_what_to_do() {
         (gates(r#""of": "v9", "measure": "failed", "limit": 1"#), "routes[0].gates[0].of", "\"v9\"", "v1, v2, s"),
         (gates(r#""of": "v2", "measure": "failed", "limit": 0"#), "routes[0].gates[0].limit", "0", "no number of trials"),
         (gates(r#""of": "v2", "measure": "failed", "limit": 100"#), "routes[0].gates[0].limit", "100", "no rate is above 100"),
+        (gates(r#""of": "s", "measure": "coverage", "limit": 0"#), "routes[0].gates[0].limit", "0", "this decides nothing"),
+        (gates(r#""of": "s", "measure": "coverage", "limit": 100"#), "routes[0].gates[0].limit", "100", "no number of trials"),
         (gates(r#""of": "s", "measure": "worse_than_control", "limit": 50"#), "routes[0].gates[0].measure", "worse", "role: control"),
         (full_with("\"alpha\": 0.01", "\"alpha\": 0.000002"), "routes[0].gates[0].alpha", "0.000002", "at least 0.000003"),
         (full_with("[\"slow\"]", "[\"coverage\"]"), "routes[0].guardrail.gates[0]", "\"coverage\"", "of a shadow"),

@@ -90,6 +90,17 @@ impl<'a> Value<'a> {
         (all.len() == items.len()).then_some(all)
     }
 
+    /// What was `read` of a list, unless that has more than `most` items.
+    pub(super) fn at_most<T>(&self, most: usize, what: &str, read: Option<T>, problems: &mut Problems) -> Option<T> {
+        match self.node {
+            Node::Array(items) if items.len() > most => {
+                let found = format!("{} {what}", items.len());
+                self.refuse_as(found, format!("give at most {most}: each has series of its own"), problems)
+            }
+            _ => read,
+        }
+    }
+
     /// The items of a list.
     pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Value<'a>>> {
         match self.node {

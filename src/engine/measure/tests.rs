@@ -6,8 +6,9 @@ use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
-use crate::compare::Divergence;
-use crate::compare::content::{Decided, Facts};
+use crate::capture::Overflow;
+use crate::compare::content::{Decided, Facts, NO_ROOM};
+use crate::compare::{Divergence, Unread};
 use crate::config::Labels;
 use crate::outcome::Label;
 use crate::path::PathPattern;
@@ -174,6 +175,29 @@ fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
 }
 
 #[test]
+fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
+    for side in [Side::Primary, Side::Shadow] {
+        let report = report(Judgement::Incomparable { side, reason: NO_ROOM });
+        let it = answered(Outcome::Incomparable, 10, 150, &report);
+        let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
+        assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, HIT, HIT], "{side:?}");
+    }
+    // One that is longer than it may be is too long on every day.
+    let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason() });
+    assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), HIT);
+}
+
+#[test]
+fn an_answer_of_another_version_says_nothing_of_the_one_on_trial() {
+    let report = Report { decided: decided(&[("a", "b")]), ..report(differs(Kind::Label)) };
+    let it = answered(Outcome::WrongVersion, 10, 150, &report);
+    for measure in all_measures() {
+        let expected = if measure == Measure::Coverage { HIT } else { NO_TRIAL };
+        assert_eq!(of(measure, &it), expected, "{measure:?}");
+    }
+}
+
+#[test]
 fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     use ShadowClass::{Success, Timeout};
     let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &Shadowed { reply: Some((class, took)), ..ended(outcome) });
@@ -183,7 +207,7 @@ fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     }
     for (took, expected) in [(Duration::ZERO, MISS), (ms(100), MISS), (ms(100) + Duration::from_nanos(1), HIT)] {
         // Whatever became of the client's answer.
-        for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled, Outcome::WrongVersion] {
+        for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled] {
             assert_eq!(slower(Success, took, outcome), expected, "{took:?} {outcome:?}");
         }
     }
