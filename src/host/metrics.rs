@@ -58,13 +58,18 @@ pub fn tell_state(plugin: &str, state: State) {
     expect(hostcalls::record_metric(define(MetricType::Gauge, &stats::configuration(plugin)), state as u64));
 }
 
-/// Sees to series of earlier configurations of `plugin` that `plan` no longer has: see [`lasting`].
+/// Sees to series of earlier configurations of `plugin` that `plan` no longer has: see [`lasting`]. What another plugin has is left to that: a
+/// route may have moved there.
 pub fn retire(plugin: &str, plan: &Plan) {
     let mut marks: Vec<String> = plan.config.routes.iter().map(|route| lasting::mark(&route.experiment)).collect();
     marks.dedup();
     let lasts = |line: &str| marks.iter().any(|mark| line.contains(mark));
-    let gone = shared::replace_lines(&format!("gnomon/v1/lasting/{plugin}"), &plan.lasting, lasts);
-    for line in &gone {
+    let list_of = |plugin: &str| format!("gnomon/v1/lasting/{plugin}");
+    let gone = shared::replace_lines(&list_of(plugin), &plan.lasting, lasts);
+    let plugins = shared::add_lines("gnomon/v1/plugins", [plugin], usize::MAX);
+    let others = plugins.iter().filter(|other| *other != plugin && !gone.is_empty());
+    let elsewhere: Vec<String> = others.flat_map(|other| shared::add_lines(&list_of(other), [], 0)).collect();
+    for line in gone.iter().filter(|line| !elsewhere.contains(line)) {
         let Some((fate, name)) = Fate::of(line) else { continue };
         let id = define(fate.kind(), name);
         if fate == Fate::Shown || fate == Fate::Latch && !lasts(line) {
