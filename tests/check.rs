@@ -190,7 +190,54 @@ fn a_guardrail_that_sees_no_failures_is_warned_of() {
         );
     }
     let run = check([example("full.json")]);
-    assert_eq!((run.code, run.lines.len()), (Some(0), 2), "{:?}", run.lines);
+    assert_eq!((run.code, run.lines.len()), (Some(0), 3), "{:?}", run.lines);
+}
+
+/// Of two equal models half of the trials of a paired measure are hits.
+#[test]
+fn paired_measures_with_a_limit_below_half_are_warned_of() {
+    let config = |gate: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  shadows: [{{name: a, cluster: c, percent: 1}}, {{name: b, cluster: c, percent: 1, role: control}}]\n  gates: [{{name: c, of: a, measure: coverage, limit: 90}}, {{name: g, of: a, {gate}}}]\n"
+        )
+    };
+    for (gate, warned) in [
+        ("measure: worse_than_control, limit: 49.9999", true),
+        ("measure: worse_than_control, limit: 50", false),
+        ("measure: slower_than_primary, margin: 0ms, limit: 2", true),
+        ("measure: slower_than_primary, margin: 0ms, limit: 60", false),
+        ("measure: costlier_than_primary, margin: 10, limit: 2", true),
+        ("measure: costlier_than_primary, margin: 10, limit: 50", false),
+        ("measure: diverged, limit: 2", false),
+        ("measure: slower_than, threshold: 1s, limit: 2", false),
+    ] {
+        let run = check([file("paired", "a.yaml", &config(gate))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gate}: {:?}", run.lines);
+        let expected = "warning: routes[0].gates[1]: of two equal models half of g's trials are hits: with a limit below 50 it fails";
+        assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
+}
+
+/// The guardrail judges what its gates count, and they leave the warm-up out.
+#[test]
+fn a_guardrail_that_is_blind_for_long_is_warned_of() {
+    let config = |warmup: &str, guarded: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1, warmup: {warmup}}}, {{name: d, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: others, of: d, measure: failed, limit: 1}}]\n  guardrail: {{gates: [{guarded}]}}\n"
+        )
+    };
+    for (warmup, guarded, warned) in [
+        ("300s", "errors", false),
+        ("300001ms", "errors", true),
+        ("24m", "errors, others", true),
+        ("24m", "others", false),
+        ("{pairs: 1000}", "errors", false),
+    ] {
+        let run = check([file("warmup", "a.yaml", &config(warmup, guarded))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{warmup} {guarded}: {:?}", run.lines);
+        let expected = "warning: routes[0].guardrail: b warms up for more than 5 minutes, in which an outage of it cuts nobody off";
+        assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
 }
 
 #[test]

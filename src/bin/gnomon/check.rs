@@ -81,8 +81,8 @@ impl Report {
                 for lack in found.environment.iter().flat_map(|environment| environment.lacks(&config)) {
                     self.line(file, format_args!("{place}: warning: {lack}"));
                 }
-                for blind in gates::blind(&config).into_iter().chain(gates::unguarded(&config)) {
-                    self.line(file, format_args!("{place}: warning: {blind}"));
+                for warning in gates::warnings(&config) {
+                    self.line(file, format_args!("{place}: warning: {warning}"));
                 }
                 let need = config.worst_case_memory();
                 if need > MUCH_MEMORY {
