@@ -89,13 +89,14 @@ impl Counts {
     }
 }
 
-/// Counters that others go on raising, trials before hits, read as hits, trials, hits. The true number of hits among these trials lies between
-/// the two, so each kind of evidence uses the one that makes it weaker.
+/// Counters that others go on raising, trials before hits, read as hits, trials, hits. The true number of hits among these trials is at least
+/// the first, and at most the last and one more for each worker that is between its two writes, which looks again itself. Each kind of
+/// evidence uses the one that makes it weaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// As few hits as it can have been: for evidence of failure.
     pub fewest: Counts,
-    /// As many hits as it can have been: for evidence of passing.
+    /// As many hits as were read: for evidence of passing.
     pub most: Counts,
 }
 
