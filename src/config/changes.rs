@@ -25,8 +25,8 @@ enum Said<'a> {
 const ADVICE: &str =
     " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
 
-/// A line for each gate, guardrail, shadow's timeout, protocol, comparison and slices that `after` has otherwise than `before` under the same experiment: where, what,
-/// and what to do.
+/// A line for each gate, guardrail, shadow's timeout, protocol, comparison and slices that `after` has otherwise than `before` under the same
+/// experiment: where, what, and what to do.
 #[cold]
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
     let mut lines = Vec::new();

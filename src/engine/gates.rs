@@ -1,7 +1,7 @@
 //! Counting for gates.
 //!
 //! A gate is judged after every trial, from the host's counters, which are those of all workers. Reading them takes host calls, so the
-//! engine asks ([`Question`]) and goes on when it is told ([`Reply`]): with [`super::judging`].
+//! engine asks ([`Question`]) and goes on when it is told ([`Reply`]): what then follows is in `judging`.
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};

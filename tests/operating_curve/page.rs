@@ -1,6 +1,7 @@
 //! The figures as a page of tables.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::figures::{
     ALPHA, Alarms, Figures, GOOD, GUARDRAIL_ALPHA, GUARDRAIL_MIN_TRIALS, PER_SECOND, REFERENCE, REFERENCE_HORIZON, REFERENCE_RUNS, Times,
@@ -26,7 +27,18 @@ runs, with a look after *every* trial: nobody can look more often. Trials are in
 repeated requests), and then evidence is worth less than the gate takes it for.
 
 A gate without history, `alpha` {alpha} %, unless something else is said. A limit of 50 % is that of a *paired* measure
-(`worse_than_control`, `slower_than_primary`), whose trials are the discordant pairs alone: multiply by what share of the pairs those are.
+(`worse_than_control`, `slower_than_primary`), whose trials are the discordant pairs alone: divide trials and times by the share of pairs that
+are. Where 5 % of pairs are discordant, 140 trials are 2 800 pairs.
+
+## How to choose
+
+* *The limit* of a gate lies between twice the rate that is normal and half of the one that hurts. For limits up to 10 % it then takes, divided
+  by the limit as a share, some 4 trials until a spotless subject passes, 18 until one with half the limit passes, and 8 until one with twice
+  the limit fails (medians): at 1 % 400, 1 800 and 800, at 10 % (`coverage` of 90) 40, 180 and 80.
+* *`alpha`* costs little: evidence grows exponentially, so a fifth of it takes about half as many trials again, not five times as many.
+* *`min_trials`* is not needed for the promised chances where trials are independent. Where few clients send most requests, let it be a few
+  hundred.
+* *The window* of a guardrail should hold some hundred trials at one proxy. Shorter ones notice sooner, and raise false alarms more often.
 
 ![False alarms, detection and long histories](operating-curve.svg)
 
@@ -36,7 +48,9 @@ Shares of runs that had an alarm within so many trials. The gate promises at mos
 that is fixed beforehand, and looked at as often (from the trial on by which five hits are expected).
 
 {false_alarms}
-In one window of the guardrail (`alpha` {guardrail_alpha} %, `min_trials` {GUARDRAIL_MIN_TRIALS}), {window_trials} trials each, {windows} windows:
+In one window of the guardrail (`alpha` {guardrail_alpha} %, `min_trials` {GUARDRAIL_MIN_TRIALS}), {window_trials} trials each, {windows} windows, and what
+that comes to in a day. Each guarded gate has this chance of its own; that of the whole experiment, once, comes on top. So two gates whose
+rates are right on their limits cut off a good canary at most {two_gates} times a day by windows of 10 min. Below the limit it is far rarer.
 
 {windowed}
 ## Detection: the rate is above the limit
@@ -49,7 +63,7 @@ weighs rates with odds 1.5 times the limit's and more, and below 1.2 times hardl
 ## A good history: a canary that turns bad after {good} good answers
 
 At a limit of 1 %, {per_second} answers per second, and so many bad ones among them from one moment on: trials, and time, until the gate over the
-whole experiment fails, and until a guardrail does, which looks at the current window beside it. The moment is at random in a window, so
+whole experiment fails (`alpha` {alpha} %), and until a guardrail does (`alpha` {guardrail_alpha} %), which looks at the current window beside it. The moment is at random in a window, so
 there are good answers in it, too, which mute the evidence; a window that ends meanwhile begins afresh. A shorter window is quicker as
 long as it holds enough trials (here 6 000), and runs the risk of a false alarm more often.
 
@@ -64,6 +78,7 @@ they differ by more than chance explains.
         false_alarms = false_alarms(figures),
         windowed = windowed(figures),
         windows = grouped(size.windows as u64),
+        two_gates = a_day(2.0 * GUARDRAIL_ALPHA, WINDOWS[0]),
         window_trials = grouped(size.window_trials),
         detection = detection(&figures.above),
         per_second = PER_SECOND,
@@ -87,11 +102,18 @@ fn false_alarms(figures: &Figures) -> String {
 }
 
 fn windowed(figures: &Figures) -> String {
-    let mut table = head(["limit", "windows with an alarm"].map(str::to_owned));
-    for (setting, share) in &figures.windows {
-        row(&mut table, [format!("{} %", percent(setting.limit)), format!("{:.2} %", 100.0 * share)]);
+    let heads = WINDOWS.map(|window| format!("a day, of {} min", window.as_secs() / 60));
+    let mut table = head(["limit", "windows with an alarm"].map(str::to_owned).into_iter().chain(heads));
+    let measured = figures.windows.iter().map(|(setting, share)| (format!("{} %", percent(setting.limit)), *share));
+    for (limit, share) in measured.chain([("promised: at most".to_owned(), GUARDRAIL_ALPHA)]) {
+        row(&mut table, [limit, format!("{:.2} %", 100.0 * share)].into_iter().chain(WINDOWS.map(|window| a_day(share, window))));
     }
     table
+}
+
+/// How many windows of a day have what this share of them has.
+fn a_day(share: f64, window: Duration) -> String {
+    format!("{:.2}", share * 86_400.0 / window.as_secs_f64())
 }
 
 fn detection(all: &[Alarms]) -> String {
