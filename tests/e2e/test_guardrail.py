@@ -11,6 +11,7 @@ from datetime import datetime
 import pytest
 from rig import gates, oracle
 from rig.client import request
+from rig.client_h2 import Leave, break_protocol_h2
 from rig.configuration import configuration, gate, route
 from rig.cutoff import CutOff
 from rig.envoy import by_variant
@@ -153,6 +154,22 @@ def test_a_long_good_history_does_not_hide_an_outage(lab):
     hits, trials = gates.counts(metrics, "errors")
     assert trials - hits == 2000 and not gates.fails(hits, trials, 50_000, 1_000)
     assert gates.state_of(metrics, "errors") != gates.FAIL, "the gate judges the whole experiment"
+
+
+def test_a_client_cuts_nobody_off_by_breaking_the_protocol(lab):
+    canary = Canary(lab, guarded(judged=GATES[:1]), Reply(ending="hang"))
+    with Clients(canary.proxy) as clients:
+        clients.ask(map(pinned, range(5)))
+    canary.outage.set()
+    leave = Leave(
+        before=lambda: until(lambda: len(canary.ledgers["v2"].said) == 35, "the canary to have all requests"),
+        after=lambda: canary.proxy.eventually("gnomon_responses_total", 35),
+    )
+    break_protocol_h2(canary.proxy.port, "/v1/x", 30, leave, [(PIN["header"], PIN["exact"])])
+    metrics = settled(canary.proxy)
+    assert metrics.by("gnomon_responses_total", "variant", "class") == {("v2", "2xx"): 5, ("v2", "cancelled"): 30}
+    assert gates.counts(metrics, "errors") == (0, 5)
+    assert not canary.tripped() and not cuts(canary.proxy)
 
 
 @VMS

@@ -188,6 +188,28 @@ fn an_old_answer_brings_no_variant_back() {
     world.check();
 }
 
+/// As when a route moves from one plugin to another: both have it for a while.
+#[test]
+fn a_gate_that_another_plugin_no_longer_has_goes_on() {
+    for (member, value) in [("/experiment", "exp-2"), ("/routes/0/name", "elsewhere")] {
+        let configuration = guarded(json!([errors()]));
+        let (mut world, place) = start(&configuration);
+        let shares = |world: &World| world.counted("gnomon_split_ppm", &[("experiment", "exp"), ("route", "fraud")], "variant");
+        let other = world.load_beside(place, "other", &configuration.to_string()).expect("accepted");
+        world.fail(place, 1);
+        let (before, shared) = (told(&world), shares(&world));
+        let other = world.update(other, &canary(json!([])).with(member, value).to_string()).expect("accepted");
+        assert_eq!((told(&world), shares(&world)), (before, shared), "another {member}");
+        world.fail(place, 19);
+        assert_eq!(told(&world).state, FAIL, "another {member}");
+        assert_eq!(world.sum("gnomon_guardrail_tripped", &[("experiment", "exp"), ("route", "fraud")]), 1, "another {member}");
+        assert_eq!(world.ask(place, pinned(503)), "v1", "another {member}");
+        assert_eq!(world.ask(other, pinned(200)), "v2", "another {member}: it is not cut off there");
+        world.settle();
+        world.check();
+    }
+}
+
 #[test]
 fn another_measure_goes_on_with_the_counters() {
     let (mut world, old) = start(&canary(json!([errors()])));

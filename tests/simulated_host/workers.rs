@@ -14,7 +14,7 @@ impl World {
     /// Starts a proxy's worker with a configuration; `None` if the filter refuses it. Every configuration is first tried in a VM of its
     /// own, which is then dropped without a word, as Envoy does on its main thread.
     pub fn load(&mut self, configuration: &str) -> Option<Place> {
-        if !self.canary(configuration) {
+        if !self.canary(PLUGIN, configuration) {
             return None;
         }
         let vm = self.start_vm();
@@ -30,10 +30,10 @@ impl World {
     /// Changes the configuration within a VM: a new root context beside the old one, which ends once its streams have. A root context
     /// that still serves the very same text takes over again, as in Envoy, where the text is part of its key.
     pub fn update(&mut self, old: Place, configuration: &str) -> Option<Place> {
-        if !self.canary(configuration) {
+        let plugin = self.proxy().root(old.vm, old.root).map(|root| root.plugin.clone())?;
+        if !self.canary(&plugin, configuration) {
             return None;
         }
-        let plugin = self.proxy().root(old.vm, old.root).map(|root| root.plugin.clone())?;
         let new = match self.root_with(old.vm, &plugin, configuration, RootState::Serving) {
             Some(root) => Place { vm: old.vm, root },
             None => self.add_root(old.vm, &plugin, configuration)?,
@@ -79,9 +79,9 @@ impl World {
         self.end_what_can_end();
     }
 
-    fn canary(&mut self, configuration: &str) -> bool {
+    fn canary(&mut self, plugin: &str, configuration: &str) -> bool {
         let vm = self.start_vm();
-        let accepted = self.add_root(vm, PLUGIN, configuration).is_some();
+        let accepted = self.add_root(vm, plugin, configuration).is_some();
         self.drop_vm(vm);
         accepted
     }

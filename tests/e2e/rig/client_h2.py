@@ -1,4 +1,4 @@
-"""A client for HTTP/2 without TLS (prior knowledge): one request, with trailers both ways."""
+"""A client for HTTP/2 without TLS (prior knowledge): one request, with trailers both ways; and one that breaks the protocol."""
 
 import socket
 from dataclasses import dataclass, field
@@ -7,6 +7,10 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+
+
+RESET_OF_NO_STREAM = b"\x00\x00\x04\x03\x00" + (0x7FFFFFFF).to_bytes(4, "big") + bytes(4)
+"""A frame that a server may only answer by closing the connection (RFC 9113, 5.1: the stream is idle)."""
 
 
 @dataclass
@@ -26,7 +30,7 @@ class AnswerH2:
 
 @dataclass
 class Leave:
-    """A client that resets its stream once `before` has returned; the connection stays until `after` has."""
+    """A client that ends its stream before it is answered, once `before` has returned; the connection stays until `after` has."""
 
     before: object
     after: object
@@ -34,13 +38,12 @@ class Leave:
 
 def exchange_h2(port, path, body=b"", headers=(), trailers=(), leave=None):
     """Sends one POST (small enough for the initial window) and reads the answer, unless it is to `leave`."""
-    link = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
+    link = _link()
     answer = AnswerH2()
     with socket.create_connection(("127.0.0.1", port), 30) as wire:
         link.initiate_connection()
         stream = link.get_next_available_stream_id()
-        head = [(":method", "POST"), (":scheme", "http"), (":authority", "models.test"), (":path", path), *headers]
-        link.send_headers(stream, head, end_stream=not body and not trailers)
+        link.send_headers(stream, _head(path, headers), end_stream=not body and not trailers)
         if body:
             link.send_data(stream, body, end_stream=not trailers)
         if trailers:
@@ -69,3 +72,24 @@ def exchange_h2(port, path, body=b"", headers=(), trailers=(), leave=None):
                     return answer
             wire.sendall(link.data_to_send())
     raise ConnectionError("the proxy closed the connection in the middle of an answer")
+
+
+def break_protocol_h2(port, path, streams, leave, headers=()):
+    """Sends so many requests on one connection, and leaves by a protocol error."""
+    link = _link()
+    with socket.create_connection(("127.0.0.1", port), 30) as wire:
+        link.initiate_connection()
+        for _ in range(streams):
+            link.send_headers(link.get_next_available_stream_id(), _head(path, headers), end_stream=True)
+        wire.sendall(link.data_to_send())
+        leave.before()
+        wire.sendall(RESET_OF_NO_STREAM)
+        leave.after()
+
+
+def _link():
+    return h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
+
+
+def _head(path, headers):
+    return [(":method", "POST"), (":scheme", "http"), (":authority", "models.test"), (":path", path), *headers]
