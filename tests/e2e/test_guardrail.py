@@ -10,14 +10,15 @@ from datetime import datetime
 
 import pytest
 from rig import gates, oracle
-from rig.client import request
+from rig.client import Connection, request
 from rig.client_h2 import Leave, break_protocol_h2
 from rig.configuration import configuration, gate, route
+from rig.control_plane import ListenerFile
 from rig.cutoff import CutOff
 from rig.envoy import by_variant
 from rig.invariants import settled
 from rig.load import Clients
-from rig.upstream import Ledger, Reply
+from rig.upstream import Gate, Ledger, Reply
 from rig.waiting import until
 
 GOOD = Reply(b"fine")
@@ -170,6 +171,20 @@ def test_a_client_cuts_nobody_off_by_breaking_the_protocol(lab):
     assert metrics.by("gnomon_responses_total", "variant", "class") == {("v2", "2xx"): 5, ("v2", "cancelled"): 30}
     assert gates.counts(metrics, "errors") == (0, 5)
     assert not canary.tripped() and not cuts(canary.proxy)
+
+
+def test_an_answer_that_its_drained_listener_breaks_off_is_no_failure(lab):
+    listeners, canary = ListenerFile(lab.folder()), lab.upstream(Reply(b"half of it", middle=Gate()))
+    clusters = {"v1": lab.upstream(), "v2": canary}
+    proxy = lab.proxy(guarded(judged=GATES[:1]), clusters, routes=by_variant({name: name for name in clusters}), listeners=listeners)
+    with Connection(proxy.port) as client:
+        client.send(pinned(1))
+        client.receive(len(b"HTTP/1.1 200"))
+        listeners.push()
+        proxy.eventually("gnomon_responses_total", 1)
+    metrics = settled(proxy)
+    assert metrics.by("gnomon_responses_total", "variant", "class") == {("v2", "cancelled"): 1}
+    assert gates.counts(metrics, "errors") == (0, 0)
 
 
 @VMS

@@ -36,3 +36,29 @@ class ControlPlane:
         written = self._path.with_suffix(".new")
         written.write_text(json.dumps({"version_info": str(self._version), "resources": [resource]}))
         os.replace(written, self._path)
+
+
+class ListenerFile:
+    """Serves a proxy's listeners, as LDS would."""
+
+    def __init__(self, folder):
+        self._path, self._listeners, self._version = pathlib.Path(folder) / "lds.json", [], 0
+
+    def take_over(self, bootstrap):
+        """Takes the listeners out of a bootstrap."""
+        self._listeners = bootstrap["static_resources"].pop("listeners")
+        source = {"path_config_source": {"path": str(self._path)}, "resource_api_version": "V3"}
+        bootstrap["dynamic_resources"] = {"lds_config": source}
+        self.push()
+
+    def push(self):
+        """Replaces all listeners by others that differ in a detail: the old ones drain."""
+        self._version += 1
+        kind = "type.googleapis.com/envoy.config.listener.v3.Listener"
+        detail = {"metadata": {"filter_metadata": {"e2e": {"version": self._version}}}}
+        resources = [{"@type": kind, **one, **detail} for one in self._listeners]
+        for one in resources:
+            one["filter_chains"] = [{**chain, **detail} for chain in one["filter_chains"]]
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps({"version_info": str(self._version), "resources": resources}))
+        os.replace(written, self._path)

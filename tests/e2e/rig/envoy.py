@@ -116,7 +116,8 @@ class Envoy:
         self._log, self._admin_file = self.folder / "log", self.folder / "admin"
         (self.folder / "envoy.json").write_text(json.dumps(text))
         command = [BINARY, "-c", self.folder / "envoy.json", "--concurrency", str(concurrency), "--disable-hot-restart"]
-        command += ["--admin-address-path", self._admin_file, "-l", "warning", "--component-log-level", "wasm:info"]
+        # Envoy waits ten minutes before it breaks off what a replaced listener still serves.
+        command += ["--drain-time-s", "1", "--admin-address-path", self._admin_file, "-l", "warning", "--component-log-level", "wasm:info"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

@@ -49,11 +49,14 @@ class Lab:
         """A folder that goes with the lab."""
         return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="gnomon-e2e-"))
 
-    def proxy(self, configuration, clusters, concurrency=1, filters=None, state=1, **more):
-        """Starts an Envoy with the filter; `clusters` and `more` as in `bootstrap`. `state`: what every `gnomon_configuration` must be
+    def proxy(self, configuration, clusters, concurrency=1, filters=None, state=1, listeners=None, **more):
+        """Starts an Envoy with the filter; `clusters` and `more` as in `bootstrap`. `listeners`: a `ListenerFile` for them. `state`: what every `gnomon_configuration` must be
         (None: whatever it likes), so that a slip in a test's configuration is not taken for a fault of the filter."""
         filters = filters if filters is not None else [wasm_filter(WASM, configuration)]
-        proxy = self._keep(Envoy(bootstrap(filters, clusters, **more), self.folder(), concurrency))
+        text = bootstrap(filters, clusters, **more)
+        if listeners:
+            listeners.take_over(text)
+        proxy = self._keep(Envoy(text, self.folder(), concurrency))
         self._proxies.append(proxy)
         found = set(proxy.metrics().by("gnomon_configuration", "plugin").values())
         assert state is None or found == {state}, f"gnomon_configuration {found}: {proxy.log()}"
