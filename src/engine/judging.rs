@@ -108,6 +108,7 @@ pub fn judge(meter: &Rc<Meter>, look: Look, out: &mut Effects) {
     }
 }
 
+/// Puts the state over all slices right.
 pub fn judge_slices(overall: &Rc<Overall>, shown: u64, states: &[u64], others: u64, out: &mut Effects) {
     let mut states = states.iter().map(|state| State::of(*state));
     let other = states.next_back().unwrap_or_default();
