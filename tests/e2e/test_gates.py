@@ -91,8 +91,8 @@ def test_every_series_exists_from_the_start_with_what_its_gate_is_judged_by(lab)
         assert {tuple(dict(labels)[key] for key in ("gate", "subject", "slice")): value for labels, value in found.items()} == expected
         assert all(everywhere <= set(labels) and len(labels) == 5 for labels in found), figure
         assert metrics.types[f"gnomon_gate_{figure}"] == ("counter" if figure.endswith("total") else "gauge")
-    tripped = {(("experiment", EXPERIMENT), ("route", "main"), ("variant", "v2")): 0}
-    assert metrics.series("gnomon_guardrail_tripped") == tripped, "only of the canary that is guarded"
+    tripped = {(("experiment", EXPERIMENT), ("route", "main"), ("variant", canary)): 0 for canary in ("v2", "v3")}
+    assert metrics.series("gnomon_guardrail_tripped") == tripped, "of each canary, guarded or not"
 
 
 def test_an_equal_candidate_passes(lab):

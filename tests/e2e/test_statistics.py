@@ -20,6 +20,7 @@ TABLE = {
     "gnomon_divergences_total": ("counter", "experiment route shadow kind"),
     "gnomon_divergent_paths_total": ("counter", "experiment route shadow path"),
     "gnomon_split_ppm": ("gauge", "experiment route variant"),
+    "gnomon_guardrail_tripped": ("gauge", "experiment route variant"),
     "gnomon_open_pairs": ("gauge", "experiment route shadow"),
     "gnomon_tokens_total": ("counter", "experiment route subject token"),
     "gnomon_answers_total": ("counter", "experiment route subject kind"),

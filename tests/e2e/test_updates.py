@@ -81,12 +81,12 @@ def test_a_refused_update_of_a_proxy_that_never_had_a_good_one(lab, new_vm):
 
 @VMS
 def test_updates_under_load_lose_nothing(lab, new_vm):
-    proxy, plane, primary, _ = managed(lab, mirrored(), Reply(delay=0.05))
+    proxy, plane, primary, _ = managed(lab, mirrored(max_in_flight=1000), Reply(delay=0.05))
     data = request(body=b"x" * 5000)
     with load(proxy.port, data) as answers:
         for i in range(4):
             until(lambda: len(answers) >= 40 * (i + 1), "traffic between updates")
-            plane.push(proxy, mirrored(percent=99 - i), new_vm)
+            plane.push(proxy, mirrored(percent=99 - i, max_in_flight=1000), new_vm)
         until(lambda: len(answers) >= 200, "traffic after the last update")
     assert {(answer.status, answer.body) for answer in answers} == {(200, b"{}")}
     until(lambda: proxy.metrics().total("gnomon_open_pairs") == 0, "all pairs to end")
