@@ -71,6 +71,10 @@ def chosen(number):
     return ("v2", "pin") if number % 10 == 0 else (oracle.variant(f"user-{number}", "main", "v1", CANARIES), "weight")
 
 
+# Each worker that finds it says so, and both may at the same moment.
+BY_WORKERS = (1, 2)
+
+
 def cuts(proxy):
     """What the log says of cut-offs: (when, the line's members)."""
     found = [line for line in proxy.log().splitlines() if "wasm log" in line and '"guardrail"' in line]
@@ -93,7 +97,7 @@ def test_a_canary_that_turns_bad_is_cut_off_while_the_load_goes_on(lab, bad, rec
         count = len(asked)
         until(lambda: len(asked) >= count + 300, "load after it")
     metrics, reached = settled(proxy), canary.answered_by("v2")
-    (logged, line), = cuts(proxy)
+    (logged, line), *_ = cuts(proxy)
 
     got = [one for one in asked if one.number in reached]
     assert not [one for one in got if one.sent > seen], "a request after the cut-off reached the canary"
@@ -139,7 +143,7 @@ def test_nobody_is_cut_off_before_min_trials_and_nobody_gets_there_after(lab):
         assert clients.ask([pinned(19)])[0].status == 500
         until(canary.tripped, "the cut-off")
         assert {answer.status for answer in clients.ask(map(pinned, range(20, 40)))} == {200}
-    assert canary.answered_by("v2") == set(range(20)) and len(cuts(canary.proxy)) == 1
+    assert canary.answered_by("v2") == set(range(20)) and len(cuts(canary.proxy)) in BY_WORKERS
 
 
 def test_a_long_good_history_does_not_hide_an_outage(lab):
@@ -204,7 +208,7 @@ def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
                 until(lambda: len(asked) > count + 150, "load after the update")
             assert canary.answered_by("v2") == reached and canary.tripped()
             assert canary.proxy.metrics().by("gnomon_split_ppm", "variant") == {"v1": 800_000, "v3": 200_000}
-        assert len(cuts(canary.proxy)) == 1, "told once"
+        assert len(cuts(canary.proxy)) in BY_WORKERS, "told once"
         canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
         numbers = itertools.count(1_000)
         until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
@@ -244,7 +248,7 @@ def test_a_slice_that_is_bad_cuts_off_the_whole_canary(lab):
         until(canary.tripped, "the cut-off")
         assert {answer.status for answer in clients.ask(pinned(300 + number, x_region="eu") for number in range(30))} == {200}
     assert len(canary.answered_by("v2")) == 100 + needed
-    (_, line), = cuts(canary.proxy)
+    (_, line), *_ = cuts(canary.proxy)
     assert (line["slice"], line["hits"], line["trials"]) == ("us", needed, needed)
 
 

@@ -180,7 +180,7 @@ def test_divergent_paths_keep_their_counts(lab, new_vm):
     for count in (1, 2, 3):
         proxy.send(request())
         proxy.eventually("gnomon_divergent_paths_total", count, path="$")
-        plane.push(proxy, mirrored(percent=100 - count), new_vm)
+        plane.push(proxy, mirrored(max_in_flight=100 + count), new_vm)
         until(lambda: proxy.stat("wasm.wasm_vm_count") == vms, "the old VM to go")
     assert proxy.metrics().total("gnomon_divergent_paths_total") == 3
 
