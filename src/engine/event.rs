@@ -143,7 +143,7 @@ pub enum Ending {
     },
     /// Envoy followed a redirect for the client, and asks again in a stream of its own.
     Redirected,
-    /// The client broke it off.
+    /// The client broke it off, or the protocol; or Envoy closed its connection with the listener.
     ClientLeft,
     /// The upstream or Envoy broke it off.
     Broken,
