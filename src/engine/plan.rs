@@ -113,11 +113,12 @@ impl Plan {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Self {
         let definer = &mut Definer { define, registered, learned: 0, lasting: Vec::new() };
+        let split_headers = config.split_headers.as_slice().into();
         let mut missing = Vec::new();
         let mut shadows_before = 0_usize;
         let mut routes = Vec::new();
         for route in &config.routes {
-            let surroundings = Surroundings { root, config: &config, route, shadows_before, variable };
+            let surroundings = Surroundings { root, config: &config, split_headers: &split_headers, route, shadows_before, variable };
             routes.push(surroundings.route(definer, &mut missing));
             shadows_before = shadows_before.saturating_add(route.shadows.len());
         }
@@ -138,6 +139,7 @@ impl Plan {
 struct Surroundings<'a> {
     root: RootId,
     config: &'a Config,
+    split_headers: &'a Rc<[Rc<str>]>,
     route: &'a Rc<Route>,
     /// Shadows of the routes before it.
     shadows_before: usize,
@@ -180,7 +182,7 @@ impl Surroundings<'_> {
             route: route.clone(),
             compare: route.compare.clone(),
             shadow: shadow.clone(),
-            split_headers: config.split_headers.as_slice().into(),
+            split_headers: self.split_headers.clone(),
             environment: environment::headers(&route.name, shadow, self.variable, missing),
             limits: config.limits,
             evidence: config.evidence,
