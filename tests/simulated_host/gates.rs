@@ -162,14 +162,8 @@ fn a_fail_is_for_good_whoever_asks() {
         // Another text, so that it is another root context.
         let next = configuration.clone().with("/evidence", json!({"per_second": 2})).to_string();
         let place = match way {
-            "a new VM" => {
-                let place = world.load(&next).expect("accepted");
-                world.retire(old.vm);
-                place
-            }
-            "the same VM" => world.update(old, &next).expect("accepted"),
-            "a VM built anew" => world.rebuild(old),
-            _ => world.load_worker(&configuration.to_string()).expect("accepted"),
+            "a worker that starts later" => world.load_worker(&configuration.to_string()).expect("accepted"),
+            _ => world.go_on(old, way, &next),
         };
         assert_eq!(told(&world).state, FAIL, "{way}: before any request");
         world.succeed(place, 3);

@@ -102,14 +102,8 @@ fn whoever_starts_later_obeys() {
         world.count_elsewhere(0, 100_000);
         let next = configuration.clone().with("/evidence", json!({"per_second": 2})).to_string();
         let place = match way {
-            "a new VM" => {
-                let place = world.load(&next).expect("accepted");
-                world.retire(old.vm);
-                place
-            }
-            "the same VM" => world.update(old, &next).expect("accepted"),
-            "a VM built anew" => world.rebuild(old),
-            _ => world.load_worker(&configuration.to_string()).expect("accepted"),
+            "a worker that starts later" => world.load_worker(&configuration.to_string()).expect("accepted"),
+            _ => world.go_on(old, way, &next),
         };
         assert_eq!((tripped(&world), shares(&world)), (1, [("v1".to_owned(), 1_000_000)].into()), "{way}");
         assert_eq!(world.ask(place, pinned(200)), "v1", "{way}");

@@ -67,15 +67,7 @@ fn who_starts_later_goes_on_with_it() {
             world.fail(old, 3);
             world.advance(Duration::from_secs(20));
             let next = configuration.with("/evidence", json!({"per_second": 2})).to_string();
-            let place = match way {
-                "a new VM" => {
-                    let place = world.load(&next).expect("accepted");
-                    world.retire(old.vm);
-                    place
-                }
-                "the same VM" => world.update(old, &next).expect("accepted"),
-                _ => world.rebuild(old),
-            };
+            let place = world.go_on(old, way, &next);
             world.fail(place, 2);
             assert_eq!((left_out(&world), trials(&world)), (5, 0), "{warmup}, {way}");
             world.advance(Duration::from_secs(11));

@@ -73,15 +73,7 @@ fn who_starts_in_the_middle_of_a_window_goes_on_with_it() {
         world.succeed(old, 1);
         world.fail(old, 12);
         let next = crate::setup::With::with(guarded(json!([errors()])), "/evidence", json!({"per_second": 2})).to_string();
-        let place = match way {
-            "a new VM" => {
-                let place = world.load(&next).expect("accepted");
-                world.retire(old.vm);
-                place
-            }
-            "the same VM" => world.update(old, &next).expect("accepted"),
-            _ => world.rebuild(old),
-        };
+        let place = world.go_on(old, way, &next);
         assert_eq!(failures_until_cut_off(&mut world, &[place]), ENOUGH - 12, "{way}");
         world.settle();
         world.check();

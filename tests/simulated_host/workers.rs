@@ -44,6 +44,20 @@ impl World {
         Some(new)
     }
 
+    /// Who takes the place of `old`: "a new VM" or "the same VM", with the configuration `next`, or "a VM built anew".
+    pub fn go_on(&mut self, old: Place, way: &str, next: &str) -> Place {
+        match way {
+            "a new VM" => {
+                let place = self.load(next).expect("accepted");
+                self.retire(old.vm);
+                place
+            }
+            "the same VM" => self.update(old, next).expect("accepted"),
+            "a VM built anew" => self.rebuild(old),
+            _ => panic!("there is no way called {way}"),
+        }
+    }
+
     /// The VM trapped and is built anew from the same configuration, as with FAIL_RELOAD: nobody tells the guest. None of its streams may be
     /// open.
     pub fn rebuild(&mut self, old: Place) -> Place {
