@@ -40,17 +40,17 @@ pub use judgement::{Divergence, Judgement, Kind, Report};
 
 use crate::capture::{Body, Held};
 use crate::config::Compare;
-use crate::outcome::End;
-use crate::request::is_event_stream;
+use crate::http::is_event_stream;
+use crate::labels::End;
 use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Reader};
-use form::Form;
+use form::WireFormat;
 use json::place::excerpt;
 use unpack::Unpacking;
 
 /// A comparison under way.
 #[derive(Debug)]
 pub struct Comparison {
-    form: Form,
+    form: WireFormat,
     plan: Rc<Compare>,
     bounds: Bounds,
     primary: Half,
@@ -97,7 +97,7 @@ impl Half {
 
 impl Comparison {
     /// Sets two 2xx answers against each other as `plan` says. Does no work yet.
-    pub fn new(form: Form, plan: Rc<Compare>, bounds: Bounds, primary: Answer, shadow: Answer) -> Self {
+    pub fn new(form: WireFormat, plan: Rc<Compare>, bounds: Bounds, primary: Answer, shadow: Answer) -> Self {
         let (primary, shadow) = (Half::new(primary), Half::new(shadow));
         Self { form, plan, bounds, primary, shadow, stage: Stage::New, identical: false }
     }
@@ -165,7 +165,7 @@ impl Comparison {
     fn unpack(&mut self, side: Side) -> Stage {
         let (form, bounds) = (self.form, self.bounds.clone());
         let answer = &self.half(side).answer;
-        let stream = form == Form::OpenAi && is_event_stream(&answer.content_type);
+        let stream = form == WireFormat::OpenAi && is_event_stream(&answer.content_type);
         match Unpacking::new(answer, stream, &bounds) {
             Ok(Some(unpacking)) => Stage::Unpack(side, Box::new(unpacking)),
             Ok(None) => self.unpacked(side),
@@ -203,12 +203,12 @@ impl Comparison {
     /// What comes once it is known whether the bodies are the same bytes.
     fn after_bytes(&mut self) -> Stage {
         match self.form {
-            Form::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
-            Form::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
-            Form::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
+            WireFormat::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
+            WireFormat::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
+            WireFormat::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
-            Form::Opaque => self.unreadable(),
+            WireFormat::Opaque => self.unreadable(),
             _ => self.read(Side::Primary),
         }
     }
@@ -225,7 +225,7 @@ impl Comparison {
     }
 
     fn have_read(&mut self, side: Side, content: Result<Content, Fault>) -> Stage {
-        let end = (self.form == Form::OpenAi).then_some(End::Invalid);
+        let end = (self.form == WireFormat::OpenAi).then_some(End::Invalid);
         let half = self.half(side);
         half.facts = match &content {
             Ok(content) => content.facts.clone(),

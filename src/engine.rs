@@ -32,7 +32,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::capture::Ledger;
 use crate::compare::Comparison;
-use crate::outcome::{Outcome, ShadowClass};
+use crate::labels::{Outcome, ShadowClass};
 use crate::stats::WorkerSeries;
 use breaker::Breaker;
 use effect::{Effect, Effects};
@@ -140,7 +140,7 @@ impl Engine {
         self.roots.get(&root).and_then(|root| root.plan.clone())
     }
 
-    fn shadow(&mut self, target: &plan::Target) -> &mut Shadow {
+    fn shadow(&mut self, target: &plan::BoundShadow) -> &mut Shadow {
         self.shadows.entry((target.root, target.index)).or_default()
     }
 

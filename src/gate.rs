@@ -1,10 +1,10 @@
 //! Verdicts from two counters, valid however often one looks.
 //!
-//! A gate sees trials, some of which are hits, and a limit on their rate. Dashboards and controllers look again and again, which makes a
+//! A gate sees trials, some of which are bad, and a limit on their rate. Dashboards and controllers look again and again, which makes a
 //! test for a fixed number of trials raise false alarms. So gates weigh evidence by *e-processes*. For a multiplier `m` of the limit's odds,
 //!
 //! ```text
-//! E_m = m^hits / (1 - limit + m * limit)^trials
+//! E_m = m^bad / (1 - limit + m * limit)^trials
 //! ```
 //!
 //! is the likelihood ratio of the rate with `m` times the odds of the limit, against the limit. For `m > 1` it is a test supermartingale
@@ -64,23 +64,23 @@ impl Rate {
     }
 }
 
-/// Hits and trials of one gate. Never more hits than trials.
+/// Hits and trials of one gate. Never more bad events than trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    hits: u64,
+    bad: u64,
     trials: u64,
 }
 
 impl Counts {
-    /// Takes hits ahead of trials for as many as there are trials. Two counters can't be read at one moment, and of the trials that were
-    /// read no more than all can have been hits.
-    pub fn new(hits: u64, trials: u64) -> Self {
-        Self { hits: hits.min(trials), trials }
+    /// Takes bad events ahead of trials for as many as there are trials. Two counters can't be read at one moment, and of the trials that were
+    /// read no more than all can have been bad events.
+    pub fn new(bad: u64, trials: u64) -> Self {
+        Self { bad: bad.min(trials), trials }
     }
 
-    /// Trials that were hits.
-    pub fn hits(self) -> u64 {
-        self.hits
+    /// Trials that were bad events.
+    pub fn bad(self) -> u64 {
+        self.bad
     }
 
     /// All trials.
@@ -89,21 +89,21 @@ impl Counts {
     }
 }
 
-/// Counters that others go on raising, trials before hits, read as hits, trials, hits. The true number of hits among these trials is at least
+/// Counters that others go on raising, trials before bad, read as bad, trials, bad. The true number of bad among these trials is at least
 /// the first, and at most the last and one more for each worker that is between its two writes, which looks again itself. Each kind of
 /// evidence uses the one that makes it weaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// As few hits as it can have been: for evidence of failure.
+    /// As few bad events as it can have been: for evidence of failure.
     pub fewest: Counts,
-    /// As many hits as were read: for evidence of passing.
+    /// As many bad events as were read: for evidence of passing.
     pub most: Counts,
 }
 
 impl Reading {
     /// What was read, in this order.
-    pub fn new(hits_before: u64, trials: u64, hits_after: u64) -> Self {
-        Self { fewest: Counts::new(hits_before, trials), most: Counts::new(hits_after, trials) }
+    pub fn new(bad_before: u64, trials: u64, bad_after: u64) -> Self {
+        Self { fewest: Counts::new(bad_before, trials), most: Counts::new(bad_after, trials) }
     }
 }
 
@@ -127,7 +127,7 @@ pub fn ln_pass(counts: Counts, limit: Rate) -> f64 {
 /// `ln E_m`. Minus infinity if there was a hit and `multiplier` is 0, finite otherwise: the counters are below 2^64.
 fn ln_ratio(multiplier: f64, counts: Counts, limit: Rate) -> f64 {
     // 0 * ln(0) is not a number; m^0 is 1.
-    let gained = if counts.hits == 0 { 0.0 } else { counts.hits as f64 * multiplier.ln() };
+    let gained = if counts.bad == 0 { 0.0 } else { counts.bad as f64 * multiplier.ln() };
     gained - counts.trials as f64 * ln_changed((multiplier - 1.0) * f64::from(limit.ppm))
 }
 
@@ -169,7 +169,7 @@ impl State {
 /// By what a gate judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// On the rate of hits.
+    /// On the rate of bad events.
     pub limit: Rate,
     /// The chance of a false alarm, however long one looks, and likewise that of a false pass.
     pub alpha: Rate,

@@ -33,7 +33,7 @@ use crate::config::Name;
 use crate::engine::Engine;
 use crate::engine::effect::{Effect, Follow};
 use crate::engine::event::{Event, Time};
-use crate::outcome::Anomaly;
+use crate::labels::Anomaly;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);

@@ -4,8 +4,8 @@
 //!
 //! 1. [`limits`]: the bounds, each with its reason.
 //! 2. [`path`]: paths into a JSON value.
-//! 3. [`request`]: a borrowed view of request headers.
-//! 4. [`outcome`]: the words in which all is counted.
+//! 3. [`http`]: a borrowed view of request headers.
+//! 4. [`labels`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
 //! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
 //! 7. [`gate`]: verdicts from two counters.
@@ -45,13 +45,13 @@ pub mod gate;
 pub mod grpc;
 #[cfg(feature = "host")]
 mod host;
+pub mod http;
 pub mod json;
+pub mod labels;
 pub mod limits;
 pub mod mirror;
-pub mod outcome;
 pub mod path;
 pub mod protobuf;
-pub mod request;
 pub mod route;
 pub mod split;
 pub mod stats;

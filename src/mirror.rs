@@ -8,7 +8,7 @@ pub mod environment;
 pub mod headers;
 
 use crate::config::{Key, Name, Route, Shadow, SliceBy, Slices};
-use crate::request::{Request, is_grpc};
+use crate::http::{Request, is_grpc};
 use crate::split::{bucket, key};
 
 /// The header that marks a copy; its value is the shadow's name.
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Cluster, Compare, CopyRequest, Protocol, Role};
-    use crate::request::fields;
+    use crate::http::fields;
 
     pub(super) fn shadow(ppm: u32, of: Option<Vec<usize>>, request: CopyRequest) -> Shadow {
         Shadow {

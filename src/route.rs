@@ -4,7 +4,7 @@
 //! (Envoy can be told to normalise paths before the filter sees them).
 
 use crate::config::{Config, HeaderMatch, HeaderValueMatch, Match, Text};
-use crate::request::Request;
+use crate::http::Request;
 
 /// Whether any route may match a request of which only `:path` is known. A busy proxy need not read more of most requests.
 pub fn may_match(config: &Config, request: &Request) -> bool {
@@ -14,19 +14,19 @@ pub fn may_match(config: &Config, request: &Request) -> bool {
 
 /// The index in [`Config::routes`] of the first route that matches.
 pub fn find(config: &Config, request: &Request) -> Option<usize> {
-    let target = Target { method: request.method(), path: request.path(), authority: request.authority(), request };
+    let target = MatchInput { method: request.method(), path: request.path(), authority: request.authority(), request };
     config.routes.iter().position(|route| route.matches.iter().any(|conditions| target.meets(conditions)))
 }
 
 /// What conditions look at, read once for all routes.
-struct Target<'a> {
+struct MatchInput<'a> {
     method: &'a [u8],
     path: &'a [u8],
     authority: &'a [u8],
     request: &'a Request<'a>,
 }
 
-impl Target<'_> {
+impl MatchInput<'_> {
     fn meets(&self, conditions: &Match) -> bool {
         conditions.methods.iter().any(|method| method.as_bytes() == self.method)
             && conditions.path.as_ref().is_none_or(|text| text.matches(self.path))
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Compare, Evidence, Limits, Protocol, Route};
-    use crate::request::{Fields, fields};
+    use crate::http::{Fields, fields};
 
     fn exact(text: &str) -> Text {
         Text::Exact(text.to_owned())

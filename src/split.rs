@@ -7,8 +7,8 @@ pub mod bucket;
 pub mod key;
 
 use crate::config::{Key, Pin, Split, Variant};
-use crate::outcome::labels;
-use crate::request::Request;
+use crate::http::Request;
+use crate::labels::labels;
 
 /// Why a request goes to its variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::config::Text;
-    use crate::request::fields;
+    use crate::http::fields;
 
     const ALL: u32 = 1_000_000;
 

@@ -14,8 +14,8 @@ use std::rc::Rc;
 
 use crate::compare::Kind;
 use crate::config::{Name, Protocol, Route, Shadow};
+use crate::labels::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use crate::mirror;
-use crate::outcome::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use crate::split::Reason;
 use learned::{Definer, Learned};
 

@@ -193,7 +193,7 @@ fn a_guardrail_that_sees_no_failures_is_warned_of() {
     assert_eq!((run.code, run.lines.len()), (Some(0), 3), "{:?}", run.lines);
 }
 
-/// Of two equal models half of the trials of a paired measure are hits.
+/// Of two equal models half of the trials of a paired measure are bad events.
 #[test]
 fn paired_measures_with_a_limit_below_half_are_warned_of() {
     let config = |gate: &str| {
@@ -213,7 +213,7 @@ fn paired_measures_with_a_limit_below_half_are_warned_of() {
     ] {
         let run = check([file("paired", "a.yaml", &config(gate))]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gate}: {:?}", run.lines);
-        let expected = "warning: routes[0].gates[1]: of two equal models half of g's trials are hits: with a limit below 50 it fails";
+        let expected = "warning: routes[0].gates[1]: of two equal models half of g's trials are bad: with a limit below 50 it fails";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
     }
 }

@@ -134,8 +134,8 @@ fn serde_where_text_is_read(file: &File) -> Vec<String> {
 
 /// A module knows only those that stand before it.
 const LAYERS: [&str; 18] = [
-    "limits", "path", "request", "outcome", "capture", "encoding", "grpc", "protobuf", "gate", "config", "json", "split", "route",
-    "mirror", "compare", "stats", "engine", "host",
+    "limits", "path", "http", "labels", "capture", "encoding", "grpc", "protobuf", "gate", "config", "json", "split", "route", "mirror",
+    "compare", "stats", "engine", "host",
 ];
 
 fn dependencies_point_one_way(file: &File) -> Vec<String> {

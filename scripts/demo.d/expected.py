@@ -26,8 +26,8 @@ class Gate:
     min_trials: int = 0
 
     @property
-    def hits_percent(self):
-        """The limit on hits: a request that is not covered is a hit, so that of coverage is one from below."""
+    def bad_percent(self):
+        """The limit on bad events: a request that is not covered is a hit, so that of coverage is one from below."""
         return 100 - self.limit if self.measure == "coverage" else self.limit
 
 
@@ -75,31 +75,31 @@ def verdict(primary, shadow, named):
     return "identical" if named and primary[0] == shadow[0] else "equivalent"
 
 
-def evidence(multipliers, hits, trials, limit):
+def evidence(multipliers, bad, trials, limit):
     """The mean likelihood ratio of rates whose odds are these multiples of the limit's, against the limit."""
     with decimal.localcontext(prec=30, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN):
-        ratios = [(m**hits if hits else 1) / (1 - limit + m * limit) ** trials for m in multipliers]
+        ratios = [(m**bad if bad else 1) / (1 - limit + m * limit) ** trials for m in multipliers]
         return sum(ratios) / len(ratios)
 
 
-def fails(gate, hits, trials, alpha=ALPHA, min_trials=None):
-    """Whether so many hits are evidence enough that the rate is above the gate's limit."""
+def fails(gate, bad, trials, alpha=ALPHA, min_trials=None):
+    """Whether so many bad events are evidence enough that the rate is above the gate's limit."""
     enough = trials >= (gate.min_trials if min_trials is None else min_trials)
-    return enough and evidence(WORSE, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / alpha
+    return enough and evidence(WORSE, bad, trials, decimal.Decimal(gate.bad_percent) / 100) >= 1 / alpha
 
 
-def passes(gate, hits, trials):
-    """Whether so few hits are evidence enough that it is below."""
-    return trials >= gate.min_trials and evidence(BETTER, hits, trials, decimal.Decimal(gate.hits_percent) / 100) >= 1 / ALPHA
+def passes(gate, bad, trials):
+    """Whether so few bad events are evidence enough that it is below."""
+    return trials >= gate.min_trials and evidence(BETTER, bad, trials, decimal.Decimal(gate.bad_percent) / 100) >= 1 / ALPHA
 
 
 def state(gate, counted):
-    """What a gate says by the last of these `(hits, trials)`; but a gate that ever failed has failed."""
+    """What a gate says by the last of these `(bad, trials)`; but a gate that ever failed has failed."""
     if any(fails(gate, *each) for each in counted):
         return "fail"
     return "pass" if passes(gate, *counted[-1]) else "undecided"
 
 
-def until_pass(gate, hits, trials):
+def until_pass(gate, bad, trials):
     """How many more trials without a hit would make an undecided gate pass."""
-    return bisect.bisect_left(range(trials, 10**9), True, key=lambda more: passes(gate, hits, more))
+    return bisect.bisect_left(range(trials, 10**9), True, key=lambda more: passes(gate, bad, more))

@@ -44,10 +44,10 @@ def gate_figures(run, name):
     gate = expected.GATES[name]
 
     def shown(counters, lines):
-        hits, trials = rollout.counted(counters, name)
+        bad, trials = rollout.counted(counters, name)
         # Of workers that found a failure at once the first knew enough.
-        failed_at = min(({"hits": h, "trials": n} for h, n in rollout.failures(lines, name)), key=lambda at: at["trials"], default=None)
-        return {"hits": hits, "trials": trials, "state": rollout.state(counters, name), "failed_at": failed_at}
+        failed_at = min(({"bad": h, "trials": n} for h, n in rollout.failures(lines, name)), key=lambda at: at["trials"], default=None)
+        return {"bad": bad, "trials": trials, "state": rollout.state(counters, name), "failed_at": failed_at}
 
     terms = {"of": gate.of, "measure": gate.measure, "limit_percent": gate.limit}
     return {**terms, **shown(run.counters, run.lines), "end": shown(run.outage.after, run.outage.lines)}
@@ -130,10 +130,10 @@ MEANING = {
 def gates_table(gates):
     """The states before the last act."""
     lines = ["\nMay v2 have more of the users? The gates say"]
-    lines.append(f"  {'':10}{'of':12}{'measure':20}{'limit':>5}{'hits of trials':>16}   state")
+    lines.append(f"  {'':10}{'of':12}{'measure':20}{'limit':>5}{'bad of trials':>16}   state")
     for name, gate in gates.items():
-        hits, limit = f"{gate['hits']} of {gate['trials']}", f"{gate['limit_percent']} %"
-        lines.append(f"  {name:10}{gate['of']:12}{gate['measure']:20}{limit:>5}{hits:>16}   {gate['state']:10} {meaning(name, gate)}")
+        bad, limit = f"{gate['bad']} of {gate['trials']}", f"{gate['limit_percent']} %"
+        lines.append(f"  {name:10}{gate['of']:12}{gate['measure']:20}{limit:>5}{bad:>16}   {gate['state']:10} {meaning(name, gate)}")
     failed = [name for name, gate in gates.items() if gate["state"] == "fail"]
     undecided = any(gate["state"] == "undecided" for gate in gates.values())
     answer = f"So no: a gate fails for good ({', '.join(failed)})." if failed else "Not enough data." if undecided else "So yes."
@@ -147,9 +147,9 @@ def gates_table(gates):
 def meaning(name, gate):
     """What that state of a gate means here."""
     if gate["state"] == "undecided":
-        return f"{expected.until_pass(expected.GATES[name], gate['hits'], gate['trials'])} more without a hit would pass"
+        return f"{expected.until_pass(expected.GATES[name], gate['bad'], gate['trials'])} more without a hit would pass"
     at = gate["failed_at"]
-    return MEANING[name][gate["state"]] + (f", as {at['hits']} of {at['trials']} showed" if at else "")
+    return MEANING[name][gate["state"]] + (f", as {at['bad']} of {at['trials']} showed" if at else "")
 
 
 def outage_table(figures, outage):
@@ -164,7 +164,7 @@ def outage_table(figures, outage):
     for name, gate in figures["gates"].items():
         end = gate["end"]
         if end["state"] == "fail" != gate["state"]:
-            rows[f"gate {name}"] = f"{gate['state']}, then fail ({end['hits']} of {end['trials']}): {meaning(name, end)}"
+            rows[f"gate {name}"] = f"{gate['state']}, then fail ({end['bad']} of {end['trials']}): {meaning(name, end)}"
     lines = [f"\nAnd if v2 breaks down? Its server was killed amid {act['requests']} more requests, a quarter of them of testers"]
     lines += [f"  {what:38}{figure}" for what, figure in rows.items()]
     lines += note("So it stays until the configuration names another experiment. Envoy's log says why:")

@@ -10,7 +10,7 @@ def all_checks(run):
 
 
 def gate_counts(run):
-    """`{gate: ((fewest hits, most hits), (fewest trials, most trials))}`, by what models and clients said."""
+    """`{gate: ((fewest bad, most bad), (fewest trials, most trials))}`, by what models and clients said."""
     judged = {shadow: verdicts(run, shadow) for shadow in expected.COPIED_PERCENT}
     compared = {shadow: len(pairs) for shadow, pairs in judged.items()}
     changed = {request for request, verdict in judged["v2-copy"].items() if verdict == "diverged"}
@@ -37,15 +37,15 @@ def waits(answers):
     return (0, sum(a.received - a.sent > expected.SLOW_SECONDS for a in answers)), (len(answers), len(answers))
 
 
-def exactly(hits, trials):
+def exactly(bad, trials):
     """Bounds that leave no room."""
-    return (hits, hits), (trials, trials)
+    return (bad, bad), (trials, trials)
 
 
 def counted(counters, gate):
     """Hits and trials of a gate."""
     of = {"gate": gate, "subject": expected.GATES[gate].of}
-    return tuple(int(counters.total(f"gnomon_gate_{what}_total", **of)) for what in ("hits", "trials"))
+    return tuple(int(counters.total(f"gnomon_gate_{what}_total", **of)) for what in ("bad", "trials"))
 
 
 def state(counters, gate):
@@ -58,24 +58,24 @@ def shown(counters, gate):
     """All that Gnomon shows of a gate."""
     of = {"gate": gate, "subject": expected.GATES[gate].of}
     terms = {term: counters.total(f"gnomon_gate_{term}", **of) for term in ("limit_ppm", "alpha_ppm", "min_trials")}
-    hits, trials = counted(counters, gate)
+    bad, trials = counted(counters, gate)
     latch = counters.total("gnomon_gate_failures_total", **of)
-    return {"hits": hits, "trials": trials, "state": state(counters, gate), "failures": latch, **terms}
+    return {"bad": bad, "trials": trials, "state": state(counters, gate), "failures": latch, **terms}
 
 
 def right(counters, lines, gate, bounds):
     """What it should show: its counts, or the nearest within the bounds, and the state that follows from them by the formula."""
-    hits, trials = (min(max(count, low), high) for count, (low, high) in zip(counted(counters, gate), bounds))
+    bad, trials = (min(max(count, low), high) for count, (low, high) in zip(counted(counters, gate), bounds))
     terms, told = expected.GATES[gate], failures(lines, gate)
     # A gate fails for good, so a state of fail may follow from earlier counts.
-    found = {"hits": min(hits, trials), "trials": trials, "state": expected.state(terms, [*told, (hits, trials)]), "failures": len(told)}
+    found = {"bad": min(bad, trials), "trials": trials, "state": expected.state(terms, [*told, (bad, trials)]), "failures": len(told)}
     alpha_ppm = expected.ALPHA * 1_000_000
-    return {**found, "limit_ppm": terms.hits_percent * 10_000, "alpha_ppm": alpha_ppm, "min_trials": terms.min_trials}
+    return {**found, "limit_ppm": terms.bad_percent * 10_000, "alpha_ppm": alpha_ppm, "min_trials": terms.min_trials}
 
 
 def failures(lines, gate):
     """Hits and trials by which the log says that a gate failed: those of each worker that found it at once."""
-    return [(line["hits"], line["trials"]) for line in lines if line.get("gate") == gate and line.get("state") == "fail"]
+    return [(line["bad"], line["trials"]) for line in lines if line.get("gate") == gate and line.get("state") == "fail"]
 
 
 def gates(run):

@@ -8,7 +8,7 @@ use super::choice::Choice;
 use super::json::tape::Document;
 use super::tensor::Tensor;
 use crate::capture::Ledger;
-use crate::outcome::End;
+use crate::labels::End;
 
 /// Why an answer can't be read, for evidence.
 pub type Fault = &'static str;

@@ -1,7 +1,7 @@
 //! In which form the answers of a pair are read: what the route says, or what the request's path and the answer's type tell.
 
 use crate::config::Protocol;
-use crate::request::{MODEL_INFER, essence, is_event_stream, is_grpc};
+use crate::http::{MODEL_INFER, essence, is_event_stream, is_grpc};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn is_stream(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) ->
 
 /// How the answers of a pair are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum WireFormat {
     /// As bytes.
     Opaque,
     /// As any JSON.
@@ -65,21 +65,21 @@ pub enum Form {
     OpenAi,
 }
 
-impl Form {
+impl WireFormat {
     /// The form of a pair, from what its route says, its endpoint, and the primary's `content-type`.
     pub fn of(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> Self {
         let grpc = is_grpc(content_type);
         match (protocol, endpoint) {
-            (Protocol::Json, _) => Form::Json,
-            (Protocol::Opaque, _) => Form::Opaque,
-            (Protocol::OpenInference | Protocol::Auto, Endpoint::ModelInfer) if grpc => Form::OpenInferenceGrpc,
+            (Protocol::Json, _) => WireFormat::Json,
+            (Protocol::Opaque, _) => WireFormat::Opaque,
+            (Protocol::OpenInference | Protocol::Auto, Endpoint::ModelInfer) if grpc => WireFormat::OpenInferenceGrpc,
             // Of other methods the messages are not known.
-            _ if grpc => Form::Opaque,
-            (Protocol::KserveV1, _) | (Protocol::Auto, Endpoint::Predict) => Form::KserveV1,
-            (Protocol::OpenInference, _) | (Protocol::Auto, Endpoint::Infer) => Form::OpenInference,
-            (Protocol::OpenAi, _) | (Protocol::Auto, Endpoint::OpenAi) => Form::OpenAi,
-            _ if is_json(content_type) => Form::Json,
-            _ => Form::Opaque,
+            _ if grpc => WireFormat::Opaque,
+            (Protocol::KserveV1, _) | (Protocol::Auto, Endpoint::Predict) => WireFormat::KserveV1,
+            (Protocol::OpenInference, _) | (Protocol::Auto, Endpoint::Infer) => WireFormat::OpenInference,
+            (Protocol::OpenAi, _) | (Protocol::Auto, Endpoint::OpenAi) => WireFormat::OpenAi,
+            _ if is_json(content_type) => WireFormat::Json,
+            _ => WireFormat::Opaque,
         }
     }
 }
@@ -129,24 +129,24 @@ mod tests {
         use Protocol::{Auto, Json, KserveV1, Opaque, OpenAi, OpenInference};
         let (json, grpc, html) = ("application/json; charset=utf-8", "application/grpc+proto", "text/html");
         for (protocol, endpoint, content_type, want) in [
-            (Auto, Endpoint::Predict, json, Form::KserveV1),
-            (Auto, Endpoint::Infer, "application/octet-stream", Form::OpenInference),
-            (Auto, Endpoint::ModelInfer, grpc, Form::OpenInferenceGrpc),
-            (Auto, Endpoint::ModelInfer, json, Form::Json),
-            (Auto, Endpoint::OpenAi, "text/event-stream", Form::OpenAi),
-            (Auto, Endpoint::Other, json, Form::Json),
-            (Auto, Endpoint::Other, "application/problem+json", Form::Json),
-            (Auto, Endpoint::Other, html, Form::Opaque),
-            (Auto, Endpoint::Other, grpc, Form::Opaque),
-            (OpenInference, Endpoint::Other, grpc, Form::Opaque),
-            (OpenInference, Endpoint::ModelInfer, grpc, Form::OpenInferenceGrpc),
-            (OpenInference, Endpoint::Other, html, Form::OpenInference),
-            (KserveV1, Endpoint::Other, html, Form::KserveV1),
-            (OpenAi, Endpoint::Other, html, Form::OpenAi),
-            (Json, Endpoint::OpenAi, html, Form::Json),
-            (Opaque, Endpoint::OpenAi, json, Form::Opaque),
+            (Auto, Endpoint::Predict, json, WireFormat::KserveV1),
+            (Auto, Endpoint::Infer, "application/octet-stream", WireFormat::OpenInference),
+            (Auto, Endpoint::ModelInfer, grpc, WireFormat::OpenInferenceGrpc),
+            (Auto, Endpoint::ModelInfer, json, WireFormat::Json),
+            (Auto, Endpoint::OpenAi, "text/event-stream", WireFormat::OpenAi),
+            (Auto, Endpoint::Other, json, WireFormat::Json),
+            (Auto, Endpoint::Other, "application/problem+json", WireFormat::Json),
+            (Auto, Endpoint::Other, html, WireFormat::Opaque),
+            (Auto, Endpoint::Other, grpc, WireFormat::Opaque),
+            (OpenInference, Endpoint::Other, grpc, WireFormat::Opaque),
+            (OpenInference, Endpoint::ModelInfer, grpc, WireFormat::OpenInferenceGrpc),
+            (OpenInference, Endpoint::Other, html, WireFormat::OpenInference),
+            (KserveV1, Endpoint::Other, html, WireFormat::KserveV1),
+            (OpenAi, Endpoint::Other, html, WireFormat::OpenAi),
+            (Json, Endpoint::OpenAi, html, WireFormat::Json),
+            (Opaque, Endpoint::OpenAi, json, WireFormat::Opaque),
         ] {
-            assert_eq!(Form::of(protocol, endpoint, content_type.as_bytes()), want, "{protocol:?} {endpoint:?} {content_type}");
+            assert_eq!(WireFormat::of(protocol, endpoint, content_type.as_bytes()), want, "{protocol:?} {endpoint:?} {content_type}");
         }
     }
 }

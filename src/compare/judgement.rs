@@ -2,7 +2,7 @@
 
 use super::answer::Side;
 use super::content::{Decided, Facts, Fault};
-use crate::outcome::labels;
+use crate::labels::labels;
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]

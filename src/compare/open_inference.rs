@@ -14,7 +14,7 @@ use super::json::tape::{Document, Tag, first_child};
 use super::json::text;
 use super::tensor::{MAX_NAME, MAX_OUTPUTS, Tensor, share_a_name};
 use crate::capture::Body;
-use crate::request::json_length;
+use crate::http::json_length;
 use elements::Check;
 use output::Blobs;
 

@@ -17,8 +17,8 @@ use super::json::DocumentReader;
 use super::json::tape::{Document, Tag, Value, first_child};
 use super::json::text::{next_code, reads};
 use crate::capture::Body;
+use crate::labels::End;
 use crate::limits::MAX_LABEL;
-use crate::outcome::End;
 use embeddings::Embeddings;
 use members::{MAX_CHOICES, MAX_TOOLS, elements, legacy_tool, member, text, texts, tool, whole};
 

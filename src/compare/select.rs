@@ -6,7 +6,7 @@ use super::Answer;
 use super::content::{Bounds, Content, Fault, Judge, Parts, Reader};
 use super::decision::DecisionJudge;
 use super::embedding::EmbeddingJudge;
-use super::form::Form;
+use super::form::WireFormat;
 use super::json::{DocumentReader, JsonJudge, JsonReader};
 use super::kserve_v1::KserveV1Reader;
 use super::labels::LabelsJudge;
@@ -25,12 +25,12 @@ pub fn names_answers(task: &Task) -> bool {
 }
 
 /// What reads the body of `answer` in `form`.
-pub fn reader(form: Form, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
+pub fn reader(form: WireFormat, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
     match form {
-        Form::OpenAi => Box::new(OpenAiReader::new(body)),
-        Form::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
-        Form::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
-        Form::KserveV1 => Box::new(KserveV1Reader::new(body)),
+        WireFormat::OpenAi => Box::new(OpenAiReader::new(body)),
+        WireFormat::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
+        WireFormat::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
+        WireFormat::KserveV1 => Box::new(KserveV1Reader::new(body)),
         _ => Box::new(JsonReader(DocumentReader::whole(body))),
     }
 }

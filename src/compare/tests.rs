@@ -16,11 +16,11 @@ mod row_properties;
 mod tasks;
 
 use super::content::Bounds;
-use super::form::{Endpoint, Form};
+use super::form::{Endpoint, WireFormat};
 use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
 use crate::capture::{Held, Ledger, Overflow};
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
-use crate::outcome::Label;
+use crate::labels::Label;
 use crate::path::{PathPattern, Step};
 use std::rc::Rc;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -58,7 +58,7 @@ fn answer(body: &[u8]) -> Answer {
 }
 
 fn judge_answers(protocol: Protocol, plan: &Compare, primary: Answer, shadow: Answer) -> Judgement {
-    let form = Form::of(protocol, Endpoint::Other, &primary.content_type);
+    let form = WireFormat::of(protocol, Endpoint::Other, &primary.content_type);
     Comparison::new(form, Rc::new(plan.clone()), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap().judgement
 }
 

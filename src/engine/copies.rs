@@ -8,18 +8,18 @@ use super::breaker::Finding;
 use super::effect::{Dispatch, Effect, Effects};
 use super::event::{CallError, PairId, RootId, ShadowReply, Time};
 use super::evidence::Note;
-use super::pair::{self, Copy, Latencies, Pair, Primary, Reply, Upload};
-use super::plan::Target;
+use super::pair::{self, CopyState, Latencies, Pair, Primary, Reply, Upload};
+use super::plan::BoundShadow;
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::Comparison;
 use crate::compare::content::Bounds;
-use crate::compare::form::{self, Form};
+use crate::compare::form::{self, WireFormat};
+use crate::http::Request;
+use crate::labels::{Anomaly, Outcome, ShadowClass};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
 use crate::mirror;
 use crate::mirror::body::{NoRoom, Shaped, Shaping};
 use crate::mirror::headers::{Lengths, copy_headers};
-use crate::outcome::{Anomaly, Outcome, ShadowClass};
-use crate::request::Request;
 
 impl Engine {
     /// Takes on a new pair, which is counted as open if it is sampled already.
@@ -55,7 +55,7 @@ impl Engine {
 
     pub(super) fn queue_copy(&mut self, id: PairId, upload: Rc<Upload>, now: Time) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        pair.copy = Copy::Queued { upload, shaping: Shaping::default(), since: now };
+        pair.copy = CopyState::Queued { upload, shaping: Shaping::default(), since: now };
         let due = pair.target.root;
         if let Some(root) = self.roots.get_mut(&due) {
             root.outbox.push_back(id);
@@ -105,7 +105,7 @@ impl Engine {
         }
         let Some(pair) = self.pairs.get_mut(&id) else { return Some(()) };
         let target = pair.target.clone();
-        let Copy::Queued { upload, shaping, since } = &mut pair.copy else { return Some(()) };
+        let CopyState::Queued { upload, shaping, since } = &mut pair.copy else { return Some(()) };
         let (upload, since) = (upload.clone(), *since);
         let request = Request::new(&upload.fields);
         // The cheap questions first.
@@ -145,7 +145,7 @@ impl Engine {
     /// Whether a queued copy is to be made at all: then it is sampled. `None` when the turn was over before that was clear.
     fn qualifies(&mut self, id: PairId, turn: &mut Turn, out: &mut Effects) -> Option<bool> {
         let Some(pair) = self.pairs.get_mut(&id) else { return Some(false) };
-        let Copy::Queued { upload, shaping, .. } = &mut pair.copy else { return Some(true) };
+        let CopyState::Queued { upload, shaping, .. } = &mut pair.copy else { return Some(true) };
         if pair.sampled {
             return Some(true);
         }
@@ -170,7 +170,7 @@ impl Engine {
         let shadow = self.shadows.entry((pair.target.root, pair.target.index)).or_default();
         let probe = shadow.breaker.admit(now) == Some(true);
         shadow.in_flight = shadow.in_flight.saturating_add(1);
-        pair.copy = Copy::InFlight { since, sent: now, probe };
+        pair.copy = CopyState::InFlight { since, sent: now, probe };
     }
 
     pub(super) fn dispatched(&mut self, id: PairId, result: Result<u32, CallError>, now: Time, out: &mut Effects) {
@@ -181,7 +181,7 @@ impl Engine {
             Err(error) => {
                 let Some(pair) = self.pairs.get(&id) else { return };
                 let target = pair.target.clone();
-                let probe = matches!(pair.copy, Copy::InFlight { probe: true, .. });
+                let probe = matches!(pair.copy, CopyState::InFlight { probe: true, .. });
                 self.call_over(&target);
                 self.learn(&target, Finding::Nothing, probe, now, out);
                 let (outcome, said) = match error {
@@ -196,7 +196,7 @@ impl Engine {
     pub(super) fn shadow_answered(&mut self, token: u32, mut reply: Option<ShadowReply>, now: Time, out: &mut Effects) {
         let Some(id) = self.calls.remove(&token) else { return out.anomalies.push(Anomaly::UnknownCall) };
         let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
-        let Copy::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
+        let CopyState::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
         let target = pair.target.clone();
         let is_stream = reply.as_ref().is_some_and(|reply| form::is_stream(target.route.protocol, pair.endpoint, &reply.head.content_type));
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
@@ -213,7 +213,7 @@ impl Engine {
             self.learn(&target, Finding::Works, probe, now, out);
         }
         if let Some(pair) = self.pairs.get_mut(&id) {
-            pair.copy = Copy::Answered { since, at: now, reply, took: elapsed, probe };
+            pair.copy = CopyState::Answered { since, at: now, reply, took: elapsed, probe };
         }
         self.settle(id, now, out);
         self.work(target.root, now, out);
@@ -229,7 +229,7 @@ impl Engine {
     /// Takes a pair on if both its sides are known: to its outcome, or to its comparison.
     fn settle(&mut self, id: PairId, now: Time, out: &mut Effects) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let (Some(primary), Copy::Answered { since, at, reply, took, probe }) = (&pair.primary, &pair.copy) else { return };
+        let (Some(primary), CopyState::Answered { since, at, reply, took, probe }) = (&pair.primary, &pair.copy) else { return };
         let (primary, since, at, reply, probe, target) = (primary.clone(), *since, *at, reply.clone(), *probe, pair.target.clone());
         let took = *took;
         let endpoint = pair.endpoint;
@@ -246,10 +246,10 @@ impl Engine {
         };
         let latencies = Latencies { primary: completed.saturating_sub(since), shadow: at.saturating_sub(since), took };
         if let Some(pair) = self.pairs.get_mut(&id) {
-            pair.copy = Copy::Comparing(latencies);
+            pair.copy = CopyState::Comparing(latencies);
             pair.primary = None;
         }
-        let form = Form::of(target.route.protocol, endpoint, &primary.answer.content_type);
+        let form = WireFormat::of(target.route.protocol, endpoint, &primary.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
         let mut comparison = Comparison::new(form, target.compare.clone(), bounds, primary.answer, reply.answer);
         // What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer: so only the first
@@ -264,13 +264,13 @@ impl Engine {
         self.due = Some(target.root);
     }
 
-    fn call_over(&mut self, target: &Target) {
+    fn call_over(&mut self, target: &BoundShadow) {
         let state = self.shadow(target);
         state.in_flight = state.in_flight.saturating_sub(1);
     }
 
     /// Tells a shadow's breaker, and the gauge if it opened or closed.
-    fn learn(&mut self, target: &Target, finding: Finding, probe: bool, now: Time, out: &mut Effects) {
+    fn learn(&mut self, target: &BoundShadow, finding: Finding, probe: bool, now: Time, out: &mut Effects) {
         let breaker = &mut self.shadow(target).breaker;
         let before = breaker.is_open();
         breaker.learn(finding, probe, now);
@@ -291,7 +291,7 @@ struct Turn {
 }
 
 /// Counts a pair as sampled and open.
-fn count_open(target: &Target, out: &mut Effects) {
+fn count_open(target: &BoundShadow, out: &mut Effects) {
     out.add(target.series.sampled, 1);
     out.add(target.series.open_pairs, 1);
 }

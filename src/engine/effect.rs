@@ -8,7 +8,7 @@ use super::gates::Question;
 use super::learned::Sum;
 use crate::capture::Body;
 use crate::config::Name;
-use crate::outcome::Anomaly;
+use crate::labels::Anomaly;
 use crate::stats::MetricId;
 use crate::stats::gates::Share;
 

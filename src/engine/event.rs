@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::gates::Reply;
 use super::learned::Sum;
 use super::plan::Plan;
-use crate::outcome::effective_status;
-use crate::request::{Fields, is_grpc};
+use crate::http::{Fields, is_grpc};
+use crate::labels::effective_status;
 use crate::stats::MetricId;
 
 /// The host's id of a root context.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::effect::{Effect, Effects, micros};
 use super::event::{PairId, Time};
-use super::meter::{LABELS, Meter};
-use super::pair::{Copy, Pair};
+use super::meter::{GateInSlice, LABELS};
+use super::pair::{CopyState, Pair};
 use crate::compare::{Divergence, Kind};
 use crate::config::raw::quoted;
 use crate::gate::{Counts, Terms, ln_fail};
+use crate::labels::{Label, Line};
+use crate::labels::{Outcome, ShadowClass};
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
-use crate::outcome::{Label, Line};
-use crate::outcome::{Outcome, ShadowClass};
 
 /// The member of a line that tells over what trials a canary was cut off: `experiment` or `window`.
 pub const GUARDRAIL: &str = "guardrail";
@@ -101,7 +101,7 @@ impl Engine {
         if let Some(relative) = divergence.relative {
             line.insert("relative_difference", if relative.is_finite() { format!("{relative:?}") } else { "null".to_owned() });
         }
-        if let Copy::Comparing(latencies) = pair.copy {
+        if let CopyState::Comparing(latencies) = pair.copy {
             line.insert("primary_microseconds", micros(latencies.primary).to_string());
             line.insert("shadow_microseconds", micros(latencies.shadow).to_string());
         }
@@ -126,16 +126,16 @@ impl Engine {
 
 /// A line for a gate that fails or cuts its canary off, by these counts; `what` says which, and over what. Such lines are few (a fail is for
 /// good), so none is suppressed.
-pub(super) fn show_gate(meter: &Meter, terms: &Terms, counts: Counts, what: (&'static str, &str), out: &mut Effects) {
+pub(super) fn show_gate(meter: &GateInSlice, terms: &Terms, counts: Counts, what: (&'static str, &str), out: &mut Effects) {
     let mut line: BTreeMap<&str, String> = LABELS.into_iter().zip(meter.labels.iter().map(|label| quoted(label))).collect();
-    let evidence = ln_fail(counts, terms.limit).exp().min(f64::MAX);
+    let e_value = ln_fail(counts, terms.limit).exp().min(f64::MAX);
     line.extend([
         (what.0, quoted(what.1)),
-        ("hits", counts.hits().to_string()),
+        ("bad", counts.bad().to_string()),
         ("trials", counts.trials().to_string()),
         ("limit_ppm", terms.limit.ppm().to_string()),
-        ("evidence", format!("{:?}", evidence.round())),
-        ("evidence_needed", format!("{:?}", (1e6 / f64::from(terms.alpha.ppm())).round())),
+        ("e_value", format!("{:?}", e_value.round())),
+        ("e_value_needed", format!("{:?}", (1e6 / f64::from(terms.alpha.ppm())).round())),
     ]);
     if what.0 == GUARDRAIL {
         line.insert("hint", quoted("this canary gets no more traffic from this proxy until the experiment changes"));

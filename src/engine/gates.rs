@@ -10,32 +10,32 @@ use std::rc::Rc;
 use super::effect::{Effect, Effects};
 use super::event::Time;
 use super::measure::{self, Answered};
-use super::meter::{Meter, Overall, Warm};
+use super::meter::{GateInSlice, GateSummary, Warm};
 use super::pair::Pair;
-use super::plan::{Answerer, Target};
+use super::plan::{BoundShadow, BoundVariant};
 use super::{Engine, judging};
 use crate::config::Warmup;
 use crate::gate::Reading;
-use crate::gate::window::Snapshot;
-use crate::outcome::{Class, Outcome};
+use crate::gate::window::WindowStart;
+use crate::labels::{Class, Outcome};
 
 /// What of the host's statistics the engine needs to know.
 #[derive(Debug)]
 pub enum Question {
     /// By what a gate is judged so far, before this configuration takes it over.
-    Terms(Rc<Meter>),
+    Terms(Rc<GateInSlice>),
     /// The counters of a gate.
-    Meter(Rc<Meter>),
+    GateInSlice(Rc<GateInSlice>),
     /// The states of all slices of a gate.
-    Slices(Rc<Overall>),
+    Slices(Rc<GateSummary>),
     /// The snapshot that a gate's window begins with: the one that is kept if it is of the same window, otherwise `mine`, which is kept.
     Window {
         /// The gate.
-        meter: Rc<Meter>,
+        meter: Rc<GateInSlice>,
         /// What its counters are.
         reading: Reading,
         /// What this worker would begin the window with.
-        mine: Snapshot,
+        mine: WindowStart,
     },
     /// How far a warm-up is.
     Warmup(Trials),
@@ -45,13 +45,13 @@ pub enum Question {
 #[derive(Debug)]
 pub enum Reply {
     /// Of [`Question::Terms`]: as in [`Look::terms`].
-    Terms(Rc<Meter>, [u64; 3]),
-    /// Of [`Question::Meter`].
-    Meter(Rc<Meter>, Look),
+    Terms(Rc<GateInSlice>, [u64; 3]),
+    /// Of [`Question::GateInSlice`].
+    GateInSlice(Rc<GateInSlice>, Look),
     /// Of [`Question::Slices`]: the state shown over all, those of the slices in their order, and the trials of the last of them.
-    Slices(Rc<Overall>, u64, Vec<u64>, u64),
+    Slices(Rc<GateSummary>, u64, Vec<u64>, u64),
     /// Of [`Question::Window`]: what it begins with.
-    Window(Rc<Meter>, Reading, Snapshot),
+    Window(Rc<GateInSlice>, Reading, WindowStart),
     /// Of [`Question::Warmup`]: when it began, in milliseconds since the epoch (0: not yet), and what it has left out.
     Warmup(Trials, u64, u64),
 }
@@ -80,7 +80,7 @@ pub struct Trials {
     /// Whether it warms it up: a copy that was not sent, and an answer that nobody waited for, tell nothing of a model.
     warms: bool,
     /// Gates of which it is a trial, and whether a hit.
-    found: Vec<(Rc<Meter>, bool)>,
+    found: Vec<(Rc<GateInSlice>, bool)>,
     /// For gates that set candidate and control against each other.
     triplet: Option<Part>,
 }
@@ -88,30 +88,30 @@ pub struct Trials {
 /// One shadow's answer as a part of a triplet.
 #[derive(Debug)]
 struct Part {
-    target: Rc<Target>,
+    target: Rc<BoundShadow>,
     slice: usize,
-    siblings: Rc<Siblings>,
+    siblings: Rc<RequestGroup>,
     diverged: bool,
 }
 
 /// What the copies of one request share.
 #[derive(Default)]
-pub struct Siblings {
+pub struct RequestGroup {
     /// Whether what the client's answer tells has been counted.
     pub told: Cell<bool>,
     /// Places of the shadows whose answers were compared, and whether they diverged.
     compared: Cell<Vec<(usize, bool)>>,
 }
 
-impl Debug for Siblings {
+impl Debug for RequestGroup {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("Siblings")
+        f.write_str("RequestGroup")
     }
 }
 
 impl Engine {
     /// An answer to a client is over.
-    pub(super) fn try_answer(&mut self, answerer: &Answerer, slice: usize, answered: &Answered, out: &mut Effects) {
+    pub(super) fn try_answer(&mut self, answerer: &BoundVariant, slice: usize, answered: &Answered, out: &mut Effects) {
         if answerer.gates.is_empty() {
             return;
         }
@@ -172,7 +172,7 @@ impl Engine {
     pub(super) fn told(&mut self, reply: Reply, now: Time, out: &mut Effects) {
         match reply {
             Reply::Terms(meter, before) => judging::take_over(meter, before, out),
-            Reply::Meter(meter, look) => {
+            Reply::GateInSlice(meter, look) => {
                 // (One that has been taken out of service has no requests left to guard.)
                 let serves = |root| self.roots.get(&root).is_some_and(|root| !root.retiring);
                 if let Some(guard) = meter.guard.as_ref().filter(|guard| serves(guard.root)) {
@@ -209,11 +209,11 @@ impl Engine {
     }
 }
 
-/// Counts one trial: before its hit, so that no reader ever sees more hits than trials.
-fn count_trial(meter: Rc<Meter>, hit: bool, out: &mut Effects) {
+/// Counts one trial: before its hit, so that no reader ever sees more bad events than trials.
+fn count_trial(meter: Rc<GateInSlice>, hit: bool, out: &mut Effects) {
     out.add(meter.series.trials, 1);
     if hit {
-        out.add(meter.series.hits, 1);
+        out.add(meter.series.bad, 1);
     }
-    out.push(Effect::Ask(Question::Meter(meter)));
+    out.push(Effect::Ask(Question::GateInSlice(meter)));
 }

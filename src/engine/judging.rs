@@ -9,9 +9,9 @@ use super::effect::{Effect, Effects};
 use super::event::Time;
 use super::evidence;
 use super::gates::{Look, Question};
-use super::meter::{Guard, Meter, Overall};
+use super::meter::{GateInSlice, GateSummary, Guard};
 use super::plan::RoutePlan;
-use crate::gate::window::Snapshot;
+use crate::gate::window::WindowStart;
 use crate::gate::{Counts, Rate, Reading, State, Terms, over_slices};
 
 /// Shows by what the gates of a route judge, what its variants get, and the states.
@@ -29,7 +29,7 @@ pub fn show(route: &RoutePlan, out: &mut Effects) {
 
 /// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
 /// are set, no number of trials is enough.
-pub fn take_over(meter: Rc<Meter>, before: [u64; 3], out: &mut Effects) {
+pub fn take_over(meter: Rc<GateInSlice>, before: [u64; 3], out: &mut Effects) {
     let terms = shown(&meter.terms);
     if before != terms {
         let [limit, alpha, min_trials] = meter.series.terms;
@@ -37,7 +37,7 @@ pub fn take_over(meter: Rc<Meter>, before: [u64; 3], out: &mut Effects) {
         let steps = [(min_trials, u64::MAX), (limit, limit_is), (alpha, alpha_is), (min_trials, min_trials_is)];
         out.list.extend(steps.map(|(series, value)| Effect::Set(series, value)));
     }
-    out.push(Effect::Ask(Question::Meter(meter)));
+    out.push(Effect::Ask(Question::GateInSlice(meter)));
 }
 
 /// How terms are exported.
@@ -53,11 +53,11 @@ fn read([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
 
 /// Cuts off the canary that a gate guards, if the counters say so. A configuration guards the requests that it serves, by its own terms, also
 /// where others are shown: a younger one may never get to serve.
-pub fn guard(meter: &Rc<Meter>, guard: &Guard, look: Look, now: Time, out: &mut Effects) {
+pub fn guard(meter: &Rc<GateInSlice>, guard: &Guard, look: Look, now: Time, out: &mut Effects) {
     if look.tripped > 0 || trip_if(meter, guard, look.reading.fewest, "experiment", out) {
         return;
     }
-    let mine = Snapshot::new(look.reading, now, guard.window);
+    let mine = WindowStart::new(look.reading, now, guard.window);
     match guard.begun.get().and_then(|begun| begun.until(&mine, look.reading)) {
         Some(recent) => _ = trip_if(meter, guard, recent, "window", out),
         None => out.push(Effect::Ask(Question::Window { meter: meter.clone(), reading: look.reading, mine })),
@@ -65,15 +65,15 @@ pub fn guard(meter: &Rc<Meter>, guard: &Guard, look: Look, now: Time, out: &mut 
 }
 
 /// The window that a gate's counters, as read, are in began with `begun`.
-pub fn begin_window(meter: &Meter, reading: Reading, begun: Snapshot, now: Time, out: &mut Effects) {
+pub fn begin_window(meter: &GateInSlice, reading: Reading, begun: WindowStart, now: Time, out: &mut Effects) {
     let Some(guard) = &meter.guard else { return };
     guard.begun.set(Some(begun));
-    let recent = begun.until(&Snapshot::new(reading, now, guard.window), reading).unwrap_or_default();
+    let recent = begun.until(&WindowStart::new(reading, now, guard.window), reading).unwrap_or_default();
     trip_if(meter, guard, recent, "window", out);
 }
 
 /// Puts what is shown of a gate right.
-pub fn judge(meter: &Rc<Meter>, look: Look, out: &mut Effects) {
+pub fn judge(meter: &Rc<GateInSlice>, look: Look, out: &mut Effects) {
     // What is judged follows from the figures beside it, also where an older configuration still counts.
     let Some(terms) = read(look.terms) else {
         // The gate left the configuration between this worker's look and what it showed then.
@@ -97,7 +97,7 @@ pub fn judge(meter: &Rc<Meter>, look: Look, out: &mut Effects) {
     } else {
         out.push(Effect::Set(meter.series.state, state as u64));
         if meter.writes.one_more() {
-            out.push(Effect::Ask(Question::Meter(meter.clone())));
+            out.push(Effect::Ask(Question::GateInSlice(meter.clone())));
         }
     }
     // (The first trial of `other` changes the state over all slices, but not its own.)
@@ -109,7 +109,7 @@ pub fn judge(meter: &Rc<Meter>, look: Look, out: &mut Effects) {
 }
 
 /// Puts the state over all slices right.
-pub fn judge_slices(overall: &Rc<Overall>, shown: u64, states: &[u64], others: u64, out: &mut Effects) {
+pub fn judge_slices(overall: &Rc<GateSummary>, shown: u64, states: &[u64], others: u64, out: &mut Effects) {
     let mut states = states.iter().map(|state| State::of(*state));
     let other = states.next_back().unwrap_or_default();
     let state = over_slices(states, other, others > 0) as u64;
@@ -124,7 +124,7 @@ pub fn judge_slices(overall: &Rc<Overall>, shown: u64, states: &[u64], others: u
 }
 
 /// Cuts the canary off that `guard` guards if these trials make it fail; whether it is cut off.
-fn trip_if(meter: &Meter, guard: &Guard, counts: Counts, over: &str, out: &mut Effects) -> bool {
+fn trip_if(meter: &GateInSlice, guard: &Guard, counts: Counts, over: &str, out: &mut Effects) -> bool {
     let Some(share) = guard.shares.get(guard.variant).filter(|share| !share.cut_off.get()) else { return true };
     let fails = guard.terms.fails(counts);
     if fails {

@@ -7,24 +7,24 @@ use super::Engine;
 use super::effect::{Effect, Effects, Follow};
 use super::event::{Arrival, Ending, Head, PairId, StreamId, Time};
 use super::evidence::Note;
-use super::gates::Siblings;
+use super::gates::RequestGroup;
 use super::incoming::{self, Incoming};
 use super::measure::Answered;
-use super::pair::{Copy, Pair, Primary, Upload};
-use super::plan::{Answerer, Plan, RoutePlan, Target};
+use super::pair::{CopyState, Pair, Primary, Upload};
+use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use crate::capture::{Capture, Overflow};
 use crate::compare::form::{self, Endpoint};
 use crate::config::Protocol;
+use crate::http::{Fields, Request, is_event_stream};
+use crate::labels::{Class, Outcome};
 use crate::mirror;
-use crate::outcome::{Class, Outcome};
-use crate::request::{Fields, Request, is_event_stream};
 use crate::{route, split};
 
 /// A client's request and its answer, while the stream lasts.
 #[derive(Debug)]
 pub struct Exchange {
     plan: Rc<Plan>,
-    answerer: Rc<Answerer>,
+    answerer: Rc<BoundVariant>,
     /// As far as headers tell.
     slice: usize,
     protocol: Protocol,
@@ -115,7 +115,7 @@ impl Engine {
     ) -> Vec<PairId> {
         let mut pairs = Vec::new();
         let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
-        let siblings = Rc::new(Siblings::default());
+        let siblings = Rc::new(RequestGroup::default());
         let draw = mirror::draw(&route.route, request, self.random.next());
         for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
             let pair = Pair {
@@ -127,7 +127,7 @@ impl Engine {
                 answerer: answerer.clone(),
                 siblings: siblings.clone(),
                 primary: None,
-                copy: Copy::Uploading,
+                copy: CopyState::Uploading,
             };
             match self.unsent(target, request, now) {
                 Some(outcome) => {
@@ -141,7 +141,7 @@ impl Engine {
     }
 
     /// Why no copy can be made of a request, as far as its headers tell.
-    fn unsent(&mut self, target: &Target, request: &Request, now: Time) -> Option<Outcome> {
+    fn unsent(&mut self, target: &BoundShadow, request: &Request, now: Time) -> Option<Outcome> {
         let length = request.header("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
         if mirror::is_upgrade(request) {
             Some(Outcome::UnsentUpgrade)

@@ -4,7 +4,7 @@ use super::event::Time;
 use crate::compare::content::{Decided, NO_ROOM};
 use crate::compare::{Judgement, Kind, Report, Side};
 use crate::config::{Decision, Direction, Measure, Task};
-use crate::outcome::{Class, Outcome, ShadowClass};
+use crate::labels::{Class, Outcome, ShadowClass};
 
 /// An answer to a client.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct Answered {
 
 /// A sampled request at one shadow, once it has its outcome.
 #[derive(Clone, Copy, Debug)]
-pub struct Shadowed<'a> {
+pub struct ShadowResult<'a> {
     /// What became of it.
     pub outcome: Outcome,
     /// The class of the shadow's answer, and how long that took from the dispatch; `None`: there was none.
@@ -46,7 +46,7 @@ pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
 }
 
 /// Whether a request at a shadow is a hit; `None`: it is no trial. `task` is what the route's answers are compared as.
-pub fn of_shadow(measure: Measure, task: &Task, it: &Shadowed<'_>) -> Option<bool> {
+pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option<bool> {
     // An answer of a version that is not on trial says nothing of the one that is.
     if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
         return None;

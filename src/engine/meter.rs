@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::event::RootId;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route, Warmup};
 use crate::gate::Terms;
-use crate::gate::window::Snapshot;
+use crate::gate::window::WindowStart;
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::mirror;
 use crate::stats::MetricId;
@@ -16,18 +16,18 @@ use crate::stats::learned::Definer;
 
 /// A gate at work.
 #[derive(Debug)]
-pub struct Gated {
+pub struct BoundGate {
     /// Whose rate it limits.
     pub of: GateSubject,
     /// Which rate.
     pub measure: Measure,
     /// For each slice of the route one, or one for all.
-    meters: Vec<Rc<Meter>>,
+    meters: Vec<Rc<GateInSlice>>,
 }
 
 /// A gate in one slice.
 #[derive(Debug)]
-pub struct Meter {
+pub struct GateInSlice {
     /// The values of its labels: experiment, route, gate, subject, slice.
     pub labels: [Name; 5],
     /// By what it judges.
@@ -39,17 +39,17 @@ pub struct Meter {
     /// Whether this worker has told that it fails.
     pub told: Cell<bool>,
     /// The state over all slices, of a gate that has several.
-    pub overall: Option<Rc<Overall>>,
+    pub overall: Option<Rc<GateSummary>>,
     /// What it may cut off.
     pub guard: Option<Guard>,
 }
 
-/// The names of [`Meter::labels`].
+/// The names of [`GateInSlice::labels`].
 pub const LABELS: [&str; 5] = ["experiment", "route", "gate", "subject", "slice"];
 
 /// The state of a gate over its slices.
 #[derive(Debug)]
-pub struct Overall {
+pub struct GateSummary {
     /// Where it is shown.
     pub state: MetricId,
     /// Of that gauge.
@@ -91,7 +91,7 @@ pub struct Guard {
     /// Under which all workers keep the snapshot that the current window begins with.
     pub key: String,
     /// That snapshot, as far as this worker knows.
-    pub begun: Cell<Option<Snapshot>>,
+    pub begun: Cell<Option<WindowStart>>,
     /// The root context whose requests it guards.
     pub root: RootId,
     /// Which of `shares` it cuts off.
@@ -113,7 +113,7 @@ pub struct Warm {
     pub over: Cell<bool>,
 }
 
-impl Gated {
+impl BoundGate {
     /// All gates of a route, whose variants get `shares`.
     pub fn all(definer: &mut Definer, root: RootId, route: &Route, shares: &Rc<[Share]>) -> Vec<Rc<Self>> {
         let bound = route.gates.iter().enumerate().filter_map(|(index, gate)| {
@@ -125,17 +125,17 @@ impl Gated {
     }
 
     /// Where what happens in `slice` (see [`mirror::slice_names`]) counts.
-    pub fn meter(&self, slice: usize) -> Option<&Rc<Meter>> {
+    pub fn meter(&self, slice: usize) -> Option<&Rc<GateInSlice>> {
         if let [all] = self.meters.as_slice() { Some(all) } else { self.meters.get(slice) }
     }
 
     /// In the order of the slices.
-    pub fn meters(&self) -> &[Rc<Meter>] {
+    pub fn meters(&self) -> &[Rc<GateInSlice>] {
         &self.meters
     }
 }
 
-impl Meter {
+impl GateInSlice {
     /// Whether its slice is `other`, the last one of a gate that has several.
     pub fn is_other(&self) -> bool {
         let [.., slice] = &self.labels;
@@ -150,7 +150,7 @@ fn meters(
     gate: &Gate,
     guardrail: Option<(RootId, &Guardrail)>,
     shares: &Rc<[Share]>,
-) -> Option<Vec<Rc<Meter>>> {
+) -> Option<Vec<Rc<GateInSlice>>> {
     let subject = match gate.of {
         GateSubject::Variant(index) => &route.split.as_ref()?.variants.get(index)?.name,
         GateSubject::Shadow(index) => &route.shadows.get(index)?.name,
@@ -160,7 +160,7 @@ fn meters(
     let series: Vec<GateSeries> = slices.iter().map(|slice| GateSeries::define(definer, &spelled(&labels(slice)))).collect();
     let overall = gate.each_slice.then(|| {
         let state = GateSeries::define_overall(definer, &spelled(&labels(&"all".into())));
-        Rc::new(Overall { state, writes: Writes::default(), slices: series.clone(), others: Cell::default() })
+        Rc::new(GateSummary { state, writes: Writes::default(), slices: series.clone(), others: Cell::default() })
     });
     let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(slices.len()), ..terms };
     let guard = |slice: &Name| {
@@ -179,7 +179,7 @@ fn meters(
     let bound = slices.iter().zip(&series).map(|(slice, series)| {
         let (overall, guard) = (overall.clone(), guard(slice));
         let (terms, writes, told) = (shared(gate.terms), Writes::default(), Cell::default());
-        Rc::new(Meter { labels: labels(slice), terms, series: *series, writes, told, overall, guard })
+        Rc::new(GateInSlice { labels: labels(slice), terms, series: *series, writes, told, overall, guard })
     });
     Some(bound.collect())
 }

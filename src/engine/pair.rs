@@ -4,22 +4,22 @@ use std::rc::Rc;
 
 use super::breaker::Finding;
 use super::event::{Head, ShadowReply, Time};
-use super::gates::Siblings;
-use super::measure::Shadowed;
-use super::plan::{Answerer, Target};
+use super::gates::RequestGroup;
+use super::measure::ShadowResult;
+use super::plan::{BoundShadow, BoundVariant};
 use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
 use crate::compare::{Answer, Report, Unread};
+use crate::http::Fields;
+use crate::labels::{Class, Outcome, ShadowClass};
 use crate::limits::TIMER_SLACK;
 use crate::mirror::body::Shaping;
-use crate::outcome::{Class, Outcome, ShadowClass};
-use crate::request::Fields;
 
 /// An open pair.
 #[derive(Debug)]
 pub struct Pair {
     /// The shadow.
-    pub target: Rc<Target>,
+    pub target: Rc<BoundShadow>,
     /// Which of [`crate::stats::ShadowSeries::slices`].
     pub slice: usize,
     /// Whether it counts as sampled: not while conditions on the request's body are to be judged.
@@ -29,13 +29,13 @@ pub struct Pair {
     /// What the request asked for.
     pub endpoint: Endpoint,
     /// Who answers the client.
-    pub answerer: Rc<Answerer>,
+    pub answerer: Rc<BoundVariant>,
     /// What it shares with the other pairs of the request.
-    pub siblings: Rc<Siblings>,
+    pub siblings: Rc<RequestGroup>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.
-    pub copy: Copy,
+    pub copy: CopyState,
 }
 
 /// How the client was answered.
@@ -51,7 +51,7 @@ pub struct Primary {
 
 /// How far a copy is.
 #[derive(Debug)]
-pub enum Copy {
+pub enum CopyState {
     /// The request body is not complete.
     Uploading,
     /// It waits to be sent.
@@ -65,7 +65,7 @@ pub enum Copy {
     },
     /// It is on its way.
     InFlight {
-        /// As in [`Copy::Queued`].
+        /// As in [`CopyState::Queued`].
         since: Time,
         /// When it was sent.
         sent: Time,
@@ -74,7 +74,7 @@ pub enum Copy {
     },
     /// It was answered, or failed.
     Answered {
-        /// As in [`Copy::Queued`].
+        /// As in [`CopyState::Queued`].
         since: Time,
         /// When.
         at: Time,
@@ -129,24 +129,24 @@ pub struct Latencies {
 
 impl Pair {
     /// What gates count of it, when it ends in `outcome`.
-    pub fn shadowed(&self, outcome: Outcome) -> Shadowed<'_> {
+    pub fn shadowed(&self, outcome: Outcome) -> ShadowResult<'_> {
         let timeout = self.target.shadow.timeout;
-        let nothing = Shadowed { outcome, reply: None, primary: None, shadow: None, timeout, report: None };
-        let good = |latencies: &Latencies| Shadowed {
+        let nothing = ShadowResult { outcome, reply: None, primary: None, shadow: None, timeout, report: None };
+        let good = |latencies: &Latencies| ShadowResult {
             reply: Some((ShadowClass::Success, latencies.took)),
             primary: Some(latencies.primary),
             shadow: Some(latencies.shadow),
             ..nothing
         };
         match &self.copy {
-            Copy::Uploading | Copy::Queued { .. } | Copy::InFlight { .. } => nothing,
-            Copy::Answered { since, reply, took, .. } => {
+            CopyState::Uploading | CopyState::Queued { .. } | CopyState::InFlight { .. } => nothing,
+            CopyState::Answered { since, reply, took, .. } => {
                 let primary = self.primary.as_ref().filter(|primary| primary.class == Class::Success);
                 let primary = primary.and_then(|primary| primary.completed).map(|at| at.saturating_sub(*since));
-                Shadowed { reply: Some((reply.class, *took)), primary, ..nothing }
+                ShadowResult { reply: Some((reply.class, *took)), primary, ..nothing }
             }
-            Copy::Comparing(latencies) => good(latencies),
-            Copy::Compared(latencies, report) => Shadowed { report: Some(report), ..good(latencies) },
+            CopyState::Comparing(latencies) => good(latencies),
+            CopyState::Compared(latencies, report) => ShadowResult { report: Some(report), ..good(latencies) },
         }
     }
 }
@@ -211,7 +211,7 @@ pub fn finding(primary: Class) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Label;
+    use crate::labels::Label;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::event::RootId;
-use super::meter::{Gated, Warm};
+use super::meter::{BoundGate, Warm};
 use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Measure, Name, Route, Shadow, Warmup};
+use crate::http::{Fields, Request};
 use crate::mirror::environment::{self, Secret};
-use crate::request::{Fields, Request};
 use crate::route;
 use crate::stats::gates::Share;
 use crate::stats::learned::Definer;
@@ -33,31 +33,31 @@ pub struct RoutePlan {
     /// Its configuration.
     pub route: Rc<Route>,
     /// Who may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
-    pub variants: Vec<Rc<Answerer>>,
+    pub variants: Vec<Rc<BoundVariant>>,
     /// In the order of the configuration.
-    pub shadows: Vec<Rc<Target>>,
+    pub shadows: Vec<Rc<BoundShadow>>,
     /// In the order of the configuration.
-    pub gates: Vec<Rc<Gated>>,
+    pub gates: Vec<Rc<BoundGate>>,
     /// What each variant gets; empty for a route without split.
     pub shares: Rc<[Share]>,
 }
 
 /// A variant, or all that answer on a route without split.
 #[derive(Debug)]
-pub struct Answerer {
+pub struct BoundVariant {
     /// Its name, `none` without split.
     pub name: Name,
     /// Where it counts.
     pub series: VariantSeries,
     /// Gates of it.
-    pub gates: Vec<Rc<Gated>>,
+    pub gates: Vec<Rc<BoundGate>>,
     /// Its warm-up, if it has one.
     pub warm: Option<Rc<Warm>>,
 }
 
 /// One shadow of one route.
 #[derive(Debug)]
-pub struct Target {
+pub struct BoundShadow {
     /// The root context it belongs to.
     pub root: RootId,
     /// Its place among all shadows of the configuration.
@@ -81,7 +81,7 @@ pub struct Target {
     /// Where it counts.
     pub series: ShadowSeries,
     /// Gates of it.
-    pub gates: Vec<Rc<Gated>>,
+    pub gates: Vec<Rc<BoundGate>>,
     /// Gates that set its answers, or another shadow's, against those of a control.
     pub triplets: Vec<Triplet>,
     /// Its warm-up, if it has one.
@@ -96,7 +96,7 @@ pub struct Triplet {
     /// The control's.
     pub control: usize,
     /// The gate.
-    pub gate: Rc<Gated>,
+    pub gate: Rc<BoundGate>,
 }
 
 /// The variant of a route without split.
@@ -152,13 +152,13 @@ impl Surroundings<'_> {
         let split = route.split.as_ref();
         let shares = split.map(|split| stats::gates::shares(definer, route, split));
         let shares: Rc<[Share]> = shares.unwrap_or_default().into();
-        let gates = Gated::all(definer, self.root, route, &shares);
+        let gates = BoundGate::all(definer, self.root, route, &shares);
         let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
         let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
         let variants = named.into_iter().enumerate().map(|(index, (name, warmup))| {
             let series = VariantSeries::define(definer, route, &name);
             let warm = Warm::new(definer, route, &name, warmup);
-            Rc::new(Answerer { name, series, gates: of(&gates, GateSubject::Variant(index)), warm })
+            Rc::new(BoundVariant { name, series, gates: of(&gates, GateSubject::Variant(index)), warm })
         });
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.target(place, shadow, &gates, definer, missing));
@@ -170,12 +170,12 @@ impl Surroundings<'_> {
         &self,
         place: usize,
         shadow: &Rc<Shadow>,
-        gates: &[Rc<Gated>],
+        gates: &[Rc<BoundGate>],
         definer: &mut Definer,
         missing: &mut Vec<String>,
-    ) -> Rc<Target> {
+    ) -> Rc<BoundShadow> {
         let (config, route) = (self.config, self.route);
-        Rc::new(Target {
+        Rc::new(BoundShadow {
             root: self.root,
             index: self.shadows_before.saturating_add(place),
             place,
@@ -194,11 +194,11 @@ impl Surroundings<'_> {
     }
 }
 
-fn of(gates: &[Rc<Gated>], subject: GateSubject) -> Vec<Rc<Gated>> {
+fn of(gates: &[Rc<BoundGate>], subject: GateSubject) -> Vec<Rc<BoundGate>> {
     gates.iter().filter(|gate| gate.of == subject).cloned().collect()
 }
 
-fn triplets(gates: &[Rc<Gated>]) -> impl Iterator<Item = Triplet> {
+fn triplets(gates: &[Rc<BoundGate>]) -> impl Iterator<Item = Triplet> {
     gates.iter().filter_map(|gate| match (gate.of, gate.measure) {
         (GateSubject::Shadow(candidate), Measure::WorseThanControl { control }) => Some(Triplet { candidate, control, gate: gate.clone() }),
         _ => None,

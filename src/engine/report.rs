@@ -4,10 +4,10 @@ use super::Engine;
 use super::effect::Effects;
 use super::event::{PairId, RootId, Time};
 use super::evidence::Note;
-use super::pair::Copy;
+use super::pair::CopyState;
 use crate::compare::content::{Decided, Facts};
 use crate::compare::{Judgement, Kind, Report};
-use crate::outcome::{Outcome, Token, Verdict};
+use crate::labels::{Outcome, Token, Verdict};
 use crate::stats::{SubjectSeries, names};
 
 impl Engine {
@@ -50,9 +50,9 @@ impl Engine {
     /// Ends a pair of which there is a report.
     fn close_judged(&mut self, id: PairId, report: Report, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
         if let Some(pair) = self.pairs.get_mut(&id)
-            && let Copy::Comparing(latencies) = pair.copy
+            && let CopyState::Comparing(latencies) = pair.copy
         {
-            pair.copy = Copy::Compared(latencies, Box::new(report));
+            pair.copy = CopyState::Compared(latencies, Box::new(report));
         }
         self.close_pair(id, outcome, note, now, out);
     }

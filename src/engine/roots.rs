@@ -7,7 +7,7 @@ use super::event::{PairId, RootId, Time};
 use super::evidence::Note;
 use super::plan::Plan;
 use super::{Engine, Root, judging};
-use crate::outcome::Outcome;
+use crate::labels::Outcome;
 
 impl Engine {
     pub(super) fn configured(&mut self, id: RootId, plan: Option<Rc<Plan>>, key: u64, out: &mut Effects) {

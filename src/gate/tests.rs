@@ -15,8 +15,8 @@ fn terms(limit: u32, min_trials: u64) -> Terms {
     Terms { limit: rate(limit), alpha: rate(50_000), min_trials }
 }
 
-fn state(terms: Terms, hits: u64, trials: u64) -> State {
-    terms.judge(Counts::new(hits, trials).into(), false)
+fn state(terms: Terms, bad: u64, trials: u64) -> State {
+    terms.judge(Counts::new(bad, trials).into(), false)
 }
 
 fn rates() -> impl Strategy<Value = Rate> {
@@ -70,7 +70,7 @@ proptest! {
         shuffled.reverse();
         let turn = seed.index(shuffled.len() + 1).min(shuffled.len());
         shuffled.rotate_left(turn);
-        let [one, another] = [count(&trials), count(&shuffled)].map(|(hits, trials)| Counts::new(hits, trials));
+        let [one, another] = [count(&trials), count(&shuffled)].map(|(bad, trials)| Counts::new(bad, trials));
         prop_assert_eq!(ln_fail(one, limit).to_bits(), ln_fail(another, limit).to_bits());
         prop_assert_eq!(ln_pass(one, limit).to_bits(), ln_pass(another, limit).to_bits());
         let logarithm = |m: f64, counts: &[(bool, usize)]| counts.iter().map(|(hit, _)| {
@@ -80,10 +80,10 @@ proptest! {
     }
 
     #[test]
-    fn more_hits_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, hits in any::<[prop::sample::Index; 2]>(), limit in rates()) {
-        let mut hits = hits.map(|hits| hits.index(trials as usize + 1) as u64);
-        hits.sort_unstable();
-        let [fewer, more] = hits.map(|hits| Counts::new(hits, trials));
+    fn more_hits_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, bad in any::<[prop::sample::Index; 2]>(), limit in rates()) {
+        let mut bad = bad.map(|bad| bad.index(trials as usize + 1) as u64);
+        bad.sort_unstable();
+        let [fewer, more] = bad.map(|bad| Counts::new(bad, trials));
         let rounding = 1e-15 * trials as f64;
         prop_assert!(ln_fail(fewer, limit) <= ln_fail(more, limit) + rounding);
         prop_assert!(ln_pass(fewer, limit) >= ln_pass(more, limit) - rounding);
@@ -102,7 +102,7 @@ proptest! {
         prop_assert!(state == State::Undecided || trials >= min_trials);
     }
 
-    /// Workers count a trial, then its hit; a reader reads hits, trials, hits, at any moments in between.
+    /// Workers count a trial, then its hit; a reader reads bad, trials, bad, at any moments in between.
     #[test]
     fn a_reader_among_writers_never_takes_hits_for_more_or_less_than_they_can_have_been(
         steps in prop::collection::vec((0..4_usize, any::<bool>()), 3..200),
@@ -110,27 +110,27 @@ proptest! {
     ) {
         let mut reads = reads.map(|at| at.index(steps.len()));
         reads.sort_unstable();
-        let (mut hits, mut trials, mut owed, mut decided) = (0, 0, [false; 4], 0);
+        let (mut bad, mut trials, mut owed, mut decided) = (0, 0, [false; 4], 0);
         let (mut seen, mut truth) = ([0; 3], (0, 0));
         for (at, (worker, hit)) in steps.iter().enumerate() {
             if std::mem::take(&mut owed[*worker]) {
-                hits += 1;
+                bad += 1;
             } else {
                 trials += 1;
                 owed[*worker] = *hit;
                 decided += u64::from(*hit);
             }
             for (which, seen) in seen.iter_mut().enumerate().filter(|(which, _)| reads[*which] == at) {
-                *seen = if which == 1 { trials } else { hits };
+                *seen = if which == 1 { trials } else { bad };
                 if which == 1 {
-                    truth = (hits, decided);
+                    truth = (bad, decided);
                 }
             }
         }
         let reading = Reading::new(seen[0], seen[1], seen[2]);
-        prop_assert!(seen[0] <= seen[1], "hits read first are never ahead");
-        prop_assert!(reading.fewest.hits() <= truth.0 && truth.0 <= reading.most.hits());
-        prop_assert!(reading.fewest.hits() <= truth.1 && reading.most.hits() <= seen[1]);
+        prop_assert!(seen[0] <= seen[1], "bad read first are never ahead");
+        prop_assert!(reading.fewest.bad() <= truth.0 && truth.0 <= reading.most.bad());
+        prop_assert!(reading.fewest.bad() <= truth.1 && reading.most.bad() <= seen[1]);
     }
 }
 
@@ -148,7 +148,7 @@ fn an_alpha_is_shared_among_slices() {
 }
 
 #[test]
-fn hits_ahead_of_trials_are_as_many_as_there_are_trials() {
+fn bad_ahead_of_trials_are_as_many_as_there_are_trials() {
     assert_eq!(Counts::new(7, 5), Counts::new(5, 5));
     let reading = Reading::new(1, 2, 3);
     assert_eq!((reading.fewest, reading.most), (Counts::new(1, 2), Counts::new(2, 2)));
@@ -166,16 +166,16 @@ fn a_gate_judges_from_the_first_trial() {
 
 #[test]
 fn nothing_is_decided_before_there_are_enough_trials() {
-    for (hits, trials, decided) in [(0, 400, State::Pass), (400, 400, State::Fail)] {
-        assert_eq!(state(terms(10_000, 401), hits, trials), State::Undecided);
-        assert_eq!(state(terms(10_000, 400), hits, trials), decided);
+    for (bad, trials, decided) in [(0, 400, State::Pass), (400, 400, State::Fail)] {
+        assert_eq!(state(terms(10_000, 401), bad, trials), State::Undecided);
+        assert_eq!(state(terms(10_000, 400), bad, trials), decided);
     }
 }
 
 #[test]
 fn a_fail_is_for_good_and_a_pass_is_not() {
     let percent = terms(10_000, 0);
-    let judge = |hits, trials, failed| percent.judge(Counts::new(hits, trials).into(), failed);
+    let judge = |bad, trials, failed| percent.judge(Counts::new(bad, trials).into(), failed);
     assert_eq!(judge(0, 400, false), State::Pass);
     assert_eq!(judge(4, 404, false), State::Undecided, "it says what is known now");
     assert_eq!(judge(40, 440, false), State::Fail, "also after it passed");
@@ -183,7 +183,7 @@ fn a_fail_is_for_good_and_a_pass_is_not() {
     assert_eq!(judge(40, 100_000, true), State::Fail);
 }
 
-/// Between the two readings of hits a gate could both fail and not: it takes the one that says less.
+/// Between the two readings of bad events a gate could both fail and not: it takes the one that says less.
 #[test]
 fn a_reading_in_motion_decides_nothing_that_its_extremes_do_not() {
     let percent = terms(10_000, 0);

@@ -15,36 +15,36 @@ use super::{Counts, Reading};
 
 /// What the counters of a gate were when a window was first looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct WindowStart {
     /// Whole windows between the epoch and this one.
     pub window: u64,
-    /// As many hits as it can have been, so that what comes since has as few.
-    pub hits: u64,
+    /// As many bad events as it can have been, so that what comes since has as few.
+    pub bad: u64,
     /// Trials.
     pub trials: u64,
 }
 
-impl Snapshot {
+impl WindowStart {
     /// Of a reading at `now`, the wall-clock time since the epoch, in windows of `length`; one of length 0 never ends.
     pub fn new(reading: Reading, now: Duration, length: Duration) -> Self {
         let window = now.as_nanos().checked_div(length.as_nanos()).unwrap_or(0);
-        Self { window: u64::try_from(window).unwrap_or(u64::MAX), hits: reading.most.hits, trials: reading.most.trials }
+        Self { window: u64::try_from(window).unwrap_or(u64::MAX), bad: reading.most.bad, trials: reading.most.trials }
     }
 
-    /// As bytes that [`Snapshot::read`] understands.
+    /// As bytes that [`WindowStart::read`] understands.
     pub fn written(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
-        for (place, number) in bytes.chunks_exact_mut(8).zip([self.window, self.hits, self.trials]) {
+        for (place, number) in bytes.chunks_exact_mut(8).zip([self.window, self.bad, self.trials]) {
             place.copy_from_slice(&number.to_le_bytes());
         }
         bytes
     }
 
-    /// What [`Snapshot::written`] has written; `None` of any other bytes.
+    /// What [`WindowStart::written`] has written; `None` of any other bytes.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let (&[window, hits, trials], []) = bytes.as_chunks() else { return None };
-        let [window, hits, trials] = [window, hits, trials].map(u64::from_le_bytes);
-        Some(Self { window, hits, trials })
+        let (&[window, bad, trials], []) = bytes.as_chunks() else { return None };
+        let [window, bad, trials] = [window, bad, trials].map(u64::from_le_bytes);
+        Some(Self { window, bad, trials })
     }
 
     /// Hits (as few as it can have been) and trials from this snapshot to `later`, which is one of the same gate, of counters read as
@@ -53,8 +53,8 @@ impl Snapshot {
         if self.window != later.window {
             return None;
         }
-        let hits = reading.fewest.hits.checked_sub(self.hits)?;
-        Some(Counts::new(hits, reading.fewest.trials.checked_sub(self.trials)?))
+        let bad = reading.fewest.bad.checked_sub(self.bad)?;
+        Some(Counts::new(bad, reading.fewest.trials.checked_sub(self.trials)?))
     }
 }
 
@@ -67,17 +67,17 @@ mod tests {
 
     const LENGTH: Duration = Duration::from_secs(600);
 
-    /// Looks at these times, in seconds, with these hits and trials: what each look sees. The first in a window keeps its snapshot.
+    /// Looks at these times, in seconds, with these bad events and trials: what each look sees. The first in a window keeps its snapshot.
     fn looks(length: Duration, looks: &[(u64, u64, u64)]) -> Vec<(u64, u64)> {
-        let mut kept: Option<Snapshot> = None;
-        let look = |&(at, hits, trials): &(u64, u64, u64)| {
-            let reading = Counts::new(hits, trials).into();
-            let now = Snapshot::new(reading, Duration::from_secs(at), length);
+        let mut kept: Option<WindowStart> = None;
+        let look = |&(at, bad, trials): &(u64, u64, u64)| {
+            let reading = Counts::new(bad, trials).into();
+            let now = WindowStart::new(reading, Duration::from_secs(at), length);
             let counts = kept.and_then(|kept| kept.until(&now, reading)).unwrap_or_else(|| {
                 kept = Some(now);
                 Counts::default()
             });
-            (counts.hits(), counts.trials())
+            (counts.bad(), counts.trials())
         };
         looks.iter().map(look).collect()
     }
@@ -98,7 +98,7 @@ mod tests {
     fn counters_that_went_back_begin_it_anew() {
         let seen = looks(LENGTH, &[(0, 5, 100), (1, 6, 101), (2, 0, 3), (3, 2, 6)]);
         assert_eq!(seen, [(0, 0), (1, 1), (0, 0), (2, 3)]);
-        // Trials have caught up with the snapshot, hits have not.
+        // Trials have caught up with the snapshot, bad events have not.
         let seen = looks(LENGTH, &[(0, 50, 100), (1, 1, 150), (2, 2, 152)]);
         assert_eq!(seen, [(0, 0), (0, 0), (1, 2)]);
     }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_sees_as_few_hits_as_it_can_have_been() {
-        let snapshot = |reading| Snapshot::new(reading, Duration::ZERO, LENGTH);
+        let snapshot = |reading| WindowStart::new(reading, Duration::ZERO, LENGTH);
         let later = Reading::new(15, 110, 17);
         let counts = snapshot(Reading::new(10, 100, 12)).until(&snapshot(later), later);
         assert_eq!(counts, Some(Counts::new(3, 10)));
@@ -121,17 +121,17 @@ mod tests {
     fn no_time_and_no_length_is_too_much() {
         assert_eq!(looks(Duration::ZERO, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
         let all = Reading::new(u64::MAX, u64::MAX, u64::MAX);
-        let last = |reading| Snapshot::new(reading, Duration::MAX, Duration::MAX);
+        let last = |reading| WindowStart::new(reading, Duration::MAX, Duration::MAX);
         assert_eq!(last(Reading::default()).until(&last(all), all), Some(Counts::new(u64::MAX, u64::MAX)));
-        assert_eq!(Snapshot::new(all, Duration::MAX, Duration::from_nanos(1)).window, u64::MAX);
+        assert_eq!(WindowStart::new(all, Duration::MAX, Duration::from_nanos(1)).window, u64::MAX);
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
-        let snapshot = Snapshot { window: 1, hits: u64::MAX, trials: 1 << 40 };
-        assert_eq!(Snapshot::read(&snapshot.written()), Some(snapshot));
+        let snapshot = WindowStart { window: 1, bad: u64::MAX, trials: 1 << 40 };
+        assert_eq!(WindowStart::read(&snapshot.written()), Some(snapshot));
         for bytes in [&b""[..], &[0; 8], &[0; 23], &[0; 25], &[0; 32]] {
-            assert_eq!(Snapshot::read(bytes), None, "{bytes:?}");
+            assert_eq!(WindowStart::read(bytes), None, "{bytes:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use proxy_wasm::types::Status;
 use super::{expect, metrics};
 use crate::engine::effect::Dispatch;
 use crate::engine::event::{CallError, RootId};
-use crate::outcome::Anomaly;
+use crate::labels::Anomaly;
 
 /// The host's id of a queue.
 pub type Queue = u32;

@@ -6,10 +6,10 @@ use proxy_wasm::hostcalls;
 
 use super::{expect, metrics, shared};
 use crate::engine::gates::{Look, Question, Reply};
-use crate::engine::meter::Meter;
+use crate::engine::meter::GateInSlice;
 use crate::gate::Reading;
+use crate::labels::Anomaly;
 use crate::limits::LOOKS_AFTER_WRITES;
-use crate::outcome::Anomaly;
 use crate::stats::MetricId;
 use crate::stats::gates::{Share, after_trips};
 
@@ -20,9 +20,9 @@ pub fn answer(question: Question) -> Reply {
             let terms = meter.series.terms.map(read);
             Reply::Terms(meter, terms)
         }
-        Question::Meter(meter) => {
+        Question::GateInSlice(meter) => {
             let look = look(&meter);
-            Reply::Meter(meter, look)
+            Reply::GateInSlice(meter, look)
         }
         Question::Slices(overall) => {
             let states = overall.slices.iter().map(|slice| read(slice.state)).collect();
@@ -43,14 +43,14 @@ pub fn answer(question: Question) -> Reply {
     }
 }
 
-/// Hits before and after trials, so that the true number of hits among these trials lies between.
-fn look(meter: &Meter) -> Look {
+/// Hits before and after trials, so that the true number of bad events among these trials lies between.
+fn look(meter: &GateInSlice) -> Look {
     let series = meter.series;
-    let (hits, trials, hits_again) = (read(series.hits), read(series.trials), read(series.hits));
+    let (bad, trials, bad_again) = (read(series.bad), read(series.trials), read(series.bad));
     // A worker that finds a failure counts it before it shows it.
     let (state, failures) = (read(series.state), read(series.failures));
     Look {
-        reading: Reading::new(hits, trials, hits_again),
+        reading: Reading::new(bad, trials, bad_again),
         terms: terms(series.terms),
         failures,
         state,

@@ -8,7 +8,7 @@ use super::{expect, shared};
 use crate::engine::event::Event;
 use crate::engine::learned::Sum;
 use crate::engine::plan::Plan;
-use crate::outcome::Anomaly;
+use crate::labels::Anomaly;
 use crate::stats::lasting::{self, Fate};
 use crate::stats::learned::OTHER;
 use crate::stats::{self, MetricId, MetricType, WorkerSeries};

@@ -17,7 +17,7 @@ use crate::config::changes::changes;
 use crate::config::parse::{Refused, parse};
 use crate::engine::event::{Event, Head, RootId, ShadowReply};
 use crate::engine::plan::Plan;
-use crate::request::is_event_stream;
+use crate::http::is_event_stream;
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";

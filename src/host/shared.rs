@@ -9,8 +9,8 @@ use proxy_wasm::types::Status;
 
 use super::{expect, metrics};
 use crate::gate::Reading;
-use crate::gate::window::Snapshot;
-use crate::outcome::Anomaly;
+use crate::gate::window::WindowStart;
+use crate::labels::Anomaly;
 
 /// How often a write is tried against other workers' writes.
 const TRIES: usize = 8;
@@ -47,16 +47,18 @@ pub fn replace_lines(key: &str, lines: &[String], lasts: impl Fn(&str) -> bool) 
 
 /// The snapshot that a window begins with, under `key` for all workers: the one that is there, unless it is of another window than `mine`,
 /// or of counters that were reset since.
-pub fn window(key: &str, mine: Snapshot, reading: Reading) -> Snapshot {
+pub fn window(key: &str, mine: WindowStart, reading: Reading) -> WindowStart {
     let mut begun = mine;
-    update(&format!("gnomon/v1/window/{key}"), |bytes| match Snapshot::read(bytes).filter(|there| there.until(&mine, reading).is_some()) {
-        Some(there) => {
-            begun = there;
-            None
-        }
-        None => {
-            begun = mine;
-            Some(mine.written().to_vec())
+    update(&format!("gnomon/v1/window/{key}"), |bytes| {
+        match WindowStart::read(bytes).filter(|there| there.until(&mine, reading).is_some()) {
+            Some(there) => {
+                begun = there;
+                None
+            }
+            None => {
+                begun = mine;
+                Some(mine.written().to_vec())
+            }
         }
     });
     begun

@@ -11,8 +11,8 @@ use super::root::Service;
 use super::{Reaction, gates, handle, now, property};
 use crate::engine::effect::Follow;
 use crate::engine::event::{Arrival, Ending, Event, Head, StreamId, Time, status};
+use crate::http::{Fields, Request, is_event_stream, is_grpc};
 use crate::mirror::SHADOW_HEADER;
-use crate::request::{Fields, Request, is_event_stream, is_grpc};
 use crate::route;
 
 /// A client's request and its answer.

@@ -20,9 +20,9 @@ use std::ops::Range;
 
 use crate::capture::Body;
 use crate::config::{BodyCondition, CopyRequest, SliceBy, Slices};
+use crate::http::{JSON_LENGTH_HEADER, Request, json_length};
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
-use crate::request::{JSON_LENGTH_HEADER, Request, json_length};
 use condition::Judge;
 use member::Members;
 use model_infer::ModelName;

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use super::environment::Secret;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
+use crate::http::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
-use crate::request::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 
 /// Fields that a copy has in its own way or not at all, beside those that concern one connection only. (The usual split header is one even
 /// where no route splits.)
@@ -158,7 +158,7 @@ mod tests {
     use super::super::tests::shadow;
     use super::*;
     use crate::config::CopyRequest;
-    use crate::request::{Fields, fields};
+    use crate::http::{Fields, fields};
 
     const POST: [(&str, &str); 3] = [(":method", "POST"), (":authority", "fraud.local"), (":path", "/v2/models/fraud/infer?a=1")];
     /// What the filter puts on every copy.

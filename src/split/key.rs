@@ -3,7 +3,7 @@
 //! The first one wins and counts as it came: nothing is decoded or unquoted, so that an assignment can be recomputed from a log line.
 
 use crate::config::Key;
-use crate::request::Request;
+use crate::http::Request;
 
 /// The key's value; an empty one counts as none.
 pub fn value<'a>(key: &Key, request: &Request<'a>) -> Option<&'a [u8]> {
@@ -33,7 +33,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::request::fields;
+    use crate::http::fields;
 
     fn check(key: &Key, headers: &[(&str, &str)], expected: Option<&str>) {
         assert_eq!(value(key, &Request::new(&fields(headers))), expected.map(str::as_bytes), "{key:?} {headers:?}");

@@ -10,9 +10,9 @@ use crate::config::{Route, Split, Variant};
 /// Series of one gate in one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct GateSeries {
-    /// `gnomon_gate_hits_total`
-    pub hits: MetricId,
-    /// `gnomon_gate_trials_total`. It is raised before hits are.
+    /// `gnomon_gate_bad_total`
+    pub bad: MetricId,
+    /// `gnomon_gate_trials_total`. It is raised before bad are.
     pub trials: MetricId,
     /// `gnomon_gate_failures_total`: how many workers found at once that the gate fails. Above 0 it has failed, whatever its counters say
     /// later: a counter, unlike the gauge of its state, can't be written back by a worker that has not seen it.
@@ -31,7 +31,7 @@ impl GateSeries {
     pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
         let mut define = |fate, name| definer.lasting(fate, &names::series(name, labels));
         Self {
-            hits: define(Fate::Counter, "gnomon_gate_hits_total"),
+            bad: define(Fate::Counter, "gnomon_gate_bad_total"),
             trials: define(Fate::Counter, "gnomon_gate_trials_total"),
             failures: define(Fate::Counter, "gnomon_gate_failures_total"),
             terms: ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"].map(|name| define(Fate::Shown, name)),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gnomon::capture::{Capture, Ledger};
 use gnomon::compare::content::Bounds;
-use gnomon::compare::form::Form;
+use gnomon::compare::form::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::{Compare, GivenTolerance, Task};
 
@@ -19,7 +19,7 @@ const NEAR: f32 = 1.0001;
 /// A pair to compare.
 struct Case {
     name: &'static str,
-    form: Form,
+    form: WireFormat,
     /// Makes an answer of these numbers.
     answer: fn(&[f32]) -> Answer,
     /// Bytes that a number takes in it, about.
@@ -28,15 +28,15 @@ struct Case {
 
 /// The first is what the others are set against.
 const CASES: [Case; 9] = [
-    Case { name: "JSON, as any JSON", form: Form::Json, answer: json, width: 12 },
-    Case { name: "open-inference, JSON", form: Form::OpenInference, answer: json, width: 12 },
-    Case { name: "open-inference, binary FP32", form: Form::OpenInference, answer: binary, width: 4 },
-    Case { name: "open-inference, gRPC raw FP32", form: Form::OpenInferenceGrpc, answer: grpc, width: 4 },
-    Case { name: "kserve-v1", form: Form::KserveV1, answer: predictions, width: 12 },
-    Case { name: "openai, embedding", form: Form::OpenAi, answer: embedding, width: 12 },
-    Case { name: "openai, embedding in base64", form: Form::OpenAi, answer: embedding_base64, width: 6 },
-    Case { name: "openai, chat", form: Form::OpenAi, answer: chat, width: TOKEN.len() },
-    Case { name: "openai, chat as a stream", form: Form::OpenAi, answer: stream, width: 260 },
+    Case { name: "JSON, as any JSON", form: WireFormat::Json, answer: json, width: 12 },
+    Case { name: "open-inference, JSON", form: WireFormat::OpenInference, answer: json, width: 12 },
+    Case { name: "open-inference, binary FP32", form: WireFormat::OpenInference, answer: binary, width: 4 },
+    Case { name: "open-inference, gRPC raw FP32", form: WireFormat::OpenInferenceGrpc, answer: grpc, width: 4 },
+    Case { name: "kserve-v1", form: WireFormat::KserveV1, answer: predictions, width: 12 },
+    Case { name: "openai, embedding", form: WireFormat::OpenAi, answer: embedding, width: 12 },
+    Case { name: "openai, embedding in base64", form: WireFormat::OpenAi, answer: embedding_base64, width: 6 },
+    Case { name: "openai, chat", form: WireFormat::OpenAi, answer: chat, width: TOKEN.len() },
+    Case { name: "openai, chat as a stream", form: WireFormat::OpenAi, answer: stream, width: 260 },
 ];
 
 thread_local! {

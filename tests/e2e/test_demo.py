@@ -70,15 +70,15 @@ def test_shows_the_filter_at_work(alone, tmp_path):
     gates = figures["gates"]
     assert gates.keys() == {"agreement", "noise", "control", "coverage", "latency", "errors", "slow"}
     for gate in gates.values():
-        assert gate.keys() == {"of", "measure", "limit_percent", "hits", "trials", "state", "failed_at", "end"}
-        assert gate["end"].keys() == {"hits", "trials", "state", "failed_at"}
-        assert 0 <= gate["hits"] <= gate["trials"] <= gate["end"]["trials"]
+        assert gate.keys() == {"of", "measure", "limit_percent", "bad", "trials", "state", "failed_at", "end"}
+        assert gate["end"].keys() == {"bad", "trials", "state", "failed_at"}
+        assert 0 <= gate["bad"] <= gate["trials"] <= gate["end"]["trials"]
         assert gate["state"] in ("undecided", "pass", "fail")
         assert all((shown["state"] == "fail") == (shown["failed_at"] is not None) for shown in (gate, gate["end"]))
     assert gates["coverage"]["state"] == "pass" and gates["errors"]["state"] == "undecided" and gates["errors"]["end"]["state"] == "fail"
     assert re.search(r"^  agreement +v2-copy +flipped +2 % +\d+ of \d+ ", done.stdout, re.MULTILINE)
     assert figures["outage"].keys() == {"requests", "bad_answers", "milliseconds", "without_guardrail", "led_back"}
-    assert 0 < figures["outage"]["bad_answers"] == gates["errors"]["end"]["hits"] and min(figures["outage"]["led_back"].values()) > 0
+    assert 0 < figures["outage"]["bad_answers"] == gates["errors"]["end"]["bad"] and min(figures["outage"]["led_back"].values()) > 0
 
     assert running()
     curl = re.search(r"^ *(curl .*)$", done.stdout, re.MULTILINE)[1]
@@ -129,7 +129,7 @@ class Counters:
         return {(s["primary_answer"], s["shadow_answer"]): s["value"] for s in found if s["value"]}
 
 
-LIMITS = {"agreement": 2, "noise": 50, "control": 1, "coverage": 5, "latency": 50, "errors": 1, "slow": 5}  # percent, of hits
+LIMITS = {"agreement": 2, "noise": 50, "control": 1, "coverage": 5, "latency": 50, "errors": 1, "slow": 5}  # percent, of bad
 
 
 def made_up_run():
@@ -226,7 +226,7 @@ def made_up_outage(served, before, counts, lines):
         "slow": (0, canary + len(early), "undecided"),
     }
     newly = fail_lines({gate: end[gate] for gate in ("coverage", "errors")})
-    trip = {"gate": "errors", "guardrail": "window", "hits": len(bad), "trials": len(early + bad)}
+    trip = {"gate": "errors", "guardrail": "window", "bad": len(bad), "trials": len(early + bad)}
     kept = [s for s in before.samples if not s["name"].startswith(("gnomon_gate_", "gnomon_split_ppm", "gnomon_guardrail_tripped"))]
     after = Counters(fresh + gate_samples({**counts, **end}) + kept)
     return outage.Outage(plan, [answer(r) for r in plan], before, after, [*lines, *newly, trip])
@@ -238,10 +238,10 @@ def split_samples(ppm, tripped):
 
 
 def gate_samples(counts):
-    """What is shown of gates with these hits, trials and states."""
+    """What is shown of gates with these bad, trials and states."""
     found = []
-    for gate, (hits, trials, state) in counts.items():
-        shown = {"hits_total": hits, "trials_total": trials, "state": ["undecided", "pass", "fail"].index(state)}
+    for gate, (bad, trials, state) in counts.items():
+        shown = {"bad_total": bad, "trials_total": trials, "state": ["undecided", "pass", "fail"].index(state)}
         shown |= {"failures_total": int(state == "fail"), "limit_ppm": LIMITS[gate] * 10_000, "alpha_ppm": 50_000}
         shown |= {"min_trials": 200 if gate == "latency" else 0}
         of = {"gate": gate, "subject": expected.GATES[gate].of}
@@ -251,8 +251,8 @@ def gate_samples(counts):
 
 def fail_lines(counts):
     """What the log says of those that fail."""
-    failed = [(gate, hits, trials) for gate, (hits, trials, state) in counts.items() if state == "fail"]
-    return [{"gate": gate, "state": "fail", "hits": hits, "trials": trials} for gate, hits, trials in failed]
+    failed = [(gate, bad, trials) for gate, (bad, trials, state) in counts.items() if state == "fail"]
+    return [{"gate": gate, "state": "fail", "bad": bad, "trials": trials} for gate, bad, trials in failed]
 
 
 def failing(run):
@@ -322,7 +322,7 @@ def test_clients_that_a_broken_canary_hurts_wrongly_fail_a_check(change):
     assert failing(run)
 
 
-@pytest.mark.parametrize("line", [{"hits": 1}, {"hits": 300, "trials": 300}, {"gate": "slow"}])
+@pytest.mark.parametrize("line", [{"bad": 1}, {"bad": 300, "trials": 300}, {"gate": "slow"}])
 def test_a_guardrail_without_reason_fails_a_check(line):
     run = made_up_run()
     run.outage.lines[-1].update(line)
@@ -330,7 +330,7 @@ def test_a_guardrail_without_reason_fails_a_check(line):
 
 
 @pytest.mark.parametrize(
-    ("hits", "trials", "limit", "state"),
+    ("bad", "trials", "limit", "state"),
     # By another implementation, in floating-point numbers and logarithms.
     [
         (68, 1535, 2, "fail"),
@@ -342,8 +342,8 @@ def test_a_guardrail_without_reason_fails_a_check(line):
         (0, 391, 1, "pass"),
     ],
 )
-def test_the_formula_of_the_gates(hits, trials, limit, state):
-    assert expected.state(expected.Gate("any", "failed", limit), [(hits, trials)]) == state
+def test_the_formula_of_the_gates(bad, trials, limit, state):
+    assert expected.state(expected.Gate("any", "failed", limit), [(bad, trials)]) == state
 
 
 def test_a_gate_that_failed_has_failed():

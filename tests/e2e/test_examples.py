@@ -140,7 +140,7 @@ def test_shadow(lab, start):
     assert len(v1.seen) == len(sent)
 
     diverged = wanted["v2-copy", "us", "diverged"]
-    counted = {gate: (metrics.total("gnomon_gate_hits_total", gate=gate), metrics.total("gnomon_gate_trials_total", gate=gate)) for gate in GATES}
+    counted = {gate: (metrics.total("gnomon_gate_bad_total", gate=gate), metrics.total("gnomon_gate_trials_total", gate=gate)) for gate in GATES}
     assert counted == {"agreement": (diverged, len(expected)), "noise": (diverged, diverged), "coverage": (0, len(expected)), "fairness": counted["agreement"]}
     states = metrics.by("gnomon_gate_state", "gate", "slice")
     assert {gate: states.get((gate, "all"), 0) for gate in GATES} == {"agreement": 2, "noise": 2, "coverage": 1, "fairness": 2}
@@ -177,7 +177,7 @@ def test_chat(lab, start):
     assert metrics.total("gnomon_first_byte_duration_microseconds_count", subject="chat-70b") == 120, "of every stream"
     assert metrics.total("gnomon_gate_trials_total", gate="first-byte") == 120
     assert metrics.by("gnomon_gate_trials_total", "gate", subject="chat-8b") == dict.fromkeys(["structure", "cost", "coverage"], len(expected))
-    assert metrics.by("gnomon_gate_hits_total", "gate", subject="chat-8b") == {"structure": sum(kinds.values()), "cost": len(expected)}, "it takes more tokens"
+    assert metrics.by("gnomon_gate_bad_total", "gate", subject="chat-8b") == {"structure": sum(kinds.values()), "cost": len(expected)}, "it takes more tokens"
     assert metrics.total("gnomon_gate_state", gate="structure") == metrics.total("gnomon_gate_state", gate="cost") == 2
 
 
@@ -217,7 +217,7 @@ def test_a_canary_that_fails_is_cut_off(lab, start):
     assert metrics.by("gnomon_requests_total", "variant", "reason") == {("v2", "pin"): 40 + bad, ("v1", "guardrail"): 60 - bad}
     assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 1_000_000} and metrics.total("gnomon_guardrail_tripped", variant="v2") == 1
     line = json.loads(re.search(r'\{.*"guardrail".*\}', proxy.log())[0])
-    assert (line["gate"], line["subject"], line["hits"]) == ("errors", "v2", bad)
+    assert (line["gate"], line["subject"], line["bad"]) == ("errors", "v2", bad)
 
 
 def test_edge(lab, start):

@@ -48,7 +48,7 @@ class Judged:
 
 
 def state(metrics, gate_="agreement", **labels):
-    """The state and (hits, trials) of a gate."""
+    """The state and (bad, trials) of a gate."""
     return gates.state_of(metrics, gate_, **labels), *gates.counts(metrics, gate_, **labels)
 
 
@@ -124,8 +124,8 @@ def test_a_warm_up_ends_between_two_pairs_when_many_come_at_once(lab):
     """The two workers may each leave out one that would have been the last."""
     judged = Judged(lab, judging(AGREEMENT, more={"warmup": {"pairs": 50}}))
     metrics = judged.ask(equal=200)
-    says, hits, trials = state(metrics)
-    assert (says, hits) == (PASS, 0) and 149 <= trials <= 150
+    says, bad, trials = state(metrics)
+    assert (says, bad) == (PASS, 0) and 149 <= trials <= 150
     assert metrics.total("gnomon_warmup_total", subject="copy") == 200 - trials
 
 
@@ -138,6 +138,6 @@ def test_a_time_to_warm_up(lab, new_vm):
     judged.update(configured(501))
     assert time.time() - begun < 7, "a machine that is too slow for this test"
     assert state(metrics) == (UNDECIDED, 0, 0) and metrics.total("gnomon_pairs_total", verdict="diverged") == 30
-    hits, trials = until(lambda: (counted := gates.counts(judged.ask(equal=4), "agreement"))[1] and counted, "the warm-up to end")
-    assert hits == 0 and trials <= 4 and time.time() - begun > 7, "an update does not begin it anew"
+    bad, trials = until(lambda: (counted := gates.counts(judged.ask(equal=4), "agreement"))[1] and counted, "the warm-up to end")
+    assert bad == 0 and trials <= 4 and time.time() - begun > 7, "an update does not begin it anew"
     assert begun - 1 < metrics.total("gnomon_warmup_began_milliseconds") / 1000 < begun + 7, "the first answer"

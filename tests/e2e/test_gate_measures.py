@@ -36,7 +36,7 @@ class Case:
 
     primary: Reply = FINE
     other: Reply = FINE
-    hits: str = ""
+    bad: str = ""
     trials: str = ""
     body: bytes = b'{"x": 1}'
     cluster: str = "shadow"
@@ -48,29 +48,29 @@ SHADOW_GATES = [
 ]  # fmt: skip
 SHADOWS = {
     "same": Case(trials="diverged failed coverage slow"),
-    "different": Case(other=answer(2), hits="diverged", trials="failed coverage slow"),
-    "slow-shadow": Case(other=answer(delay=SLOW), hits="slow slower", trials="diverged failed coverage"),
+    "different": Case(other=answer(2), bad="diverged", trials="failed coverage slow"),
+    "slow-shadow": Case(other=answer(delay=SLOW), bad="slow slower", trials="diverged failed coverage"),
     "slow-primary": Case(answer(delay=SLOW), trials="diverged failed coverage slow slower"),
-    "both-slow": Case(answer(delay=SLOW), answer(delay=SLOW), hits="slow", trials="diverged failed coverage"),
-    "500": Case(other=Reply(status=500), hits="failed coverage"),
-    "slow-500": Case(other=Reply(status=500, delay=SLOW), hits="failed coverage"),
-    "404": Case(other=Reply(status=404), hits="failed coverage"),
-    "overloaded": Case(other=Reply(status=429), hits="coverage"),
-    "reset": Case(other=Reply(ending="reset"), hits="failed coverage"),
-    "half": Case(other=Reply(b"x" * 1000, ending="half"), hits="failed coverage"),
-    "timeout": Case(other=HANGS, hits="failed coverage slow slower"),
-    "timeout-slow-primary": Case(answer(delay=SLOWER), HANGS, hits="failed coverage slow"),
-    "unreadable": Case(other=Reply(b'{"p":'), hits="failed coverage", trials="slow"),
-    "unreadable-slow": Case(other=Reply(b'{"p":', delay=SLOW), hits="failed coverage slow slower"),
-    "too-long": Case(other=Reply(LONG), hits="failed coverage", trials="slow"),
-    "unreadable-primary": Case(Reply(b'{"p":'), hits="coverage", trials="slow"),
-    "both-unreadable": Case(Reply(b'{"p":'), Reply(b'{"q":'), hits="coverage", trials="slow"),
-    "bad-primary": Case(Reply(status=500), Reply(status=404), hits="coverage"),
-    "bad-primary-slow": Case(Reply(status=500), answer(delay=SLOW), hits="coverage slow"),
-    "bad-primary-timeout": Case(Reply(status=500), HANGS, hits="coverage slow"),
-    "no-cluster": Case(cluster="nowhere", hits="coverage"),
-    "no-host": Case(cluster="empty", hits="coverage"),
-    "unsent": Case(hits="coverage", body=b'"' + b"y" * (2 << 20) + b'"'),
+    "both-slow": Case(answer(delay=SLOW), answer(delay=SLOW), bad="slow", trials="diverged failed coverage"),
+    "500": Case(other=Reply(status=500), bad="failed coverage"),
+    "slow-500": Case(other=Reply(status=500, delay=SLOW), bad="failed coverage"),
+    "404": Case(other=Reply(status=404), bad="failed coverage"),
+    "overloaded": Case(other=Reply(status=429), bad="coverage"),
+    "reset": Case(other=Reply(ending="reset"), bad="failed coverage"),
+    "half": Case(other=Reply(b"x" * 1000, ending="half"), bad="failed coverage"),
+    "timeout": Case(other=HANGS, bad="failed coverage slow slower"),
+    "timeout-slow-primary": Case(answer(delay=SLOWER), HANGS, bad="failed coverage slow"),
+    "unreadable": Case(other=Reply(b'{"p":'), bad="failed coverage", trials="slow"),
+    "unreadable-slow": Case(other=Reply(b'{"p":', delay=SLOW), bad="failed coverage slow slower"),
+    "too-long": Case(other=Reply(LONG), bad="failed coverage", trials="slow"),
+    "unreadable-primary": Case(Reply(b'{"p":'), bad="coverage", trials="slow"),
+    "both-unreadable": Case(Reply(b'{"p":'), Reply(b'{"q":'), bad="coverage", trials="slow"),
+    "bad-primary": Case(Reply(status=500), Reply(status=404), bad="coverage"),
+    "bad-primary-slow": Case(Reply(status=500), answer(delay=SLOW), bad="coverage slow"),
+    "bad-primary-timeout": Case(Reply(status=500), HANGS, bad="coverage slow"),
+    "no-cluster": Case(cluster="nowhere", bad="coverage"),
+    "no-host": Case(cluster="empty", bad="coverage"),
+    "unsent": Case(bad="coverage", body=b'"' + b"y" * (2 << 20) + b'"'),
 }
 
 
@@ -83,7 +83,7 @@ def version(number, **more):
 
 VERSIONS = {
     "expected": Case(version("1"), version("2"), trials="diverged failed coverage slow"),
-    "wrong": Case(version("1"), version("3", delay=SLOW), hits="coverage"),
+    "wrong": Case(version("1"), version("3", delay=SLOW), bad="coverage"),
 }
 
 CANARY_GATES = [
@@ -101,17 +101,17 @@ CANARIES = {
     "200": Case(other=FINE, trials="failed slow"),
     "302": Case(other=Reply(b"", status=302), trials="failed"),
     "404": Case(other=Reply(status=404), trials="failed"),
-    "500": Case(other=Reply(status=500), hits="failed"),
-    "503": Case(other=Reply(status=503), hits="failed"),
-    "slow-500": Case(other=Reply(status=500, delay=SLOW), hits="failed"),
-    "reset": Case(other=Reply(ending="reset"), hits="failed"),
-    "half": Case(other=answer("x" * 1000, ending="half"), hits="failed"),
-    "slow": Case(other=answer(delay=SLOW), hits="slow", trials="failed"),
-    "slow-to-end": Case(other=answer("x" * 1000, middle=Pause(SLOW)), hits="slow", trials="failed"),
+    "500": Case(other=Reply(status=500), bad="failed"),
+    "503": Case(other=Reply(status=503), bad="failed"),
+    "slow-500": Case(other=Reply(status=500, delay=SLOW), bad="failed"),
+    "reset": Case(other=Reply(ending="reset"), bad="failed"),
+    "half": Case(other=answer("x" * 1000, ending="half"), bad="failed"),
+    "slow": Case(other=answer(delay=SLOW), bad="slow", trials="failed"),
+    "slow-to-end": Case(other=answer("x" * 1000, middle=Pause(SLOW)), bad="slow", trials="failed"),
     "stream": Case(other=streamed(), trials="failed slow first"),
-    "stream-slow-to-begin": Case(other=streamed(delay=SLOW), hits="slow first", trials="failed"),
-    "stream-slow-to-end": Case(other=streamed(middle=Pause(SLOW)), hits="slow", trials="failed first"),
-    "stream-broken": Case(other=streamed(ending="half"), hits="failed"),
+    "stream-slow-to-begin": Case(other=streamed(delay=SLOW), bad="slow first", trials="failed"),
+    "stream-slow-to-end": Case(other=streamed(middle=Pause(SLOW)), bad="slow", trials="failed first"),
+    "stream-broken": Case(other=streamed(ending="half"), bad="failed"),
     "left": Case(other=HANGS),
     "left-in-the-middle": Case(other=streamed(ending="stall")),
 }
@@ -128,17 +128,17 @@ def scores(*values):
 DECISIONS = {
     "none": Case(scores(0.1, 0.5), scores(0.2, 0.6), trials="up down both"),
     "identical": Case(scores(0.1, 0.5), scores(0.1, 0.5), trials="up down both"),
-    "up": Case(scores(0.1, 0.5), scores(0.5, 0.5), hits="up both", trials="down"),
-    "far-up": Case(scores(0.1), scores(0.9), hits="up both", trials="down"),
-    "down": Case(scores(0.1, 0.9), scores(0.1, 0.5), hits="down both", trials="up"),
-    "up-and-down": Case(scores(0.1, 0.9), scores(0.9, 0.1), hits="up down both"),
+    "up": Case(scores(0.1, 0.5), scores(0.5, 0.5), bad="up both", trials="down"),
+    "far-up": Case(scores(0.1), scores(0.9), bad="up both", trials="down"),
+    "down": Case(scores(0.1, 0.9), scores(0.1, 0.5), bad="down both", trials="up"),
+    "up-and-down": Case(scores(0.1, 0.9), scores(0.9, 0.1), bad="up down both"),
     "unreadable": Case(scores(0.1), Reply(b"{")),
 }
 
 LABELS = {"task": {"labels": {"path": "labels[*]"}}}
 LABELLED = {
     "equal": Case(Reply(b'{"labels": ["cat", "dog"]}'), Reply(b'{"labels":["cat","dog"]}'), trials="both"),
-    "changed": Case(Reply(b'{"labels": ["cat", "dog"]}'), Reply(b'{"labels": ["cat", "cow"]}'), hits="both"),
+    "changed": Case(Reply(b'{"labels": ["cat", "dog"]}'), Reply(b'{"labels": ["cat", "cow"]}'), bad="both"),
 }
 
 
@@ -163,8 +163,8 @@ def silent(reply):
 COSTS = {
     "equal": Case(tokens(50, 50), tokens(50, 50)),
     "within": Case(tokens(50, 50), tokens(50, 60)),
-    "above": Case(tokens(50, 50), tokens(50, 61), hits="cost"),
-    "by-prompt": Case(tokens(50, 50), tokens(61, 50), hits="cost"),
+    "above": Case(tokens(50, 50), tokens(50, 61), bad="cost"),
+    "by-prompt": Case(tokens(50, 50), tokens(61, 50), bad="cost"),
     "below": Case(tokens(61, 50), tokens(50, 50), trials="cost"),
     "below-within": Case(tokens(60, 50), tokens(50, 50)),
     "primary-is-silent": Case(silent(tokens(1, 1)), tokens(50, 61)),
@@ -231,7 +231,7 @@ def ask(proxy, other, name):
 def test_what_counts(figures, name):
     family, case = CASES[name]
     counted = {one["name"]: gates.counts(figures, one["name"], route=name) for one in JUDGED[family]}
-    hits, trials = set(case.hits.split()), set(case.hits.split() + case.trials.split())
+    bad, trials = set(case.bad.split()), set(case.bad.split() + case.trials.split())
     assert trials <= counted.keys()
-    expected = {one: (TIMES * (one in hits), TIMES * (one in trials)) for one in counted}
+    expected = {one: (TIMES * (one in bad), TIMES * (one in trials)) for one in counted}
     assert counted == expected

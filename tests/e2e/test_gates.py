@@ -18,7 +18,7 @@ from rig.upstream import Ledger, Reply
 SAME, OTHER = Reply(b'{"p": 1}'), Reply(b'{"p": 2}')
 AGREEMENT = gate("agreement", "candidate", "diverged", 2)
 NOISE = gate("noise", "candidate", "worse_than_control", 50)
-FIGURES = "hits_total trials_total failures_total limit_ppm alpha_ppm min_trials state".split()
+FIGURES = "bad_total trials_total failures_total limit_ppm alpha_ppm min_trials state".split()
 
 
 def mirroring(lab, judged, candidate=SAME, control=None, candidate_more=(), control_more=(), **more):
@@ -132,7 +132,7 @@ def test_a_noisy_candidate_fails_only_if_it_is_noisier_than_the_control(lab, can
 
 
 def triplets(ledgers):
-    """(hits, trials) of `worse_than_control` by what both shadows answered."""
+    """(bad, trials) of `worse_than_control` by what both shadows answered."""
     candidate, control = ledgers["candidate"].said, ledgers["control"].said
     readable = lambda reply: reply in (SAME, OTHER)
     both = [one for one in candidate if one in control and readable(candidate[one]) and readable(control[one])]
@@ -160,8 +160,8 @@ def test_a_triplet_that_lacks_an_answer_is_no_trial(lab):
     candidate, control = failing(drawn(3, 0.5, asked), 0), failing(drawn(4, 0.5, asked), 5)
     proxy, ledgers = mirroring(lab, [NOISE], candidate, control, {"timeout": "2s"}, {"timeout": "2s", "percent": 60})
     metrics = ask(proxy, asked)
-    hits, trials = gates.counts(metrics, "noise")
-    assert (hits, trials) == triplets(ledgers) and 20 < hits < trials - 20
+    bad, trials = gates.counts(metrics, "noise")
+    assert (bad, trials) == triplets(ledgers) and 20 < bad < trials - 20
     assert set(ledgers["control"].said) < set(ledgers["candidate"].said) == set(asked)
 
 
@@ -215,7 +215,7 @@ def test_other_stands_in_the_way_of_a_pass_only_once_it_has_trials(lab):
 
 
 def test_workers_that_judge_at_once_agree_with_the_figures(lab):
-    """At these rates each gate goes from undecided to pass and back with every few hits. At rest after each round, without a further trial
+    """At these rates each gate goes from undecided to pass and back with every few bad events. At rest after each round, without a further trial
     to put it right, all say what their figures do; and what is scraped meanwhile is never ahead of itself."""
     judged = [gate(f"at-{limit}", "candidate", "diverged", limit) for limit in (10, 11, 12, 13, 14)]
     asked = [identities(80, f"round-{number}") for number in range(8)]
@@ -225,19 +225,19 @@ def test_workers_that_judge_at_once_agree_with_the_figures(lab):
         for count, each in enumerate(asked, 1):
             metrics = ask(proxy, each)
             assert gates.disagreements(metrics) == {} and gates.counts(metrics, "at-10")[1] == 80 * count
-    assert len(scrapes) > 8 and all(hits <= trials for scrape in scrapes for hits, trials in scrape)
+    assert len(scrapes) > 8 and all(bad <= trials for scrape in scrapes for bad, trials in scrape)
 
 
 @contextmanager
 def watching(proxy):
-    """Scrapes all the time; gives a growing list of (hits, trials) of all gates."""
+    """Scrapes all the time; gives a growing list of (bad, trials) of all gates."""
     stop, scrapes = threading.Event(), []
 
     def work():
         while not stop.is_set():
             metrics = proxy.metrics("main")
             trials = metrics.series("gnomon_gate_trials_total")
-            scrapes.append([(hits, trials[labels]) for labels, hits in metrics.series("gnomon_gate_hits_total").items()])
+            scrapes.append([(bad, trials[labels]) for labels, bad in metrics.series("gnomon_gate_bad_total").items()])
 
     watcher = threading.Thread(target=work)
     watcher.start()

@@ -113,7 +113,7 @@ def test_a_canary_that_turns_bad_is_cut_off_while_the_load_goes_on(lab, bad, rec
 
     is_told_of("slow" if bad.delay else "errors", line)
     worse = [identity for identity, reply in canary.ledgers["v2"].said.items() if reply is bad]
-    assert line["hits"] <= len(worse) <= line["hits"] + len(clients)
+    assert line["bad"] <= len(worse) <= line["bad"] + len(clients)
     rate = len(reached) / (logged - min(one.sent for one in asked))
     for text in CutOff(len(worse), logged - min(canary.ledgers["v2"].at[one] for one in worse), rate).lines():
         print(text)
@@ -123,12 +123,12 @@ def test_a_canary_that_turns_bad_is_cut_off_while_the_load_goes_on(lab, bad, rec
 def is_told_of(name, line):
     """The line names the gate and says by what it was judged, which is enough, and only just."""
     assert line.items() >= {"experiment": "exp", "route": "main", "gate": name, "subject": "v2"}.items()
-    assert line["guardrail"] in ("experiment", "window") and line["evidence_needed"] == 1000
-    hits, trials, limit = line["hits"], line["trials"], line["limit_ppm"]
-    evidence = math.exp(gates.ln_evidence(gates.WORSE, hits, trials, limit / 1e6))
-    assert line["evidence"] == pytest.approx(evidence, rel=0.01, abs=1)
-    assert gates.fails(hits, trials, limit, 1_000, 20)
-    assert not gates.fails(hits - 2, trials - 2, limit, 1_000, 20), "each of two workers judges after its own trial"
+    assert line["guardrail"] in ("experiment", "window") and line["e_value_needed"] == 1000
+    bad, trials, limit = line["bad"], line["trials"], line["limit_ppm"]
+    evidence = math.exp(gates.ln_evidence(gates.WORSE, bad, trials, limit / 1e6))
+    assert line["e_value"] == pytest.approx(evidence, rel=0.01, abs=1)
+    assert gates.fails(bad, trials, limit, 1_000, 20)
+    assert not gates.fails(bad - 2, trials - 2, limit, 1_000, 20), "each of two workers judges after its own trial"
 
 
 def test_nobody_is_cut_off_before_min_trials_and_nobody_gets_there_after(lab):
@@ -158,8 +158,8 @@ def test_a_long_good_history_does_not_hide_an_outage(lab):
         with clients.asking(lambda number: pinned(2001 + number)):
             until(canary.tripped, "the cut-off")
     metrics = settled(canary.proxy)
-    hits, trials = gates.counts(metrics, "errors")
-    assert trials - hits == 2001 and not gates.fails(hits, trials, 50_000, 1_000)
+    bad, trials = gates.counts(metrics, "errors")
+    assert trials - bad == 2001 and not gates.fails(bad, trials, 50_000, 1_000)
     assert gates.state_of(metrics, "errors") != gates.FAIL, "the gate judges the whole experiment"
 
 
@@ -251,7 +251,7 @@ def test_a_slice_that_is_bad_cuts_off_the_whole_canary(lab):
         assert {answer.status for answer in clients.ask(pinned(300 + number, x_region="eu") for number in range(30))} == {200}
     assert len(canary.answered_by("v2")) == 100 + needed
     (_, line), *_ = cuts(canary.proxy)
-    assert (line["slice"], line["hits"], line["trials"]) == ("us", needed, needed)
+    assert (line["slice"], line["bad"], line["trials"]) == ("us", needed, needed)
 
 
 @VMS

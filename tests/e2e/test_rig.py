@@ -65,18 +65,18 @@ def test_a_spotless_record_passes_after_as_many_trials_as_it_must(limit_ppm, tri
     assert gates.state(0, trials, limit_ppm, 50_000, trials + 1) == gates.UNDECIDED
 
 
-@pytest.mark.parametrize("hits, trials, expected", [(2, 2, True), (1, 1, False), (4, 100, False), (9, 144, True), (8, 143, False)])
-def test_evidence_of_failure_is_the_mean_of_likelihood_ratios(hits, trials, expected):
+@pytest.mark.parametrize("bad, trials, expected", [(2, 2, True), (1, 1, False), (4, 100, False), (9, 144, True), (8, 143, False)])
+def test_evidence_of_failure_is_the_mean_of_likelihood_ratios(bad, trials, expected):
     """By whole numbers and fractions instead of logarithms."""
     limit = Fraction(2, 100) if trials > 2 else Fraction(1, 200)
-    mean = sum(Fraction(m) ** hits / (1 - limit + Fraction(m) * limit) ** trials for m in ("3/2", "2", "4", "8")) / 4
-    assert (mean >= 20) == expected == gates.fails(hits, trials, int(limit * 1_000_000), 50_000)
+    mean = sum(Fraction(m) ** bad / (1 - limit + Fraction(m) * limit) ** trials for m in ("3/2", "2", "4", "8")) / 4
+    assert (mean >= 20) == expected == gates.fails(bad, trials, int(limit * 1_000_000), 50_000)
 
 
-def gate_figures(slice_="all", hits=0, trials=0, failures=0, limit_ppm=20_000, alpha_ppm=50_000, min_trials=0, state=0):
+def gate_figures(slice_="all", bad=0, trials=0, failures=0, limit_ppm=20_000, alpha_ppm=50_000, min_trials=0, state=0):
     """A scrape of one gate."""
     labels = f'experiment="e",route="r",gate="g",subject="s",slice="{slice_}"'
-    totals = {"hits_total": hits, "trials_total": trials, "failures_total": failures}
+    totals = {"bad_total": bad, "trials_total": trials, "failures_total": failures}
     gauges = {"limit_ppm": limit_ppm, "alpha_ppm": alpha_ppm, "min_trials": min_trials, "state": state}
     return "\n".join(f"gnomon_gate_{name}{{{labels}}} {value}" for name, value in (totals | gauges).items())
 
@@ -89,20 +89,20 @@ OVERALL = 'gnomon_gate_state{{experiment="e",route="r",gate="g",subject="s",slic
     (gate_figures(trials=195, state=1), True),
     (gate_figures(trials=195), False),
     (gate_figures(trials=194, state=1), False),
-    (gate_figures(hits=9, trials=144, failures=1, state=2), True),
-    (gate_figures(hits=9, trials=144, failures=2, state=2), True),
-    (gate_figures(hits=9, trials=144, state=2), False),
-    (gate_figures(hits=9, trials=1000, failures=1, state=2), True),
-    (gate_figures(hits=9, trials=1000, state=2), False),
-    (gate_figures(hits=9, trials=1000, failures=1), False),
-    (gate_figures(hits=2, trials=1), False),
+    (gate_figures(bad=9, trials=144, failures=1, state=2), True),
+    (gate_figures(bad=9, trials=144, failures=2, state=2), True),
+    (gate_figures(bad=9, trials=144, state=2), False),
+    (gate_figures(bad=9, trials=1000, failures=1, state=2), True),
+    (gate_figures(bad=9, trials=1000, state=2), False),
+    (gate_figures(bad=9, trials=1000, failures=1), False),
+    (gate_figures(bad=2, trials=1), False),
     (gate_figures(trials=195, limit_ppm=0), True),
-    (gate_figures(hits=9, trials=144, failures=1, limit_ppm=0, state=2), False),
+    (gate_figures(bad=9, trials=144, failures=1, limit_ppm=0, state=2), False),
     ("\n".join([gate_figures("eu", trials=195, state=1), gate_figures("other"), OVERALL.format(1)]), True),
     ("\n".join([gate_figures("eu", trials=195, state=1), gate_figures("other", trials=1), OVERALL.format(0)]), True),
     ("\n".join([gate_figures("eu", trials=195, state=1), gate_figures("other", trials=1), OVERALL.format(1)]), False),
-    ("\n".join([gate_figures("eu"), gate_figures("other", hits=9, trials=144, failures=1, state=2), OVERALL.format(2)]), True),
-    ("\n".join([gate_figures("eu"), gate_figures("other", hits=9, trials=144, failures=1, state=2), OVERALL.format(0)]), False),
+    ("\n".join([gate_figures("eu"), gate_figures("other", bad=9, trials=144, failures=1, state=2), OVERALL.format(2)]), True),
+    ("\n".join([gate_figures("eu"), gate_figures("other", bad=9, trials=144, failures=1, state=2), OVERALL.format(0)]), False),
     ("\n".join([gate_figures("eu", limit_ppm=0), gate_figures("other", limit_ppm=0), OVERALL.format(0)]), True),
 ])  # fmt: skip
 def test_a_gate_that_says_what_its_figures_do_not_is_noticed(text, agrees):

@@ -121,7 +121,7 @@ fn turned(figures: &Figures) -> Panel {
     let whole = curve("whole experiment".into(), COLOURS[1], &|turned| turned.whole.quantile(0.5));
     let curves = vec![whole, window(0, COLOURS[0]), window(1, COLOURS[2])];
     let marks = [1, 2, 5, 10, 20, 50, 100].map(|mark| (f64::from(mark), format!("{mark} %"))).to_vec();
-    let x = Axis { title: "rate of hits from then on; the limit is 1 %", from: 1.0, to: 100.0, logarithmic: true, marks };
+    let x = Axis { title: "rate of bad from then on; the limit is 1 %", from: 1.0, to: 100.0, logarithmic: true, marks };
     let title = format!("After a good history of {} answers: median of trials until the alarm", grouped(GOOD));
     (title, x, Axis::trials("trials from then on", 100_000.0), curves)
 }

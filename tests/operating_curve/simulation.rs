@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gnomon::gate::window::Snapshot;
+use gnomon::gate::window::WindowStart;
 use gnomon::gate::{Counts, Rate, Reading, State, Terms};
 
 use crate::progress::Progress;
@@ -81,10 +81,10 @@ pub fn runs<T: Send>(scenario: u64, runs: usize, progress: &Progress, run: impl 
 /// The first verdict of a gate that looks after every trial, and after how many, unless there is none within `horizon`.
 pub fn first_verdict(setting: Setting, horizon: u64, random: &mut Random) -> Option<(State, u64)> {
     let terms = setting.terms(0);
-    let mut hits = 0;
+    let mut bad = 0;
     (1..=horizon).find_map(|trials| {
-        hits += u64::from(random.share() < setting.rate);
-        let state = terms.judge(Counts::new(hits, trials).into(), false);
+        bad += u64::from(random.share() < setting.rate);
+        let state = terms.judge(Counts::new(bad, trials).into(), false);
         (state != State::Undecided).then_some((state, trials))
     })
 }
@@ -92,13 +92,13 @@ pub fn first_verdict(setting: Setting, horizon: u64, random: &mut Random) -> Opt
 /// After how many trials the gate fails, and after how many a naive test raises its alarm, on the same trials.
 pub fn alarms(setting: Setting, horizon: u64, random: &mut Random) -> [Option<u64>; 2] {
     let terms = setting.terms(0);
-    let (mut hits, mut first) = (0, [None; 2]);
+    let (mut bad, mut first) = (0, [None; 2]);
     for trials in 1..=horizon {
-        hits += u64::from(random.share() < setting.rate);
-        if first[0].is_none() && terms.fails(Counts::new(hits, trials)) {
+        bad += u64::from(random.share() < setting.rate);
+        if first[0].is_none() && terms.fails(Counts::new(bad, trials)) {
             first[0] = Some(trials);
         }
-        if first[1].is_none() && z_test_alarms(setting, hits, trials) {
+        if first[1].is_none() && z_test_alarms(setting, bad, trials) {
             first[1] = Some(trials);
         }
         if first.iter().all(Option::is_some) {
@@ -111,13 +111,13 @@ pub fn alarms(setting: Setting, horizon: u64, random: &mut Random) -> [Option<u6
 /// The 95th percentile of the normal distribution.
 const Z: f64 = 1.644_854;
 
-/// The usual rule of thumb for when that distribution is near enough: so many hits expected.
+/// The usual rule of thumb for when that distribution is near enough: so many bad events expected.
 const EXPECTED_HITS: f64 = 5.0;
 
 /// A one-sided z-test at 5 %, made for one look at a number of trials fixed beforehand.
-fn z_test_alarms(Setting { limit, .. }: Setting, hits: u64, trials: u64) -> bool {
+fn z_test_alarms(Setting { limit, .. }: Setting, bad: u64, trials: u64) -> bool {
     let expected = trials as f64 * limit;
-    expected >= EXPECTED_HITS && hits as f64 - expected >= Z * (expected * (1.0 - limit)).sqrt()
+    expected >= EXPECTED_HITS && bad as f64 - expected >= Z * (expected * (1.0 - limit)).sqrt()
 }
 
 /// A canary that turns bad after so many good answers, at a random moment of a guardrail's window.
@@ -135,7 +135,7 @@ pub struct Turn {
 /// A guardrail's current window.
 struct Window {
     length: Duration,
-    begun: Option<Snapshot>,
+    begun: Option<WindowStart>,
 }
 
 impl Window {
@@ -145,7 +145,7 @@ impl Window {
 
     /// What came since the first look in it.
     fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
-        let now = Snapshot::new(reading, now, self.length);
+        let now = WindowStart::new(reading, now, self.length);
         let counts = self.begun.and_then(|begun| begun.until(&now, reading));
         if counts.is_none() {
             self.begun = Some(now);
@@ -168,16 +168,16 @@ pub fn after_the_turn(turn: Turn, horizon: u64, random: &mut Random) -> [Option<
             window.counts(Counts::new(0, trials).into(), at(trials));
         }
     }
-    let (mut hits, mut first) = (0, [None; 3]);
-    for bad in 1..=horizon {
-        hits += u64::from(random.share() < turn.setting.rate);
-        let counts = Counts::new(hits, turn.good + bad);
-        let recent = windows.each_mut().map(|window| window.counts(Reading::from(counts), at(turn.good + bad)));
+    let (mut bad, mut first) = (0, [None; 3]);
+    for since in 1..=horizon {
+        bad += u64::from(random.share() < turn.setting.rate);
+        let counts = Counts::new(bad, turn.good + since);
+        let recent = windows.each_mut().map(|window| window.counts(Reading::from(counts), at(turn.good + since)));
         let guarded = |recent| guardrail.fails(recent) || guardrail.fails(counts);
         let fails: [&dyn Fn() -> bool; 3] = [&|| whole.fails(counts), &|| guarded(recent[0]), &|| guarded(recent[1])];
         for (first, fails) in first.iter_mut().zip(fails) {
             if first.is_none() && fails() {
-                *first = Some(bad);
+                *first = Some(since);
             }
         }
         if first.iter().all(Option::is_some) {
@@ -190,9 +190,9 @@ pub fn after_the_turn(turn: Turn, horizon: u64, random: &mut Random) -> [Option<
 /// Whether one window with so many trials at the limit raises a false alarm.
 pub fn window_alarms(setting: Setting, trials: u64, min_trials: u64, random: &mut Random) -> bool {
     let terms = setting.terms(min_trials);
-    let mut hits = 0;
+    let mut bad = 0;
     (1..=trials).any(|trials| {
-        hits += u64::from(random.share() < setting.rate);
-        terms.fails(Counts::new(hits, trials))
+        bad += u64::from(random.share() < setting.rate);
+        terms.fails(Counts::new(bad, trials))
     })
 }

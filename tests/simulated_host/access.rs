@@ -5,8 +5,8 @@ use proxy_wasm::types::{MetricType, Status};
 use crate::host::Proxy;
 use crate::metrics::Metrics;
 
-/// Of a gate: at no moment may anybody read more hits than trials.
-const HITS: &str = "gnomon_gate_hits_total";
+/// Of a gate: at no moment may anybody read more bad events than trials.
+const BAD: &str = "gnomon_gate_bad_total";
 const TRIALS: &str = "gnomon_gate_trials_total";
 
 /// The lowest bits of a metric's id are its type, as in Envoy.
@@ -50,7 +50,7 @@ impl Proxy {
         let name = self.metric_name(vm, id).ok_or(Self::no_metric(id))?;
         self.accessed(&name, Access::Increment(offset));
         self.metrics.increment(&name, offset)?;
-        if let Some(gate) = name.strip_prefix(HITS) {
+        if let Some(gate) = name.strip_prefix(BAD) {
             let trials = format!("{TRIALS}{gate}");
             if self.metrics.get(&name)? > self.metrics.get(&trials)? {
                 self.violations.push(format!("{name} is ahead of trials: a hit is counted before its trial"));

@@ -15,9 +15,9 @@ use crate::world::World;
 /// More accesses to shared state than a callback of these tests has.
 const MOST: usize = 60;
 
-/// Lets another worker, which does not judge, count `hits` and `trials` before the access number `at` to a series of the gate. Gives what is
+/// Lets another worker, which does not judge, count `bad` and `trials` before the access number `at` to a series of the gate. Gives what is
 /// written to its state.
-fn come_between(world: &World, at: usize, hits: u64, trials: u64) -> Arc<Mutex<Vec<u64>>> {
+fn come_between(world: &World, at: usize, bad: u64, trials: u64) -> Arc<Mutex<Vec<u64>>> {
     let written = Arc::new(Mutex::new(Vec::new()));
     let (written_here, mut seen) = (written.clone(), 0);
     let gate = labels("errors", "v2", "all");
@@ -27,7 +27,7 @@ fn come_between(world: &World, at: usize, hits: u64, trials: u64) -> Arc<Mutex<V
             return;
         }
         if seen == at {
-            metrics.count_elsewhere(&gate, hits, trials);
+            metrics.count_elsewhere(&gate, bad, trials);
         }
         seen += 1;
         if let (true, Access::Record(value)) = (name == state, access) {
@@ -37,7 +37,7 @@ fn come_between(world: &World, at: usize, hits: u64, trials: u64) -> Arc<Mutex<V
     written
 }
 
-/// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. Trials read before and hits read after would.
+/// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. Trials read before and bad events read after would.
 #[test]
 fn evidence_of_failure_takes_no_hits_for_more_than_they_can_have_been() {
     for at in 0..MOST {

@@ -30,10 +30,10 @@ fn a_new_experiment_starts_afresh() {
         }
         world.succeed(place, 1);
         let fresh = world.gate("exp-2", "errors", "all");
-        assert_eq!((fresh.hits, fresh.trials, fresh.failures, fresh.state), (0, 1, 0, UNDECIDED), "new VM: {new_vm}");
+        assert_eq!((fresh.bad, fresh.trials, fresh.failures, fresh.state), (0, 1, 0, UNDECIDED), "new VM: {new_vm}");
         let gone = told(&world);
         assert_eq!((gone.limit, gone.alpha, gone.min_trials, gone.state), (0, 0, 0, 0), "new VM: {new_vm}: gauges of what is gone");
-        assert_eq!((gone.hits, gone.trials), (3, 3), "counters never go back");
+        assert_eq!((gone.bad, gone.trials), (3, 3), "counters never go back");
         world.settle();
         world.check();
     }
@@ -106,7 +106,7 @@ fn answers_that_end_after_an_update_are_judged_by_the_new_terms() {
             }
             assert_eq!(told(&world).state, UNDECIDED);
             world.step(last);
-            assert_eq!((told(&world).hits, told(&world).trials), (2, 2));
+            assert_eq!((told(&world).bad, told(&world).trials), (2, 2));
             assert_eq!(told(&world).state, FAIL, "two of two are enough at this {member}, new VM: {new_vm}");
             world.settle();
             world.check();

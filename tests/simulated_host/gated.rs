@@ -1,4 +1,4 @@
-//! Proxies with gates, and requests that are hits of them or not.
+//! Proxies with gates, and requests that are bad events of them or not.
 
 use std::time::Duration;
 
@@ -97,9 +97,9 @@ impl World {
         }
     }
 
-    /// Trials and hits of the gate `errors` that yet another worker counts, without judging.
-    pub fn count_elsewhere(&self, hits: u64, trials: u64) {
-        self.proxy().metrics.count_elsewhere(&labels("errors", "v2", "all"), hits, trials);
+    /// Trials and bad of the gate `errors` that yet another worker counts, without judging.
+    pub fn count_elsewhere(&self, bad: u64, trials: u64) {
+        self.proxy().metrics.count_elsewhere(&labels("errors", "v2", "all"), bad, trials);
     }
 }
 

@@ -33,10 +33,10 @@ fn every_series_of_a_gate_is_there_from_the_start() {
 #[test]
 fn a_gate_says_at_once_what_its_counters_say() {
     let (mut world, place) = start(&canary(json!([errors()])));
-    for (status, hits, trials, state) in [(200, 0, 1, UNDECIDED), (503, 1, 2, UNDECIDED), (500, 2, 3, UNDECIDED), (502, 3, 4, FAIL)] {
+    for (status, bad, trials, state) in [(200, 0, 1, UNDECIDED), (503, 1, 2, UNDECIDED), (500, 2, 3, UNDECIDED), (502, 3, 4, FAIL)] {
         world.ask(place, pinned(status));
         let told = told(&world);
-        assert_eq!((told.hits, told.trials, told.state), (hits, trials, state), "after {status}");
+        assert_eq!((told.bad, told.trials, told.state), (bad, trials, state), "after {status}");
     }
     assert_eq!(told(&world).failures, 1);
     world.settle();
@@ -54,7 +54,7 @@ fn what_is_no_answer_of_the_subject_is_no_trial() {
     world.settle();
     world.check();
     let told = told(&world);
-    assert_eq!((told.hits, told.trials), (0, 1), "the 404 alone");
+    assert_eq!((told.bad, told.trials), (0, 1), "the 404 alone");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn slow_answers_are_hits_only_if_they_are_good() {
     world.settle();
     world.check();
     let told = told(&world);
-    assert_eq!((told.hits, told.trials), (1, 2));
+    assert_eq!((told.bad, told.trials), (1, 2));
 }
 
 /// Of streams alone, and from the request headers to the first byte of the body.
@@ -75,7 +75,7 @@ fn slow_answers_are_hits_only_if_they_are_good() {
 fn first_bytes_are_those_of_good_streams() {
     let first = json!({"name": "errors", "of": "v2", "measure": "first_byte_slower_than", "threshold": "50ms", "limit": 1});
     let (mut world, place) = start(&canary(json!([first])).with("/routes/0/protocol", "openai"));
-    for (answer, hits, trials) in [
+    for (answer, bad, trials) in [
         (streamed("noon").after(Duration::from_millis(20)), 0, 1),
         (streamed("noon").after(Duration::from_millis(80)), 1, 2),
         (streamed("noon").after(Duration::from_millis(80)).status(503), 1, 2),
@@ -83,7 +83,7 @@ fn first_bytes_are_those_of_good_streams() {
     ] {
         world.serve("v2", move |_| Reply::Whole(answer.clone()));
         world.ask(place, pinned(200));
-        assert_eq!((told(&world).hits, told(&world).trials), (hits, trials));
+        assert_eq!((told(&world).bad, told(&world).trials), (bad, trials));
     }
     world.settle();
     world.check();
@@ -177,12 +177,12 @@ fn a_fail_is_for_good_whoever_asks() {
 /// What the counters came to while nobody looked is told by the VM that starts next, before its first request.
 #[test]
 fn a_vm_that_starts_judges_what_it_finds() {
-    for (hits, trials, state) in [(0, 400, PASS), (40, 400, FAIL), (4, 400, UNDECIDED)] {
+    for (bad, trials, state) in [(0, 400, PASS), (40, 400, FAIL), (4, 400, UNDECIDED)] {
         let configuration = canary(json!([errors()]));
         let (mut world, _) = start(&configuration);
-        world.count_elsewhere(hits, trials);
+        world.count_elsewhere(bad, trials);
         world.load_worker(&configuration.to_string()).expect("accepted");
-        assert_eq!(told(&world).state, state, "{hits} of {trials}");
+        assert_eq!(told(&world).state, state, "{bad} of {trials}");
         world.settle();
         world.check();
     }
@@ -240,7 +240,7 @@ fn a_route_judges_its_gates_apart() {
         let variant = world.ask(place, of_user(&user, 200));
         world.ask(place, of_user(&user, if variant == "v1" { 503 } else { 200 }));
     }
-    assert_eq!((told(&world).state, told(&world).hits), (UNDECIDED, 0));
+    assert_eq!((told(&world).state, told(&world).bad), (UNDECIDED, 0));
     assert_eq!(world.gate("exp", "old", "all").state, FAIL);
     world.settle();
     world.check();

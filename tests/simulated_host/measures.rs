@@ -37,7 +37,7 @@ fn counts(gate: &Value, more: Value, primary: &Reply, shadow: &Reply) -> (u64, u
     world.exchange(place, Request::post("r", QUESTION));
     world.check();
     let told = world.gate("exp", "g", "all");
-    (told.hits, told.trials)
+    (told.bad, told.trials)
 }
 
 fn merged(mut value: Value, more: &Value) -> Value {
@@ -215,7 +215,7 @@ fn slices_may_be_by_what_the_body_says() {
     }
     let counts = |gate: &str, slice: &str| {
         let told = world.gate("exp", gate, slice);
-        (told.hits, told.trials)
+        (told.bad, told.trials)
     };
     assert_eq!([counts("agreement", "eu"), counts("agreement", "other")], [(0, 2), (0, 2)]);
     assert_eq!([counts("coverage", "eu"), counts("coverage", "other")], [(0, 2), (1, 3)], "the long one was not sent");

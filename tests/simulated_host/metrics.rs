@@ -25,7 +25,7 @@ pub const CONTRACT: &[(&str, MetricType, &[&str])] = &[
     ("gnomon_decisions_total", MetricType::Counter, &["experiment", "route", "shadow", "primary_answer", "shadow_answer"]),
     ("gnomon_first_byte_duration_microseconds", MetricType::Histogram, &["experiment", "route", "subject"]),
     ("gnomon_split_ppm", MetricType::Gauge, &["experiment", "route", "variant"]),
-    ("gnomon_gate_hits_total", MetricType::Counter, GATE),
+    ("gnomon_gate_bad_total", MetricType::Counter, GATE),
     ("gnomon_gate_trials_total", MetricType::Counter, GATE),
     ("gnomon_gate_failures_total", MetricType::Counter, GATE),
     ("gnomon_gate_limit_ppm", MetricType::Gauge, GATE),
@@ -179,9 +179,9 @@ impl Metrics {
         }
     }
 
-    /// Trials and hits of a gate that another worker counts, in its order; `labels` are the gate's, as they are spelled in names.
-    pub fn count_elsewhere(&mut self, labels: &str, hits: u64, trials: u64) {
-        for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_hits_total", hits)] {
+    /// Trials and bad of a gate that another worker counts, in its order; `labels` are the gate's, as they are spelled in names.
+    pub fn count_elsewhere(&mut self, labels: &str, bad: u64, trials: u64) {
+        for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_bad_total", bad)] {
             self.record(&format!("{stat}{labels}"), count).expect("the gate is configured");
         }
     }

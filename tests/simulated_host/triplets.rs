@@ -48,7 +48,7 @@ fn request(id: &str, [primary, candidate, control]: [&str; 3]) -> Request {
 
 fn counts(world: &World) -> (u64, u64) {
     let told = world.gate("exp", "noise", "all");
-    (told.hits, told.trials)
+    (told.bad, told.trials)
 }
 
 /// Every order in which three answers can come.
@@ -57,7 +57,7 @@ const ORDERS: [[u32; 3]; 6] = [[5, 10, 15], [5, 15, 10], [10, 5, 15], [10, 15, 5
 #[test]
 fn one_of_two_that_diverged_is_a_trial_in_any_order() {
     for order in ORDERS {
-        for (candidate, control, hits, trials) in [
+        for (candidate, control, bad, trials) in [
             ("other", "same", 1, 1),
             ("same", "other", 0, 1),
             ("same", "same", 0, 0),
@@ -75,7 +75,7 @@ fn one_of_two_that_diverged_is_a_trial_in_any_order() {
             let [primary, first, second] = order;
             let said = [format!("same {primary}"), format!("{candidate} {first}"), format!("{control} {second}")];
             world.exchange(place, request("r", [&said[0], &said[1], &said[2]]));
-            assert_eq!(counts(&world), (hits, trials), "{candidate} and {control} in order {order:?}");
+            assert_eq!(counts(&world), (bad, trials), "{candidate} and {control} in order {order:?}");
             world.check();
         }
     }

@@ -16,7 +16,7 @@ const OVERALL: &str = "all";
 /// What one gate counts and says of one slice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    pub hits: u64,
+    pub bad: u64,
     pub trials: u64,
     /// How many workers found that it failed.
     pub failures: u64,
@@ -34,10 +34,10 @@ impl Told {
 
     /// The state by the counters alone, as recording rules compute it; `None` too near to a threshold for two computations to agree.
     pub fn naive_state(&self) -> Option<u64> {
-        let [hits, trials, limit, alpha] = [self.hits, self.trials, self.limit, self.alpha].map(|number| number as f64);
+        let [bad, trials, limit, alpha] = [self.bad, self.trials, self.limit, self.alpha].map(|number| number as f64);
         let p = limit / 1e6;
         let mean = |multipliers: [f64; 4]| -> f64 {
-            let ratio = |m: f64| if m == 0.0 && hits > 0.0 { 0.0 } else { (gain(hits, m) - trials * (1.0 - p + m * p).ln()).exp() };
+            let ratio = |m: f64| if m == 0.0 && bad > 0.0 { 0.0 } else { (gain(bad, m) - trials * (1.0 - p + m * p).ln()).exp() };
             multipliers.map(ratio).iter().sum::<f64>() / 4.0
         };
         let needed = 1e6 / alpha;
@@ -50,8 +50,8 @@ impl Told {
     }
 }
 
-fn gain(hits: f64, multiplier: f64) -> f64 {
-    if hits == 0.0 { 0.0 } else { hits * multiplier.ln() }
+fn gain(bad: f64, multiplier: f64) -> f64 {
+    if bad == 0.0 { 0.0 } else { bad * multiplier.ln() }
 }
 
 /// The gates of all experiments and routes: by experiment, route, gate and subject, then by slice.
@@ -65,7 +65,7 @@ fn gates(metrics: &Metrics) -> Gates {
             put(gates.entry(labels(series)).or_default().entry(series.label("slice").to_owned()).or_default(), *value);
         }
     };
-    read("gnomon_gate_hits_total", |told, value| told.hits = value);
+    read("gnomon_gate_bad_total", |told, value| told.bad = value);
     read("gnomon_gate_trials_total", |told, value| told.trials = value);
     read("gnomon_gate_failures_total", |told, value| told.failures = value);
     read("gnomon_gate_limit_ppm", |told, value| told.limit = value);
@@ -89,7 +89,7 @@ impl World {
         *told
     }
 
-    /// At any time: no hits ahead of trials, no state that is none, and no gate that failed says otherwise.
+    /// At any time: no bad events ahead of trials, no state that is none, and no gate that failed says otherwise.
     pub fn check_gates(&self) {
         let seed = self.seed;
         let gates = gates(&self.proxy().metrics);
@@ -97,7 +97,7 @@ impl World {
         for (gate, slices) in &gates {
             let is_configured = slices.values().any(Told::is_configured);
             for (slice, told) in slices {
-                assert!(told.hits <= told.trials, "seed {seed}: hits ahead of trials: {gate:?}, {slice}: {told:?}");
+                assert!(told.bad <= told.trials, "seed {seed}: bad ahead of trials: {gate:?}, {slice}: {told:?}");
                 assert!(told.state <= FAIL, "seed {seed}: no state: {gate:?}, {slice}: {told:?}");
                 let name = (gate.clone(), slice.clone());
                 if is_configured && told.state == FAIL {
@@ -168,8 +168,8 @@ fn over(slices: &BTreeMap<String, Told>) -> u64 {
 mod tests {
     use super::*;
 
-    fn told(limit: u64, hits: u64, trials: u64) -> Told {
-        Told { hits, trials, limit, alpha: 50_000, ..Told::default() }
+    fn told(limit: u64, bad: u64, trials: u64) -> Told {
+        Told { bad, trials, limit, alpha: 50_000, ..Told::default() }
     }
 
     /// Figures from the description of the test, by hand.

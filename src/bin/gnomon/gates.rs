@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gnomon::config::{Config, Gate, GateSubject, Measure, Role, Warmup};
 
-/// Parts per million of the trials of a paired measure that are hits if both models are equal.
+/// Parts per million of the trials of a paired measure that are bad events if both models are equal.
 const EVEN: u32 = 500_000;
 
 /// Warm-up above which it matters that a guardrail sees nothing of it.
@@ -46,7 +46,7 @@ fn unfair(config: &Config) -> Vec<String> {
             if is_paired && gate.terms.limit.ppm() < EVEN {
                 let name = &gate.name;
                 lines.push(format!(
-                    "routes[{index}].gates[{at}]: of two equal models half of {name}'s trials are hits: with a limit below 50 it fails"
+                    "routes[{index}].gates[{at}]: of two equal models half of {name}'s trials are bad: with a limit below 50 it fails"
                 ));
             }
         }

@@ -51,7 +51,7 @@ pub struct ChoicesJudge {
 enum Work {
     Text(TextMatch),
     Value(ValueMatch),
-    Form(FormMatch),
+    WireFormat(FormMatch),
 }
 
 /// One aspect of two choices.
@@ -71,7 +71,7 @@ enum Test {
     /// The same JSON values, or the same texts.
     Value,
     /// Both are JSON, or neither.
-    Form,
+    WireFormat,
     /// Known at once.
     Known(bool),
 }
@@ -128,7 +128,7 @@ impl ChoicesJudge {
                 _ if self.ignores(&aspect.path) => None,
                 Test::Text { normalize } => Some(Work::Text(TextMatch::new(normalize))),
                 Test::Value => Some(Work::Value(ValueMatch::new())),
-                Test::Form => Some(Work::Form(FormMatch::new(primary))),
+                Test::WireFormat => Some(Work::WireFormat(FormMatch::new(primary))),
             };
         }
         let same = match (&mut self.work, &aspect.test) {
@@ -136,7 +136,7 @@ impl ChoicesJudge {
             (None, _) => true,
             (Some(Work::Text(work)), _) => work.step(primary, shadow, budget)?,
             (Some(Work::Value(work)), _) => work.step(primary, shadow, budget)?,
-            (Some(Work::Form(work)), _) => work.step(primary, shadow, budget)?,
+            (Some(Work::WireFormat(work)), _) => work.step(primary, shadow, budget)?,
         };
         self.work = None;
         self.aspect = self.aspect.wrapping_add(1);
@@ -181,7 +181,7 @@ impl ChoicesJudge {
                     aspect(Kind::Tools, in_tool(primary, place, part), nodes(one), nodes(other), test)
                 }
                 number => match (number.wrapping_sub(tools), self.scope) {
-                    (0, Scope::Structure) => content(Kind::Type, Test::Form),
+                    (0, Scope::Structure) => content(Kind::Type, Test::WireFormat),
                     (0, _) => content(Kind::Text, Test::Text { normalize: false }),
                     (1, Scope::All) => {
                         let test = Test::Text { normalize: false };

@@ -43,7 +43,7 @@ fn a_bomb_is_incomparable_after_bounded_work() {
     ] {
         let bounds = bounds();
         let (plan, ledger) = (Rc::new(Compare::exact()), bounds.ledger.clone());
-        let mut comparison = Comparison::new(Form::Json, plan, bounds, answer(b"[]"), encoded(codings, body));
+        let mut comparison = Comparison::new(WireFormat::Json, plan, bounds, answer(b"[]"), encoded(codings, body));
         let mut steps = 0;
         let report = loop {
             let mut budget = 64 << 10;
@@ -74,7 +74,7 @@ fn slices_change_nothing_of_what_is_decoded() {
     for (codings, body) in ENCODED {
         for budget in [1, 100, 5000] {
             let plan = Rc::new(Compare::exact());
-            let mut comparison = Comparison::new(Form::Json, plan, bounds(), encoded(codings, body), answer(ANSWER));
+            let mut comparison = Comparison::new(WireFormat::Json, plan, bounds(), encoded(codings, body), answer(ANSWER));
             let report = loop {
                 if let Some(report) = comparison.step(&mut budget.clone()) {
                     break report;

@@ -47,7 +47,7 @@ fn say_of(primary: &Answer, shadow: &Answer, plan: &Compare) -> String {
 }
 
 fn compare(primary: &Answer, shadow: &Answer, plan: &Compare, budget: usize) -> Judgement {
-    let mut comparison = Comparison::new(Form::OpenInference, Rc::new(plan.clone()), bounds(), primary.clone(), shadow.clone());
+    let mut comparison = Comparison::new(WireFormat::OpenInference, Rc::new(plan.clone()), bounds(), primary.clone(), shadow.clone());
     loop {
         if let Some(report) = comparison.step(&mut budget.clone()) {
             return report.judgement;
@@ -378,7 +378,7 @@ fn the_version_of_the_model_is_told() {
     let version = |text: &str| {
         let body = format!(r#"{{"outputs":[],"model_version":{text}}}"#);
         let mut comparison =
-            Comparison::new(Form::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
+            Comparison::new(WireFormat::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
         comparison.step(&mut usize::MAX.clone()).unwrap().primary.model_version
     };
     for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {

@@ -5,7 +5,7 @@ use crate::compare::content::{Facts, Parts, Reader};
 use crate::compare::openai::OpenAiReader;
 use crate::compare::tensor::Element;
 use crate::config::Task;
-use crate::outcome::End;
+use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -37,7 +37,7 @@ fn calls(tools: &[&str]) -> String {
 #[track_caller]
 fn check_with(plan: &Compare, primary: &str, shadow: &str, expected: &str) {
     for slice in [usize::MAX, 7, 1] {
-        let (form, plan) = (Form::OpenAi, Rc::new(plan.clone()));
+        let (form, plan) = (WireFormat::OpenAi, Rc::new(plan.clone()));
         let mut comparison = Comparison::new(form, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
         let report = core::iter::repeat_with(|| comparison.step(&mut slice.clone())).flatten().next().unwrap();
         assert_eq!(say(&report.judgement), expected, "{primary} against {shadow}, {slice} bytes at a time");
@@ -315,7 +315,8 @@ fn what_is_no_answer_is_a_fault() {
         }
     }
     assert!(read(&tools(255), 100).is_ok());
-    let invalid = Comparison::new(Form::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
+    let invalid =
+        Comparison::new(WireFormat::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
     let report = { invalid }.step(&mut usize::MAX.clone()).unwrap();
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
 }
@@ -324,7 +325,7 @@ fn what_is_no_answer_is_a_fault() {
 fn a_budget_of_one_byte_makes_progress() {
     let plan = Rc::new(Compare::exact());
     for body in ["{}", r#"{"choices":[{"index":0,"text":"a"}]}"#, r#"{"data":[{"index":0,"embedding":[1.5]}]}"#] {
-        let mut comparison = Comparison::new(Form::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
+        let mut comparison = Comparison::new(WireFormat::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
         assert!((0..10_000).any(|_| comparison.step(&mut 1).is_some()), "{body}");
     }
 }

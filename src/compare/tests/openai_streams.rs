@@ -240,7 +240,7 @@ proptest! {
         let choices: Vec<Value> = answers.iter().map(message).collect();
         let whole = json!({"model": "m", "choices": choices}).to_string();
         let plan = Rc::new(Compare::exact());
-        let mut comparison = Comparison::new(Form::OpenAi, plan, bounds(), answer(whole.as_bytes()), answer(joined.bytes()));
+        let mut comparison = Comparison::new(WireFormat::OpenAi, plan, bounds(), answer(whole.as_bytes()), answer(joined.bytes()));
         let report = comparison.step(&mut usize::MAX.clone()).unwrap();
         prop_assert_eq!(say(&report.judgement), "equivalent");
         prop_assert_eq!(report.primary, report.shadow);

@@ -16,7 +16,8 @@ fn check_slices(primary: &str, shadow: &str, plan: &Compare, expected: &str) {
     const BUDGET: usize = 500;
     // What a step may overrun its budget by: a few nodes, escapes or characters, or one short number.
     const OVERRUN: usize = 100;
-    let begin = || Comparison::new(Form::Json, Rc::new(plan.clone()), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+    let begin =
+        || Comparison::new(WireFormat::Json, Rc::new(plan.clone()), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
     let mut left = usize::MAX;
     assert_eq!(say(&begin().step(&mut left).unwrap().judgement), expected);
     let work = usize::MAX - left;
@@ -97,7 +98,7 @@ proptest! {
         let mut dice = pairs::Dice::new(seed);
         let (primary, shadow) = (pairs::spell(&case.primary, &mut dice), pairs::spell(&case.shadow, &mut dice));
         let whole = judge(primary.as_bytes(), shadow.as_bytes(), &case.plan);
-        let mut comparison = Comparison::new(Form::Json, Rc::new(case.plan), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+        let mut comparison = Comparison::new(WireFormat::Json, Rc::new(case.plan), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
         let sliced = loop {
             if let Some(judgement) = comparison.step(&mut (1 + dice.roll(most))) {
                 break judgement;

@@ -3,13 +3,13 @@
 
 use super::{answer, bounds, say};
 use crate::compare::content::{Content, Contents, Facts, Judge, Reader};
-use crate::compare::form::{Endpoint, Form};
+use crate::compare::form::{Endpoint, WireFormat};
 use crate::compare::open_inference::OpenInferenceReader;
 use crate::compare::open_inference_grpc::ModelInferReader;
 use crate::compare::tensors::TensorsJudge;
 use crate::compare::{Answer, Comparison, Report};
 use crate::config::{Compare, GivenTolerance, Protocol};
-use crate::request::MODEL_INFER;
+use crate::http::MODEL_INFER;
 use std::rc::Rc;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -50,7 +50,7 @@ fn plan() -> Rc<Compare> {
 }
 
 fn compare(primary: Answer, shadow: Answer) -> Report {
-    let form = Form::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
+    let form = WireFormat::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
     Comparison::new(form, plan(), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
 }
 

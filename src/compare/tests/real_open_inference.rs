@@ -114,7 +114,7 @@ fn recorded((head, body): Recorded) -> Answer {
 fn report(pair: [Recorded; 2], task: Task) -> Report {
     let [primary, shadow] = pair.map(recorded);
     let plan = Compare { task, default: GivenTolerance::default(), ..Compare::exact() };
-    let form = Form::of(Protocol::Auto, Endpoint::Infer, &primary.content_type);
+    let form = WireFormat::of(Protocol::Auto, Endpoint::Infer, &primary.content_type);
     Comparison::new(form, Rc::new(plan), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
 }
 

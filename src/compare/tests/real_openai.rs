@@ -7,7 +7,7 @@ use crate::compare::content::{Parts, Reader};
 use crate::compare::openai::OpenAiReader;
 use crate::compare::tensor::Element;
 use crate::config::Task;
-use crate::outcome::End;
+use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -111,7 +111,7 @@ fn recorded(body: &[u8]) -> Answer {
 }
 
 fn report(task: &Task, primary: &[u8], shadow: &[u8]) -> Report {
-    let (form, plan) = (Form::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
+    let (form, plan) = (WireFormat::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
     let mut comparison = Comparison::new(form, Rc::new(plan), bounds(), recorded(primary), recorded(shadow));
     core::iter::repeat_with(|| comparison.step(&mut 1000)).flatten().next().unwrap()
 }

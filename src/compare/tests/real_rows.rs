@@ -75,7 +75,7 @@ fn binary_tensors_have_the_same_rows() {
         (at("outputs[2].data[*]"), "outputs[2].data[1]", "0>0:1 1>2:1 1>1:1"),
     ] {
         let plan = Rc::new(Compare { task, ..Compare::exact() });
-        let mut comparison = Comparison::new(Form::OpenInference, plan, bounds(), primary.clone(), shadow.clone());
+        let mut comparison = Comparison::new(WireFormat::OpenInference, plan, bounds(), primary.clone(), shadow.clone());
         let report = comparison.step(&mut usize::MAX.clone()).unwrap();
         assert_eq!((say(&report.judgement), tell(&report.decided).as_str()), (format!("label at {path}"), matrix));
     }

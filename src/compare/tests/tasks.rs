@@ -28,7 +28,7 @@ pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (J
 /// The same under a plan.
 fn report_by(protocol: Protocol, plan: Compare, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
     let plan = Rc::new(plan);
-    let form = Form::of(protocol, Endpoint::Other, b"application/json");
+    let form = WireFormat::of(protocol, Endpoint::Other, b"application/json");
     let begin = || {
         let (primary, shadow) = (answer(primary.as_bytes()), answer(shadow.as_bytes()));
         Comparison::new(form, plan.clone(), bounds(), primary, shadow)
@@ -137,7 +137,7 @@ fn labels_that_are_no_text_are_equal_only_byte_by_byte() {
         (b"0.9:1:\xff", b"0.8:1:\xfe", "label at outputs[0].data[0]", "\\xff>\\xfe:1"),
     ] {
         let plan = Rc::new(Compare { task: Task::Labels(labels(None)), ..Compare::exact() });
-        let mut comparison = Comparison::new(Form::OpenInference, plan, bounds(), bytes(primary), bytes(shadow));
+        let mut comparison = Comparison::new(WireFormat::OpenInference, plan, bounds(), bytes(primary), bytes(shadow));
         let report = comparison.step(&mut usize::MAX.clone()).unwrap();
         assert_eq!((say(&report.judgement).as_str(), tell(&report.decided).as_str()), (expected, matrix), "{primary:?} against {shadow:?}");
     }
@@ -362,7 +362,7 @@ fn a_task_that_an_answer_has_nothing_for_says_what_to_do() {
 /// How many turns of a callback a comparison of two JSON texts takes.
 fn turns(task: Task, primary: &str, shadow: &str) -> usize {
     let plan = Rc::new(Compare { task, ..Compare::exact() });
-    let mut comparison = Comparison::new(Form::Json, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+    let mut comparison = Comparison::new(WireFormat::Json, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
     core::iter::repeat_with(|| comparison.step(&mut crate::limits::COMPARED_PER_CALLBACK.clone()))
         .position(|report| report.is_some())
         .unwrap()

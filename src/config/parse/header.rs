@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::value::{Problems, Value};
-use crate::request::HOP_BY_HOP;
+use crate::http::HOP_BY_HOP;
 
 /// Whether `text` is a token of RFC 9110: what names of headers and cookies, and methods, are made of.
 pub(super) fn is_token(text: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::capture::Overflow;
 use crate::compare::content::{Decided, Facts, NO_ROOM};
 use crate::compare::{Divergence, Unread};
 use crate::config::Labels;
-use crate::outcome::Label;
+use crate::labels::Label;
 use crate::path::PathPattern;
 
 const HIT: Option<bool> = Some(true);
@@ -55,13 +55,13 @@ fn unread(side: Side) -> Judgement {
 }
 
 /// A pair of which nothing is known but its outcome.
-fn ended(outcome: Outcome) -> Shadowed<'static> {
-    Shadowed { outcome, reply: None, primary: None, shadow: None, timeout: TIMEOUT, report: None }
+fn ended(outcome: Outcome) -> ShadowResult<'static> {
+    ShadowResult { outcome, reply: None, primary: None, shadow: None, timeout: TIMEOUT, report: None }
 }
 
 /// A pair that was compared, or was to be: answers after so many milliseconds, the shadow's from the complete request on.
-fn answered(outcome: Outcome, primary: u64, shadow: u64, report: &Report) -> Shadowed<'_> {
-    Shadowed {
+fn answered(outcome: Outcome, primary: u64, shadow: u64, report: &Report) -> ShadowResult<'_> {
+    ShadowResult {
         reply: Some((ShadowClass::Success, ms(shadow))),
         primary: Some(ms(primary)),
         shadow: Some(ms(shadow)),
@@ -71,11 +71,11 @@ fn answered(outcome: Outcome, primary: u64, shadow: u64, report: &Report) -> Sha
 }
 
 /// A pair whose shadow did not give a good answer; `primary`: after how many milliseconds a good one of the primary was complete.
-fn failed(outcome: Outcome, class: ShadowClass, primary: Option<u64>) -> Shadowed<'static> {
-    Shadowed { reply: Some((class, TIMEOUT)), primary: primary.map(ms), ..ended(outcome) }
+fn failed(outcome: Outcome, class: ShadowClass, primary: Option<u64>) -> ShadowResult<'static> {
+    ShadowResult { reply: Some((class, TIMEOUT)), primary: primary.map(ms), ..ended(outcome) }
 }
 
-fn of(measure: Measure, it: &Shadowed<'_>) -> Option<bool> {
+fn of(measure: Measure, it: &ShadowResult<'_>) -> Option<bool> {
     of_shadow(measure, &Task::Auto, it)
 }
 
@@ -200,7 +200,7 @@ fn an_answer_of_another_version_says_nothing_of_the_one_on_trial() {
 #[test]
 fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     use ShadowClass::{Success, Timeout};
-    let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &Shadowed { reply: Some((class, took)), ..ended(outcome) });
+    let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &ShadowResult { reply: Some((class, took)), ..ended(outcome) });
     for class in ShadowClass::ALL {
         let expected = if matches!(class, Success | Timeout) { HIT } else { NO_TRIAL };
         assert_eq!(slower(*class, ms(101), Outcome::Cancelled), expected, "{class:?}");
@@ -238,7 +238,7 @@ fn latencies_count_if_they_are_further_apart_than_the_margin() {
         }
         assert_eq!(of(measure, &answered(Outcome::WrongVersion, primary, shadow, &report)), NO_TRIAL, "{margin}: {primary} {shadow}");
     }
-    let no_end = Shadowed { primary: Some(Duration::MAX), shadow: Some(Duration::ZERO), ..answered(Outcome::Compared, 0, 0, &report) };
+    let no_end = ShadowResult { primary: Some(Duration::MAX), shadow: Some(Duration::ZERO), ..answered(Outcome::Compared, 0, 0, &report) };
     assert_eq!(of(Measure::SlowerThanPrimary(Duration::MAX), &no_end), NO_TRIAL);
 }
 

@@ -72,7 +72,7 @@ fn shown(worker: &Worker, stat: &str, gate: &str, slice: &str) -> i64 {
 /// Hits, trials and state of a gate in a slice.
 fn told(worker: &Worker, gate: &str, slice: &str) -> (i64, i64, i64) {
     let told = |stat| shown(worker, stat, gate, slice);
-    (told("gnomon_gate_hits_total"), told("gnomon_gate_trials_total"), told("gnomon_gate_state"))
+    (told("gnomon_gate_bad_total"), told("gnomon_gate_trials_total"), told("gnomon_gate_state"))
 }
 
 /// Hits, trials and state of `errors`.
@@ -104,7 +104,7 @@ fn by_what_a_gate_judges_is_shown_from_the_start() {
         assert_eq!(told(&worker, gate, slice), (0, 0, UNDECIDED), "{gate} {slice}");
     }
     let defined = |stat: &str| worker.names.iter().filter(|name| name.starts_with(stat)).count();
-    assert_eq!(["gnomon_gate_hits_total", "gnomon_gate_limit_ppm", "gnomon_gate_state"].map(defined), [5, 5, 6]);
+    assert_eq!(["gnomon_gate_bad_total", "gnomon_gate_limit_ppm", "gnomon_gate_state"].map(defined), [5, 5, 6]);
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn a_pass_is_not_for_good_and_a_fail_is() {
         (&line["state"], &line["gate"], &line["subject"], &line["slice"]),
         (&"fail".into(), &"errors".into(), &"v2".into(), &"all".into())
     );
-    assert_eq!((&line["limit_ppm"], &line["evidence_needed"]), (&500_000.into(), &20.0.into()));
-    let [hits, trials, evidence] = ["hits", "trials", "evidence"].map(|member| line[member].as_f64().unwrap());
-    assert!(hits < 41.0 && trials == hits + 16.0 && evidence >= 20.0, "{line}");
+    assert_eq!((&line["limit_ppm"], &line["e_value_needed"]), (&500_000.into(), &20.0.into()));
+    let [bad, trials, e_value] = ["bad", "trials", "e_value"].map(|member| line[member].as_f64().unwrap());
+    assert!(bad < 41.0 && trials == bad + 16.0 && e_value >= 20.0, "{line}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{Worker, arrival, config};
 use crate::engine::event::{Ending, Event, Head, ShadowReply};
-use crate::request::fields;
+use crate::http::fields;
 
 /// How a call is answered: a body, and `grpc-status` in the trailers, or in the headers if they are all there is.
 #[derive(Clone, Copy, Debug)]

@@ -13,8 +13,8 @@ use crate::engine::event::{Arrival, Ending, Event, Head, PairId, RootId, ShadowR
 use crate::engine::gates::{Look, Question, Reply};
 use crate::engine::plan::Plan;
 use crate::gate::Counts;
-use crate::gate::window::Snapshot;
-use crate::request::Fields;
+use crate::gate::window::WindowStart;
+use crate::http::Fields;
 use crate::stats::gates::after_trips;
 use crate::stats::learned::OTHER;
 use crate::stats::{MetricId, WorkerSeries};
@@ -31,7 +31,7 @@ pub struct Worker {
     /// Which canaries are cut off.
     pub plans: BTreeMap<RootId, Rc<Plan>>,
     /// With what windows begin, as the host's shared data keeps them.
-    pub windows: BTreeMap<String, Snapshot>,
+    pub windows: BTreeMap<String, WindowStart>,
     /// A part of the names of series that the host drops: what is written there is gone.
     pub dropped: Option<&'static str>,
     pub now: Time,
@@ -186,16 +186,16 @@ impl Worker {
                 let terms = meter.series.terms.map(|id| self.read(id));
                 Reply::Terms(meter, terms)
             }
-            Question::Meter(meter) => {
+            Question::GateInSlice(meter) => {
                 let series = meter.series;
                 let look = Look {
-                    reading: Counts::new(self.read(series.hits), self.read(series.trials)).into(),
+                    reading: Counts::new(self.read(series.bad), self.read(series.trials)).into(),
                     terms: series.terms.map(|id| self.read(id)),
                     failures: self.read(series.failures),
                     state: self.read(series.state),
                     tripped: meter.guard.as_ref().map_or(0, |guard| self.read(guard.tripped)),
                 };
-                Reply::Meter(meter, look)
+                Reply::GateInSlice(meter, look)
             }
             Question::Slices(overall) => {
                 let states = overall.slices.iter().map(|slice| self.read(slice.state)).collect();

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::Cut;
 use crate::grpc::{self, Frame};
+use crate::http::{MODEL_INFER, Request, is_grpc};
 use crate::protobuf::{self, Value};
-use crate::request::{MODEL_INFER, Request, is_grpc};
 
 /// `model_name` in `ModelInferRequest`.
 const MODEL_NAME: u32 = 1;

@@ -11,8 +11,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::capture::{Capture, Ledger};
 use crate::config::BodyTest;
+use crate::http::fields;
 use crate::path::PathPattern;
-use crate::request::fields;
 
 pub fn body(bytes: &[u8]) -> Body {
     let ledger = Ledger::new(usize::MAX);

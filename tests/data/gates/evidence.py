@@ -14,17 +14,17 @@ COUNTS = [(0, 0), (0, 1), (1, 1), (2, 2), (1, 2), (0, 391), (7, 391), (76, 1_548
           (5_100, 10_000), (123_456, 1_000_000), (0, 10**12), (10**6, 10**12), (10**10, 10**12), (10**12, 10**12)]
 
 
-def ln_mean(hits, trials, limit, multipliers):
+def ln_mean(bad, trials, limit, multipliers):
     limit = Decimal(limit) / MILLION
-    # m^0 is 1 even for an m of 0, whose evidence any hit makes 0.
-    gained = lambda m: hits * m.ln() if hits else 0
-    logs = [gained(m) - trials * (1 - limit + m * limit).ln() for m in multipliers if m or not hits]
+    # m^0 is 1 even for an m of 0, whose evidence any bad trial makes 0.
+    gained = lambda m: bad * m.ln() if bad else 0
+    logs = [gained(m) - trials * (1 - limit + m * limit).ln() for m in multipliers if m or not bad]
     largest = max(logs)
     return largest + (sum((log - largest).exp() for log in logs) / len(multipliers)).ln()
 
 
-print("# limit in ppm, hits, trials, ln of the evidence of failure, ln of the evidence of passing; printed by evidence.py")
+print("# limit in ppm, bad, trials, ln of the evidence of failure, ln of the evidence of passing; printed by evidence.py")
 for limit in LIMITS:
-    for hits, trials in COUNTS:
-        fail, passing = (ln_mean(hits, trials, limit, multipliers) for multipliers in (WORSE, BETTER))
-        print(limit, hits, trials, f"{fail:.25g}", f"{passing:.25g}")
+    for bad, trials in COUNTS:
+        fail, passing = (ln_mean(bad, trials, limit, multipliers) for multipliers in (WORSE, BETTER))
+        print(limit, bad, trials, f"{fail:.25g}", f"{passing:.25g}")

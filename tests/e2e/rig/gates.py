@@ -1,6 +1,6 @@
 """The states of gates, by Python's arithmetic and not by the filter's code, from the figures that are exported.
 
-For a multiplier m of the limit's odds, E_m = m^hits / (1 - limit + m limit)^trials. A gate fails once the mean of E_m over 3/2, 2, 4 and 8
+For a multiplier m of the limit's odds, E_m = m^bad / (1 - limit + m limit)^trials. A gate fails once the mean of E_m over 3/2, 2, 4 and 8
 reaches 1 / alpha, and passes while that over 2/3, 1/2, 1/4 and 0 does.
 """
 
@@ -10,9 +10,9 @@ UNDECIDED, PASS, FAIL = 0, 1, 2
 WORSE, BETTER = (3 / 2, 2, 4, 8), (2 / 3, 1 / 2, 1 / 4, 0)
 
 
-def ln_evidence(multipliers, hits, trials, limit):
+def ln_evidence(multipliers, bad, trials, limit):
     """The logarithm of the mean of E_m."""
-    terms = [_ln_power(m, hits) - trials * math.log(1 - limit + m * limit) for m in multipliers]
+    terms = [_ln_power(m, bad) - trials * math.log(1 - limit + m * limit) for m in multipliers]
     highest = max(terms)
     return highest + math.log(sum(math.exp(term - highest) for term in terms) / len(terms))
 
@@ -23,20 +23,20 @@ def _ln_power(base, exponent):
     return exponent * math.log(base) if base else -math.inf
 
 
-def fails(hits, trials, limit_ppm, alpha_ppm, min_trials=0):
+def fails(bad, trials, limit_ppm, alpha_ppm, min_trials=0):
     """Whether these counts make a gate fail."""
-    return _suffices(WORSE, hits, trials, limit_ppm, alpha_ppm, min_trials)
+    return _suffices(WORSE, bad, trials, limit_ppm, alpha_ppm, min_trials)
 
 
-def state(hits, trials, limit_ppm, alpha_ppm, min_trials=0):
+def state(bad, trials, limit_ppm, alpha_ppm, min_trials=0):
     """What a gate says that never failed before."""
-    if fails(hits, trials, limit_ppm, alpha_ppm, min_trials):
+    if fails(bad, trials, limit_ppm, alpha_ppm, min_trials):
         return FAIL
-    return PASS if _suffices(BETTER, hits, trials, limit_ppm, alpha_ppm, min_trials) else UNDECIDED
+    return PASS if _suffices(BETTER, bad, trials, limit_ppm, alpha_ppm, min_trials) else UNDECIDED
 
 
-def _suffices(multipliers, hits, trials, limit_ppm, alpha_ppm, min_trials):
-    return trials >= min_trials and ln_evidence(multipliers, hits, trials, limit_ppm / 1e6) >= -math.log(alpha_ppm / 1e6)
+def _suffices(multipliers, bad, trials, limit_ppm, alpha_ppm, min_trials):
+    return trials >= min_trials and ln_evidence(multipliers, bad, trials, limit_ppm / 1e6) >= -math.log(alpha_ppm / 1e6)
 
 
 def over_slices(states, other, other_has_trials):
@@ -46,8 +46,8 @@ def over_slices(states, other, other_has_trials):
 
 
 def counts(metrics, gate, slice_="all", **labels):
-    """(hits, trials) of a gate."""
-    return tuple(metrics.total(f"gnomon_gate_{name}_total", gate=gate, slice=slice_, **labels) for name in ("hits", "trials"))
+    """(bad, trials) of a gate."""
+    return tuple(metrics.total(f"gnomon_gate_{name}_total", gate=gate, slice=slice_, **labels) for name in ("bad", "trials"))
 
 
 def state_of(metrics, gate, slice_="all", **labels):
@@ -57,7 +57,7 @@ def state_of(metrics, gate, slice_="all", **labels):
 
 def disagreements(metrics):
     """Where the exported state is not what the other figures say: {labels: what is wrong}. The latch counts, and nothing else excuses."""
-    exported = {name: metrics.series(f"gnomon_gate_{name}") for name in "hits_total trials_total failures_total limit_ppm state".split()}
+    exported = {name: metrics.series(f"gnomon_gate_{name}") for name in "bad_total trials_total failures_total limit_ppm state".split()}
     wrong, sliced = {}, {}
     for labels, shown in exported["state"].items():
         place = {key: value for key, value in labels if key != "slice"}
@@ -65,15 +65,15 @@ def disagreements(metrics):
         if labels not in exported["limit_ppm"]:
             continue  # the overall state of a gate with slices
         # (The host forgets the counters of an experiment that is over.)
-        hits, trials, failures = (exported[f"{name}_total"].get(labels, 0) for name in ("hits", "trials", "failures"))
+        bad, trials, failures = (exported[f"{name}_total"].get(labels, 0) for name in ("bad", "trials", "failures"))
         terms = [metrics.values[f"gnomon_gate_{name}", labels] for name in ("limit_ppm", "alpha_ppm", "min_trials")]
         expected = UNDECIDED
         if terms[0]:  # the configuration still has it
-            judged = state(hits, trials, *terms)
+            judged = state(bad, trials, *terms)
             expected = FAIL if failures else judged
             sliced.setdefault(tuple(place.items()), {})[slice_] = (shown, trials)
-        if hits > trials or shown != expected or (terms[0] and judged == FAIL and not failures):
-            wrong[labels] = f"state {shown}, expected {expected}: {hits} of {trials}, {failures} failures, {terms}"
+        if bad > trials or shown != expected or (terms[0] and judged == FAIL and not failures):
+            wrong[labels] = f"state {shown}, expected {expected}: {bad} of {trials}, {failures} failures, {terms}"
     for labels, shown in exported["state"].items():
         if labels not in exported["limit_ppm"]:
             place = tuple((key, value) for key, value in labels if key != "slice")

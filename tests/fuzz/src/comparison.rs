@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gnomon::capture::{Capture, Ledger};
 use gnomon::compare::content::Bounds;
-use gnomon::compare::form::Form;
+use gnomon::compare::form::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::Compare;
 
@@ -15,18 +15,18 @@ use crate::{in_slices, open_ledger, pick, route, split_head, split_line};
 pub const BETWEEN: &[u8] = b"\n=====\n";
 
 /// What the first byte of an input chooses from: the form, and the content type of each answer.
-pub const FORMS: [(Form, [&str; 2]); 10] = [
-    (Form::Opaque, ["text/html"; 2]),
-    (Form::Json, ["application/json"; 2]),
-    (Form::KserveV1, ["application/json"; 2]),
-    (Form::OpenInference, ["application/json"; 2]),
+pub const FORMS: [(WireFormat, [&str; 2]); 10] = [
+    (WireFormat::Opaque, ["text/html"; 2]),
+    (WireFormat::Json, ["application/json"; 2]),
+    (WireFormat::KserveV1, ["application/json"; 2]),
+    (WireFormat::OpenInference, ["application/json"; 2]),
     // Both answers begin with a line that says how many bytes of JSON follow it.
-    (Form::OpenInference, [BINARY; 2]),
-    (Form::OpenInferenceGrpc, ["application/grpc"; 2]),
-    (Form::OpenAi, ["application/json"; 2]),
-    (Form::OpenAi, ["text/event-stream"; 2]),
-    (Form::OpenAi, ["application/json", "text/event-stream"]),
-    (Form::OpenInference, [BINARY, "application/json"]),
+    (WireFormat::OpenInference, [BINARY; 2]),
+    (WireFormat::OpenInferenceGrpc, ["application/grpc"; 2]),
+    (WireFormat::OpenAi, ["application/json"; 2]),
+    (WireFormat::OpenAi, ["text/event-stream"; 2]),
+    (WireFormat::OpenAi, ["application/json", "text/event-stream"]),
+    (WireFormat::OpenInference, [BINARY, "application/json"]),
 ];
 
 const BINARY: &str = "application/octet-stream";
@@ -117,9 +117,9 @@ fn halves(answers: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn answer(form: Form, content_type: &str, coding: &str, half: &[u8], ledger: &Ledger) -> Answer {
+fn answer(form: WireFormat, content_type: &str, coding: &str, half: &[u8], ledger: &Ledger) -> Answer {
     let (length, body) = if content_type == BINARY { split_line(half) } else { (&[][..], half) };
-    let (content_encoding, grpc_encoding) = if form == Form::OpenInferenceGrpc { ("", coding) } else { (coding, "") };
+    let (content_encoding, grpc_encoding) = if form == WireFormat::OpenInferenceGrpc { ("", coding) } else { (coding, "") };
     Answer {
         status: 200,
         content_type: content_type.into(),

@@ -7,7 +7,7 @@ use gnomon::capture::{Body, Capture};
 use gnomon::config::Shadow;
 use gnomon::json::tape::{Document, Tag};
 use gnomon::mirror::body::{Shaped, Shaping};
-use gnomon::request::{Fields, JSON_LENGTH_HEADER, Request};
+use gnomon::http::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::{grpc, protobuf};
 
 use crate::json::read;

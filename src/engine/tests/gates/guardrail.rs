@@ -67,9 +67,9 @@ fn a_canary_that_fails_gets_nothing_from_the_next_request_on() {
     let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
     let members = ["guardrail", "experiment", "route", "gate", "subject", "slice"].map(|member| line[member].as_str().unwrap());
     assert_eq!(members, ["experiment", "e", "r", "errors", "v2", "all"]);
-    let numbers = ["hits", "trials", "limit_ppm", "evidence_needed"].map(|member| line[member].as_f64().unwrap());
+    let numbers = ["bad", "trials", "limit_ppm", "e_value_needed"].map(|member| line[member].as_f64().unwrap());
     assert_eq!(numbers, [TO_TRIP as f64, TO_TRIP as f64, 500_000.0, 1_000.0]);
-    assert!(line["evidence"].as_f64().unwrap() >= 1_000.0 && line["hint"].is_string(), "{line}");
+    assert!(line["e_value"].as_f64().unwrap() >= 1_000.0 && line["hint"].is_string(), "{line}");
     assert_eq!(lines(&worker, "state").len(), 1);
 }
 
@@ -165,7 +165,7 @@ fn a_long_good_history_hides_nothing_from_the_window() {
     assert_eq!(until_cut_off(&mut worker), TO_TRIP);
     assert_eq!(of_errors(&worker).2, PASS, "over the whole experiment it is a good one");
     let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
-    assert_eq!((&line["guardrail"], &line["hits"], &line["trials"]), (&"window".into(), &TO_TRIP.into(), &TO_TRIP.into()));
+    assert_eq!((&line["guardrail"], &line["bad"], &line["trials"]), (&"window".into(), &TO_TRIP.into(), &TO_TRIP.into()));
     assert_eq!(decision(&mut worker, ANY), to("v1", "guardrail"));
 }
 
@@ -205,7 +205,7 @@ fn counters_that_went_back_begin_the_window_anew() {
     bad(&mut worker, 10);
     worker.now += Time::from_secs(600);
     good(&mut worker, 1);
-    worker.series.retain(|name, _| !name.starts_with("gnomon_gate_hits_total") && !name.starts_with("gnomon_gate_trials_total"));
+    worker.series.retain(|name, _| !name.starts_with("gnomon_gate_bad_total") && !name.starts_with("gnomon_gate_trials_total"));
     good(&mut worker, 50);
     assert_eq!((of_errors(&worker), tripped(&worker, "v2")), ((0, 50, PASS), 0));
     // The first one of the 50 began it. (98 of 147: by an independent implementation. Of all 148 it would take 99.)
@@ -225,7 +225,7 @@ fn one_slice_is_enough_at_its_share_of_alpha() {
     answers(&mut worker, ("x-region", "us"), 500, 3);
     assert_eq!(tripped(&worker, "v2"), 1);
     let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
-    assert_eq!((&line["slice"], &line["evidence_needed"]), (&"us".into(), &3_003.0.into()));
+    assert_eq!((&line["slice"], &line["e_value_needed"]), (&"us".into(), &3_003.0.into()));
     assert_eq!(decision(&mut worker, ("x-region", "eu")), to("v1", "guardrail"));
 }
 

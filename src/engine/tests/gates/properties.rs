@@ -109,7 +109,7 @@ proptest! {
         prop_assert_eq!(one, another);
     }
 
-    /// Never more hits than trials, slices add up, and a fail stays.
+    /// Never more bad events than trials, slices add up, and a fail stays.
     #[test]
     fn what_is_shown_is_consistent_after_every_answer(trials in prop::collection::vec(trial(), 1..80)) {
         let mut proxy = Proxy::new(&everything(), 3);
@@ -119,11 +119,11 @@ proptest! {
             worker.now += Time::from_secs(seconds);
             answers(worker, ("x-region", REGIONS[region]), if is_bad { 500 } else { 200 }, 1);
             let sum = |stat, gate| worker.sum(&[stat, &format!("gate=.={gate};")]);
-            for stat in ["gnomon_gate_hits_total", "gnomon_gate_trials_total"] {
+            for stat in ["gnomon_gate_bad_total", "gnomon_gate_trials_total"] {
                 prop_assert_eq!(sum(stat, "errors"), sum(stat, "whole"));
             }
             let answers_of_it = worker.sum(&["gnomon_responses_total", "variant=.=v2;"]);
-            prop_assert!(answers_of_it <= answered && sum("gnomon_gate_hits_total", "whole") <= sum("gnomon_gate_trials_total", "whole"));
+            prop_assert!(answers_of_it <= answered && sum("gnomon_gate_bad_total", "whole") <= sum("gnomon_gate_trials_total", "whole"));
             prop_assert_eq!(sum("gnomon_gate_trials_total", "whole") + worker.sum(&["gnomon_warmup_total"]), answers_of_it);
             let slices = ["eu", "us", "other"].map(|slice| shown(worker, "gnomon_gate_state", "errors", slice));
             let overall = shown(worker, "gnomon_gate_state", "errors", "all");
@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn counters_and_limits_may_be_extreme() {
     const HUGE: i64 = 1_000_000_000_000;
-    for (limit, hits, trials, state) in [
+    for (limit, bad, trials, state) in [
         (0.0001, 0, HUGE, PASS),
         (0.0001, HUGE, HUGE, FAIL),
         (0.0001, HUGE / 1_000_000, HUGE, UNDECIDED),
@@ -148,21 +148,21 @@ fn counters_and_limits_may_be_extreme() {
         (99.9999, HUGE, HUGE, FAIL),
         (99.9999, 0, HUGE, PASS),
         (50.0, HUGE / 2, HUGE, UNDECIDED),
-        // More hits than trials, which only a host that lost some can show, are as many.
+        // More bad events than trials, which only a host that lost some can show, are as many.
         (50.0, HUGE, 10, FAIL),
         (0.0001, i64::MAX - 1, i64::MAX - 1, FAIL),
     ] {
         let mut configuration = canary(json!([errors(json!({"limit": limit}))]));
         configuration["routes"][0]["guardrail"] = json!({"gates": ["errors"], "min_trials": 0});
         let mut worker = Worker::new(configuration);
-        for (stat, count) in [("gnomon_gate_hits_total", hits), ("gnomon_gate_trials_total", trials)] {
+        for (stat, count) in [("gnomon_gate_bad_total", bad), ("gnomon_gate_trials_total", trials)] {
             let name = worker.names.iter().find(|name| name.starts_with(stat)).unwrap().clone();
             worker.series.insert(name, count);
         }
         good(&mut worker, 1);
-        assert_eq!(of_errors(&worker), (hits, trials + 1, state), "{limit}: {hits} of {trials}");
+        assert_eq!(of_errors(&worker), (bad, trials + 1, state), "{limit}: {bad} of {trials}");
         let expected = i64::from(state == FAIL && trials > 10);
-        assert_eq!(worker.sum(&["gnomon_guardrail_tripped"]), expected, "{limit}: {hits} of {trials}");
+        assert_eq!(worker.sum(&["gnomon_guardrail_tripped"]), expected, "{limit}: {bad} of {trials}");
     }
     // One bad answer in a million is allowed: two in a row are not.
     let mut worker = Worker::new(canary(json!([errors(json!({"limit": 0.0001}))])));

@@ -44,7 +44,7 @@ fn shadows(worker: &mut Worker, stream: u32, order: &str) {
 }
 
 fn counts(worker: &Worker) -> [(i64, i64); 2] {
-    ["noise-a", "noise-b"].map(|gate| told(worker, gate, "all")).map(|(hits, trials, _)| (hits, trials))
+    ["noise-a", "noise-b"].map(|gate| told(worker, gate, "all")).map(|(bad, trials, _)| (bad, trials))
 }
 
 #[test]

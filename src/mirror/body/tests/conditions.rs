@@ -7,9 +7,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::body;
 use crate::config::{BodyCondition, BodyTest};
+use crate::http::Request;
 use crate::mirror::body::Shaping;
 use crate::path::{PathPattern, Step};
-use crate::request::Request;
 
 fn condition(path: &str, test: BodyTest) -> BodyCondition {
     BodyCondition { path: PathPattern::parse(path).unwrap(), test }

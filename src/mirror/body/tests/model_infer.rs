@@ -116,9 +116,9 @@ fn of_several_names_the_last_one_counts() {
 #[test]
 fn a_turn_reads_no_more_fields_than_its_budget_allows() {
     let body = frame(&[bytes(1, b"m"), [0x10, 1].repeat(100_000)].concat());
-    let (body, fields) = (super::body(&body), crate::request::fields(&CALL));
+    let (body, fields) = (super::body(&body), crate::http::fields(&CALL));
     let mut shaping = crate::mirror::body::Shaping::default();
-    let request = crate::request::Request::new(&fields);
+    let request = crate::http::Request::new(&fields);
     let mut turns = 1;
     while shaping.shape(&changes(Some("x"), &[], &[]), &request, &body, &mut 10_000).is_none() {
         turns += 1;

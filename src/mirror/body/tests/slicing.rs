@@ -7,9 +7,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{LENGTH, body};
 use crate::config::{BodyCondition, BodyTest, CopyRequest, SliceBy, Slices};
+use crate::http::{Request, fields};
 use crate::mirror::body::{Shaped, Shaping};
 use crate::path::PathPattern;
-use crate::request::{Request, fields};
 
 fn by_body(path: &str, values: &[&str]) -> Slices {
     let values = values.iter().map(|value| (*value).into()).collect();

@@ -16,7 +16,7 @@ pub trait Label: Copy + 'static {
 /// Writes [`Label`] for an enum: its values in order, each with its label.
 macro_rules! labels {
     ($kind:ty { $($variant:ident => $label:literal),+ $(,)? }) => {
-        impl $crate::outcome::Label for $kind {
+        impl $crate::labels::Label for $kind {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
             fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
