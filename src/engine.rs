@@ -5,20 +5,23 @@
 //! Nothing here decides what to sample, copy or conclude from two answers: that is in [`crate::mirror`] and [`crate::compare`].
 
 pub mod breaker;
+pub mod callback;
 mod copies;
 pub mod effect;
+pub mod ending;
 pub mod event;
 mod evidence;
 pub mod gates;
+pub mod head;
+pub mod ids;
 mod incoming;
-mod judging;
-pub mod learned;
+pub mod intake;
 mod live;
-pub mod measure;
-pub mod meter;
+mod log_line;
 pub mod pair;
 pub mod plan;
 mod report;
+pub mod request_group;
 mod roots;
 #[cfg(test)]
 mod tests;
@@ -33,13 +36,15 @@ use xxhash_rust::xxh64::xxh64;
 use crate::capture::Ledger;
 use crate::compare::Comparison;
 use crate::labels::{Outcome, ShadowClass};
-use crate::stats::WorkerSeries;
+use crate::stats::{Statistics, WorkerSeries};
+use crate::timestamp::Timestamp;
 use breaker::Breaker;
-use effect::{Effect, Effects};
-use event::{Event, PairId, RootId, StreamId, Time};
-use learned::Lesson;
+use callback::Callback;
+use effect::Effect;
+use event::Event;
+use ids::{CallToken, PairId, RootId, StreamId};
 use pair::Pair;
-use plan::Plan;
+use plan::{BoundShadow, Plan};
 
 /// Tables keyed by ids that the host or the engine gives out. The seed of their hasher is one that no client can know.
 type Table<K, V> = HashMap<K, V, FixedState>;
@@ -54,9 +59,8 @@ pub struct Engine {
     roots: Table<RootId, Root>,
     exchanges: Table<StreamId, live::Exchange>,
     pairs: Table<PairId, Pair>,
-    calls: Table<u32, PairId>,
-    shadows: Table<(RootId, usize), Shadow>,
-    lessons: Table<(RootId, usize), Lesson>,
+    calls: Table<CallToken, PairId>,
+    shadows: Table<(RootId, usize), ShadowState>,
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
@@ -83,11 +87,24 @@ struct Root {
 
 /// What a worker remembers of one shadow.
 #[derive(Debug, Default)]
-struct Shadow {
+struct ShadowState {
     in_flight: u32,
     breaker: Breaker,
     /// The failure shown last, and when.
-    shown: Option<((Outcome, Option<ShadowClass>), Time)>,
+    shown: Option<((Outcome, Option<ShadowClass>), Timestamp)>,
+}
+
+impl ShadowState {
+    /// Why no copy may go out now; `None` if one may.
+    fn refuses(&self, max_in_flight: u32, now: Timestamp) -> Option<Outcome> {
+        if self.in_flight >= max_in_flight {
+            Some(Outcome::UnsentInFlight)
+        } else if !self.breaker.admits(now) {
+            Some(Outcome::UnsentBreakerOpen)
+        } else {
+            None
+        }
+    }
 }
 
 impl Engine {
@@ -103,7 +120,6 @@ impl Engine {
             pairs: Table::with_hasher(hasher()),
             calls: Table::with_hasher(hasher()),
             shadows: Table::with_hasher(hasher()),
-            lessons: Table::with_hasher(hasher()),
             next_pair: 0,
             random: Random::new(seed),
             throttle: evidence::Throttle::default(),
@@ -111,28 +127,29 @@ impl Engine {
         }
     }
 
-    /// Takes note of `event` at the time `now`.
-    pub fn on(&mut self, event: Event, now: Time) -> Vec<Effect> {
-        let out = &mut Effects::default();
+    /// Takes note of `event` at the time `now`, and counts in `statistics`. Returns what else is to be done.
+    pub fn on(&mut self, event: Event, now: Timestamp, statistics: &mut dyn Statistics) -> Vec<Effect> {
+        let mut callback = Callback::new(now, statistics);
+        self.take(event, &mut callback);
+        self.wake_due(&mut callback);
+        self.show_captured(&mut callback);
+        callback.into_effects()
+    }
+
+    fn take(&mut self, event: Event, callback: &mut Callback<'_>) {
         match event {
-            Event::Configured { plan, key } => self.configured(plan.root, Some(plan), key, out),
-            Event::Untouched { root, key } => self.configured(root, None, key, out),
-            Event::RequestHeaders(arrival) => self.request_headers(arrival, now, out),
-            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, now, out),
-            Event::RequestTrailers { stream } => self.request_complete(stream, now),
-            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, out),
-            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, out),
-            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, now, out),
-            Event::Work { root } => self.woken(root, now, out),
-            Event::Dispatched { pair, result } => self.dispatched(pair, result, now, out),
-            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, now, out),
-            Event::Learned { sum, known, values, series } => self.learn_series(&sum, known, values, series, out),
-            Event::Told(reply) => self.told(reply, now, out),
-            Event::Retire { root } => self.retire(root, now, out),
+            Event::Configured(configured) => self.configured(configured, callback),
+            Event::RequestHeaders(arrival) => self.request_headers(arrival, callback),
+            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, callback),
+            Event::RequestTrailers { stream } => self.request_complete(stream, callback),
+            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, callback),
+            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, callback),
+            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, callback),
+            Event::Work { root } => self.woken(root, callback),
+            Event::Dispatched { pair, result } => self.dispatched(pair, result, callback),
+            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, callback),
+            Event::Retire { root } => self.retire(root, callback),
         }
-        self.wake_due(out);
-        self.report(out);
-        std::mem::take(&mut out.list)
     }
 
     /// The configuration of a root context; none if it has none that is valid.
@@ -140,33 +157,27 @@ impl Engine {
         self.roots.get(&root).and_then(|root| root.plan.clone())
     }
 
-    fn shadow(&mut self, target: &plan::BoundShadow) -> &mut Shadow {
-        self.shadows.entry((target.root, target.index)).or_default()
+    fn shadow(&mut self, shadow: &BoundShadow) -> &mut ShadowState {
+        self.shadows.entry((shadow.root, shadow.index)).or_default()
     }
 
     /// Asks for a turn of work for the root context that has got some, unless one is on its way.
-    fn wake_due(&mut self, out: &mut Effects) {
-        let Some(id) = self.due.take() else { return };
-        let Some(root) = self.roots.get_mut(&id) else { return };
+    fn wake_due(&mut self, callback: &mut Callback<'_>) {
+        let Some(root) = self.due.take().and_then(|id| self.roots.get_mut(&id)) else { return };
         let idle = root.outbox.is_empty() && root.comparisons.is_empty();
         if !root.woken && !idle {
             root.woken = true;
-            out.push(Effect::Wake);
+            callback.push(Effect::Wake);
         }
     }
 
-    /// Reports a change of the captured bytes, and anomalies.
-    fn report(&mut self, out: &mut Effects) {
+    /// Shows how much is captured, if that has changed.
+    fn show_captured(&mut self, callback: &mut Callback<'_>) {
         let used = self.ledger.used();
         let change = i64::try_from(used).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.reported).unwrap_or(i64::MAX));
         if change != 0 {
-            out.add(self.series.captured_bytes, change);
+            callback.add(self.series.captured_bytes, change);
             self.reported = used;
-        }
-        for anomaly in std::mem::take(&mut out.anomalies) {
-            if let Some(id) = self.series.anomalies.of(anomaly) {
-                out.add(id, 1);
-            }
         }
     }
 }

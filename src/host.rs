@@ -1,7 +1,7 @@
 //! The shell: the only place that speaks to Envoy, through the `proxy-wasm` SDK.
 //!
 //! A callback reads bytes, builds one [`Event`], lends the engine out once, and carries out the effects after the engine is back. It
-//! decides nothing.
+//! decides nothing. What the engine counts and reads of the host's statistics it does itself, through [`statistics`].
 //!
 //! Never to trap is its first duty, and the SDK panics easily: only `hostcalls` functions that return a `Result` are used, headers are
 //! read as bytes, and each call is made in the phase that the host allows it in (`clippy.toml` bans the rest).
@@ -9,20 +9,16 @@
 //! * [`root`]: root contexts: configuration, turns of work, answers to copies.
 //! * [`stream`]: client requests.
 //! * [`calls`]: dispatching copies and waking a root context.
-//! * [`metrics`]: series at the host.
-//! * [`gates`]: what they say of gates.
-//! * [`shared`]: what all workers know, in the host's shared data.
+//! * [`statistics`]: the host's series and shared data.
 
 mod calls;
-mod gates;
-mod metrics;
 mod root;
-mod shared;
+mod statistics;
 mod stream;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType};
@@ -32,8 +28,11 @@ use calls::Queue;
 use crate::config::Name;
 use crate::engine::Engine;
 use crate::engine::effect::{Effect, Follow};
-use crate::engine::event::{Event, Time};
+use crate::engine::event::Event;
 use crate::labels::Anomaly;
+use crate::stats::Statistics;
+use crate::timestamp::Timestamp;
+use statistics::{Host, expect, worker};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
@@ -42,7 +41,7 @@ proxy_wasm::main! {{
 
 thread_local! {
     /// The engine of this VM. A VM has one thread.
-    static ENGINE: RefCell<Engine> = RefCell::new(Engine::new(metrics::worker(), seed()));
+    static ENGINE: RefCell<Engine> = RefCell::new(Engine::new(worker(), seed()));
 }
 
 /// A number that a client can't know: the standard library's own hash seed, which WASI's `random_get` provides.
@@ -61,7 +60,7 @@ struct Reaction {
 }
 
 /// Tells the engine what happened at the time `now` and does what it wants; `queue` is that of the root context concerned.
-fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
+fn handle(queue: Option<Queue>, event: Event, now: Timestamp) -> Reaction {
     let mut reaction = Reaction::default();
     let mut effects = VecDeque::from(tell(event, now));
     while let Some(effect) = effects.pop_front() {
@@ -70,15 +69,6 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
             Effect::SetRequestHeader(name, value) => set_header(MapType::HttpRequestHeaders, &name, &value),
             Effect::SetResponseHeader(name, value) => set_header(MapType::HttpResponseHeaders, &name, &value),
             Effect::Follow(follow) => reaction.follow = Some(follow),
-            Effect::Add(id, by) => expect(hostcalls::increment_metric(id, by)),
-            Effect::Record(id, value) => expect(hostcalls::record_metric(id, value)),
-            Effect::Set(id, value) => expect(hostcalls::record_metric(id, value)),
-            Effect::ShowSplit { shares, all } => gates::show_split(&shares, all),
-            Effect::Ask(question) => {
-                let more = tell(Event::Told(gates::answer(question)), now);
-                more.into_iter().rev().for_each(|effect| effects.push_front(effect));
-            }
-            Effect::Learn(sum) => effects.extend(tell(metrics::learn(sum), now)),
             Effect::Wake => calls::wake(queue),
             Effect::Dispatch(copy) => {
                 let pair = copy.pair;
@@ -94,12 +84,12 @@ fn handle(queue: Option<Queue>, event: Event, now: Time) -> Reaction {
     reaction
 }
 
-/// One use of the engine, over before any effect is carried out.
-fn tell(event: Event, now: Time) -> Vec<Effect> {
+/// One use of the engine, over before any effect is carried out. What it asks of the host meanwhile never comes back into it.
+fn tell(event: Event, now: Timestamp) -> Vec<Effect> {
     ENGINE.with(|engine| match engine.try_borrow_mut() {
-        Ok(mut engine) => engine.on(event, now),
+        Ok(mut engine) => engine.on(event, now, &mut Host),
         Err(_) => {
-            metrics::anomaly(Anomaly::Reentrant);
+            Host.anomaly(Anomaly::Reentrant);
             Vec::new()
         }
     })
@@ -109,16 +99,10 @@ fn set_header(map: MapType, name: &str, value: &Name) {
     expect(hostcalls::set_map_value_bytes(map, name, Some(value.as_bytes())));
 }
 
-/// Counts a host call that failed although it never should.
-fn expect<T, E>(result: Result<T, E>) {
-    if result.is_err() {
-        metrics::anomaly(Anomaly::HostCall);
-    }
-}
-
 /// The host's wall clock.
-fn now() -> Time {
-    hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or(Duration::ZERO)
+fn now() -> Timestamp {
+    let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
+    Timestamp::from_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// A property, raw.

@@ -3,7 +3,7 @@
 //! Reading order, from data to decisions to the host:
 //!
 //! 1. [`limits`]: the bounds, each with its reason.
-//! 2. [`path`]: paths into a JSON value.
+//! 2. [`timestamp`]: points in time; [`path`]: paths into a JSON value.
 //! 3. [`http`]: a borrowed view of request headers.
 //! 4. [`labels`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
@@ -11,7 +11,8 @@
 //! 7. [`gate`]: verdicts from two counters.
 //! 8. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
 //! 9. [`json`]: JSON texts, read in slices.
-//! 10. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 10. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all;
+//!     [`slice`]: which slice of the traffic it belongs to.
 //! 11. [`mirror`]: which requests are copied, and what the copy looks like.
 //! 12. [`compare`]: whether two answers agree.
 //! 13. [`stats`]: the exported series.
@@ -53,5 +54,7 @@ pub mod mirror;
 pub mod path;
 pub mod protobuf;
 pub mod route;
+pub mod slice;
 pub mod split;
 pub mod stats;
+pub mod timestamp;

@@ -1,4 +1,4 @@
-//! Which requests are copied to which shadow, and to which slice their pairs belong.
+//! Which requests are copied to which shadow.
 //!
 //! What the copy looks like is the business of [`headers`], [`environment`] and [`body`]. Bounds on work in flight, breakers and outcomes are
 //! not decided here: they need memory of other requests, and this module has none.
@@ -7,7 +7,7 @@ pub mod body;
 pub mod environment;
 pub mod headers;
 
-use crate::config::{Key, Name, Route, Shadow, SliceBy, Slices};
+use crate::config::{Key, Route, Shadow};
 use crate::http::{Request, is_grpc};
 use crate::split::{bucket, key};
 
@@ -44,26 +44,6 @@ pub fn is_upgrade(request: &Request) -> bool {
         || request.header(":protocol").is_some()
         || request.header("upgrade").is_some()
             && request.headers("connection").any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")))
-}
-
-/// Index into [`slice_names`] of the slice of `request` as far as its headers tell: where slices are by the body it is `other` until a copy
-/// is made (see [`body::Shaping::slice`]).
-pub fn slice(slices: Option<&Slices>, request: &Request) -> usize {
-    slices.map_or(0, |slices| {
-        let value = match &slices.by {
-            SliceBy::Header(header) => request.header(header),
-            SliceBy::Body(_) => None,
-        };
-        slices.values.iter().position(|name| value == Some(name.as_bytes())).unwrap_or(slices.values.len())
-    })
-}
-
-/// Names of all slices: `all` where none are configured, otherwise the configured values and `other`.
-pub fn slice_names(slices: Option<&Slices>) -> Vec<Name> {
-    match slices {
-        Some(slices) => slices.values.iter().cloned().chain([Name::from("other")]).collect(),
-        None => vec![Name::from("all")],
-    }
 }
 
 /// Elements of a comma-separated header value.
@@ -185,23 +165,6 @@ mod tests {
         ] {
             assert_eq!(is_upgrade(&Request::new(&fields(&headers))), expected, "{headers:?}");
         }
-    }
-
-    #[test]
-    fn a_slice_is_a_configured_value_or_other() {
-        let slices = Slices { by: SliceBy::Header(Rc::from("x-region")), values: vec!["eu".into(), "us".into()] };
-        let names = slice_names(Some(&slices));
-        for (headers, expected) in [
-            (vec![("x-region", "eu")], "eu"),
-            (vec![("x-region", "us"), ("x-region", "eu")], "us"),
-            (vec![("x-region", "EU")], "other"),
-            (vec![("x-region", "")], "other"),
-            (vec![], "other"),
-        ] {
-            assert_eq!(&*names[slice(Some(&slices), &Request::new(&fields(&headers)))], expected, "{headers:?}");
-        }
-        let names = slice_names(None);
-        assert_eq!((names.len(), &*names[slice(None, &Request::new(&[]))]), (1, "all"));
     }
 
     proptest! {

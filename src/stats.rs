@@ -4,10 +4,14 @@
 //! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
 //! where the counts of all workers add up.
 
+pub mod definer;
+pub mod dynamic;
 pub mod gates;
-pub mod lasting;
-pub mod learned;
+pub mod memory;
 pub mod names;
+pub mod port;
+pub mod retention;
+pub mod shared;
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -15,26 +19,11 @@ use std::rc::Rc;
 use crate::compare::Kind;
 use crate::config::{Name, Protocol, Route, Shadow};
 use crate::labels::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
-use crate::mirror;
+use crate::slice;
 use crate::split::Reason;
-use learned::{Definer, Learned};
-
-/// How a series moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricType {
-    /// Only up.
-    Counter,
-    /// Up and down.
-    Gauge,
-    /// A distribution of whole numbers.
-    Histogram,
-}
-
-/// The host's id of a series.
-pub type MetricId = u32;
-
-/// Defines a series at the host. Defining one again gives the same series under another id, and neither id is ever freed.
-pub type Define<'a> = &'a mut dyn FnMut(MetricType, &str) -> MetricId;
+use definer::Definer;
+use dynamic::DynamicSeries;
+pub use port::{MetricId, MetricType, Statistics};
 
 /// One series for each value of a label.
 #[derive(Clone, Debug)]
@@ -44,11 +33,11 @@ pub struct Family<L> {
 }
 
 impl<L: Label> Family<L> {
-    fn define(define: Define, name: &str, labels: &[(&str, &str)], label: &'static str) -> Self {
+    fn define(statistics: &mut dyn Statistics, name: &str, labels: &[(&str, &str)], label: &'static str) -> Self {
         let ids = L::ALL.iter().map(|value| {
             let mut all = labels.to_vec();
             all.push((label, value.label()));
-            define(MetricType::Counter, &names::series(name, &all))
+            statistics.define(MetricType::Counter, &names::series(name, &all))
         });
         Self { ids: ids.collect(), label: PhantomData }
     }
@@ -74,18 +63,18 @@ pub struct WorkerSeries {
 
 impl WorkerSeries {
     /// Defines them.
-    pub fn define(define: Define) -> Self {
+    pub fn define(statistics: &mut dyn Statistics) -> Self {
         Self {
-            captured_bytes: define(MetricType::Gauge, "gnomon_captured_bytes"),
-            evidence: Family::define(define, "gnomon_evidence_total", &[], "outcome"),
-            anomalies: Family::define(define, "gnomon_anomalies_total", &[], "what"),
-            build_info: define(MetricType::Gauge, &names::series("gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))])),
+            captured_bytes: statistics.define(MetricType::Gauge, "gnomon_captured_bytes"),
+            evidence: Family::define(statistics, "gnomon_evidence_total", &[], "outcome"),
+            anomalies: Family::define(statistics, "gnomon_anomalies_total", &[], "what"),
+            build_info: statistics.define(MetricType::Gauge, &names::series("gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))])),
         }
     }
 }
 
 /// Series of one variant, or of a route without split.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct VariantSeries {
     /// `gnomon_requests_total`
     pub requests: Family<Reason>,
@@ -95,26 +84,26 @@ pub struct VariantSeries {
     pub duration: MetricId,
     /// `gnomon_first_byte_duration_microseconds`, where answers may be streams.
     pub first_byte: Option<MetricId>,
-    /// What answers tell.
-    pub told: SubjectSeries,
+    /// What the answers tell beside their values.
+    pub facts: SubjectSeries,
 }
 
 impl VariantSeries {
     /// Defines those of `variant` (`none` for a route without split).
     pub fn define(definer: &mut Definer, route: &Route, variant: &str) -> Self {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", variant)];
-        let told = SubjectSeries::define(definer, route, variant);
-        let define = &mut *definer.define;
+        let facts = SubjectSeries::define(definer, route, variant);
+        let statistics = &mut *definer.statistics;
         let first_byte = may_generate(route).then(|| {
             let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", variant)];
-            define(MetricType::Histogram, &names::series("gnomon_first_byte_duration_microseconds", &labels))
+            statistics.define(MetricType::Histogram, &names::series("gnomon_first_byte_duration_microseconds", &labels))
         });
         Self {
-            requests: Family::define(define, "gnomon_requests_total", &labels, "reason"),
-            responses: Family::define(define, "gnomon_responses_total", &labels, "class"),
-            duration: define(MetricType::Histogram, &names::series("gnomon_response_duration_microseconds", &labels)),
+            requests: Family::define(statistics, "gnomon_requests_total", &labels, "reason"),
+            responses: Family::define(statistics, "gnomon_responses_total", &labels, "class"),
+            duration: statistics.define(MetricType::Histogram, &names::series("gnomon_response_duration_microseconds", &labels)),
             first_byte,
-            told,
+            facts,
         }
     }
 }
@@ -125,14 +114,14 @@ fn may_generate(route: &Route) -> bool {
 }
 
 /// Series of what the answers of a variant or a shadow tell, as far as the route's protocol may know it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SubjectSeries {
     /// `gnomon_tokens_total`
     pub tokens: Option<Family<Token>>,
     /// `gnomon_answers_total`
     pub ends: Option<Family<End>>,
     /// `gnomon_model_versions_total`
-    pub versions: Option<Rc<Learned>>,
+    pub versions: Option<DynamicSeries>,
 }
 
 impl SubjectSeries {
@@ -140,18 +129,18 @@ impl SubjectSeries {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
         let generates = may_generate(route);
         let has_versions = !matches!(route.protocol, Protocol::Json | Protocol::Opaque);
-        let versions = has_versions.then(|| Learned::versions(definer, &labels));
-        let define = &mut *definer.define;
+        let versions = has_versions.then(|| DynamicSeries::versions(definer, &labels));
+        let statistics = &mut *definer.statistics;
         Self {
-            tokens: generates.then(|| Family::define(define, "gnomon_tokens_total", &labels, "token")),
-            ends: generates.then(|| Family::define(define, "gnomon_answers_total", &labels, "kind")),
+            tokens: generates.then(|| Family::define(statistics, "gnomon_tokens_total", &labels, "token")),
+            ends: generates.then(|| Family::define(statistics, "gnomon_answers_total", &labels, "kind")),
             versions,
         }
     }
 }
 
 /// Series of one shadow and slice.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SliceSeries {
     /// The value of the `slice` label.
     pub name: Name,
@@ -162,7 +151,7 @@ pub struct SliceSeries {
 }
 
 /// Series of one shadow.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ShadowSeries {
     /// `gnomon_sampled_total`
     pub sampled: MetricId,
@@ -175,11 +164,11 @@ pub struct ShadowSeries {
     /// `gnomon_divergences_total`
     pub divergences: Family<Kind>,
     /// `gnomon_divergent_paths_total`
-    pub paths: Rc<Learned>,
+    pub paths: DynamicSeries,
     /// `gnomon_decisions_total`, for tasks that name answers.
-    pub decided: Option<Rc<Learned>>,
-    /// What answers tell.
-    pub told: SubjectSeries,
+    pub decided: Option<DynamicSeries>,
+    /// What the answers tell beside their values.
+    pub facts: SubjectSeries,
     /// `gnomon_open_pairs`
     pub open_pairs: MetricId,
     /// `gnomon_breaker_open`
@@ -190,16 +179,16 @@ impl ShadowSeries {
     /// Defines those of `shadow`.
     pub fn define(definer: &mut Definer, route: &Route, shadow: &Shadow) -> Self {
         let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", &*shadow.name)];
-        let told = SubjectSeries::define(definer, route, &shadow.name);
-        let paths = Learned::paths(definer, &labels);
-        let decided = Learned::answers(definer, &labels, &route.compare.task);
-        let define = &mut *definer.define;
-        let slices = mirror::slice_names(route.slices.as_ref()).into_iter().map(|slice| {
+        let facts = SubjectSeries::define(definer, route, &shadow.name);
+        let paths = DynamicSeries::paths(definer, &labels);
+        let decided = DynamicSeries::answers(definer, &labels, &route.compare.task);
+        let statistics = &mut *definer.statistics;
+        let slices = slice::names(route.slices.as_ref()).into_iter().map(|slice| {
             let mut labels = labels.to_vec();
             labels.push(("slice", &slice));
             SliceSeries {
-                outcomes: Family::define(define, "gnomon_shadow_outcomes_total", &labels, "outcome"),
-                pairs: Family::define(define, "gnomon_pairs_total", &labels, "verdict"),
+                outcomes: Family::define(statistics, "gnomon_shadow_outcomes_total", &labels, "outcome"),
+                pairs: Family::define(statistics, "gnomon_pairs_total", &labels, "verdict"),
                 name: slice.clone(),
             }
         });
@@ -207,21 +196,37 @@ impl ShadowSeries {
         Self {
             paths,
             decided,
-            told,
-            sampled: define(MetricType::Counter, &names::series("gnomon_sampled_total", &labels)),
+            facts,
+            sampled: statistics.define(MetricType::Counter, &names::series("gnomon_sampled_total", &labels)),
             slices,
-            responses: Family::define(define, "gnomon_shadow_responses_total", &labels, "class"),
-            duration: define(MetricType::Histogram, &names::series("gnomon_shadow_duration_microseconds", &labels)),
-            divergences: Family::define(define, "gnomon_divergences_total", &labels, "kind"),
-            open_pairs: define(MetricType::Gauge, &names::series("gnomon_open_pairs", &labels)),
-            breaker_open: define(MetricType::Gauge, &names::series("gnomon_breaker_open", &labels)),
+            responses: Family::define(statistics, "gnomon_shadow_responses_total", &labels, "class"),
+            duration: statistics.define(MetricType::Histogram, &names::series("gnomon_shadow_duration_microseconds", &labels)),
+            divergences: Family::define(statistics, "gnomon_divergences_total", &labels, "kind"),
+            open_pairs: statistics.define(MetricType::Gauge, &names::series("gnomon_open_pairs", &labels)),
+            breaker_open: statistics.define(MetricType::Gauge, &names::series("gnomon_breaker_open", &labels)),
         }
     }
 }
 
-/// The name of the `gnomon_configuration` gauge of the plugin `plugin` (Envoy's name of it).
-pub fn configuration(plugin: &str) -> String {
-    names::series("gnomon_configuration", &[("plugin", &names::value(plugin))])
+/// What a proxy does with the last configuration that it got: the values of `gnomon_configuration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It runs as configured.
+    Accepted = 1,
+    /// The last configuration was refused; the one before goes on.
+    LastGood = 2,
+    /// The last configuration was refused and there was none before: everything passes untouched.
+    Untouched = 3,
+}
+
+impl WorkerSeries {
+    /// Shows what runs here; `plugin` is Envoy's name of the plugin.
+    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) {
+        statistics.set(self.build_info, 1);
+        let name = names::series("gnomon_configuration", &[("plugin", &names::value(plugin))]);
+        let gauge = statistics.define(MetricType::Gauge, &name);
+        statistics.set(gauge, applied as u64);
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A breaker per worker and shadow: a shadow that fails ten times in a row is left alone for a while, then probed.
 
-use super::event::Time;
+use std::time::Duration;
+
 use crate::limits::{BREAKER_FAILURES, BREAKER_LONGEST_PAUSE, BREAKER_PAUSE};
+use crate::timestamp::Timestamp;
 
 /// Whether copies go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +16,14 @@ pub enum Breaker {
     /// They don't for a while; then one does.
     Open {
         /// Since when.
-        since: Time,
+        since: Timestamp,
         /// For how long.
-        pause: Time,
+        pause: Duration,
     },
     /// One is on its way to find out.
     Probing {
         /// How long the pause before it was.
-        pause: Time,
+        pause: Duration,
     },
 }
 
@@ -44,17 +46,17 @@ impl Default for Breaker {
 
 impl Breaker {
     /// Whether a copy may be made ready now.
-    pub fn admits(&self, now: Time) -> bool {
+    pub fn admits(&self, now: Timestamp) -> bool {
         match self {
             Breaker::Closed { .. } => true,
             // A clock that was set back must not prolong it.
-            Breaker::Open { since, pause } => now < *since || now.saturating_sub(*since) >= *pause,
+            Breaker::Open { since, pause } => now < *since || now.since(*since) >= *pause,
             Breaker::Probing { .. } => false,
         }
     }
 
     /// Lets a copy go, if it may: `Some(true)` if it is a probe, `None` if it must not.
-    pub fn admit(&mut self, now: Time) -> Option<bool> {
+    pub fn admit(&mut self, now: Timestamp) -> Option<bool> {
         if !self.admits(now) {
             return None;
         }
@@ -68,8 +70,8 @@ impl Breaker {
         !matches!(self, Breaker::Closed { .. })
     }
 
-    /// Takes note of how a copy went. Of copies sent before it opened only success counts.
-    pub fn learn(&mut self, finding: Finding, probe: bool, now: Time) {
+    /// Records how a copy went. Of copies that were sent before the breaker opened only a success counts.
+    pub fn record(&mut self, finding: Finding, probe: bool, now: Timestamp) {
         *self = match (finding, *self) {
             (Finding::Works, _) => Breaker::default(),
             (Finding::Fails, Breaker::Closed { failures }) => match failures.saturating_add(1) {
@@ -79,7 +81,7 @@ impl Breaker {
             (Finding::Fails, Breaker::Probing { pause }) if probe => {
                 Breaker::Open { since: now, pause: pause.saturating_mul(2).min(BREAKER_LONGEST_PAUSE) }
             }
-            (Finding::Nothing, Breaker::Probing { pause }) if probe => Breaker::Open { since: now.saturating_sub(pause), pause },
+            (Finding::Nothing, Breaker::Probing { pause }) if probe => Breaker::Open { since: now.before(pause), pause },
             (_, unchanged) => unchanged,
         };
     }
@@ -91,14 +93,14 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    fn at(seconds: u64) -> Time {
-        Time::from_secs(seconds)
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_epoch(Duration::from_secs(seconds))
     }
 
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..BREAKER_FAILURES {
-            breaker.learn(Finding::Fails, false, at(100));
+            breaker.record(Finding::Fails, false, at(100));
         }
         breaker
     }
@@ -107,17 +109,17 @@ mod tests {
     fn ten_failures_in_a_row_open_it() {
         let mut breaker = Breaker::default();
         for _ in 0..9 {
-            breaker.learn(Finding::Fails, false, at(100));
+            breaker.record(Finding::Fails, false, at(100));
         }
         assert!(!breaker.is_open());
-        breaker.learn(Finding::Works, false, at(100));
+        breaker.record(Finding::Works, false, at(100));
         for _ in 0..9 {
-            breaker.learn(Finding::Fails, false, at(100));
-            breaker.learn(Finding::Nothing, false, at(100));
+            breaker.record(Finding::Fails, false, at(100));
+            breaker.record(Finding::Nothing, false, at(100));
         }
         assert!(!breaker.is_open(), "a success in between starts the count anew, a finding of nothing does not count");
-        breaker.learn(Finding::Fails, false, at(100));
-        assert_eq!(breaker, Breaker::Open { since: at(100), pause: at(5) });
+        breaker.record(Finding::Fails, false, at(100));
+        assert_eq!(breaker, Breaker::Open { since: at(100), pause: Duration::from_secs(5) });
     }
 
     #[test]
@@ -125,19 +127,19 @@ mod tests {
         let mut breaker = opened();
         let mut now = at(100);
         for pause in [5, 10, 20, 40, 60, 60] {
-            assert_eq!(breaker.admit(now.saturating_add(at(pause)).saturating_sub(Time::from_millis(1))), None);
-            now = now.saturating_add(at(pause));
+            assert_eq!(breaker.admit(now.after(Duration::from_secs(pause)).before(Duration::from_millis(1))), None);
+            now = now.after(Duration::from_secs(pause));
             assert!(breaker.admits(now));
             assert_eq!(breaker.admit(now), Some(true));
             assert_eq!(breaker.admit(now), None, "one probe at a time");
             assert!(!breaker.admits(now) && breaker.is_open());
-            breaker.learn(Finding::Fails, false, now);
+            breaker.record(Finding::Fails, false, now);
             assert_eq!(breaker.admit(now), None, "a copy sent before says nothing new");
-            breaker.learn(Finding::Fails, true, now);
+            breaker.record(Finding::Fails, true, now);
         }
-        now = now.saturating_add(at(60));
+        now = now.after(Duration::from_secs(60));
         assert_eq!(breaker.admit(now), Some(true));
-        breaker.learn(Finding::Works, true, now);
+        breaker.record(Finding::Works, true, now);
         assert_eq!(breaker, Breaker::default());
     }
 
@@ -145,7 +147,7 @@ mod tests {
     fn a_probe_that_says_nothing_is_followed_by_another() {
         let mut breaker = opened();
         assert_eq!(breaker.admit(at(105)), Some(true));
-        breaker.learn(Finding::Nothing, true, at(106));
+        breaker.record(Finding::Nothing, true, at(106));
         assert_eq!(breaker.admit(at(106)), Some(true));
     }
 
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn a_late_success_closes_it() {
         let mut breaker = opened();
-        breaker.learn(Finding::Works, false, at(101));
+        breaker.record(Finding::Works, false, at(101));
         assert_eq!(breaker.admit(at(101)), Some(false));
     }
 }

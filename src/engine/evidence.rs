@@ -1,21 +1,17 @@
 //! Lines that show an operator why: one JSON object each, rate limited, without anything of a body unless asked for.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Engine;
-use super::effect::{Effect, Effects, micros};
-use super::event::{PairId, Time};
-use super::meter::{GateInSlice, LABELS};
+use super::callback::Callback;
+use super::effect::Effect;
+use super::ids::PairId;
+use super::log_line::LogLine;
 use super::pair::{CopyState, Pair};
 use crate::compare::{Divergence, Kind};
-use crate::config::raw::quoted;
-use crate::gate::{Counts, Terms, ln_fail};
-use crate::labels::{Label, Line};
-use crate::labels::{Outcome, ShadowClass};
+use crate::labels::{Label, Line, Outcome, ShadowClass};
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
-
-/// The member of a line that tells over what trials a canary was cut off: `experiment` or `window`.
-pub const GUARDRAIL: &str = "guardrail";
+use crate::timestamp::{Timestamp, micros};
 
 /// What is known of a copy that failed or was not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,14 +36,14 @@ impl Note {
 /// Lines logged in the second that began with the first of them.
 #[derive(Debug, Default)]
 pub struct Throttle {
-    since: Time,
+    since: Timestamp,
     lines: u32,
 }
 
 impl Throttle {
     /// Whether one more line may be logged at `now`, at most `per_second`.
-    fn allows(&mut self, per_second: u32, now: Time) -> bool {
-        if now < self.since || now.saturating_sub(self.since) >= Time::from_secs(1) {
+    fn allows(&mut self, per_second: u32, now: Timestamp) -> bool {
+        if now < self.since || now.since(self.since) >= Duration::from_secs(1) {
             *self = Self { since: now, lines: 0 };
         }
         let allowed = self.lines < per_second;
@@ -58,107 +54,82 @@ impl Throttle {
 
 impl Engine {
     /// A line for a copy that failed or was not sent: on a change of outcome or of what the shadow said, and again at most once a minute.
-    pub(super) fn show_failure(&mut self, pair: &Pair, outcome: Outcome, note: Note, now: Time, out: &mut Effects) {
+    pub(super) fn show_failure(&mut self, pair: &Pair, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
         if matches!(outcome, Outcome::PrimaryFailed | Outcome::Cancelled | Outcome::Replaced) {
             return;
         }
-        let last = &mut self.shadow(&pair.target).shown;
+        let now = callback.now;
+        let last = &mut self.shadow(&pair.shadow).shown;
         if outcome == Outcome::Compared {
             *last = None;
             return;
         }
-        let recent = |at: Time| now >= at && now.saturating_sub(at) < EVIDENCE_REMINDER;
-        if last.is_some_and(|(shown, at)| shown == (outcome, note.class) && recent(at)) {
+        let kind = (outcome, note.class);
+        let is_recent = |at: Timestamp| now >= at && now.since(at) < EVIDENCE_REMINDER;
+        if last.is_some_and(|(shown, at)| shown == kind && is_recent(at)) {
             return;
         }
-        let kind = (outcome, note.class);
-        let mut line = head(pair);
-        line.insert("outcome", quoted(outcome.label()));
+        let mut line = begin(pair);
+        line.text("outcome", outcome.label());
         if note.status != 0 {
-            line.insert("status", note.status.to_string());
+            line.number("status", note.status);
         }
         if let Some(grpc_status) = &note.grpc_status {
-            line.insert("grpc_status", quoted(&cut(grpc_status)));
+            line.text("grpc_status", &cut(grpc_status));
         }
         if let Some(hint) = hint(pair, outcome, note.class) {
-            line.insert("hint", quoted(hint));
+            line.text("hint", hint);
         }
         if let Some(said) = note.said {
-            line.insert("said", quoted(&said));
+            line.text("said", &said);
         }
-        if self.show(pair.target.evidence.per_second, line, now, out) {
-            self.shadow(&pair.target).shown = Some((kind, now));
+        if self.show(pair.shadow.evidence.per_second, &line, callback) {
+            self.shadow(&pair.shadow).shown = Some((kind, now));
         }
     }
 
     /// A line for a diverged pair.
-    pub(super) fn show_divergence(&mut self, id: PairId, divergence: &Divergence, now: Time, out: &mut Effects) {
+    pub(super) fn show_divergence(&mut self, id: PairId, divergence: &Divergence, callback: &mut Callback<'_>) {
         let Some(pair) = self.pairs.get(&id) else { return };
-        let evidence = pair.target.evidence;
-        let mut line = head(pair);
-        line.insert("kind", quoted(divergence.kind.label()));
-        line.insert("path", quoted(&cut(&divergence.path)));
+        let evidence = pair.shadow.evidence;
+        let mut line = begin(pair);
+        line.text("kind", divergence.kind.label());
+        line.text("path", &cut(&divergence.path));
         if let Some(relative) = divergence.relative {
-            line.insert("relative_difference", if relative.is_finite() { format!("{relative:?}") } else { "null".to_owned() });
+            line.float("relative_difference", relative);
         }
         if let CopyState::Comparing(latencies) = pair.copy {
-            line.insert("primary_microseconds", micros(latencies.primary).to_string());
-            line.insert("shadow_microseconds", micros(latencies.shadow).to_string());
+            line.number("primary_microseconds", micros(latencies.primary));
+            line.number("shadow_microseconds", micros(latencies.shadow));
         }
         // At the root the values are the bodies; but for a status.
         if evidence.values && (divergence.path != "$" || divergence.kind == Kind::Status) {
-            line.insert("primary_value", quoted(&divergence.values.0));
-            line.insert("shadow_value", quoted(&divergence.values.1));
+            line.text("primary_value", &divergence.values.0);
+            line.text("shadow_value", &divergence.values.1);
         }
-        self.show(evidence.per_second, line, now, out);
+        self.show(evidence.per_second, &line, callback);
     }
 
-    /// Logs a line, if that is allowed now; whether it was.
-    fn show(&mut self, per_second: u32, members: BTreeMap<&str, String>, now: Time, out: &mut Effects) -> bool {
-        let logged = self.throttle.allows(per_second, now);
-        out.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
+    /// Logs a line, if that is allowed now. Returns whether it was.
+    fn show(&mut self, per_second: u32, line: &LogLine, callback: &mut Callback<'_>) -> bool {
+        let logged = self.throttle.allows(per_second, callback.now);
+        callback.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
         if logged {
-            out.push(Effect::Evidence(written(members)));
+            callback.push(Effect::Evidence(line.written()));
         }
         logged
     }
 }
 
-/// A line for a gate that fails or cuts its canary off, by these counts; `what` says which, and over what. Such lines are few (a fail is for
-/// good), so none is suppressed.
-pub(super) fn show_gate(meter: &GateInSlice, terms: &Terms, counts: Counts, what: (&'static str, &str), out: &mut Effects) {
-    let mut line: BTreeMap<&str, String> = LABELS.into_iter().zip(meter.labels.iter().map(|label| quoted(label))).collect();
-    let e_value = ln_fail(counts, terms.limit).exp().min(f64::MAX);
-    line.extend([
-        (what.0, quoted(what.1)),
-        ("bad", counts.bad().to_string()),
-        ("trials", counts.trials().to_string()),
-        ("limit_ppm", terms.limit.ppm().to_string()),
-        ("e_value", format!("{:?}", e_value.round())),
-        ("e_value_needed", format!("{:?}", (1e6 / f64::from(terms.alpha.ppm())).round())),
-    ]);
-    if what.0 == GUARDRAIL {
-        line.insert("hint", quoted("this canary gets no more traffic from this proxy until the experiment changes"));
-    }
-    out.push(Effect::Evidence(written(line)));
-}
-
-fn written(members: BTreeMap<&str, String>) -> String {
-    let members: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}", members.join(","))
-}
-
-/// What every line says first: JSON texts by the names of their members.
-fn head(pair: &Pair) -> BTreeMap<&'static str, String> {
-    let slice = pair.target.series.slices.get(pair.slice).map(|slice| &*slice.name);
-    let mut line = BTreeMap::new();
-    line.extend([
-        ("experiment", quoted(&pair.target.route.experiment)),
-        ("route", quoted(&pair.target.route.name)),
-        ("shadow", quoted(&pair.target.shadow.name)),
-        ("slice", quoted(slice.unwrap_or_default())),
-        ("request_id", quoted(&cut(&pair.request_id))),
-    ]);
+/// What every line of a pair begins with.
+fn begin(pair: &Pair) -> LogLine {
+    let slice = pair.shadow.series.slices.get(pair.slice).map(|slice| &*slice.name);
+    let mut line = LogLine::default();
+    line.text("experiment", &pair.shadow.route.experiment);
+    line.text("route", &pair.shadow.route.name);
+    line.text("shadow", &pair.shadow.settings.name);
+    line.text("slice", slice.unwrap_or_default());
+    line.text("request_id", &cut(&pair.request_id));
     line
 }
 
@@ -169,7 +140,7 @@ fn cut(text: &str) -> String {
 /// What to do about a copy that failed or was not sent, where that is known.
 fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'static str> {
     let by_class = |class| match class {
-        ShadowClass::Unauthorized | ShadowClass::Forbidden if !pair.target.shadow.request.keep_credentials => {
+        ShadowClass::Unauthorized | ShadowClass::Forbidden if !pair.shadow.settings.request.keep_credentials => {
             Some("credentials are left out of copies, see keep_credentials")
         }
         ShadowClass::NotFound => Some("the shadow has nothing at this path, see request.path and request.model"),

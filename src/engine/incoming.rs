@@ -1,7 +1,6 @@
 //! The answer to a client as it passes: bytes as they come, or, of a stream of generated text, the text that they join to.
 
-use super::event::Head;
-use super::pair;
+use super::head::Head;
 use crate::capture::{Capture, Ledger, Overflow};
 use crate::compare::form::{self, Endpoint};
 use crate::compare::openai::stream::Joiner;
@@ -71,14 +70,14 @@ impl Incoming {
     /// The answer as it is compared.
     pub fn finish(self) -> Answer {
         match self.body {
-            Body::Raw(capture, _) => pair::answer(self.head, capture.into_body().map_err(Unread::Overflow)),
+            Body::Raw(capture, _) => self.head.answer(capture.into_body().map_err(Unread::Overflow)),
             Body::Unwanted => none(),
-            Body::Joined(joiner) => Answer { content_type: b"application/json".to_vec(), ..pair::answer(self.head, joiner.finish()) },
+            Body::Joined(joiner) => Answer { content_type: b"application/json".to_vec(), ..self.head.answer(joiner.finish()) },
         }
     }
 }
 
 /// The answer of a stream that was broken off.
 pub fn none() -> Answer {
-    pair::answer(Head::default(), Err(Unread::Overflow(Overflow::Body)))
+    Head::default().answer(Err(Unread::Overflow(Overflow::Body)))
 }

@@ -4,33 +4,38 @@
 use std::rc::Rc;
 
 use super::Engine;
-use super::effect::{Effect, Effects, Follow};
-use super::event::{Arrival, Ending, Head, PairId, StreamId, Time};
+use super::callback::Callback;
+use super::effect::{Effect, Follow};
+use super::ending::Ending;
+use super::event::Arrival;
 use super::evidence::Note;
-use super::gates::RequestGroup;
+use super::gates::measure::AnswerResult;
+use super::head::Head;
+use super::ids::{PairId, StreamId};
 use super::incoming::{self, Incoming};
-use super::measure::Answered;
 use super::pair::{CopyState, Pair, Primary, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
+use super::request_group::RequestGroup;
 use crate::capture::{Capture, Overflow};
 use crate::compare::form::{self, Endpoint};
 use crate::config::Protocol;
 use crate::http::{Fields, Request, is_event_stream};
 use crate::labels::{Class, Outcome};
 use crate::mirror;
-use crate::{route, split};
+use crate::timestamp::Timestamp;
+use crate::{route, slice, split};
 
 /// A client's request and its answer, while the stream lasts.
 #[derive(Debug)]
 pub struct Exchange {
     plan: Rc<Plan>,
-    answerer: Rc<BoundVariant>,
+    variant: Rc<BoundVariant>,
     /// As far as headers tell.
     slice: usize,
     protocol: Protocol,
     endpoint: Endpoint,
     /// When the request headers came.
-    started: Time,
+    started: Timestamp,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
     /// What the shell tells of the stream.
@@ -52,38 +57,34 @@ enum Uploading {
 }
 
 impl Engine {
-    pub(super) fn request_headers(&mut self, arrival: Arrival, now: Time, out: &mut Effects) {
-        let Arrival { root, stream, fields, end, tripped } = arrival;
+    pub(super) fn request_headers(&mut self, arrival: Arrival, callback: &mut Callback<'_>) {
+        let Arrival { root, stream, fields, end } = arrival;
         let Some(plan) = self.plan(root) else { return };
         let request = Request::new(&fields);
         for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
-            out.push(Effect::RemoveRequestHeader(header.clone()));
+            callback.push(Effect::RemoveRequestHeader(header.clone()));
         }
         if mirror::is_copy(&request) {
             if plan.config.trust_copies {
                 return;
             }
-            out.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
+            callback.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
-        let cut_off = route.shares.iter().filter(|share| share.is_tripped(&tripped) && !share.cut_off.replace(true));
-        if cut_off.count() > 0 {
-            // Whoever cut it off may have shown the shares of an older configuration.
-            out.push(Effect::ShowSplit { shares: route.shares.clone(), all: false });
-        }
+        route.shares.follow(callback.statistics);
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
-        let decision = decision.unless(route.shares.get(decision.variant).is_some_and(|share| share.cut_off.get()));
-        let Some(answerer) = route.variants.get(decision.variant) else { return };
-        out.count(answerer.series.requests.of(decision.reason));
+        let decision = decision.unless(route.shares.is_cut_off(decision.variant));
+        let Some(variant) = route.variants.get(decision.variant) else { return };
+        callback.count(variant.series.requests.of(decision.reason));
         let split = route.route.split.as_ref();
         if let Some(split) = split {
-            out.push(Effect::SetRequestHeader(split.header.clone(), answerer.name.clone()));
+            callback.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
         }
-        let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), answerer.name.clone()));
-        let answerer = answerer.clone();
+        let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
+        let variant = variant.clone();
         let (protocol, endpoint) = (route.route.protocol, Endpoint::of(request.path()));
-        let slice = mirror::slice(route.route.slices.as_ref(), &request);
-        let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), now, out);
+        let slice = slice::by_headers(route.route.slices.as_ref(), &request);
+        let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
@@ -94,12 +95,23 @@ impl Engine {
             response_body: !pairs.is_empty(),
             first_byte: form::may_stream(protocol, endpoint),
         };
-        let exchange =
-            Exchange { plan: plan.clone(), answerer, slice, protocol, endpoint, started: now, expose, follow, upload, answer: None, pairs };
+        let exchange = Exchange {
+            plan: plan.clone(),
+            variant,
+            slice,
+            protocol,
+            endpoint,
+            started: callback.now,
+            expose,
+            follow,
+            upload,
+            answer: None,
+            pairs,
+        };
         self.exchanges.insert(stream, exchange);
-        out.push(Effect::Follow(follow));
+        callback.push(Effect::Follow(follow));
         if end {
-            self.request_complete(stream, now);
+            self.request_complete(stream, callback);
         }
     }
 
@@ -109,102 +121,101 @@ impl Engine {
         route: &RoutePlan,
         request: &Request,
         endpoint: Endpoint,
-        (variant, slice): (usize, usize),
-        now: Time,
-        out: &mut Effects,
+        (place, slice): (usize, usize),
+        callback: &mut Callback<'_>,
     ) -> Vec<PairId> {
         let mut pairs = Vec::new();
-        let Some(answerer) = route.variants.get(variant).filter(|_| !route.shadows.is_empty()) else { return pairs };
-        let siblings = Rc::new(RequestGroup::default());
+        let Some(variant) = route.variants.get(place).filter(|_| !route.shadows.is_empty()) else { return pairs };
+        let group = Rc::new(RequestGroup::default());
         let draw = mirror::draw(&route.route, request, self.random.next());
-        for target in route.shadows.iter().filter(|target| mirror::sampled(&target.shadow, draw, variant)) {
+        for shadow in route.shadows.iter().filter(|shadow| mirror::sampled(&shadow.settings, draw, place)) {
             let pair = Pair {
-                target: target.clone(),
+                shadow: shadow.clone(),
                 slice,
-                sampled: target.shadow.when.is_empty(),
+                sampled: shadow.settings.when.is_empty(),
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
                 endpoint,
-                answerer: answerer.clone(),
-                siblings: siblings.clone(),
+                variant: variant.clone(),
+                group: group.clone(),
                 primary: None,
                 copy: CopyState::Uploading,
             };
-            match self.unsent(target, request, now) {
+            match self.unsent(shadow, request, callback.now) {
                 Some(outcome) => {
-                    out.add(target.series.sampled, 1);
-                    self.conclude(&pair, outcome, Note::default(), now, out);
+                    callback.add(shadow.series.sampled, 1);
+                    self.conclude(&pair, outcome, Note::default(), callback);
                 }
-                None => pairs.push(self.open_pair(pair, out)),
+                None => pairs.push(self.open_pair(pair, callback)),
             }
         }
         pairs
     }
 
     /// Why no copy can be made of a request, as far as its headers tell.
-    fn unsent(&mut self, target: &BoundShadow, request: &Request, now: Time) -> Option<Outcome> {
+    fn unsent(&mut self, shadow: &BoundShadow, request: &Request, now: Timestamp) -> Option<Outcome> {
         let length = request.header("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
         if mirror::is_upgrade(request) {
             Some(Outcome::UnsentUpgrade)
-        } else if length.is_some_and(|length| length > target.limits.body) {
+        } else if length.is_some_and(|length| length > shadow.limits.body) {
             Some(Outcome::UnsentBody)
-        } else if target.shadow.when.is_empty() && !self.shadow(target).breaker.admits(now) {
+        } else if shadow.settings.when.is_empty() && !self.shadow(shadow).breaker.admits(now) {
             // (Where there are conditions, it is asked once they hold.)
             Some(Outcome::UnsentBreakerOpen)
-        } else if self.pairs.len() >= target.limits.pairs {
+        } else if self.pairs.len() >= shadow.limits.pairs {
             Some(Outcome::UnsentInFlight)
         } else {
             None
         }
     }
 
-    pub(super) fn request_body(&mut self, stream: StreamId, chunk: &[u8], end: bool, now: Time, out: &mut Effects) {
+    pub(super) fn request_body(&mut self, stream: StreamId, chunk: &[u8], end: bool, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { body, .. } = &mut exchange.upload else { return };
         match body.push(chunk, exchange.plan.config.limits.body) {
-            Ok(()) if end => self.request_complete(stream, now),
+            Ok(()) if end => self.request_complete(stream, callback),
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
                 let response_headers = exchange.expose.is_some() || exchange.follow.first_byte;
                 exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
-                out.push(Effect::Follow(exchange.follow));
+                callback.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
                 };
                 for id in std::mem::take(&mut exchange.pairs) {
-                    self.close_pair(id, outcome, Note::default(), now, out);
+                    self.close_pair(id, outcome, Note::default(), callback);
                 }
             }
         }
     }
 
     /// The request is complete: its copies are due.
-    pub(super) fn request_complete(&mut self, stream: StreamId, now: Time) {
+    pub(super) fn request_complete(&mut self, stream: StreamId, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
         for id in exchange.pairs.clone() {
-            self.queue_copy(id, upload.clone(), now);
+            self.queue_copy(id, upload.clone(), callback);
         }
     }
 
-    pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, out: &mut Effects) {
+    pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         if let Some((header, variant)) = exchange.expose.take() {
-            out.push(Effect::SetResponseHeader(header, variant));
+            callback.push(Effect::SetResponseHeader(header, variant));
         }
         let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
         // Of a stream the end matters in any case: whether the client left before it or after.
         if !exchange.follow.response_body && form::is_stream(protocol, endpoint, &head.content_type) {
             exchange.follow.response_body = true;
-            out.push(Effect::Follow(exchange.follow));
+            callback.push(Effect::Follow(exchange.follow));
         }
         exchange.answer = Some(Incoming::new(head, protocol, endpoint, &self.ledger, limits));
     }
 
-    pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], out: &mut Effects) {
+    pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
@@ -215,28 +226,30 @@ impl Engine {
         if !answer.push(chunk) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
-            out.push(Effect::Follow(exchange.follow));
+            callback.push(Effect::Follow(exchange.follow));
         }
     }
 
-    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Time>, now: Time, out: &mut Effects) {
-        let Some(Exchange { answerer, slice, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Timestamp>, callback: &mut Callback<'_>) {
+        let Some(Exchange { plan, variant, slice, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
         let ending = match &answer {
-            Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: now, grpc_status: None },
+            Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: callback.now, grpc_status: None },
             _ => ending,
         };
         let streams = answer.as_ref().is_some_and(|answer| is_event_stream(&answer.head.content_type));
         let primary = primary(answer, ending, pairs.is_empty());
-        out.count(answerer.series.responses.of(primary.class));
-        let took = primary.completed.map(|at| at.saturating_sub(started));
+        callback.count(variant.series.responses.of(primary.class));
+        let took = primary.completed.map(|at| at.since(started));
         if let Some(took) = took {
-            out.record(answerer.series.duration, took);
+            callback.record(variant.series.duration, took);
         }
-        let first_byte = first_byte.filter(|_| streams && primary.class == Class::Success).map(|at| at.saturating_sub(started));
-        if let (Some(took), Some(series)) = (first_byte, answerer.series.first_byte) {
-            out.record(series, took);
+        let first_byte = first_byte.filter(|_| streams && primary.class == Class::Success).map(|at| at.since(started));
+        if let (Some(took), Some(series)) = (first_byte, variant.series.first_byte) {
+            callback.record(series, took);
         }
-        self.try_answer(&answerer, slice, &Answered { class: primary.class, took, first_byte }, out);
+        let serves = self.roots.get(&plan.root).is_some_and(|root| !root.retiring);
+        let result = AnswerResult { class: primary.class, took, first_byte };
+        variant.gates.count_answer(slice, &result, serves, callback);
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
             if never_complete {
@@ -245,9 +258,9 @@ impl Engine {
                     Class::Success => (Outcome::UnsentBody, Note::said("the answer was complete before the request body")),
                     _ => (Outcome::PrimaryFailed, Note::default()),
                 };
-                self.close_pair(id, outcome, note, now, out);
+                self.close_pair(id, outcome, note, callback);
             } else {
-                self.primary_answered(id, primary.clone(), now, out);
+                self.primary_answered(id, primary.clone(), callback);
             }
         }
     }

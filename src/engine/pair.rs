@@ -1,12 +1,13 @@
 //! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::breaker::Finding;
-use super::event::{Head, ShadowReply, Time};
-use super::gates::RequestGroup;
-use super::measure::ShadowResult;
+use super::gates::measure::ShadowResult;
+use super::head::{Head, Reply};
 use super::plan::{BoundShadow, BoundVariant};
+use super::request_group::RequestGroup;
 use crate::capture::{Body, Overflow};
 use crate::compare::form::Endpoint;
 use crate::compare::{Answer, Report, Unread};
@@ -14,12 +15,13 @@ use crate::http::Fields;
 use crate::labels::{Class, Outcome, ShadowClass};
 use crate::limits::TIMER_SLACK;
 use crate::mirror::body::Shaping;
+use crate::timestamp::Timestamp;
 
 /// An open pair.
 #[derive(Debug)]
 pub struct Pair {
     /// The shadow.
-    pub target: Rc<BoundShadow>,
+    pub shadow: Rc<BoundShadow>,
     /// Which of [`crate::stats::ShadowSeries::slices`].
     pub slice: usize,
     /// Whether it counts as sampled: not while conditions on the request's body are to be judged.
@@ -28,10 +30,10 @@ pub struct Pair {
     pub request_id: String,
     /// What the request asked for.
     pub endpoint: Endpoint,
-    /// Who answers the client.
-    pub answerer: Rc<BoundVariant>,
+    /// The variant that answers the client.
+    pub variant: Rc<BoundVariant>,
     /// What it shares with the other pairs of the request.
-    pub siblings: Rc<RequestGroup>,
+    pub group: Rc<RequestGroup>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
     /// How far the copy is.
@@ -46,7 +48,7 @@ pub struct Primary {
     /// The answer as it is compared.
     pub answer: Answer,
     /// When its last byte passed, if it was complete.
-    pub completed: Option<Time>,
+    pub completed: Option<Timestamp>,
 }
 
 /// How far a copy is.
@@ -61,27 +63,27 @@ pub enum CopyState {
         /// Whether it qualifies and what it is to look like, as far as that is known.
         shaping: Shaping,
         /// When the request body was complete: both latencies start here.
-        since: Time,
+        since: Timestamp,
     },
     /// It is on its way.
     InFlight {
         /// As in [`CopyState::Queued`].
-        since: Time,
+        since: Timestamp,
         /// When it was sent.
-        sent: Time,
+        sent: Timestamp,
         /// Whether it probes an open breaker.
         probe: bool,
     },
     /// It was answered, or failed.
     Answered {
         /// As in [`CopyState::Queued`].
-        since: Time,
+        since: Timestamp,
         /// When.
-        at: Time,
+        at: Timestamp,
         /// How.
-        reply: Reply,
+        reply: ClassifiedReply,
         /// How long after it was sent.
-        took: Time,
+        took: Duration,
         /// Whether it probed an open breaker.
         probe: bool,
     },
@@ -102,7 +104,7 @@ pub struct Upload {
 
 /// What came of a copy that was sent.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ClassifiedReply {
     /// The class of the answer.
     pub class: ShadowClass,
     /// Its status; 0 if there was none.
@@ -120,17 +122,17 @@ const GRPC_TIMEOUT: &[u8] = b"upstream request timeout";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latencies {
     /// The primary's.
-    pub primary: Time,
+    pub primary: Duration,
     /// The shadow's.
-    pub shadow: Time,
+    pub shadow: Duration,
     /// The shadow's from when its copy was sent.
-    pub took: Time,
+    pub took: Duration,
 }
 
 impl Pair {
-    /// What gates count of it, when it ends in `outcome`.
-    pub fn shadowed(&self, outcome: Outcome) -> ShadowResult<'_> {
-        let timeout = self.target.shadow.timeout;
+    /// What gates judge the pair by, when it ends in `outcome`.
+    pub fn result(&self, outcome: Outcome) -> ShadowResult<'_> {
+        let timeout = self.shadow.settings.timeout;
         let nothing = ShadowResult { outcome, reply: None, primary: None, shadow: None, timeout, report: None };
         let good = |latencies: &Latencies| ShadowResult {
             reply: Some((ShadowClass::Success, latencies.took)),
@@ -142,7 +144,7 @@ impl Pair {
             CopyState::Uploading | CopyState::Queued { .. } | CopyState::InFlight { .. } => nothing,
             CopyState::Answered { since, reply, took, .. } => {
                 let primary = self.primary.as_ref().filter(|primary| primary.class == Class::Success);
-                let primary = primary.and_then(|primary| primary.completed).map(|at| at.saturating_sub(*since));
+                let primary = primary.and_then(|primary| primary.completed).map(|at| at.since(*since));
                 ShadowResult { reply: Some((reply.class, *took)), primary, ..nothing }
             }
             CopyState::Comparing(latencies) => good(latencies),
@@ -151,17 +153,17 @@ impl Pair {
     }
 }
 
-impl Reply {
+impl ClassifiedReply {
     /// Reads what the host gave, `elapsed` after the copy was sent; `body` is the captured body.
     ///
     /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503: no
     /// HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
-    pub fn read(reply: Option<ShadowReply>, body: Result<Body, Overflow>, elapsed: Time, timeout: Time) -> Self {
+    pub fn read(reply: Option<Reply>, body: Result<Body, Overflow>, elapsed: Duration, timeout: Duration) -> Self {
         let body = body.map_err(Unread::Overflow);
-        let Some(ShadowReply { head, from_upstream, .. }) = reply else {
+        let Some(Reply { head, from_upstream, .. }) = reply else {
             let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
-            return Self { class, status: 0, grpc_status: None, answer: answer(Head::default(), body) };
+            return Self { class, status: 0, grpc_status: None, answer: Head::default().answer(body) };
         };
         let effective = head.effective_status();
         let grpc_error = head.is_grpc() && head.status == 200 && effective >= 400;
@@ -173,19 +175,7 @@ impl Reply {
             _ => ShadowClass::of(effective),
         };
         let grpc_status = head.grpc_status.as_deref().map(|text| String::from_utf8_lossy(text).into_owned());
-        Self { class, status: head.status, grpc_status, answer: answer(head, body) }
-    }
-}
-
-/// An answer as it is compared.
-pub fn answer(head: Head, body: Result<Body, Unread>) -> Answer {
-    Answer {
-        status: head.status,
-        content_type: head.content_type,
-        content_encoding: head.content_encoding,
-        inference_header_length: head.inference_header_length,
-        grpc_encoding: head.grpc_encoding,
-        body,
+        Self { class, status: head.status, grpc_status, answer: head.answer(body) }
     }
 }
 
@@ -215,9 +205,9 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    const TIMEOUT: Time = Time::from_secs(2);
+    const TIMEOUT: Duration = Duration::from_secs(2);
 
-    fn reply(status: u16, from_upstream: bool, grpc_status: Option<&str>) -> ShadowReply {
+    fn reply(status: u16, from_upstream: bool, grpc_status: Option<&str>) -> Reply {
         let content_type = if grpc_status.is_some() { "application/grpc" } else { "application/json" };
         let head = Head {
             status,
@@ -225,19 +215,19 @@ mod tests {
             grpc_status: grpc_status.map(|text| text.as_bytes().to_vec()),
             ..Head::default()
         };
-        ShadowReply { head, from_upstream, body: Some(Vec::new()) }
+        Reply { head, from_upstream, body: Some(Vec::new()) }
     }
 
     #[test]
     fn replies_are_classified() {
-        let soon = Time::from_millis(3);
+        let soon = Duration::from_millis(3);
         let mut late = reply(200, false, Some("14"));
         late.head.grpc_message = GRPC_TIMEOUT.to_vec();
         for (given, elapsed, want) in [
             (None, soon, "reset"),
             (None, TIMEOUT, "timeout"),
-            (None, Time::from_millis(1950), "timeout"),
-            (None, Time::from_millis(1850), "reset"),
+            (None, Duration::from_millis(1950), "timeout"),
+            (None, Duration::from_millis(1850), "reset"),
             (Some(reply(200, true, None)), soon, "2xx"),
             (Some(reply(504, false, None)), TIMEOUT, "timeout"),
             (Some(reply(504, true, None)), soon, "5xx"),
@@ -248,10 +238,10 @@ mod tests {
             (Some(reply(200, true, Some("0"))), soon, "2xx"),
             (Some(reply(200, true, Some("8"))), soon, "429"),
             (Some(reply(200, false, Some("14"))), soon, "local"),
-            (Some(late), Time::from_millis(1900), "timeout"),
+            (Some(late), Duration::from_millis(1900), "timeout"),
         ] {
             let what = format!("{given:?} after {elapsed:?}");
-            assert_eq!(Reply::read(given, Err(Overflow::Body), elapsed, TIMEOUT).class.label(), want, "{what}");
+            assert_eq!(ClassifiedReply::read(given, Err(Overflow::Body), elapsed, TIMEOUT).class.label(), want, "{what}");
         }
     }
 

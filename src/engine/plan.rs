@@ -2,15 +2,14 @@
 
 use std::rc::Rc;
 
-use super::event::RootId;
-use super::meter::{BoundGate, Warm};
-use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Measure, Name, Route, Shadow, Warmup};
-use crate::http::{Fields, Request};
+use super::gates::bound::{BoundGate, SubjectGates};
+use super::gates::guardrail::Shares;
+use super::gates::warmup::WarmUp;
+use super::ids::RootId;
+use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Name, Route, Shadow, Warmup};
 use crate::mirror::environment::{self, Secret};
-use crate::route;
-use crate::stats::gates::Share;
-use crate::stats::learned::Definer;
-use crate::stats::{self, Define, MetricId, ShadowSeries, VariantSeries};
+use crate::stats::definer::Definer;
+use crate::stats::{ShadowSeries, Statistics, VariantSeries};
 
 /// What one root context does.
 #[derive(Debug)]
@@ -21,8 +20,8 @@ pub struct Plan {
     pub config: Config,
     /// In the order of the configuration.
     pub routes: Vec<RoutePlan>,
-    /// Lines on its series that outlive it, see [`stats::lasting`].
-    pub lasting: Vec<String>,
+    /// Lines on its series that outlive it, see [`crate::stats::retention`].
+    pub retained: Vec<String>,
     /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
     pub missing: Vec<String>,
 }
@@ -39,7 +38,7 @@ pub struct RoutePlan {
     /// In the order of the configuration.
     pub gates: Vec<Rc<BoundGate>>,
     /// What each variant gets; empty for a route without split.
-    pub shares: Rc<[Share]>,
+    pub shares: Rc<Shares>,
 }
 
 /// A variant, or all that answer on a route without split.
@@ -49,10 +48,8 @@ pub struct BoundVariant {
     pub name: Name,
     /// Where it counts.
     pub series: VariantSeries,
-    /// Gates of it.
-    pub gates: Vec<Rc<BoundGate>>,
-    /// Its warm-up, if it has one.
-    pub warm: Option<Rc<Warm>>,
+    /// Its gates.
+    pub gates: SubjectGates,
 }
 
 /// One shadow of one route.
@@ -69,7 +66,7 @@ pub struct BoundShadow {
     /// How its answers are compared.
     pub compare: Rc<Compare>,
     /// Its configuration.
-    pub shadow: Rc<Shadow>,
+    pub settings: Rc<Shadow>,
     /// Headers that never reach a copy.
     pub split_headers: Rc<[Rc<str>]>,
     /// Headers that copies get from the environment.
@@ -80,39 +77,17 @@ pub struct BoundShadow {
     pub evidence: Evidence,
     /// Where it counts.
     pub series: ShadowSeries,
-    /// Gates of it.
-    pub gates: Vec<Rc<BoundGate>>,
-    /// Gates that set its answers, or another shadow's, against those of a control.
-    pub triplets: Vec<Triplet>,
-    /// Its warm-up, if it has one.
-    pub warm: Option<Rc<Warm>>,
-}
-
-/// A gate that sets a candidate against a control.
-#[derive(Clone, Debug)]
-pub struct Triplet {
-    /// The candidate's place among the shadows of the route.
-    pub candidate: usize,
-    /// The control's.
-    pub control: usize,
-    /// The gate.
-    pub gate: Rc<BoundGate>,
+    /// Its gates.
+    pub gates: SubjectGates,
 }
 
 /// The variant of a route without split.
 const UNSPLIT: &str = "none";
 
 impl Plan {
-    /// Binds `config` to its series. `registered` gives the values in a registry of that name, `variable` reads the environment (see
-    /// [`environment::headers`]).
-    pub fn new(
-        root: RootId,
-        config: Config,
-        define: Define,
-        registered: &dyn Fn(&str) -> Vec<String>,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Self {
-        let definer = &mut Definer { define, registered, learned: 0, lasting: Vec::new() };
+    /// Binds `config` to its series. `variable` reads the environment (see [`environment::headers`]).
+    pub fn new(root: RootId, config: Config, statistics: &mut dyn Statistics, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let definer = &mut Definer::new(statistics);
         let split_headers = config.split_headers.as_slice().into();
         let mut missing = Vec::new();
         let mut shadows_before = 0_usize;
@@ -122,16 +97,8 @@ impl Plan {
             routes.push(surroundings.route(definer, &mut missing));
             shadows_before = shadows_before.saturating_add(route.shadows.len());
         }
-        let lasting = std::mem::take(&mut definer.lasting);
-        Self { root, config, routes, lasting, missing }
-    }
-
-    /// The gauges that tell which canaries of a request's route are cut off.
-    pub fn guards(&self, fields: &Fields) -> impl Iterator<Item = MetricId> {
-        let may_be_guarded = self.routes.iter().any(|route| route.shares.len() > 1);
-        let route = may_be_guarded.then(|| route::find(&self.config, &Request::new(fields))).flatten();
-        let route = route.and_then(|index| self.routes.get(index));
-        route.into_iter().flat_map(|route| route.shares.iter()).filter_map(|share| share.tripped)
+        let retained = std::mem::take(&mut definer.retained);
+        Self { root, config, routes, retained, missing }
     }
 }
 
@@ -150,23 +117,22 @@ impl Surroundings<'_> {
     fn route(&self, definer: &mut Definer, missing: &mut Vec<String>) -> RoutePlan {
         let route = self.route;
         let split = route.split.as_ref();
-        let shares = split.map(|split| stats::gates::shares(definer, route, split));
-        let shares: Rc<[Share]> = shares.unwrap_or_default().into();
-        let gates = BoundGate::all(definer, self.root, route, &shares);
+        let shares = Rc::new(split.map(|split| Shares::new(definer, route, split)).unwrap_or_default());
+        let gates = BoundGate::all(definer, route, &shares);
         let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
         let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
         let variants = named.into_iter().enumerate().map(|(index, (name, warmup))| {
             let series = VariantSeries::define(definer, route, &name);
-            let warm = Warm::new(definer, route, &name, warmup);
-            Rc::new(BoundVariant { name, series, gates: of(&gates, GateSubject::Variant(index)), warm })
+            let warm_up = WarmUp::new(definer, route, &name, warmup);
+            Rc::new(BoundVariant { name, series, gates: SubjectGates::new(&gates, GateSubject::Variant(index), warm_up) })
         });
         let variants = variants.collect();
-        let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.target(place, shadow, &gates, definer, missing));
+        let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.shadow(place, shadow, &gates, definer, missing));
         let shadows = shadows.collect();
         RoutePlan { route: route.clone(), variants, shadows, gates, shares }
     }
 
-    fn target(
+    fn shadow(
         &self,
         place: usize,
         shadow: &Rc<Shadow>,
@@ -181,26 +147,13 @@ impl Surroundings<'_> {
             place,
             route: route.clone(),
             compare: route.compare.clone(),
-            shadow: shadow.clone(),
+            settings: shadow.clone(),
             split_headers: self.split_headers.clone(),
             environment: environment::headers(&route.name, shadow, self.variable, missing),
             limits: config.limits,
             evidence: config.evidence,
             series: ShadowSeries::define(definer, route, shadow),
-            gates: of(gates, GateSubject::Shadow(place)),
-            triplets: triplets(gates).filter(|triplet| [triplet.candidate, triplet.control].contains(&place)).collect(),
-            warm: Warm::new(definer, route, &shadow.name, shadow.warmup),
+            gates: SubjectGates::new(gates, GateSubject::Shadow(place), WarmUp::new(definer, route, &shadow.name, shadow.warmup)),
         })
     }
-}
-
-fn of(gates: &[Rc<BoundGate>], subject: GateSubject) -> Vec<Rc<BoundGate>> {
-    gates.iter().filter(|gate| gate.of == subject).cloned().collect()
-}
-
-fn triplets(gates: &[Rc<BoundGate>]) -> impl Iterator<Item = Triplet> {
-    gates.iter().filter_map(|gate| match (gate.of, gate.measure) {
-        (GateSubject::Shadow(candidate), Measure::WorseThanControl { control }) => Some(Triplet { candidate, control, gate: gate.clone() }),
-        _ => None,
-    })
 }

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use super::{Counts, Reading};
+use crate::timestamp::Timestamp;
 
 /// What the counters of a gate were when a window was first looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,9 @@ pub struct WindowStart {
 }
 
 impl WindowStart {
-    /// Of a reading at `now`, the wall-clock time since the epoch, in windows of `length`; one of length 0 never ends.
-    pub fn new(reading: Reading, now: Duration, length: Duration) -> Self {
-        let window = now.as_nanos().checked_div(length.as_nanos()).unwrap_or(0);
-        Self { window: u64::try_from(window).unwrap_or(u64::MAX), bad: reading.most.bad, trials: reading.most.trials }
+    /// Of a reading at `now`, in windows of `length`; one of length 0 never ends.
+    pub fn new(reading: Reading, now: Timestamp, length: Duration) -> Self {
+        Self { window: now.window(length), bad: reading.most.bad, trials: reading.most.trials }
     }
 
     /// As bytes that [`WindowStart::read`] understands.
@@ -72,7 +72,7 @@ mod tests {
         let mut kept: Option<WindowStart> = None;
         let look = |&(at, bad, trials): &(u64, u64, u64)| {
             let reading = Counts::new(bad, trials).into();
-            let now = WindowStart::new(reading, Duration::from_secs(at), length);
+            let now = WindowStart::new(reading, Timestamp::from_epoch(Duration::from_secs(at)), length);
             let counts = kept.and_then(|kept| kept.until(&now, reading)).unwrap_or_else(|| {
                 kept = Some(now);
                 Counts::default()
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_sees_as_few_hits_as_it_can_have_been() {
-        let snapshot = |reading| WindowStart::new(reading, Duration::ZERO, LENGTH);
+        let snapshot = |reading| WindowStart::new(reading, Timestamp::default(), LENGTH);
         let later = Reading::new(15, 110, 17);
         let counts = snapshot(Reading::new(10, 100, 12)).until(&snapshot(later), later);
         assert_eq!(counts, Some(Counts::new(3, 10)));
@@ -121,9 +121,10 @@ mod tests {
     fn no_time_and_no_length_is_too_much() {
         assert_eq!(looks(Duration::ZERO, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
         let all = Reading::new(u64::MAX, u64::MAX, u64::MAX);
-        let last = |reading| WindowStart::new(reading, Duration::MAX, Duration::MAX);
+        let latest = Timestamp::from_epoch(Duration::MAX);
+        let last = |reading| WindowStart::new(reading, latest, Duration::MAX);
         assert_eq!(last(Reading::default()).until(&last(all), all), Some(Counts::new(u64::MAX, u64::MAX)));
-        assert_eq!(WindowStart::new(all, Duration::MAX, Duration::from_nanos(1)).window, u64::MAX);
+        assert_eq!(WindowStart::new(all, latest, Duration::from_micros(1)).window, u64::MAX);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
-use super::{expect, metrics};
+use super::statistics::{Host, expect};
 use crate::engine::effect::Dispatch;
-use crate::engine::event::{CallError, RootId};
+use crate::engine::event::CallError;
+use crate::engine::ids::{CallToken, RootId};
 use crate::labels::Anomaly;
+use crate::stats::Statistics;
 
 /// The host's id of a queue.
 pub type Queue = u32;
@@ -25,7 +27,7 @@ pub fn open_queue(plugin: &str, root: RootId) -> Option<Queue> {
 pub fn wake(queue: Option<Queue>) {
     let woken = queue.map(|queue| hostcalls::enqueue_shared_queue(queue, None));
     if !matches!(woken, Some(Ok(()))) {
-        metrics::anomaly(Anomaly::HostCall);
+        Host.anomaly(Anomaly::HostCall);
     }
 }
 
@@ -35,7 +37,7 @@ pub fn take_wake_up(queue: Queue) {
 }
 
 /// Sends a copy from the active context, which must be a root context; returns the host's token.
-pub fn dispatch(copy: Dispatch) -> Result<u32, CallError> {
+pub fn dispatch(copy: Dispatch) -> Result<CallToken, CallError> {
     let headers = copy.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let body = Some(copy.body.bytes()).filter(|body| !body.is_empty());
     hostcalls::dispatch_http_call(&copy.cluster, headers, body, Vec::new(), copy.timeout).map_err(|status| match status {

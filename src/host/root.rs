@@ -6,16 +6,15 @@ use std::rc::Rc;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, MapType};
-use xxhash_rust::xxh64::xxh64;
 
 use super::calls::Queue;
-use super::metrics::State;
+use super::statistics::{Host, worker};
 use super::stream::Stream;
-use super::{Reaction, calls, handle, metrics, now, property, shared};
-use crate::config::Config;
-use crate::config::changes::changes;
-use crate::config::parse::{Refused, parse};
-use crate::engine::event::{Event, Head, RootId, ShadowReply};
+use super::{Reaction, calls, handle, now, property};
+use crate::engine::event::{Configured, Event};
+use crate::engine::head::{Head, Reply};
+use crate::engine::ids::RootId;
+use crate::engine::intake::{self, Line, Source};
 use crate::engine::plan::Plan;
 use crate::http::is_event_stream;
 
@@ -50,46 +49,15 @@ impl Root {
         handle(self.service.as_ref().and_then(|service| service.queue), event, now())
     }
 
-    fn start(&mut self, plugin: &str, key: u64, config: Config, state: State) {
-        let plan = Rc::new(Plan::new(self.id, config, &mut metrics::define, &metrics::registered, &variable));
-        metrics::retire(plugin, &plan);
-        for line in &plan.missing {
-            log::error!("configuration of {plugin}: {line}");
-        }
-        self.service = Some(Service { plan: plan.clone(), queue: calls::open_queue(plugin, self.id), matching: Rc::default() });
-        self.tell(Event::Configured { plan, key });
-        metrics::tell_state(plugin, state);
+    fn start(&mut self, configured: Configured) {
+        self.service = configured.plan.clone().map(|plan| {
+            let queue = calls::open_queue(&configured.plugin, self.id);
+            Service { plan, queue, matching: Rc::default() }
+        });
+        self.tell(Event::Configured(configured));
     }
 
-    /// Goes on with the last good configuration if there is one; `false` if the host is to refuse the new one too.
-    fn refuse(&mut self, plugin: &str, key: u64, refused: &Refused) -> bool {
-        let count = refused.problems.len();
-        for problem in &refused.problems {
-            log::error!("configuration of {plugin}: {problem}");
-        }
-        let last_good = shared::last_configuration(plugin).and_then(|text| parse(&text).ok());
-        match (last_good, refused.reject) {
-            (last_good, true) => {
-                log::error!("configuration of {plugin} refused, {count} problem(s), on_invalid: reject");
-                if last_good.is_some() {
-                    metrics::tell_state(plugin, State::LastGood);
-                }
-                return false;
-            }
-            (Some(config), false) => {
-                log::error!("configuration of {plugin} refused, {count} problem(s): the last good one goes on");
-                self.start(plugin, key, config, State::LastGood);
-            }
-            (None, false) => {
-                log::error!("configuration of {plugin} refused, {count} problem(s): all requests pass untouched");
-                self.tell(Event::Untouched { root: self.id, key });
-                metrics::tell_state(plugin, State::Untouched);
-            }
-        }
-        true
-    }
-
-    fn reply(&self, body_size: usize, trailers: bool) -> ShadowReply {
+    fn reply(&self, body_size: usize, trailers: bool) -> Reply {
         let fields = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default();
         let mut head = Head::read(&fields);
         if trailers && head.is_grpc() {
@@ -100,7 +68,7 @@ impl Root {
         let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&head.content_type)));
         let body = (body_size <= limit)
             .then(|| hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten().unwrap_or_default());
-        ShadowReply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
+        Reply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
     }
 }
 
@@ -124,22 +92,20 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let plugin = property(&["plugin_name"]).unwrap_or_default();
-        let plugin = String::from_utf8_lossy(&plugin);
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
-        let key = xxh64(&text, xxh64(plugin.as_bytes(), 0));
-        match parse(&text) {
-            Ok(config) => {
-                // The first of the workers takes the place of the last one's text, so this is told about once.
-                let last = shared::last_configuration(&plugin).filter(|last| *last != text).and_then(|last| parse(&last).ok());
-                for line in last.iter().flat_map(|last| changes(last, &config)) {
-                    log::warn!("configuration of {plugin}: {line}");
-                }
-                shared::remember_configuration(&plugin, &text);
-                self.start(&plugin, key, config, State::Accepted);
-                true
+        let source = Source { root: self.id, plugin: &String::from_utf8_lossy(&plugin), text: &text, variable: &variable };
+        let intake = intake::take(source, &worker(), &mut Host);
+        for line in intake.lines {
+            match line {
+                Line::Error(line) => log::error!("{line}"),
+                Line::Warning(line) => log::warn!("{line}"),
             }
-            Err(refused) => self.refuse(&plugin, key, &refused),
         }
+        let accepted = intake.configured.is_some();
+        if let Some(configured) = intake.configured {
+            self.start(configured);
+        }
+        accepted
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

@@ -8,12 +8,16 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
 use super::root::Service;
-use super::{Reaction, gates, handle, now, property};
+use super::{Reaction, handle, now, property};
 use crate::engine::effect::Follow;
-use crate::engine::event::{Arrival, Ending, Event, Head, StreamId, Time, status};
+use crate::engine::ending::Ending;
+use crate::engine::event::{Arrival, Event};
+use crate::engine::head::{Head, status};
+use crate::engine::ids::StreamId;
 use crate::http::{Fields, Request, is_event_stream, is_grpc};
 use crate::mirror::SHADOW_HEADER;
 use crate::route;
+use crate::timestamp::Timestamp;
 
 /// A client's request and its answer.
 pub struct Stream {
@@ -31,9 +35,9 @@ pub struct Stream {
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
     /// When the first byte of the answer's body passed, if the engine wants to know.
-    first_byte: Option<Time>,
+    first_byte: Option<Timestamp>,
     /// Whether the last byte of the answer has passed, and when, if that matters to the microsecond.
-    answered: Option<Option<Time>>,
+    answered: Option<Option<Timestamp>>,
 }
 
 impl Stream {
@@ -53,7 +57,7 @@ impl Stream {
     }
 
     /// Passes an event on, and keeps in mind what the engine wants from now on.
-    fn tell(&mut self, event: Event, now: Time) {
+    fn tell(&mut self, event: Event, now: Timestamp) {
         let queue = self.service.as_ref().and_then(|service| service.queue);
         let Reaction { follow, .. } = handle(queue, event, now);
         self.follow = follow.or(self.follow);
@@ -126,8 +130,7 @@ impl HttpContext for Stream {
         // Request headers can't be read in later phases.
         if let Some((root, fields)) = self.service.as_ref().and_then(|service| Some((service.plan.root, request_fields(service)?))) {
             self.grpc = Request::new(&fields).header("content-type").is_some_and(is_grpc);
-            let tripped = self.service.as_ref().map(|service| gates::tripped(service.plan.guards(&fields))).unwrap_or_default();
-            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end, tripped }), now());
+            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end }), now());
         }
         Action::Continue
     }

@@ -85,7 +85,7 @@ impl Shaping {
         }
     }
 
-    /// Index into [`super::slice_names`] of the request's slice, if slices are by the body; `None` when `budget` was not enough. Whatever has
+    /// Index into [`crate::slice::names`] of the request's slice, if slices are by the body; `None` when `budget` was not enough. Whatever has
     /// no JSON is `other`.
     pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<usize>> {
         let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Some(None) };

@@ -1,20 +1,21 @@
-//! What is a trial of a gate, and what a hit: plain functions of what became of a request. They count nothing.
+//! Whether a request is a trial of a gate, and whether that trial is bad: plain functions of what became of the request. They count nothing.
 
-use super::event::Time;
+use std::time::Duration;
+
 use crate::compare::content::{Decided, NO_ROOM};
 use crate::compare::{Judgement, Kind, Report, Side};
 use crate::config::{Decision, Direction, Measure, Task};
 use crate::labels::{Class, Outcome, ShadowClass};
 
-/// An answer to a client.
+/// What became of an answer to a client.
 #[derive(Clone, Copy, Debug)]
-pub struct Answered {
+pub struct AnswerResult {
     /// Its class.
     pub class: Class,
     /// From the request headers to its last byte, if it was complete.
-    pub took: Option<Time>,
+    pub took: Option<Duration>,
     /// From the request headers to its first byte, if it was a stream.
-    pub first_byte: Option<Time>,
+    pub first_byte: Option<Duration>,
 }
 
 /// A sampled request at one shadow, once it has its outcome.
@@ -23,19 +24,19 @@ pub struct ShadowResult<'a> {
     /// What became of it.
     pub outcome: Outcome,
     /// The class of the shadow's answer, and how long that took from the dispatch; `None`: there was none.
-    pub reply: Option<(ShadowClass, Time)>,
+    pub reply: Option<(ShadowClass, Duration)>,
     /// How long the client's answer took from the complete request, if it was a good one.
-    pub primary: Option<Time>,
+    pub primary: Option<Duration>,
     /// Likewise the shadow's.
-    pub shadow: Option<Time>,
+    pub shadow: Option<Duration>,
     /// When the shadow was given up, from the dispatch.
-    pub timeout: Time,
+    pub timeout: Duration,
     /// What the comparison found, if there was one.
     pub report: Option<&'a Report>,
 }
 
-/// Whether an answer is a hit; `None`: it is no trial.
-pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
+/// Whether an answer is a bad trial of a variant's gate; `None`: it is no trial.
+pub fn of_answer(measure: Measure, answered: &AnswerResult) -> Option<bool> {
     match (measure, answered.class) {
         (Measure::Failed, Class::Cancelled) => None,
         (Measure::Failed, class) => Some(matches!(class, Class::ServerError | Class::Reset)),
@@ -45,7 +46,8 @@ pub fn of_answer(measure: Measure, answered: &Answered) -> Option<bool> {
     }
 }
 
-/// Whether a request at a shadow is a hit; `None`: it is no trial. `task` is what the route's answers are compared as.
+/// Whether a request at a shadow is a bad trial of the shadow's gate; `None`: it is no trial. `task` is what the route's answers are compared
+/// as.
 pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option<bool> {
     // An answer of a version that is not on trial says nothing of the one that is.
     if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
@@ -84,7 +86,8 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option
     }
 }
 
-/// Whether a request at candidate and control is a hit, by whether their answers diverged from the primary's.
+/// Whether a request at candidate and control is a bad trial, by whether their answers diverged from the primary's: a sequential test on
+/// discordant pairs (McNemar's), of which only the pairs that differ are trials. `None`: it is no trial.
 pub fn of_triplet(candidate: bool, control: bool) -> Option<bool> {
     (candidate != control).then_some(candidate)
 }
@@ -99,7 +102,8 @@ fn unreadable(report: &Report) -> bool {
     matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, reason } if reason != NO_ROOM)
 }
 
-/// Of two that are far enough apart for `differ`, which is told the larger one first: whether the shadow's is the larger one.
+/// Whether the shadow's value is the larger one; `None` if the two are too close. `differ` says whether a larger and a smaller value, in this
+/// order, are far enough apart.
 fn apart<T: Copy + PartialOrd>(primary: T, shadow: T, differ: impl Fn(T, T) -> bool) -> Option<bool> {
     let is_larger = shadow > primary;
     let (larger, smaller) = if is_larger { (shadow, primary) } else { (primary, shadow) };

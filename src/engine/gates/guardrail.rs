@@ -1,0 +1,208 @@
+//! Guardrails: a gate of a canary that fails takes the canary's traffic away, and gives it to the baseline.
+//!
+//! That a canary is cut off is a gauge at the host, which every worker reads before it decides a split.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::line;
+use crate::config::{Name, Route, Split};
+use crate::engine::callback::Callback;
+use crate::gate::window::WindowStart;
+use crate::gate::{Counts, Reading, Terms};
+use crate::limits::LOOKS_AFTER_WRITES;
+use crate::stats::definer::Definer;
+use crate::stats::gates::ShareSeries;
+use crate::stats::shared::{PREFIX, update};
+use crate::stats::{MetricId, Statistics};
+
+/// A canary that one slice of a gate guards.
+#[derive(Debug)]
+pub struct Guard {
+    /// By what the canary is cut off.
+    pub terms: Terms,
+    /// The length of the windows whose trials are judged beside those of the whole experiment.
+    pub window: Duration,
+    /// The key in the host's shared data of the counters that the current window began with.
+    pub key: String,
+    /// Those counters, as far as this worker knows.
+    pub begun: Cell<Option<WindowStart>>,
+    /// The canary's place in `shares`.
+    pub variant: usize,
+    /// `gnomon_guardrail_tripped` of the canary.
+    pub tripped: MetricId,
+    /// The shares of all variants of the route.
+    pub shares: Rc<Shares>,
+}
+
+impl Guard {
+    /// Cuts the canary off if its gate fails by a `reading` of its counters, over the whole experiment or over the current window alone.
+    ///
+    /// A configuration guards the requests that it serves by its own terms, also where others are shown: a younger one may never get to
+    /// serve. `labels` are those of the gate.
+    pub fn check(&self, labels: &[Name; 5], reading: Reading, callback: &mut Callback<'_>) {
+        if self.cuts_off(labels, reading.fewest, "experiment", callback) {
+            return;
+        }
+        let now = WindowStart::new(reading, callback.now, self.window);
+        let recent = self.begun.get().and_then(|begun| begun.until(&now, reading)).unwrap_or_else(|| {
+            let begun = self.window_start(now, reading, callback.statistics);
+            self.begun.set(Some(begun));
+            begun.until(&now, reading).unwrap_or_default()
+        });
+        self.cuts_off(labels, recent, "window", callback);
+    }
+
+    /// The counters that the current window began with: those that are kept for all workers, unless they are of another window than `now`, or
+    /// the gate's counters were reset since. Then `now` is kept.
+    fn window_start(&self, now: WindowStart, reading: Reading, statistics: &mut dyn Statistics) -> WindowStart {
+        let mut begun = now;
+        update(statistics, &format!("{PREFIX}window/{}", self.key), |bytes| {
+            let there = WindowStart::read(bytes).filter(|there| there.until(&now, reading).is_some());
+            begun = there.unwrap_or(now);
+            there.is_none().then(|| now.written().to_vec())
+        });
+        begun
+    }
+
+    /// Cuts the canary off if these trials make its gate fail. Returns whether it is cut off.
+    fn cuts_off(&self, labels: &[Name; 5], counts: Counts, over: &str, callback: &mut Callback<'_>) -> bool {
+        let Some(share) = self.shares.of(self.variant).filter(|share| !share.cut_off.get()) else { return true };
+        let fails = self.terms.fails(counts);
+        if fails {
+            share.cut_off.set(true);
+            callback.statistics.set(self.tripped, 1);
+            self.shares.show(Shown::CutOff, callback.statistics);
+            line::log(labels, &self.terms, counts, (line::GUARDRAIL, over), callback);
+        }
+        fails
+    }
+}
+
+/// The shares of the variants of a route, in the order of its split; none without a split.
+#[derive(Debug, Default)]
+pub struct Shares(Vec<Share>);
+
+/// The share of one variant.
+#[derive(Debug)]
+struct Share {
+    /// As configured, in parts per million.
+    ppm: u32,
+    series: ShareSeries,
+    /// Whether this worker knows that the variant is cut off. Then it is for as long as this configuration serves, whatever becomes of the
+    /// gauge.
+    cut_off: Cell<bool>,
+}
+
+/// Which of the gauges `gnomon_split_ppm` are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Those of all variants.
+    All,
+    /// Those that a cut-off changes: the baseline's and those of canaries that are cut off. The others may be a younger configuration's.
+    CutOff,
+}
+
+impl Shares {
+    /// Binds the shares of `split`.
+    pub fn new(definer: &mut Definer, route: &Route, split: &Split) -> Self {
+        let share = |(index, variant): (usize, &crate::config::Variant)| Share {
+            ppm: variant.ppm,
+            series: ShareSeries::define(definer, route, &variant.name, index > 0),
+            cut_off: Cell::default(),
+        };
+        Self(split.variants.iter().enumerate().map(share).collect())
+    }
+
+    /// `gnomon_guardrail_tripped` of a variant, if it is a canary.
+    pub fn tripped(&self, variant: usize) -> Option<MetricId> {
+        self.of(variant)?.series.tripped
+    }
+
+    /// Whether this worker knows that a variant is cut off.
+    pub fn is_cut_off(&self, variant: usize) -> bool {
+        self.of(variant).is_some_and(|share| share.cut_off.get())
+    }
+
+    fn of(&self, variant: usize) -> Option<&Share> {
+        self.0.get(variant)
+    }
+
+    /// Learns from the host which canaries are cut off, and shows the shares that are left if there is a new one: whoever cut it off may have
+    /// shown those of an older configuration.
+    pub fn follow(&self, statistics: &mut dyn Statistics) {
+        let mut any = false;
+        for share in self.0.iter().filter(|share| !share.cut_off.get()) {
+            if share.series.tripped.is_some_and(|gauge| statistics.read(gauge) > 0) {
+                share.cut_off.set(true);
+                any = true;
+            }
+        }
+        if any {
+            self.show(Shown::CutOff, statistics);
+        }
+    }
+
+    /// Sets `gnomon_split_ppm`, and again if a canary was cut off meanwhile: another worker may have set it from what it knew.
+    pub fn show(&self, which: Shown, statistics: &mut dyn Statistics) {
+        let mut cut_off = self.cut_off(statistics);
+        for _ in 0..LOOKS_AFTER_WRITES {
+            for ((index, share), ppm) in self.0.iter().enumerate().zip(self.left(&cut_off)) {
+                if which == Shown::All || index == 0 || cut_off.contains(&index) {
+                    statistics.set(share.series.shown, ppm.into());
+                }
+            }
+            let now = self.cut_off(statistics);
+            if now == cut_off {
+                return;
+            }
+            cut_off = now;
+        }
+    }
+
+    /// The variants that are cut off, as far as this worker knows or the host tells.
+    fn cut_off(&self, statistics: &mut dyn Statistics) -> Vec<usize> {
+        let mut cut_off = Vec::new();
+        for (index, share) in self.0.iter().enumerate() {
+            let at_host = share.series.tripped.is_some_and(|gauge| statistics.read(gauge) > 0);
+            if at_host || share.cut_off.get() {
+                cut_off.push(index);
+            }
+        }
+        cut_off
+    }
+
+    /// The share of each variant, in parts per million, once those that are `cut_off` get nothing. Their shares go to the baseline, the first.
+    fn left(&self, cut_off: &[usize]) -> Vec<u32> {
+        let lost = cut_off.iter().filter_map(|index| self.of(*index)).map(|share| share.ppm).fold(0, u32::saturating_add);
+        let left = |(index, share): (usize, &Share)| match index {
+            0 => share.ppm.saturating_add(lost),
+            _ if cut_off.contains(&index) => 0,
+            _ => share.ppm,
+        };
+        self.0.iter().enumerate().map(left).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn the_shares_of_those_cut_off_go_to_the_baseline() {
+        let series = ShareSeries { shown: 0, tripped: None };
+        let share = |ppm: &u32| Share { ppm: *ppm, series, cut_off: Cell::default() };
+        let shares = Shares([900_000, 70_000, 30_000].iter().map(share).collect());
+        for (cut_off, expected) in [
+            (vec![], [900_000, 70_000, 30_000]),
+            (vec![1], [970_000, 0, 30_000]),
+            (vec![2], [930_000, 70_000, 0]),
+            (vec![1, 2], [1_000_000, 0, 0]),
+        ] {
+            assert_eq!(shares.left(&cut_off), expected, "{cut_off:?}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Judging a gate: reading its counters at the host, which are those of all workers, and showing the state that follows from them.
+//!
+//! Whoever changes a state reads the counters again, until what is shown follows from them (or until nothing helps, see
+//! [`Writes`](super::bound::Writes)). So of workers that judge at the same time the last one puts right what another wrote from older
+//! counters.
+
+use super::bound::{BoundGate, GateInSlice, GateSummary};
+use super::line;
+use crate::engine::callback::Callback;
+use crate::gate::{Rate, Reading, State, Terms, over_slices};
+use crate::limits::LOOKS_AFTER_WRITES;
+use crate::stats::{MetricId, Statistics};
+
+/// What is shown of a gate.
+struct GateReading {
+    counters: Reading,
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration, 0 once it has no
+    /// such gate.
+    terms: [u64; 3],
+    /// `gnomon_gate_failures_total`
+    failures: u64,
+    /// `gnomon_gate_state`
+    state: u64,
+    /// `gnomon_guardrail_tripped`, where there is one.
+    tripped: u64,
+}
+
+impl GateReading {
+    /// Bad trials are read before and after trials, so that the true number of bad ones among these trials lies between.
+    fn take(gate: &GateInSlice, statistics: &mut dyn Statistics) -> Self {
+        let series = gate.series;
+        let bad = statistics.read(series.bad);
+        let trials = statistics.read(series.trials);
+        let bad_again = statistics.read(series.bad);
+        // A worker that finds a failure counts it before it shows it.
+        let state = statistics.read(series.state);
+        let failures = statistics.read(series.failures);
+        let terms = shown_terms(series.terms, statistics);
+        let tripped = gate.guard.as_ref().map_or(0, |guard| statistics.read(guard.tripped));
+        Self { counters: Reading::new(bad, trials, bad_again), terms, failures, state, tripped }
+    }
+}
+
+/// Shows by what the gates of a route judge, and the states that follow: a configuration takes them over.
+pub fn take_over(gates: &[impl AsRef<BoundGate>], callback: &mut Callback<'_>) {
+    let slices = || gates.iter().flat_map(|gate| gate.as_ref().slices());
+    for gate in slices() {
+        show_terms(gate, callback.statistics);
+        judge(gate, true, callback);
+    }
+    // The slices may be others than before.
+    for gate in slices().filter(|gate| gate.is_other()) {
+        if let Some(summary) = &gate.summary {
+            judge_slices(summary, callback.statistics);
+        }
+    }
+}
+
+/// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
+/// are set, no number of trials is enough.
+fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
+    let mine = [gate.terms.limit.ppm().into(), gate.terms.alpha.ppm().into(), gate.terms.min_trials];
+    let shown = gate.series.terms.map(|series| statistics.read(series));
+    if shown != mine {
+        let [limit, alpha, min_trials] = gate.series.terms;
+        let [limit_is, alpha_is, min_trials_is] = mine;
+        for (series, value) in [(min_trials, u64::MAX), (limit, limit_is), (alpha, alpha_is), (min_trials, min_trials_is)] {
+            statistics.set(series, value);
+        }
+    }
+}
+
+/// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]: what is read in this order, and twice
+/// where it must be, is of one age. Should that not come about, no number of trials is enough.
+fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn Statistics) -> [u64; 3] {
+    let mut terms = [0, 0, u64::MAX];
+    for _ in 0..LOOKS_AFTER_WRITES {
+        let before = (statistics.read(limit), statistics.read(min_trials));
+        let alpha = statistics.read(alpha);
+        let after = statistics.read(min_trials);
+        let limit = statistics.read(limit);
+        if before == (limit, after) {
+            return [limit, alpha, after];
+        }
+        terms = [limit, alpha, u64::MAX];
+    }
+    terms
+}
+
+/// Judges a gate, after a trial of it. `serves`: whether this configuration does, so that its guardrails act.
+pub fn judge(gate: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
+    let mut slices_change = false;
+    loop {
+        let reading = GateReading::take(gate, callback.statistics);
+        if let Some(guard) = gate.guard.as_ref().filter(|_| serves && reading.tripped == 0) {
+            guard.check(&gate.labels, reading.counters, callback);
+        }
+        let changed = show_state(gate, &reading, callback);
+        // The first trial of `other` changes the state over all slices, but not its own.
+        slices_change |= changed || is_first_of_other(gate, &reading);
+        if !changed || !gate.writes.one_more() {
+            break;
+        }
+    }
+    if let Some(summary) = gate.summary.as_ref().filter(|_| slices_change) {
+        judge_slices(summary, callback.statistics);
+    }
+}
+
+/// Shows the state that follows from a reading. Returns whether another one was shown before.
+fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback<'_>) -> bool {
+    // The state follows from the figures beside it, also where an older configuration still counts.
+    let Some(terms) = read_terms(reading.terms) else {
+        // The gate has left the configuration.
+        if reading.state != 0 {
+            callback.statistics.set(gate.series.state, 0);
+        }
+        return false;
+    };
+    // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
+    let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
+    let state = terms.judge(reading.counters, failed);
+    if state == State::Fail && reading.failures == 0 {
+        callback.add(gate.series.failures, 1);
+    }
+    if state == State::Fail && !failed && !gate.logged.replace(true) {
+        line::log(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);
+    }
+    if reading.state == state as u64 {
+        gate.writes.settled();
+        return false;
+    }
+    callback.statistics.set(gate.series.state, state as u64);
+    true
+}
+
+/// The terms that are shown as these numbers; `None` of numbers that are no terms.
+fn read_terms([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
+    let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
+    Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials })
+}
+
+/// Whether this worker sees trials of the slice `other` for the first time.
+fn is_first_of_other(gate: &GateInSlice, reading: &GateReading) -> bool {
+    let summary = gate.summary.as_ref().filter(|_| gate.is_other() && read_terms(reading.terms).is_some());
+    summary.is_some_and(|summary| reading.counters.most.trials() > 0 && !summary.others.replace(true))
+}
+
+/// Puts the state of a gate over its slices right.
+fn judge_slices(summary: &GateSummary, statistics: &mut dyn Statistics) {
+    loop {
+        let mut states: Vec<State> = summary.slices.iter().map(|slice| State::of(statistics.read(slice.state))).collect();
+        let others = summary.slices.last().map_or(0, |other| statistics.read(other.trials));
+        let shown = statistics.read(summary.state);
+        let other = states.pop().unwrap_or_default();
+        let state = over_slices(states, other, others > 0) as u64;
+        // A fail is for good, also if its slice has left the configuration.
+        if shown == state || State::of(shown) == State::Fail {
+            return summary.writes.settled();
+        }
+        statistics.set(summary.state, state);
+        if !summary.writes.one_more() {
+            return;
+        }
+    }
+}

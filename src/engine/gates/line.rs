@@ -1,0 +1,32 @@
+//! The log line of a gate that fails or cuts a canary off. Such lines are few, because both are for good, so none is suppressed.
+
+use crate::config::Name;
+use crate::engine::callback::Callback;
+use crate::engine::effect::Effect;
+use crate::engine::log_line::LogLine;
+use crate::gate::{Counts, Terms, ln_fail};
+
+/// The labels of a gate's series and the members of its log line: experiment, route, gate, subject and slice.
+pub const LABELS: [&str; 5] = ["experiment", "route", "gate", "subject", "slice"];
+
+/// The member of a line that says over which trials a canary was cut off: `experiment` or `window`.
+pub const GUARDRAIL: &str = "guardrail";
+
+/// Logs that the gate with these `labels` fails by `counts`, or cuts its canary off. `what` is the member that says which, and its value.
+pub fn log(labels: &[Name; 5], terms: &Terms, counts: Counts, what: (&'static str, &str), callback: &mut Callback<'_>) {
+    let mut line = LogLine::default();
+    for (name, value) in LABELS.into_iter().zip(labels) {
+        line.text(name, value);
+    }
+    let e_value = ln_fail(counts, terms.limit).exp().min(f64::MAX);
+    line.text(what.0, what.1);
+    line.number("bad", counts.bad());
+    line.number("trials", counts.trials());
+    line.number("limit_ppm", terms.limit.ppm());
+    line.float("e_value", e_value.round());
+    line.float("e_value_needed", (1e6 / f64::from(terms.alpha.ppm())).round());
+    if what.0 == GUARDRAIL {
+        line.text("hint", "this canary gets no more traffic from this proxy until the experiment changes");
+    }
+    callback.push(Effect::Evidence(line.written()));
+}

@@ -1,0 +1,117 @@
+//! Taking a configuration: what a root context does with the text that it is given, and what it says of it.
+
+use std::rc::Rc;
+
+use super::event::Configured;
+use super::ids::RootId;
+use super::plan::Plan;
+use crate::config::Config;
+use crate::config::changes::changes;
+use crate::config::parse::{Refused, parse};
+use crate::stats::shared::PREFIX;
+use crate::stats::{Applied, Statistics, WorkerSeries, retention};
+use xxhash_rust::xxh64::xxh64;
+
+/// What a root context is given.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The root context.
+    pub root: RootId,
+    /// Envoy's name of the plugin.
+    pub plugin: &'a str,
+    /// The text of the configuration.
+    pub text: &'a [u8],
+    /// Reads a variable of the VM's environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub struct Intake {
+    /// What the root context is to do; `None`: the host is to refuse the configuration, and the one before goes on.
+    pub configured: Option<Configured>,
+    /// Lines for the operator.
+    pub lines: Vec<Line>,
+}
+
+/// A line for the operator.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Something is wrong.
+    Error(String),
+    /// Something is to be known.
+    Warning(String),
+}
+
+/// Takes the configuration of `source` as a whole, or refuses it with all its problems. Where one is refused the last good one of the
+/// plugin goes on, if this proxy has accepted any; `on_invalid: reject` has the host refuse it too.
+pub fn take(source: Source<'_>, series: &WorkerSeries, statistics: &mut dyn Statistics) -> Intake {
+    let last_good = statistics.load(&last_good_key(source.plugin)).map(|(text, _)| text);
+    match parse(source.text) {
+        Ok(config) => {
+            // The first of the workers puts this text in the place of the last one, so its changes are told of once.
+            let last = last_good.filter(|last| last != source.text).and_then(|last| parse(&last).ok());
+            let changes = last.iter().flat_map(|last| changes(last, &config));
+            let lines = changes.map(|change| Line::Warning(source.says(&change))).collect();
+            statistics.store(&last_good_key(source.plugin), source.text, None);
+            source.start(config, Applied::Accepted, lines, statistics)
+        }
+        Err(refused) => refuse(source, &refused, last_good.and_then(|text| parse(&text).ok()), series, statistics),
+    }
+}
+
+/// What is done instead of a configuration that was refused.
+fn refuse(
+    source: Source<'_>,
+    refused: &Refused,
+    last_good: Option<Config>,
+    series: &WorkerSeries,
+    statistics: &mut dyn Statistics,
+) -> Intake {
+    let mut lines: Vec<Line> = refused.problems.iter().map(|problem| Line::Error(source.says(problem))).collect();
+    let mut conclude = |what: &str| {
+        let count = refused.problems.len();
+        lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.plugin)));
+    };
+    match (last_good, refused.reject) {
+        (last_good, true) => {
+            conclude(", on_invalid: reject");
+            if last_good.is_some() {
+                series.show(source.plugin, Applied::LastGood, statistics);
+            }
+            Intake { configured: None, lines }
+        }
+        (Some(config), false) => {
+            conclude(": the last good one goes on");
+            source.start(config, Applied::LastGood, lines, statistics)
+        }
+        (None, false) => {
+            conclude(": all requests pass untouched");
+            Intake { configured: Some(source.configured(None, Applied::Untouched)), lines }
+        }
+    }
+}
+
+impl Source<'_> {
+    /// Binds a configuration to its series.
+    fn start(self, config: Config, applied: Applied, mut lines: Vec<Line>, statistics: &mut dyn Statistics) -> Intake {
+        let plan = Plan::new(self.root, config, statistics, self.variable);
+        retention::retire(statistics, self.plugin, &plan.retained, plan.config.routes.iter().map(|route| &*route.experiment));
+        lines.extend(plan.missing.iter().map(|missing| Line::Error(self.says(missing))));
+        Intake { configured: Some(self.configured(Some(Rc::new(plan)), applied)), lines }
+    }
+
+    fn configured(self, plan: Option<Rc<Plan>>, applied: Applied) -> Configured {
+        let key = xxh64(self.text, xxh64(self.plugin.as_bytes(), 0));
+        Configured { root: self.root, plan, key, plugin: self.plugin.to_owned(), applied }
+    }
+
+    fn says(self, what: &impl std::fmt::Display) -> String {
+        format!("configuration of {}: {what}", self.plugin)
+    }
+}
+
+/// The key of the text of the last configuration that was accepted for a plugin.
+fn last_good_key(plugin: &str) -> String {
+    format!("{PREFIX}configuration/{plugin}")
+}

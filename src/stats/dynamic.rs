@@ -1,0 +1,155 @@
+//! Series whose label values come from bodies. The first few values get series of their own, all others count as `other`.
+//!
+//! Which values are among the first is kept in the host's shared data, for all workers and configurations: each [`DynamicSeries`] has a
+//! registry there. A series lives only as long as some VM has defined it, so all that are registered are defined anew with each
+//! configuration.
+
+use std::cell::Cell;
+use std::fmt::{self, Debug, Formatter};
+use std::rc::Rc;
+
+use super::definer::Definer;
+use super::names;
+use super::port::{MetricId, MetricType, Statistics};
+use super::shared::{PREFIX, add_lines};
+use crate::config::Task;
+use crate::limits::{MAX_ANSWER_NAMES, MAX_MODEL_VERSIONS, MAX_PATHS};
+
+/// The label value that stands for all beyond the first few.
+pub const OTHER: &str = "other";
+
+/// Series of one name that differ in labels with values from bodies.
+pub struct DynamicSeries {
+    /// What all of its series begin with.
+    beginning: String,
+    /// The labels with values from bodies.
+    labels: &'static [&'static str],
+    /// The key of the registry of its values.
+    registry: String,
+    /// How many values may be in the registry. None if all of them are in the configuration.
+    most: usize,
+    known: Cell<KnownValues>,
+}
+
+/// The values that this worker knows of.
+#[derive(Debug, Default)]
+struct KnownValues {
+    values: Vec<String>,
+    /// Series of these values and of [`OTHER`].
+    series: Vec<(Vec<String>, MetricId)>,
+    /// Whether no further value can get series of its own.
+    full: bool,
+}
+
+impl Debug for DynamicSeries {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.beginning)
+    }
+}
+
+/// Which values have series of their own.
+enum Values<'a> {
+    /// The first so many that come.
+    First(usize),
+    /// These.
+    These(&'a [Rc<str>]),
+}
+
+impl DynamicSeries {
+    /// `gnomon_divergent_paths_total`, with the labels of a shadow.
+    pub fn paths(definer: &mut Definer, labels: &[(&str, &str)]) -> Self {
+        Self::define(definer, "gnomon_divergent_paths_total", labels, &["path"], "paths", Values::First(MAX_PATHS))
+    }
+
+    /// `gnomon_model_versions_total`, with the labels of a variant or shadow.
+    pub fn versions(definer: &mut Definer, labels: &[(&str, &str)]) -> Self {
+        let first = Values::First(MAX_MODEL_VERSIONS);
+        Self::define(definer, "gnomon_model_versions_total", labels, &["model_version"], "versions", first)
+    }
+
+    /// `gnomon_decisions_total`, with the labels of a shadow, if `task` names answers.
+    pub fn answers(definer: &mut Definer, labels: &[(&str, &str)], task: &Task) -> Option<Self> {
+        let values = match task {
+            Task::Decision(decision) => Values::These(&decision.names),
+            Task::Labels(labels) if (1..=MAX_ANSWER_NAMES).contains(&labels.names.len()) => Values::These(&labels.names),
+            Task::Labels(_) => Values::First(MAX_ANSWER_NAMES),
+            _ => return None,
+        };
+        Some(Self::define(definer, "gnomon_decisions_total", labels, &["primary_answer", "shadow_answer"], "answers", values))
+    }
+
+    fn define(
+        definer: &mut Definer,
+        name: &str,
+        fixed: &[(&str, &str)],
+        labels: &'static [&'static str],
+        kind: &str,
+        values: Values<'_>,
+    ) -> Self {
+        let subject = fixed.iter().map(|(_, value)| *value).collect::<Vec<_>>().join("/");
+        let registry = format!("{PREFIX}{kind}/{subject}");
+        let (values, most) = match values {
+            Values::First(most) => (add_lines(definer.statistics, &registry, [], 0), most),
+            Values::These(names) => (names.iter().map(|name| names::value(name)).collect(), 0),
+        };
+        let new = Self { beginning: names::series(name, fixed), labels, registry, most, known: Cell::default() };
+        let series = new.combinations(&values).into_iter().map(|values| {
+            let id = definer.define(MetricType::Counter, &new.name(&values));
+            (values, id)
+        });
+        let series = series.collect();
+        new.known.set(KnownValues { values, series, full: false });
+        new
+    }
+
+    /// Adds `by` to the series of `values`, one for each label, as they are in bodies. A value that this worker has not met is registered if
+    /// there is room.
+    pub fn count(&self, values: &[&str], by: i64, statistics: &mut dyn Statistics) {
+        let mut known = self.known.take();
+        let closed = known.full || self.most == 0;
+        let resolve = |value: &&str| {
+            let value = names::value(value);
+            if closed && !known.values.contains(&value) { OTHER.to_owned() } else { value }
+        };
+        let values: Vec<String> = values.iter().map(resolve).collect();
+        match known.series.iter().find(|(of, _)| *of == values) {
+            Some((_, id)) => statistics.add(*id, by),
+            None => self.register(&mut known, &values, by, statistics),
+        }
+        self.known.set(known);
+    }
+
+    /// Registers values as far as there is room, over all workers and configurations, and counts.
+    fn register(&self, known: &mut KnownValues, values: &[String], by: i64, statistics: &mut dyn Statistics) {
+        let new: Vec<&str> = values.iter().map(String::as_str).filter(|value| *value != OTHER).collect();
+        let registered = add_lines(statistics, &self.registry, new, self.most);
+        let kept = values.iter().map(|value| if registered.contains(value) { value.clone() } else { OTHER.to_owned() });
+        let kept: Vec<String> = kept.collect();
+        let id = statistics.define(MetricType::Counter, &self.name(&kept));
+        statistics.add(id, by);
+        // A registry that could not be read looks empty, and says nothing.
+        if registered.is_empty() {
+            return;
+        }
+        known.full |= kept != values;
+        known.values = registered;
+        if !known.series.iter().any(|(of, _)| *of == kept) {
+            known.series.push((kept, id));
+        }
+    }
+
+    /// The name of the series of `values`, one clean value for each label.
+    fn name(&self, values: &[String]) -> String {
+        let labels: Vec<(&str, &str)> = self.labels.iter().copied().zip(values.iter().map(String::as_str)).collect();
+        format!("{}{}", self.beginning, names::series("", &labels))
+    }
+
+    /// All of `values` and [`OTHER`], for one label or for two.
+    fn combinations(&self, values: &[String]) -> Vec<Vec<String>> {
+        let each = || values.iter().cloned().chain([OTHER.to_owned()]);
+        match self.labels {
+            [_] => each().map(|value| vec![value]).collect(),
+            _ => each().flat_map(|first| each().map(move |second| vec![first.clone(), second])).collect(),
+        }
+    }
+}

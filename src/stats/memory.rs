@@ -1,0 +1,84 @@
+//! Statistics and shared data in memory: a host for tests, for fuzzing and for simulations. Nobody comes between two calls.
+
+use std::collections::BTreeMap;
+
+use super::names;
+use super::port::{MetricId, MetricType, Statistics, Stored, Version};
+use crate::labels::{Anomaly, Label};
+
+/// A host of one worker, or of several that take turns.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// The names of series, by id. A series that was defined more often has several ids.
+    pub names: Vec<String>,
+    /// The values of counters and gauges that were moved or set.
+    pub values: BTreeMap<String, i64>,
+    /// What histograms were given.
+    pub recorded: BTreeMap<String, Vec<u64>>,
+    /// The shared data.
+    pub shared: BTreeMap<String, (Vec<u8>, Version)>,
+    /// Text in the names of series that this host drops, as Envoy does what its `stats_matcher` excludes: what is written there is gone.
+    pub dropped: Option<&'static str>,
+}
+
+impl Memory {
+    /// The sum of the counters and gauges whose names contain all of `parts`.
+    pub fn sum(&self, parts: &[&str]) -> i64 {
+        self.values.iter().filter(|(name, _)| parts.iter().all(|part| name.contains(part))).map(|(_, value)| value).sum()
+    }
+
+    fn value(&mut self, series: MetricId) -> Option<&mut i64> {
+        let name = self.names.get(usize::try_from(series).ok()?)?;
+        let drops = self.dropped.is_some_and(|part| name.contains(part));
+        (!drops).then(|| self.values.entry(name.clone()).or_default())
+    }
+}
+
+impl Statistics for Memory {
+    fn define(&mut self, _: MetricType, name: &str) -> MetricId {
+        self.names.push(name.to_owned());
+        MetricId::try_from(self.names.len().saturating_sub(1)).unwrap_or(MetricId::MAX)
+    }
+
+    fn add(&mut self, series: MetricId, by: i64) {
+        if let Some(value) = self.value(series) {
+            *value = value.saturating_add(by);
+        }
+    }
+
+    fn set(&mut self, gauge: MetricId, value: u64) {
+        if let Some(there) = self.value(gauge) {
+            *there = value.cast_signed();
+        }
+    }
+
+    fn record(&mut self, histogram: MetricId, value: u64) {
+        if let Some(name) = usize::try_from(histogram).ok().and_then(|id| self.names.get(id)) {
+            self.recorded.entry(name.clone()).or_default().push(value);
+        }
+    }
+
+    fn read(&mut self, series: MetricId) -> u64 {
+        let name = usize::try_from(series).ok().and_then(|id| self.names.get(id));
+        name.and_then(|name| self.values.get(name)).map_or(0, |value| value.cast_unsigned())
+    }
+
+    fn load(&mut self, key: &str) -> Option<(Vec<u8>, Version)> {
+        self.shared.get(key).cloned()
+    }
+
+    fn store(&mut self, key: &str, bytes: &[u8], version: Option<Version>) -> Stored {
+        let there = self.shared.get(key).map(|(_, version)| *version);
+        if there.is_some() && version.is_some() && there != version {
+            return Stored::Conflict;
+        }
+        self.shared.insert(key.to_owned(), (bytes.to_vec(), there.unwrap_or_default().saturating_add(1)));
+        Stored::Done
+    }
+
+    fn anomaly(&mut self, what: Anomaly) {
+        let name = names::series("gnomon_anomalies_total", &[("what", what.label())]);
+        let count = self.values.entry(name).or_default();
+        *count = count.saturating_add(1);
+    }
+}
