@@ -1,5 +1,7 @@
 //! Whole lives of requests, told to the engine as events. What is asserted is what can be seen: series, effects on the request, evidence.
 
+use std::time::Duration;
+
 mod gates;
 mod grpc;
 mod roots;
@@ -15,7 +17,9 @@ use serde_json::json;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::event::{CallError, Ending, Event, ShadowReply, Time};
+use super::ending::Ending;
+use super::event::{CallError, Event};
+use super::head::Reply;
 use crate::stats::names;
 use worker::{ROOT, Worker, arrival, config, head, with_shadow};
 
@@ -42,8 +46,8 @@ fn a_pair_is_compared_whoever_answers_first() {
         assert_eq!(worker.sum(&["gnomon_requests_total", "unsplit"]), 1);
         assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=2xx"]), 1);
         assert_eq!(worker.sum(&["gnomon_shadow_responses_total", "class=.=2xx"]), 1);
-        assert_eq!(worker.sum(&["gnomon_response_duration_microseconds"]), 1);
-        assert_eq!(worker.sum(&["gnomon_shadow_duration_microseconds"]), 1);
+        assert_eq!(worker.recorded(&["gnomon_response_duration_microseconds"]), 1);
+        assert_eq!(worker.recorded(&["gnomon_shadow_duration_microseconds"]), 1);
         assert!(worker.headers.is_empty() && worker.evidence.is_empty());
     }
 }
@@ -59,7 +63,7 @@ fn a_copy_is_what_the_client_sent() {
     assert_eq!(copy.body.bytes(), br#"{"model":"other"}"#);
     assert_eq!([header(":path"), header("x-mine"), header("authorization")], [Some("/v2/x"), Some("1"), None]);
     assert_eq!([header("x-gnomon-shadow"), header("content-length")], [Some("s"), Some("17")]);
-    assert_eq!(copy.timeout, Time::from_secs(2));
+    assert_eq!(copy.timeout, Duration::from_secs(2));
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn the_split_header_is_the_filters_own() {
     all["routes"][0]["shadows"][0]["of"] = json!(["v2"]);
     let mut worker = Worker::new(all);
     worker.request(ROOT, 1, &[("x-gnomon-variant", "v1")], true);
-    worker.on(Event::ResponseHeaders { stream: 1, head: head(200) });
+    worker.handle(Event::ResponseHeaders { stream: 1, head: head(200) });
     worker.end(1);
     assert_eq!(worker.headers, ["-x-gnomon-variant", "x-gnomon-variant: v2", "response x-gnomon-variant: v2"]);
     assert_eq!(worker.sum(&["gnomon_requests_total", "variant=.=v2", "reason=.=weight"]), 1);
@@ -79,7 +83,7 @@ fn the_split_header_is_the_filters_own() {
     worker.assert_outcome("compared");
 
     worker.headers.clear();
-    worker.on(Event::RequestHeaders(arrival(2, vec![("x-gnomon-variant".into(), vec![b'x'])], true)));
+    worker.handle(Event::RequestHeaders(arrival(2, vec![("x-gnomon-variant".into(), vec![b'x'])], true)));
     assert_eq!(worker.headers, ["-x-gnomon-variant"], "it is taken off requests of no route, too");
 }
 
@@ -87,7 +91,7 @@ fn the_split_header_is_the_filters_own() {
 fn copies_are_left_alone_unless_they_are_not_to_be_trusted() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[("x-gnomon-shadow", "s")], true);
-    assert!(worker.headers.is_empty() && worker.series.is_empty());
+    assert!(worker.headers.is_empty() && worker.sum(&["_total"]) == 0);
 
     let mut worker = Worker::new(config(json!({"trust_copies": false})));
     worker.request(ROOT, 1, &[("x-gnomon-shadow", "s")], true);
@@ -115,20 +119,20 @@ fn answers_lead_to_outcomes() {
 
 #[test]
 fn calls_that_fail_lead_to_outcomes() {
-    let local = |status| Some(ShadowReply { head: head(status), from_upstream: false, body: Some(Vec::new()) });
+    let local = |status| Some(Reply { head: head(status), from_upstream: false, body: Some(Vec::new()) });
     for (reply, after, want, class) in [
-        (None, Time::from_millis(5), "shadow_failed", "reset"),
-        (None, Time::from_secs(2), "timed_out", "timeout"),
-        (local(504), Time::from_secs(2), "timed_out", "timeout"),
-        (local(503), Time::from_millis(1), "shadow_failed", "local"),
+        (None, Duration::from_millis(5), "shadow_failed", "reset"),
+        (None, Duration::from_secs(2), "timed_out", "timeout"),
+        (local(504), Duration::from_secs(2), "timed_out", "timeout"),
+        (local(503), Duration::from_millis(1), "shadow_failed", "local"),
     ] {
         let mut worker = Worker::new(config(json!({})));
         worker.request(ROOT, 1, &[], true);
         worker.send(9);
         worker.answer(1, 200, "{}");
         worker.end(1);
-        worker.now += after;
-        worker.on(Event::ShadowAnswered { token: 9, reply });
+        worker.pass(after);
+        worker.handle(Event::ShadowAnswered { token: 9, reply });
         worker.assert_outcome(want);
         assert_eq!(worker.sum(&["gnomon_shadow_responses_total", &format!("class=.={class}")]), 1);
     }
@@ -137,7 +141,7 @@ fn calls_that_fail_lead_to_outcomes() {
         worker.request(ROOT, 1, &[], true);
         worker.work();
         let pair = worker.take_copies()[0];
-        worker.on(Event::Dispatched { pair, result: Err(error) });
+        worker.handle(Event::Dispatched { pair, result: Err(error) });
         worker.answer(1, 200, "{}");
         worker.end(1);
         worker.assert_outcome(want);
@@ -166,7 +170,7 @@ fn what_goes_over_a_bound_is_not_sent() {
     worker.request(ROOT, 7, &[("connection", "upgrade"), ("upgrade", "websocket")], false);
     assert_eq!(worker.outcomes()["unsent_upgrade"], 1);
     for stream in 1..8 {
-        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
+        worker.handle(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
     }
     assert_eq!(worker.outcomes()["cancelled"], 2);
     worker.assert_at_rest();
@@ -178,7 +182,7 @@ fn an_answer_that_no_copy_waits_for_is_not_captured() {
     worker.request(ROOT, 1, &[], true);
     worker.work();
     let pair = worker.take_copies()[0];
-    worker.on(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
+    worker.handle(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
     worker.answer(1, 200, "{}");
     assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
 }
@@ -216,7 +220,7 @@ fn a_client_that_leaves_counts_for_nobody() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
     assert_eq!(worker.sum(&["gnomon_responses_total", "cancelled"]), 1);
     assert_eq!(worker.sum(&["gnomon_open_pairs"]), 1, "its copy is still in flight");
     worker.shadow(1, 500, "");
@@ -244,7 +248,7 @@ fn the_breaker_opens_probes_and_closes() {
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), 1);
     worker.pair(11, (200, "{}"), (200, "{}"));
     assert_eq!(worker.outcomes()["unsent_breaker_open"], 1);
-    worker.now += Time::from_secs(5);
+    worker.pass(Duration::from_secs(5));
     worker.pair(12, (200, "{}"), (200, "{}"));
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
     assert_eq!(worker.outcomes()["compared"], 1);
@@ -257,7 +261,7 @@ fn a_probe_that_works_closes_the_breaker_while_the_client_still_reads() {
     for stream in 1..=10 {
         worker.pair(stream, (200, "{}"), (500, ""));
     }
-    worker.now += Time::from_secs(5);
+    worker.pass(Duration::from_secs(5));
     worker.request(ROOT, 11, &[], true);
     worker.send(11);
     worker.shadow(11, 200, "{}");
@@ -269,7 +273,7 @@ fn a_redirect_that_envoy_follows_is_no_failure_of_the_primary_to_answer() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::broken_off(b"internal_redirect"), first_byte: None });
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::broken_off(b"internal_redirect"), first_byte: None });
     worker.shadow(1, 302, "");
     assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=3xx"]), 1);
     worker.assert_outcome("both_failed");
@@ -280,8 +284,8 @@ fn an_upgrade_that_nobody_asked_for_is_broken() {
     let mut worker = Worker::new(config(json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::ResponseHeaders { stream: 1, head: head(101) });
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Broken, first_byte: None });
+    worker.handle(Event::ResponseHeaders { stream: 1, head: head(101) });
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::Broken, first_byte: None });
     worker.shadow(1, 200, "{}");
     worker.assert_outcome("primary_failed");
 }
@@ -295,13 +299,13 @@ fn a_long_comparison_is_worked_off_in_turns() {
     worker.send(1);
     worker.answer(1, 200, &primary);
     worker.end(1);
-    let reply = ShadowReply { head: head(200), from_upstream: true, body: Some(shadow.into()) };
-    worker.on(Event::ShadowAnswered { token: 1, reply: Some(reply) });
+    let reply = Reply { head: head(200), from_upstream: true, body: Some(shadow.into()) };
+    worker.handle(Event::ShadowAnswered { token: 1, reply: Some(reply) });
     let mut turns = 0;
     while worker.wakes > 0 {
         worker.wakes = 0;
         turns += 1;
-        worker.on(Event::Work { root: ROOT });
+        worker.handle(Event::Work { root: ROOT });
     }
     assert!(turns > 5, "{turns} turns");
     worker.assert_outcome("compared");
@@ -364,25 +368,24 @@ fn only_the_first_paths_have_series_of_their_own() {
     assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=m0;"]), 2);
     assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=m16;"]), 0);
     assert_eq!(worker.sum(&["gnomon_divergent_paths_total", "path=.=other;"]), 8);
-    assert_eq!(worker.registrations, 17, "the host is asked once for each, and for one too many");
+    assert_eq!(worker.loads(), 17, "the host is asked once for each, and for one too many");
 
-    let mut next = Worker { registries: worker.registries, ..Worker::new(config(json!({}))) };
-    next.configure(2, config(json!({})));
-    assert!(next.names.iter().any(|name| name.contains("path=.=m15;")), "a new configuration holds on to the series");
+    let next = Worker::after(worker, config(json!({})));
+    assert_eq!(next.defined(&["path=.=m15;"]), 1, "a new configuration holds on to the series");
 }
 
 #[test]
 fn evidence_is_limited() {
     let mut worker = Worker::new(config(json!({"evidence": {"per_second": 2}})));
-    worker.now += Time::from_millis(900);
+    worker.pass(Duration::from_millis(900));
     for stream in 1..=5 {
-        worker.now += Time::from_millis(50); // over the turn of a second of the clock
+        worker.pass(Duration::from_millis(50)); // over the turn of a second of the clock
         worker.pair(stream, (200, "[1]"), (200, "[2]"));
     }
     assert_eq!(worker.evidence.len(), 2);
     assert_eq!(worker.sum(&["gnomon_evidence_total", "logged"]), 2);
     assert_eq!(worker.sum(&["gnomon_evidence_total", "suppressed"]), 3);
-    worker.now += Time::from_secs(1);
+    worker.pass(Duration::from_secs(1));
     worker.pair(6, (200, "[1]"), (200, "[2]"));
     assert_eq!(worker.evidence.len(), 3);
 }
@@ -403,7 +406,7 @@ fn a_failing_shadow_is_shown_once_a_minute() {
     assert_eq!(worker.evidence.len(), 4, "so is another failure");
     worker.pair(10, (200, "{}"), (429, ""));
     worker.evidence.truncate(2);
-    worker.now += Time::from_secs(61);
+    worker.pass(Duration::from_secs(61));
     worker.pair(5, (200, "{}"), (429, ""));
     assert_eq!(worker.evidence.len(), 3);
     worker.pair(6, (200, "{}"), (200, "{}"));
@@ -417,7 +420,7 @@ fn a_failure_that_was_not_shown_is_shown_later() {
     worker.pair(1, (200, "[1]"), (200, "[2]"));
     worker.pair(2, (200, "{}"), (404, ""));
     assert_eq!(worker.evidence.len(), 1);
-    worker.now += Time::from_secs(1);
+    worker.pass(Duration::from_secs(1));
     worker.pair(3, (200, "{}"), (404, ""));
     assert_eq!(worker.evidence[1]["status"], 404);
 }
@@ -425,6 +428,6 @@ fn a_failure_that_was_not_shown_is_shown_later() {
 #[test]
 fn an_answer_nobody_waits_for_is_an_anomaly() {
     let mut worker = Worker::new(config(json!({})));
-    worker.on(Event::ShadowAnswered { token: 77, reply: None });
+    worker.handle(Event::ShadowAnswered { token: 77, reply: None });
     assert_eq!(worker.sum(&["gnomon_anomalies_total", &names::series("", &[("what", "unknown_call")])]), 1);
 }

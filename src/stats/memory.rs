@@ -17,6 +17,8 @@ pub struct Memory {
     pub recorded: BTreeMap<String, Vec<u64>>,
     /// The shared data.
     pub shared: BTreeMap<String, (Vec<u8>, Version)>,
+    /// How often shared data was read.
+    pub loads: usize,
     /// Text in the names of series that this host drops, as Envoy does what its `stats_matcher` excludes: what is written there is gone.
     pub dropped: Option<&'static str>,
 }
@@ -64,6 +66,7 @@ impl Statistics for Memory {
     }
 
     fn load(&mut self, key: &str) -> Option<(Vec<u8>, Version)> {
+        self.loads = self.loads.saturating_add(1);
         self.shared.get(key).cloned()
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gnomon::gate::window::WindowStart;
 use gnomon::gate::{Counts, Rate, Reading, State, Terms};
+use gnomon::timestamp::Timestamp;
 
 use crate::progress::Progress;
 
@@ -145,7 +146,7 @@ impl Window {
 
     /// What came since the first look in it.
     fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
-        let now = WindowStart::new(reading, now, self.length);
+        let now = WindowStart::new(reading, Timestamp::from_epoch(now), self.length);
         let counts = self.begun.and_then(|begun| begun.until(&now, reading));
         if counts.is_none() {
             self.begun = Some(now);

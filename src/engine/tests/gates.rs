@@ -1,5 +1,7 @@
 //! Gates at work: what is counted, what is shown, and when.
 
+use std::time::Duration;
+
 mod guardrail;
 mod properties;
 mod triplets;
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config, merge};
-use crate::engine::event::{Ending, Event, Time};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
 
 const UNDECIDED: i64 = 0;
 const PASS: i64 = 1;
@@ -103,7 +106,7 @@ fn by_what_a_gate_judges_is_shown_from_the_start() {
         assert_eq!(stats.map(|stat| shown(&worker, stat, gate, slice)), terms, "{gate} {slice}");
         assert_eq!(told(&worker, gate, slice), (0, 0, UNDECIDED), "{gate} {slice}");
     }
-    let defined = |stat: &str| worker.names.iter().filter(|name| name.starts_with(stat)).count();
+    let defined = |stat: &str| worker.defined(&[stat]);
     assert_eq!(["gnomon_gate_bad_total", "gnomon_gate_limit_ppm", "gnomon_gate_state"].map(defined), [5, 5, 6]);
 }
 
@@ -120,7 +123,7 @@ fn every_answer_of_its_subject_is_a_trial_and_no_other() {
     assert_eq!((of_errors(&worker), told(&worker, "old", "all")), ((1, 4, UNDECIDED), (1, 1, UNDECIDED)));
     for ending in [Ending::Broken, Ending::ClientLeft] {
         worker.request(ROOT, 1, &[], true);
-        worker.on(Event::StreamEnd { stream: 1, ending, first_byte: None });
+        worker.handle(Event::StreamEnd { stream: 1, ending, first_byte: None });
     }
     assert_eq!(of_errors(&worker), (2, 5, UNDECIDED), "who left is no trial");
     assert_eq!(worker.sum(&["gnomon_anomalies_total"]), 0);
@@ -175,9 +178,9 @@ fn latencies_of_answers_and_first_bytes_are_measured_from_the_request() {
         let begun = worker.now;
         let mut head = super::head(200);
         head.content_type = content_type.into();
-        worker.on(Event::ResponseHeaders { stream: 1, head });
-        let ending = Ending::Answered { at: begun + Time::from_millis(took), grpc_status: None };
-        worker.on(Event::StreamEnd { stream: 1, ending, first_byte: Some(begun + Time::from_millis(first_byte)) });
+        worker.handle(Event::ResponseHeaders { stream: 1, head });
+        let ending = Ending::Answered { at: begun.after(Duration::from_millis(took)), grpc_status: None };
+        worker.handle(Event::StreamEnd { stream: 1, ending, first_byte: Some(begun.after(Duration::from_millis(first_byte))) });
     }
     assert_eq!((told(&worker, "slow", "all"), told(&worker, "first", "all")), ((2, 3, UNDECIDED), (1, 2, UNDECIDED)));
 }
@@ -219,8 +222,8 @@ fn one_pair_counts_for_every_gate_of_its_shadow() {
     worker.send(1);
     worker.answer(1, 200, &noon);
     worker.end(1);
-    worker.now += Time::from_secs(2);
-    worker.on(Event::ShadowAnswered { token: 1, reply: None });
+    worker.pass(Duration::from_secs(2));
+    worker.handle(Event::ShadowAnswered { token: 1, reply: None });
     assert_eq!(counts(&worker), [(1, 2), (3, 5), (4, 6), (1, 1), (1, 1), (1, 5)]);
     // Never sent, and sampled all the same.
     worker.request(ROOT, 1, &[("upgrade", "websocket"), ("connection", "upgrade")], true);
@@ -352,7 +355,7 @@ fn a_fail_stays_when_its_slice_leaves_the_configuration() {
 fn a_gauge_that_keeps_nothing_ends_no_worker() {
     for dropped in ["gnomon_gate_state", "slice=.=all;", "gnomon_gate_failures_total"] {
         let mut worker = Worker::new(sliced(json!({})));
-        worker.dropped = Some(dropped);
+        worker.host_mut().dropped = Some(dropped);
         for region in REGIONS {
             answers(&mut worker, ("x-region", region), 200, 30);
         }

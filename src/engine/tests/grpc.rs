@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{Worker, arrival, config};
-use crate::engine::event::{Ending, Event, Head, ShadowReply};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
+use crate::engine::head::{self, Head};
 use crate::http::fields;
 
 /// How a call is answered: a body, and `grpc-status` in the trailers, or in the headers if they are all there is.
@@ -45,20 +47,20 @@ fn call(path: &str, primary: Reply, shadow: Reply) -> Worker {
     all["routes"][0]["protocol"] = Value::from("auto");
     let mut worker = Worker::new(all);
     let request = [(":method", "POST"), (":path", path), (":authority", "a"), ("content-type", "application/grpc"), ("te", "trailers")];
-    worker.on(Event::RequestHeaders(arrival(1, fields(&request), false)));
+    worker.handle(Event::RequestHeaders(arrival(1, fields(&request), false)));
     worker.upload(1, "\0\0\0\0\0", true);
-    worker.on(Event::ResponseHeaders { stream: 1, head: primary.head(false) });
-    worker.on(Event::ResponseBody { stream: 1, chunk: primary.body() });
+    worker.handle(Event::ResponseHeaders { stream: 1, head: primary.head(false) });
+    worker.handle(Event::ResponseBody { stream: 1, chunk: primary.body() });
     let grpc_status = match primary {
         Reply::Message(_, status) => Some(status.as_bytes().to_vec()),
         Reply::TrailersOnly(_) => None,
     };
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::Answered { at: worker.now, grpc_status }, first_byte: None });
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::Answered { at: worker.now, grpc_status }, first_byte: None });
     worker.work();
     assert!(worker.copies[0].headers.contains(&("te".to_owned(), "trailers".to_owned())));
     assert_eq!(worker.send(1), 1);
-    let reply = ShadowReply { head: shadow.head(true), from_upstream: true, body: Some(shadow.body()) };
-    worker.on(Event::ShadowAnswered { token: 1, reply: Some(reply) });
+    let reply = head::Reply { head: shadow.head(true), from_upstream: true, body: Some(shadow.body()) };
+    worker.handle(Event::ShadowAnswered { token: 1, reply: Some(reply) });
     worker.work();
     worker
 }

@@ -1,13 +1,14 @@
 //! Configurations that follow each other, and the end of a VM, with copies in flight.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config};
-use crate::engine::event::{Event, Time};
+use crate::engine::event::Event;
 
 #[test]
 fn a_configuration_that_comes_back_takes_the_place_of_its_waiting_twin() {
@@ -16,13 +17,13 @@ fn a_configuration_that_comes_back_takes_the_place_of_its_waiting_twin() {
     for (root, next) in [(1, other.clone()), (2, config(json!({}))), (3, other)] {
         if root != 2 {
             worker.request(root, root, &[], true);
-            worker.on(Event::Work { root });
+            worker.handle(Event::Work { root });
             worker.send(root);
             worker.answer(root, 200, "{}");
             worker.end(root);
         }
         worker.configure(root + 1, next);
-        worker.on(Event::Retire { root });
+        worker.handle(Event::Retire { root });
     }
     assert_eq!(worker.outcomes(), BTreeMap::from([("replaced".to_owned(), 1)]), "the host has dropped the first one's call");
     assert!(!worker.released);
@@ -39,7 +40,7 @@ fn an_old_root_context_waits_for_its_answers_if_a_younger_one_lives() {
     worker.answer(1, 200, "{}");
     worker.end(1);
     worker.configure(2, config(json!({"experiment": "f"})));
-    worker.on(Event::Retire { root: ROOT });
+    worker.handle(Event::Retire { root: ROOT });
     assert!(worker.kept && !worker.released);
     worker.shadow(1, 200, "{}");
     assert!(worker.released);
@@ -53,13 +54,13 @@ fn when_the_vm_ends_a_waiting_root_context_counts_too() {
         worker.configure(2, config(json!({"experiment": "f"})));
         for root in [1, 2] {
             worker.request(root, root, &[], true);
-            worker.on(Event::Work { root });
+            worker.handle(Event::Work { root });
             worker.send(root);
             worker.answer(root, 200, "{}");
             worker.end(root);
         }
         for root in if older_first { [1, 2] } else { [2, 1] } {
-            worker.on(Event::Retire { root });
+            worker.handle(Event::Retire { root });
         }
         assert!(!worker.released, "only the active root context may be released");
         assert_eq!(worker.sum(&["replaced"]), 2);
@@ -75,7 +76,7 @@ fn a_pair_with_both_answers_is_compared_even_as_the_vm_ends() {
     worker.shadow(1, 200, "{}");
     worker.answer(1, 200, "{}");
     worker.end(1);
-    worker.on(Event::Retire { root: ROOT });
+    worker.handle(Event::Retire { root: ROOT });
     worker.assert_outcome("compared");
 }
 
@@ -85,13 +86,13 @@ fn the_last_root_context_of_a_vm_counts_what_will_never_be_answered() {
     for stream in 1..=10 {
         worker.pair(stream, (200, "{}"), (500, ""));
     }
-    worker.series.clear();
-    worker.now += Time::from_secs(6);
+    worker.host_mut().values.clear();
+    worker.pass(Duration::from_secs(6));
     worker.request(ROOT, 20, &[], true);
     worker.send(20);
     worker.answer(20, 200, "{}");
     worker.end(20);
-    worker.on(Event::Retire { root: ROOT });
+    worker.handle(Event::Retire { root: ROOT });
     assert!(!worker.kept);
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), -1, "its open breaker goes with it");
     worker.assert_outcome("replaced");

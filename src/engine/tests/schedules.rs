@@ -1,12 +1,17 @@
 //! Random orders of events: nothing is lost, and all that was taken is given back.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::json;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{Worker, config, head};
-use crate::engine::event::{CallError, Ending, Event, Head, RootId, ShadowReply, StreamId, Time};
+use crate::engine::ending::Ending;
+use crate::engine::event::{CallError, Event};
+use crate::engine::head::{Head, Reply};
+use crate::engine::ids::{RootId, StreamId};
 
 /// One step of a random life.
 #[derive(Clone, Debug)]
@@ -85,18 +90,18 @@ proptest! {
                 Act::Upload { stream, chunk, end } => worker.upload(stream, &chunk, end),
                 Act::Answer { stream, status, streamed } => {
                     let head = if streamed { Head { content_type: b"text/event-stream".to_vec(), ..head(status) } } else { head(status) };
-                    worker.on(Event::ResponseHeaders { stream, head });
+                    worker.handle(Event::ResponseHeaders { stream, head });
                 }
-                Act::Piece { stream, piece } => worker.on(Event::ResponseBody { stream, chunk: piece.into() }),
+                Act::Piece { stream, piece } => worker.handle(Event::ResponseBody { stream, chunk: piece.into() }),
                 Act::End { stream, ending: None } => worker.end(stream),
-                Act::End { stream, ending: Some(true) } => worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None }),
-                Act::End { stream, ending: Some(false) } => worker.on(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None }),
+                Act::End { stream, ending: Some(true) } => worker.handle(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None }),
+                Act::End { stream, ending: Some(false) } => worker.handle(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None }),
                 Act::Work { root, taken } => {
-                    worker.on(Event::Work { root });
+                    worker.handle(Event::Work { root });
                     for pair in worker.take_copies() {
                         token += 1;
                         let result = if taken { Ok(token) } else { Err(CallError::Refused) };
-                        worker.on(Event::Dispatched { pair, result });
+                        worker.handle(Event::Dispatched { pair, result });
                         if taken {
                             calls.push(token);
                         }
@@ -105,11 +110,11 @@ proptest! {
                 Act::Shadow { call, status, piece } if call < calls.len() => {
                     let content_type = if piece.starts_with("data") { "text/event-stream" } else { "application/json" };
                     let head = |status| Head { content_type: content_type.into(), ..head(status) };
-                    let reply = status.map(|status| ShadowReply { head: head(status), from_upstream: true, body: Some(piece.into()) });
-                    worker.on(Event::ShadowAnswered { token: calls.swap_remove(call), reply });
+                    let reply = status.map(|status| Reply { head: head(status), from_upstream: true, body: Some(piece.into()) });
+                    worker.handle(Event::ShadowAnswered { token: calls.swap_remove(call), reply });
                 }
                 Act::Shadow { .. } => {}
-                Act::Pass(milliseconds) => worker.now += Time::from_millis(milliseconds),
+                Act::Pass(milliseconds) => worker.pass(Duration::from_millis(milliseconds)),
             }
             let open = worker.engine.pairs.values().filter(|pair| pair.sampled).count() as i64;
             prop_assert_eq!(worker.sum(&["gnomon_open_pairs"]), open);
@@ -121,21 +126,21 @@ proptest! {
             prop_assert!(worker.engine.pairs.len() <= 4 && worker.engine.ledger.used() <= 300);
         }
         for stream in 1..8 {
-            worker.on(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None });
+            worker.handle(Event::StreamEnd { stream, ending: Ending::Broken, first_byte: None });
         }
         for root in if retire_first { [2, 1] } else { [1, 2] } {
-            worker.on(Event::Retire { root });
+            worker.handle(Event::Retire { root });
         }
         for token in calls {
             if worker.engine.calls.contains_key(&token) {
-                worker.on(Event::ShadowAnswered { token, reply: None });
+                worker.handle(Event::ShadowAnswered { token, reply: None });
             }
         }
         for root in [1, 2] {
-            worker.on(Event::Work { root });
+            worker.handle(Event::Work { root });
         }
         for pair in worker.take_copies() {
-            worker.on(Event::Dispatched { pair, result: Err(CallError::Refused) });
+            worker.handle(Event::Dispatched { pair, result: Err(CallError::Refused) });
         }
         worker.assert_at_rest();
         prop_assert_eq!(worker.sum(&["gnomon_breaker_open"]), worker.engine.shadows.values().filter(|shadow| shadow.breaker.is_open()).count() as i64);

@@ -1,13 +1,15 @@
 //! Copies that are not what the client sent, or that are made only if its request says so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config, merge, with_shadow};
-use crate::engine::event::{Ending, Event, Time};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
 
 #[test]
 fn large_copies_go_one_at_a_time_and_their_memory_is_counted() {
@@ -22,14 +24,14 @@ fn large_copies_go_one_at_a_time_and_their_memory_is_counted() {
     let mut turns = 0;
     while worker.wakes > 0 {
         worker.wakes = 0;
-        worker.on(Event::Work { root: ROOT });
+        worker.handle(Event::Work { root: ROOT });
         assert!(worker.copies.len() <= 1);
         if let Some(copy) = worker.copies.first() {
             assert_eq!(copy.body.bytes().len(), body.len() + "other".len() - 1);
             assert!(worker.engine.ledger.used() >= copy.body.bytes().len());
         }
         for (token, pair) in (turns * 10..).zip(worker.take_copies()) {
-            worker.on(Event::Dispatched { pair, result: Ok(token) });
+            worker.handle(Event::Dispatched { pair, result: Ok(token) });
         }
         turns += 1;
     }
@@ -143,11 +145,11 @@ fn a_request_that_can_not_be_judged_counts_as_sampled() {
         assert_eq!(worker.sampled_and_open(), (0, 0));
         life(&mut worker);
         if want == "cancelled" {
-            worker.on(left(1));
+            worker.handle(left(1));
         }
         assert_eq!(worker.outcomes(), BTreeMap::from([(want.to_owned(), 1)]));
         assert_eq!(worker.sampled_and_open(), (1, 0));
-        (1..=3).for_each(|stream| worker.on(left(stream)));
+        (1..=3).for_each(|stream| worker.handle(left(stream)));
         worker.work();
         worker.assert_at_rest();
     }
@@ -160,7 +162,7 @@ fn a_request_that_is_not_yet_judged_when_its_vm_ends_counts_as_sampled() {
     worker.upload(1, BIG, true);
     worker.answer(1, 200, "{}");
     worker.end(1);
-    worker.on(Event::Retire { root: ROOT });
+    worker.handle(Event::Retire { root: ROOT });
     worker.assert_outcome("replaced");
 }
 
@@ -172,7 +174,7 @@ fn an_old_root_context_that_only_judges_ends_when_it_has() {
     worker.answer(1, 200, "{}");
     worker.end(1);
     worker.configure(2, config(json!({"experiment": "f"})));
-    worker.on(Event::Retire { root: ROOT });
+    worker.handle(Event::Retire { root: ROOT });
     assert!(worker.kept && !worker.released);
     worker.work();
     assert!(worker.released);
@@ -204,7 +206,7 @@ fn a_body_is_judged_in_slices_and_not_while_the_request_passes() {
     let mut turns = 0;
     while worker.wakes > 0 {
         worker.wakes = 0;
-        worker.on(Event::Work { root: ROOT });
+        worker.handle(Event::Work { root: ROOT });
         turns += 1;
         let judged = i64::from(!worker.copies.is_empty());
         assert_eq!(worker.sampled_and_open(), (judged, judged));
@@ -246,7 +248,7 @@ fn cheap_questions_come_before_the_body_is_read() {
         worker.upload(stream, body, true);
     }
     worker.wakes = 0;
-    worker.on(Event::Work { root: ROOT });
+    worker.handle(Event::Work { root: ROOT });
     assert_eq!((worker.copies.len(), worker.wakes), (1, 0), "one turn does for all three");
     assert_eq!(worker.outcomes(), BTreeMap::from([("unsent_in_flight".to_owned(), 2)]));
 }
@@ -282,7 +284,7 @@ fn headers_come_from_the_environment() {
     let names = ["authorization", "x-key"];
     let found: Vec<_> = worker.copies[0].headers.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect();
     assert_eq!(found, [("authorization".to_owned(), "Bearer shadow".to_owned())]);
-    assert_eq!((worker.missing.len(), worker.missing[0].contains("UNSET")), (1, true));
+    assert_eq!((worker.lines.len(), format!("{:?}", worker.lines[0]).contains("UNSET")), (1, true));
     assert!(!format!("{:?}", worker.engine).contains("Bearer shadow"));
 }
 
@@ -297,7 +299,7 @@ fn conditions_and_breakers_go_together_over_time() {
         worker.send(stream);
         worker.shadow(stream, 500, "");
     }
-    worker.now += Time::from_secs(5);
+    worker.pass(Duration::from_secs(5));
     for (stream, body) in [(11, SMALL), (12, BIG)] {
         worker.request(ROOT, stream, &[], false);
         worker.upload(stream, body, true);
@@ -356,7 +358,7 @@ fn what_is_never_sent_is_not_read_for_its_slice() {
         (
             |worker, gold| {
                 worker.upload(1, gold, true);
-                worker.on(Event::Retire { root: ROOT });
+                worker.handle(Event::Retire { root: ROOT });
             },
             "replaced",
         ),
@@ -391,7 +393,7 @@ fn a_slice_is_looked_for_in_slices_and_not_while_the_request_passes() {
     let mut turns = 0;
     while worker.wakes > 0 {
         worker.wakes = 0;
-        worker.on(Event::Work { root: ROOT });
+        worker.handle(Event::Work { root: ROOT });
         turns += 1;
     }
     assert_eq!((turns, worker.copies.len()), (10, 2));

@@ -1,11 +1,16 @@
 //! Answers that are streams of generated text: joined while they come, or when they are compared.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, arrival, config, head, merge};
-use crate::engine::event::{Ending, Event, Head, ShadowReply, StreamId, Time};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
+use crate::engine::head::{Head, Reply};
+use crate::engine::ids::StreamId;
 
 const TEXT: &str = "Der Schatten fällt nach Norden.";
 
@@ -48,13 +53,13 @@ fn gzip(text: &str) -> Vec<u8> {
 fn pair(worker: &mut Worker, stream: StreamId, primary: (Head, &[u8]), size: usize, shadow: (Head, &[u8])) {
     worker.request(ROOT, stream, &[], true);
     assert_eq!(worker.send(stream), 1);
-    worker.on(Event::ResponseHeaders { stream, head: primary.0 });
+    worker.handle(Event::ResponseHeaders { stream, head: primary.0 });
     for piece in primary.1.chunks(size) {
-        worker.on(Event::ResponseBody { stream, chunk: piece.to_vec() });
+        worker.handle(Event::ResponseBody { stream, chunk: piece.to_vec() });
     }
     worker.end(stream);
-    let reply = ShadowReply { head: shadow.0, from_upstream: true, body: Some(shadow.1.to_vec()) };
-    worker.on(Event::ShadowAnswered { token: stream, reply: Some(reply) });
+    let reply = Reply { head: shadow.0, from_upstream: true, body: Some(shadow.1.to_vec()) };
+    worker.handle(Event::ShadowAnswered { token: stream, reply: Some(reply) });
     worker.work();
 }
 
@@ -165,11 +170,11 @@ fn what_is_held_of_a_stream_is_its_text() {
     let mut worker = Worker::new(generating("openai", json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
-    worker.on(Event::ResponseHeaders { stream: 1, head: event_stream() });
-    worker.on(Event::ResponseBody { stream: 1, chunk: stream.clone().into() });
+    worker.handle(Event::ResponseHeaders { stream: 1, head: event_stream() });
+    worker.handle(Event::ResponseBody { stream: 1, chunk: stream.clone().into() });
     let held = worker.sum(&["gnomon_captured_bytes"]);
     assert!((TEXT.len() as i64..300).contains(&held), "{held} bytes of {}", stream.len());
-    worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
     worker.shadow(1, 200, "{}");
     worker.assert_outcome("cancelled");
 }
@@ -192,16 +197,16 @@ fn a_client_that_leaves_after_the_end_of_a_stream_has_its_answer() {
             merge(&mut all["routes"][0]["shadows"][0], json!({"percent": percent}));
             let mut worker = Worker::new(all);
             worker.request(ROOT, 1, &[], true);
-            worker.on(Event::ResponseHeaders { stream: 1, head: event_stream() });
+            worker.handle(Event::ResponseHeaders { stream: 1, head: event_stream() });
             for piece in stream.as_bytes().chunks(size) {
-                worker.on(Event::ResponseBody { stream: 1, chunk: piece.to_vec() });
+                worker.handle(Event::ResponseBody { stream: 1, chunk: piece.to_vec() });
             }
             if percent == 100 {
                 worker.send(1);
             }
-            worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: Some(worker.now) });
+            worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: Some(worker.now) });
             assert_eq!(worker.sum(&["gnomon_responses_total", class]), 1, "{class} of {stream} in {size}, {percent} %");
-            assert_eq!(worker.sum(&["gnomon_first_byte_duration_microseconds"]), i64::from(class == "2xx"));
+            assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds"]), usize::from(class == "2xx"));
             if percent == 100 {
                 worker.shadow(1, 200, &whole(TEXT));
                 worker.work();
@@ -223,16 +228,16 @@ fn the_first_byte_of_a_stream_is_recorded_if_it_is_one_and_succeeds() {
         head.status = status;
         let mut worker = Worker::new(generating(protocol, json!({})));
         let fields = [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.into())).to_vec();
-        worker.on(Event::RequestHeaders(arrival(1, fields, true)));
-        worker.on(Event::ResponseHeaders { stream: 1, head });
-        let first_byte = Some(worker.now + Time::from_millis(5));
-        worker.now += Time::from_millis(10);
+        worker.handle(Event::RequestHeaders(arrival(1, fields, true)));
+        worker.handle(Event::ResponseHeaders { stream: 1, head });
+        let first_byte = Some(worker.now.after(Duration::from_millis(5)));
+        worker.pass(Duration::from_millis(10));
         let ending = Ending::Answered { at: worker.now, grpc_status: None };
-        worker.on(Event::StreamEnd { stream: 1, ending, first_byte });
-        assert_eq!(worker.sum(&["gnomon_first_byte_duration_microseconds", "subject=.=none;"]), want, "{protocol} {path} {status}");
+        worker.handle(Event::StreamEnd { stream: 1, ending, first_byte });
+        assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds", "subject=.=none;"]), want, "{protocol} {path} {status}");
     }
     for protocol in ["json", "opaque", "kserve-v1", "open-inference"] {
         let worker = Worker::new(generating(protocol, json!({})));
-        assert!(!worker.names.iter().any(|name| name.contains("first_byte") || name.contains("gnomon_tokens")), "{protocol}");
+        assert_eq!(worker.defined(&["first_byte"]) + worker.defined(&["gnomon_tokens"]), 0, "{protocol}");
     }
 }

@@ -1,13 +1,14 @@
 //! What the answers of a pair tell beside their verdict: tokens, ends, versions, what became of what.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config, merge, with_shadow};
-use crate::engine::event::{Event, Time};
+use crate::engine::event::Event;
 
 /// The usual configuration with `change` put over its only route.
 fn route(change: Value) -> Value {
@@ -38,8 +39,8 @@ fn completion(finish: &str, tokens: (u64, u64)) -> String {
 /// A series by the label that tells it from its sisters, without those that are 0.
 fn by(worker: &Worker, stat: &str, also: &str, label: &str) -> BTreeMap<String, i64> {
     let value = |name: &str| name.split_once(&format!("{label}=.=")).and_then(|(_, rest)| rest.split_once(";.;")).unwrap().0.to_owned();
-    let series = worker.series.iter().filter(|(name, _)| name.starts_with(stat) && name.contains(also));
-    series.map(|(name, count)| (value(name), *count)).collect()
+    let series = worker.series().into_iter().filter(|(name, _)| name.starts_with(stat) && name.contains(also));
+    series.map(|(name, count)| (value(&name), count)).collect()
 }
 
 fn counts<const N: usize>(counts: [(&str, i64); N]) -> BTreeMap<String, i64> {
@@ -173,7 +174,7 @@ fn a_wrong_version_decides_nothing_and_is_shown_once_a_minute() {
     assert_eq!(worker.outcomes(), counts([("wrong_version", 3)]));
     assert_eq!(worker.sum(&["gnomon_decisions_total"]), 0);
     assert_eq!(worker.evidence.len(), 1);
-    worker.now += Time::from_secs(61);
+    worker.pass(Duration::from_secs(61));
     worker.pair(4, (200, &inferred("2".into(), 0.5)), (200, &inferred("3".into(), 0.9)));
     assert_eq!(worker.evidence.len(), 2);
     worker.assert_at_rest();
@@ -181,11 +182,11 @@ fn a_wrong_version_decides_nothing_and_is_shown_once_a_minute() {
 
 /// `gnomon_decisions_total` by what became of what.
 fn decisions(worker: &Worker) -> Vec<(String, String, i64)> {
-    let series = worker.series.iter().filter(|(name, _)| name.starts_with("gnomon_decisions_total"));
-    let read = |(name, count): (&String, &i64)| {
+    let series = worker.series().into_iter().filter(|(name, _)| name.starts_with("gnomon_decisions_total"));
+    let read = |(name, count): (String, i64)| {
         let (_, answers) = name.split_once("primary_answer=.=").unwrap();
         let (primary, shadow) = answers.trim_end_matches(";.;").split_once(";.;shadow_answer=.=").unwrap();
-        (primary.to_owned(), shadow.to_owned(), *count)
+        (primary.to_owned(), shadow.to_owned(), count)
     };
     series.map(read).collect()
 }
@@ -204,12 +205,12 @@ fn predict(worker: &mut Worker, stream: u32, primary: Value, shadow: Value) {
 fn decisions_are_counted_by_what_became_of_what() {
     let decision = json!({"path": "predictions[*]", "thresholds": [0.7], "names": ["approve", "block"]});
     let mut worker = Worker::new(route(json!({"protocol": "kserve-v1", "compare": {"task": {"decision": decision}}})));
-    assert_eq!(worker.names.iter().filter(|name| name.starts_with("gnomon_decisions_total")).count(), 9, "with `other`, from the start");
+    assert_eq!(worker.defined(&["gnomon_decisions_total"]), 9, "with `other`, from the start");
     predict(&mut worker, 1, json!([0.1, 0.9, 0.8, 0.2, 0.3]), json!([0.9, 0.9, 0.1, 0.3, 0.8]));
     predict(&mut worker, 2, json!([0.1]), json!([0.1]));
     let want = decided([("approve", "approve", 2), ("approve", "block", 2), ("block", "approve", 1), ("block", "block", 1)]);
     assert_eq!(decisions(&worker), want);
-    assert!(!worker.registries.keys().any(|name| name.starts_with("answers")), "the configuration names all answers");
+    assert!(!worker.host().shared.keys().any(|key| key.starts_with("gnomon/v1/answers")), "the configuration names all answers");
     assert_eq!((worker.sum(&["gnomon_pairs_total", "diverged"]), worker.sum(&["gnomon_pairs_total", "identical"])), (1, 1));
 }
 
@@ -217,7 +218,7 @@ fn decisions_are_counted_by_what_became_of_what() {
 fn labels_without_names_are_the_first_that_come() {
     let all = route(json!({"protocol": "kserve-v1", "compare": {"task": "labels"}}));
     let mut worker = Worker::new(all.clone());
-    assert_eq!(worker.names.iter().filter(|name| name.starts_with("gnomon_decisions_total")).count(), 1, "other");
+    assert_eq!(worker.defined(&["gnomon_decisions_total"]), 1, "other");
     for n in 0..10_u32 {
         predict(&mut worker, 1 + n, json!([format!("l{n}")]), json!(["l0"]));
     }
@@ -226,13 +227,12 @@ fn labels_without_names_are_the_first_that_come() {
     want.extend(decided([("other", "l0", 2), ("other", "other", 1)]));
     want.sort();
     assert_eq!(decisions(&worker), want);
-    let registrations = worker.registrations;
+    let registrations = worker.loads();
     predict(&mut worker, 30, json!(["l9"]), json!(["l0"]));
-    assert_eq!(worker.registrations, registrations, "what is known is not asked for again");
+    assert_eq!(worker.loads(), registrations, "what is known is not asked for again");
 
-    let mut next = Worker { registries: worker.registries, ..Worker::new(all.clone()) };
-    next.configure(2, all);
-    let all = next.names.iter().filter(|name| name.starts_with("gnomon_decisions_total") && name.contains("=.=l7;")).count();
+    let next = Worker::after(worker, all);
+    let all = next.defined(&["gnomon_decisions_total", "=.=l7;"]);
     assert_eq!(all, 17, "each of nine to each of nine, of which l7 is in 9 + 9 - 1");
 }
 
@@ -258,19 +258,18 @@ fn only_the_first_versions_have_series_of_their_own() {
     let mut want = counts([("a_b", 2), ("v2", 2), ("v8", 2), ("other", 2)]);
     want.extend(["v3", "v4", "v5", "v6", "v7"].map(|version| (version.to_owned(), 1)));
     assert_eq!(by(&worker, "gnomon_model_versions_total", "subject=.=s;", "model_version"), want);
-    assert_eq!(worker.registrations, 9, "each of eight, and one too many; `other` itself is no value");
+    assert_eq!(worker.loads(), 9, "each of eight, and one too many; `other` itself is no value");
 
     // In a new VM the eight are known from the start, and one beyond is asked for once.
-    let mut next = Worker { registries: worker.registries, ..Worker::new(open.clone()) };
-    next.registrations = 0;
+    let mut next = Worker::after(worker, open.clone());
     next.configure(2, open);
-    assert!(next.names.iter().any(|name| name.contains("subject=.=s;.;model_version=.=v8;")));
-    next.on(Event::Retire { root: ROOT });
+    assert_eq!(next.defined(&["subject=.=s;.;model_version=.=v8;"]), 2, "by each configuration");
+    next.handle(Event::Retire { root: ROOT });
     for (stream, version) in (1..).zip(["v8", "a;b", "v9", "v10"]) {
         next.request(2, stream, &[], true);
-        next.on(Event::Work { root: 2 });
+        next.handle(Event::Work { root: 2 });
         let pair = next.take_copies()[0];
-        next.on(Event::Dispatched { pair, result: Ok(stream) });
+        next.handle(Event::Dispatched { pair, result: Ok(stream) });
         next.answer(stream, 200, &inferred(version.into(), 0.5));
         next.end(stream);
         next.shadow(stream, 200, &inferred(version.into(), 0.5));

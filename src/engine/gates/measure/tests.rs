@@ -17,7 +17,7 @@ const HIT: Option<bool> = Some(true);
 const MISS: Option<bool> = Some(false);
 const NO_TRIAL: Option<bool> = None;
 
-const TIMEOUT: Time = Time::from_millis(1_000);
+const TIMEOUT: Duration = Duration::from_millis(1_000);
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -93,7 +93,7 @@ fn of_an_answer_every_class_counts_as_it_should() {
     ];
     assert_eq!(expected.map(|row| row.0), Class::ALL);
     for (class, failed, slower, first_byte) in expected {
-        let answered = Answered { class, took: Some(ms(101)), first_byte: Some(ms(101)) };
+        let answered = AnswerResult { class, took: Some(ms(101)), first_byte: Some(ms(101)) };
         for measure in all_measures() {
             let expected = match measure {
                 Measure::Failed => failed,
@@ -115,8 +115,8 @@ fn an_answer_is_slow_above_the_threshold() {
         (Some(ms(100) + Duration::from_nanos(1)), HIT),
         (Some(Duration::MAX), HIT),
     ] {
-        let whole = Answered { class: Class::Success, took, first_byte: None };
-        let stream = Answered { class: Class::Success, took: Some(ms(500)), first_byte: took };
+        let whole = AnswerResult { class: Class::Success, took, first_byte: None };
+        let stream = AnswerResult { class: Class::Success, took: Some(ms(500)), first_byte: took };
         assert_eq!(of_answer(Measure::SlowerThan(ms(100)), &whole), expected, "{took:?}");
         assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &stream), expected, "{took:?}");
         assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &whole), NO_TRIAL, "not streamed");

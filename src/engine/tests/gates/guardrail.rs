@@ -1,14 +1,16 @@
 //! Guardrails: when a canary is cut off, what becomes of its requests, and what tells so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{ANY, FAIL, PASS, TO_FAIL, UNDECIDED, answers, bad, canary, errors, good, lines, merge, of_errors};
-use crate::engine::event::{Ending, Event, Time};
-use crate::engine::tests::worker::{ROOT, Worker};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
+use crate::engine::tests::worker::{ROOT, Worker, at};
 
 /// So many bad answers are enough at a limit of 50 % and the guardrail's alpha of 0.1 %, if it asks for no more.
 const TO_TRIP: usize = 15;
@@ -27,19 +29,20 @@ fn tripped(worker: &Worker, variant: &str) -> i64 {
 }
 
 fn shares(worker: &Worker) -> BTreeMap<String, i64> {
-    let by_variant = worker.series.iter().filter(|(name, _)| name.starts_with("gnomon_split_ppm"));
-    by_variant.map(|(name, ppm)| (name.rsplit("=.=").next().unwrap().trim_end_matches(";.;").to_owned(), *ppm)).collect()
+    let by_variant = worker.series().into_iter().filter(|(name, _)| name.starts_with("gnomon_split_ppm"));
+    by_variant.map(|(name, ppm)| (name.rsplit("=.=").next().unwrap().trim_end_matches(";.;").to_owned(), ppm)).collect()
 }
 
 /// To which variant a request with this header goes, and why.
 fn decision(worker: &mut Worker, header: (&str, &str)) -> (String, String) {
-    let before = worker.series.clone();
+    let before = worker.series();
     worker.headers.clear();
     worker.request(ROOT, 99, &[header], true);
-    worker.on(Event::StreamEnd { stream: 99, ending: Ending::ClientLeft, first_byte: None });
+    worker.handle(Event::StreamEnd { stream: 99, ending: Ending::ClientLeft, first_byte: None });
     let set = worker.headers.iter().find_map(|header| header.strip_prefix("x-gnomon-variant: ")).unwrap().to_owned();
-    let counted = |name: &&String| name.starts_with("gnomon_requests_total") && before.get(*name) != worker.series.get(*name);
-    let counted: Vec<&String> = worker.series.keys().filter(counted).collect();
+    let after = worker.series();
+    let counted = |name: &&String| name.starts_with("gnomon_requests_total") && before.get(*name) != after.get(*name);
+    let counted: Vec<&String> = after.keys().filter(counted).collect();
     let [series] = counted[..] else { panic!("{counted:?}") };
     assert!(series.contains(&format!("variant=.={set};")), "{series}");
     (set, series.rsplit("reason=.=").next().unwrap().trim_end_matches(";.;").to_owned())
@@ -159,7 +162,7 @@ fn until_cut_off(worker: &mut Worker) -> usize {
 fn a_long_good_history_hides_nothing_from_the_window() {
     let mut worker = Worker::new(guarded(json!({"window": "10m"})));
     good(&mut worker, 2_000);
-    worker.now += Time::from_secs(600);
+    worker.pass(Duration::from_secs(600));
     // The first look in a window is what it begins with.
     good(&mut worker, 1);
     assert_eq!(until_cut_off(&mut worker), TO_TRIP);
@@ -174,7 +177,7 @@ fn each_window_begins_anew_and_with_min_trials_of_its_own() {
     let mut worker = Worker::new(guarded(json!({"window": "10m", "min_trials": 30})));
     good(&mut worker, 2_000);
     for _ in 0..5 {
-        worker.now += Time::from_secs(600);
+        worker.pass(Duration::from_secs(600));
         good(&mut worker, 1);
         bad(&mut worker, 29);
         assert_eq!(tripped(&worker, "v2"), 0);
@@ -188,7 +191,7 @@ fn a_clock_that_jumps_begins_a_window_and_ends_nothing() {
     let mut worker = Worker::new(guarded(json!({"window": "10m"})));
     let begun = worker.now;
     good(&mut worker, 2_000);
-    for jump in [Time::ZERO, begun, Time::from_secs(1), Time::MAX, begun] {
+    for jump in [at(Duration::ZERO), begun, at(Duration::from_secs(1)), at(Duration::MAX), begun] {
         worker.now = jump;
         good(&mut worker, 1);
         bad(&mut worker, TO_TRIP - 1);
@@ -203,9 +206,9 @@ fn counters_that_went_back_begin_the_window_anew() {
     let mut worker = Worker::new(guarded(json!({"window": "10m"})));
     good(&mut worker, 100);
     bad(&mut worker, 10);
-    worker.now += Time::from_secs(600);
+    worker.pass(Duration::from_secs(600));
     good(&mut worker, 1);
-    worker.series.retain(|name, _| !name.starts_with("gnomon_gate_bad_total") && !name.starts_with("gnomon_gate_trials_total"));
+    worker.host_mut().values.retain(|name, _| !name.starts_with("gnomon_gate_bad_total") && !name.starts_with("gnomon_gate_trials_total"));
     good(&mut worker, 50);
     assert_eq!((of_errors(&worker), tripped(&worker, "v2")), ((0, 50, PASS), 0));
     // The first one of the 50 began it. (98 of 147: by an independent implementation. Of all 148 it would take 99.)

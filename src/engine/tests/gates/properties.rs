@@ -1,6 +1,7 @@
 //! What must not matter: who counts, and in which order.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -8,37 +9,41 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{ANY, FAIL, PASS, UNDECIDED, answers, bad, canary, errors, good, lines, of_errors, shown};
-use crate::engine::event::Time;
 use crate::engine::tests::worker::{ROOT, Worker};
+use crate::timestamp::Timestamp;
 
 /// The workers of one proxy, which share its statistics and its shared data.
 struct Proxy {
     workers: Vec<Worker>,
-    /// The one that has them.
-    holder: Cell<usize>,
+    now: Timestamp,
 }
 
 impl Proxy {
     fn new(configuration: &Value, workers: usize) -> Self {
-        let mut proxy = Self { workers: vec![Worker::new(configuration.clone())], holder: Cell::new(0) };
+        let first = Worker::new(configuration.clone());
+        let mut proxy = Self { now: first.now, workers: vec![first] };
         (1..workers).for_each(|_| proxy.start(configuration));
         proxy
     }
 
     /// One worker more.
     fn start(&mut self, configuration: &Value) {
-        let mut worker = Worker::new(configuration.clone());
-        (worker.series, worker.windows) = Default::default();
-        self.workers.push(worker);
-        self.worker(self.workers.len() - 1).configure(ROOT, configuration.clone());
+        self.workers[0].now = self.now;
+        self.workers.push(Worker::beside(&self.workers[0], configuration.clone()));
     }
 
-    fn worker(&mut self, index: usize) -> &mut Worker {
-        let holder = &mut self.workers[self.holder.replace(index)];
-        let (series, windows, now) = (std::mem::take(&mut holder.series), std::mem::take(&mut holder.windows), holder.now);
-        let worker = &mut self.workers[index];
-        (worker.series, worker.windows, worker.now) = (series, windows, now);
-        worker
+    /// A worker, `seconds` later.
+    fn worker(&mut self, index: usize, seconds: u64) -> &mut Worker {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self.workers[index].now = self.now;
+        &mut self.workers[index]
+    }
+
+    /// The values under the keys of shared data that begin with `beginning`.
+    fn shared(&self, beginning: &str) -> BTreeMap<String, Vec<u8>> {
+        let host = self.workers[0].host();
+        let there = host.shared.iter().filter(|(key, _)| key.starts_with(beginning));
+        there.map(|(key, (bytes, _))| (key.clone(), bytes.clone())).collect()
     }
 
     fn lines(&self, member: &str) -> usize {
@@ -77,15 +82,14 @@ proptest! {
             if place == starts_at {
                 many.start(&configuration);
                 // Whoever starts looks, and so may begin a window.
-                one.worker(0).configure(ROOT, configuration.clone());
+                one.worker(0, 0).configure(ROOT, configuration.clone());
             }
             let worker = worker % many.workers.len();
-            for worker in [one.worker(0), many.worker(worker)] {
-                worker.now += Time::from_secs(seconds);
+            for worker in [one.worker(0, seconds), many.worker(worker, seconds)] {
                 answers(worker, ("x-region", REGIONS[region]), if is_bad { 500 } else { 200 }, 1);
             }
-            prop_assert_eq!(&one.worker(0).series, &many.worker(worker).series);
-            prop_assert_eq!(&one.worker(0).windows, &many.worker(worker).windows);
+            prop_assert_eq!(one.workers[0].series(), many.workers[worker].series());
+            prop_assert_eq!(one.shared("gnomon/v1/window/"), many.shared("gnomon/v1/window/"));
             for member in ["state", "guardrail"] {
                 prop_assert_eq!(one.lines(member), many.lines(member));
             }
@@ -104,7 +108,7 @@ proptest! {
             for is_bad in trials {
                 answers(&mut worker, ANY, if is_bad { 500 } else { 200 }, 1);
             }
-            (worker.series, worker.evidence)
+            (worker.series(), worker.evidence)
         });
         prop_assert_eq!(one, another);
     }
@@ -115,8 +119,7 @@ proptest! {
         let mut proxy = Proxy::new(&everything(), 3);
         let mut failed = 0;
         for (answered, (region, is_bad, worker, seconds)) in (1..).zip(trials) {
-            let worker = proxy.worker(worker);
-            worker.now += Time::from_secs(seconds);
+            let worker = proxy.worker(worker, seconds);
             answers(worker, ("x-region", REGIONS[region]), if is_bad { 500 } else { 200 }, 1);
             let sum = |stat, gate| worker.sum(&[stat, &format!("gate=.={gate};")]);
             for stat in ["gnomon_gate_bad_total", "gnomon_gate_trials_total"] {
@@ -156,8 +159,9 @@ fn counters_and_limits_may_be_extreme() {
         configuration["routes"][0]["guardrail"] = json!({"gates": ["errors"], "min_trials": 0});
         let mut worker = Worker::new(configuration);
         for (stat, count) in [("gnomon_gate_bad_total", bad), ("gnomon_gate_trials_total", trials)] {
-            let name = worker.names.iter().find(|name| name.starts_with(stat)).unwrap().clone();
-            worker.series.insert(name, count);
+            let mut host = worker.host_mut();
+            let name = host.names.iter().find(|name| name.starts_with(stat)).unwrap().clone();
+            host.values.insert(name, count);
         }
         good(&mut worker, 1);
         assert_eq!(of_errors(&worker), (bad, trials + 1, state), "{limit}: {bad} of {trials}");

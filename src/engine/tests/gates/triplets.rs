@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{UNDECIDED, merge, route, told};
-use crate::engine::event::{Ending, Event, ShadowReply};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
+use crate::engine::head::Reply;
 use crate::engine::tests::worker::{ROOT, Worker, head};
 
 /// Two candidates, the second of which is copied less often, and a control between them.
@@ -97,7 +99,7 @@ fn without_a_good_primary_there_is_no_trial() {
                 worker.answer(1, status, "1");
                 worker.end(1);
             }
-            None => worker.on(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None }),
+            None => worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None }),
         }
         shadows(&mut worker, 1, "a* c b");
         assert_eq!(counts(&worker), [(0, 0), (0, 0)], "{status:?}");
@@ -154,9 +156,9 @@ fn both_must_be_warm() {
 fn a_lost_answer_is_no_trial() {
     let mut worker = Worker::new(configuration(json!({})));
     begin(&mut worker, 1, &[]);
-    worker.on(Event::ShadowAnswered { token: token(1, 'c'), reply: None });
-    let unread = ShadowReply { head: head(200), from_upstream: true, body: None };
-    worker.on(Event::ShadowAnswered { token: token(1, 'b'), reply: Some(unread) });
+    worker.handle(Event::ShadowAnswered { token: token(1, 'c'), reply: None });
+    let unread = Reply { head: head(200), from_upstream: true, body: None };
+    worker.handle(Event::ShadowAnswered { token: token(1, 'b'), reply: Some(unread) });
     shadows(&mut worker, 1, "a*");
     assert_eq!(counts(&worker), [(0, 0), (0, 0)]);
     worker.assert_at_rest();

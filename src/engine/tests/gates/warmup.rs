@@ -1,12 +1,16 @@
 //! Warm-up: the first part of what a subject does counts for no gate.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{ANY, answers, bad, canary, errors, good, of_errors, of_shadow, route, told};
-use crate::engine::event::{CallError, Ending, Event, Time};
-use crate::engine::tests::worker::{ROOT, Worker};
+use crate::engine::ending::Ending;
+use crate::engine::event::{CallError, Event};
+use crate::engine::tests::worker::{ROOT, Worker, at};
+use crate::timestamp::Timestamp;
 
 fn warming(warmup: Value) -> Value {
     let mut all = canary(json!([errors(json!({}))]));
@@ -22,8 +26,8 @@ fn began(worker: &Worker) -> i64 {
     worker.sum(&["gnomon_warmup_began_milliseconds", "subject=.=v2;"])
 }
 
-fn milliseconds(time: Time) -> i64 {
-    time.as_millis() as i64
+fn milliseconds(time: Timestamp) -> i64 {
+    time.millis() as i64
 }
 
 #[test]
@@ -41,10 +45,10 @@ fn the_first_answers_count_for_no_gate_and_for_all_else() {
 fn a_time_begins_with_the_first_answer_and_ends_to_the_millisecond() {
     let mut worker = Worker::new(warming("30s".into()));
     assert_eq!(began(&worker), 0);
-    worker.now += Time::from_secs(1_000);
+    worker.pass(Duration::from_secs(1_000));
     let begun = worker.now;
     for (after, trials) in [(0, 0), (1, 0), (29_999, 0), (30_000, 1), (30_001, 2)] {
-        worker.now = begun + Time::from_millis(after);
+        worker.now = begun.after(Duration::from_millis(after));
         good(&mut worker, 1);
         assert_eq!((of_errors(&worker).1, began(&worker)), (trials, milliseconds(begun)), "{after}");
     }
@@ -56,30 +60,30 @@ fn a_clock_that_is_set_back_begins_it_anew_and_ends_it_all_the_same() {
     let mut worker = Worker::new(warming("30s".into()));
     let begun = worker.now;
     good(&mut worker, 1);
-    worker.now = begun - Time::from_secs(5_000);
+    worker.now = begun.before(Duration::from_secs(5_000));
     good(&mut worker, 1);
     assert_eq!((began(&worker), left_out(&worker)), (milliseconds(begun) - 5_000_000, 2));
-    worker.now += Time::from_secs(29);
+    worker.pass(Duration::from_secs(29));
     good(&mut worker, 1);
     assert_eq!(of_errors(&worker).1, 0);
-    worker.now += Time::from_secs(1);
+    worker.pass(Duration::from_secs(1));
     good(&mut worker, 1);
     assert_eq!(of_errors(&worker).1, 1);
     // Once it is over it stays so, for who has seen it.
-    worker.now = begun - Time::from_secs(9_000);
+    worker.now = begun.before(Duration::from_secs(9_000));
     good(&mut worker, 1);
     assert_eq!((of_errors(&worker).1, left_out(&worker)), (2, 3));
 }
 
 #[test]
 fn a_clock_at_either_end_of_time_harms_nobody() {
-    for first in [Time::ZERO, Time::MAX] {
+    for first in [Duration::ZERO, Duration::MAX].map(at) {
         let mut worker = Worker::new(warming("30s".into()));
         worker.now = first;
         good(&mut worker, 2);
-        worker.now = Time::from_secs(1_000_000);
+        worker.now = at(Duration::from_secs(1_000_000));
         good(&mut worker, 1);
-        worker.now += Time::from_secs(30);
+        worker.pass(Duration::from_secs(30));
         good(&mut worker, 1);
         assert_eq!((of_errors(&worker).1, left_out(&worker)), (1, 3), "{first:?}");
     }
@@ -143,9 +147,9 @@ fn what_is_not_sent_and_who_does_not_wait_warm_nothing_up() {
         worker.request(ROOT, stream, &[], true);
         worker.work();
         for pair in worker.take_copies() {
-            worker.on(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
+            worker.handle(Event::Dispatched { pair, result: Err(CallError::NoCluster) });
         }
-        worker.on(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
+        worker.handle(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None });
     }
     assert_eq!(worker.sum(&["outcome=.=unsent_no_cluster"]), 5);
     assert_eq!((worker.sum(&["gnomon_warmup_total"]), worker.sum(&["gnomon_gate_trials_total"])), (0, 0));
