@@ -6,6 +6,8 @@ Each round starts them anew: two processes that run the same differ by some perc
 A figure that does not measure what its name says (errors, requests that were not compared) is void and ends the run with exit code 1;
 a target that is missed does not, because a shared machine cannot promise it.
 
+With --beside FILTER another build of the filter stands beside this one in the same rounds, and each figure is set against its other one.
+
 Started by scripts/bench, which builds and installs what this needs. It does not measure latency or memory.
 """
 
@@ -54,11 +56,11 @@ class Variant:
 
 @dataclasses.dataclass
 class Ratio:
-    """`of` against `to`, to stay at or under `target`."""
+    """`of` against `to`, to stay at or under `target` if there is one."""
 
     of: str
     to: str
-    target: float
+    target: float | None = None
 
 
 RATIOS = [
@@ -112,6 +114,18 @@ def variants(filter_file, empty_file):
             expected={**COMPARED, r"gnomon_gate_trials_total.*gate=\.=coverage;": 1},
         ),
     ]
+
+
+OTHER_BUILD = "%s, other build"
+
+
+def beside(other_file, empty_file):
+    """Those variants that run the filter, with another build of it, and the ratios of this build to that one."""
+    others = [variant for variant in variants(other_file, empty_file) if variant.filters and variant.name != "empty filter"]
+    ratios = [Ratio(variant.name, OTHER_BUILD % variant.name) for variant in others]
+    for variant in others:
+        variant.name = OTHER_BUILD % variant.name
+    return others, ratios
 
 
 def route(prefix, **more):
@@ -290,14 +304,14 @@ def void(variant):
     return problems
 
 
-def judge(measured):
+def judge(measured, ratios):
     """The ratios. `median` is over the rounds, each variant against its neighbour in time; that one is judged."""
     by_name = {variant.name: variant.samples for variant in measured}
-    ratios = []
-    for ratio in RATIOS:
+    judged = []
+    for ratio in ratios:
         rounds = [a / b for a, b in zip(by_name[ratio.of], by_name[ratio.to])]
         quartiles = statistics.quantiles(rounds, n=4, method="inclusive") if len(rounds) > 1 else rounds * 3
-        ratios.append(
+        judged.append(
             {
                 "of": ratio.of,
                 "to": ratio.to,
@@ -305,28 +319,30 @@ def judge(measured):
                 "median": round(statistics.median(rounds), 3),
                 "best": round(min(by_name[ratio.of]) / min(by_name[ratio.to]), 3),
                 "quartiles": [round(quartiles[0], 3), round(quartiles[2], 3)],
-                "reached": statistics.median(rounds) <= ratio.target,
+                "reached": ratio.target is None or statistics.median(rounds) <= ratio.target,
             }
         )
-    return ratios
+    return judged
 
 
 def show(measured, ratios):
-    print(f"\n{'CPU of Envoy, µs per request':32}{'best':>8}{'median':>8}{'worst':>8}")
+    print(f"\n{'CPU of Envoy, µs per request':36}{'best':>8}{'median':>8}{'worst':>8}")
     for variant in measured:
         best, median, worst = min(variant.samples), statistics.median(variant.samples), max(variant.samples)
-        print(f"{variant.name:32}{best:8.1f}{median:8.1f}{worst:8.1f}")
-    print(f"\n{'ratio':46}{'median':>8}{'half within':>14}{'of bests':>9}{'to reach':>9}")
+        print(f"{variant.name:36}{best:8.1f}{median:8.1f}{worst:8.1f}")
+    print(f"\n{'ratio':56}{'median':>8}{'half within':>14}{'of bests':>9}{'to reach':>9}")
     for ratio in ratios:
         name = f"{ratio['of']} / {ratio['to']}"
         low, high = ratio["quartiles"]
-        print(f"{name:46}{ratio['median']:8.3f}{f'{low:.3f}-{high:.3f}':>14}{ratio['best']:9.3f}{ratio['target']:9.2f}  {'reached' if ratio['reached'] else 'MISSED'}")
+        print(f"{name:56}{ratio['median']:8.3f}{f'{low:.3f}-{high:.3f}':>14}{ratio['best']:9.3f}", end="")
+        print("" if ratio["target"] is None else f"{ratio['target']:9.2f}  {'reached' if ratio['reached'] else 'MISSED'}")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="CPU time per request of Envoy with the filter, as ratios.")
     parser.add_argument("--seconds", type=int, default=3, help="of load per variant and round (default 3)")
     parser.add_argument("--rounds", type=int, default=10, help="each with new processes (default 10)")
+    parser.add_argument("--beside", metavar="FILTER", type=pathlib.Path, help="another build of the filter, to be measured in the same rounds")
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--filter", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--empty", required=True, help=argparse.SUPPRESS)
@@ -337,8 +353,10 @@ def main():
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -15)
 
-    measured = variants(options.filter, options.empty)
-    problems = []
+    measured, wanted, problems = variants(options.filter, options.empty), list(RATIOS), []
+    if options.beside:
+        others, more = beside(options.beside.resolve(strict=True), options.empty)
+        measured, wanted = measured + others, wanted + more
     with tempfile.TemporaryDirectory(prefix="gnomon-bench-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
         ports = free_ports(["v1", "v2", "shadow"])
@@ -347,7 +365,7 @@ def main():
             problems += play_round(measured, options, folder, ports, turn)
             print(f"round {turn + 1} of {options.rounds}: " + ", ".join(f"{variant.name} {variant.samples[-1]:.1f}" for variant in measured), flush=True)
 
-    ratios = judge(measured)
+    ratios = judge(measured, wanted)
     show(measured, ratios)
     figures = {
         "seconds": options.seconds,

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use gnomon::capture::{Body, Capture};
 use gnomon::config::Shadow;
+use gnomon::http::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::json::tape::{Document, Tag};
 use gnomon::mirror::body::{Shaped, Shaping};
-use gnomon::http::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::{grpc, protobuf};
 
 use crate::json::read;

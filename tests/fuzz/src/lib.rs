@@ -10,6 +10,7 @@ pub mod copies;
 pub mod encoding;
 pub mod json;
 pub mod path;
+pub mod proxy;
 pub mod seeds;
 pub mod stream;
 
