@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::{Metrics, Series, Value};
+use crate::metrics::{Metrics, Value};
+use crate::series::Series;
 use crate::world::World;
 
 /// Values of `gnomon_gate_state`.
