@@ -115,7 +115,7 @@ impl Metrics {
         }
     }
 
-    /// The trials of a gate that another worker counts, and the bad ones of them, in its order; `labels` are the gate's, as they are spelled in names.
+    /// Lets another worker count trials of a gate, and then the bad ones of them; `labels` are the gate's, as they are spelled in names.
     pub fn count_elsewhere(&mut self, labels: &str, bad: u64, trials: u64) {
         for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_bad_total", bad)] {
             self.record(&format!("{stat}{labels}"), count).expect("the gate is configured");
