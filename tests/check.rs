@@ -193,7 +193,7 @@ fn a_guardrail_that_sees_no_failures_is_warned_of() {
     assert_eq!((run.code, run.lines.len()), (Some(0), 3), "{:?}", run.lines);
 }
 
-/// Of two equal models half of the trials of a paired measure are bad events.
+/// Of two equal models half of the trials of a paired measure are bad.
 #[test]
 fn paired_measures_with_a_limit_below_half_are_warned_of() {
     let config = |gate: &str| {

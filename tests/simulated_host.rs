@@ -6,7 +6,8 @@
 //!
 //! The simulator, in reading order: [`world`] drives, with [`workers`] (VMs and configurations), [`clients`] (exchanges) and
 //! [`interleaving`] (of workers); [`host`] answers the guest, [`access`] about statistics; [`network`] and [`traffic`] are the upstreams and
-//! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything.
+//! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything. The [`contract`] of statistics and how a
+//! [`series`] is held against it are shared with other tests, and so is the reading of documents ([`markdown`]).
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
 //! [`configuration`], [`updates`]; with gates ([`gated`]) [`measures`], [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`],
@@ -16,6 +17,13 @@
 
 // The filter is reached through its exports alone; this links it.
 use gnomon as _;
+
+#[path = "statistics/contract.rs"]
+mod contract;
+#[path = "documents/markdown.rs"]
+mod markdown;
+#[path = "statistics/series.rs"]
+mod series;
 
 #[path = "simulated_host/abi.rs"]
 mod abi;

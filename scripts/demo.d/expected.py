@@ -27,7 +27,7 @@ class Gate:
 
     @property
     def bad_percent(self):
-        """The limit on bad events: a request that is not covered is a hit, so that of coverage is one from below."""
+        """The limit on bad trials. That of coverage is one from below, because a request that is not covered is a bad trial."""
         return 100 - self.limit if self.measure == "coverage" else self.limit
 
 
@@ -83,13 +83,13 @@ def evidence(multipliers, bad, trials, limit):
 
 
 def fails(gate, bad, trials, alpha=ALPHA, min_trials=None):
-    """Whether so many bad events are evidence enough that the rate is above the gate's limit."""
+    """Whether so many bad trials are evidence enough that the rate is above the gate's limit."""
     enough = trials >= (gate.min_trials if min_trials is None else min_trials)
     return enough and evidence(WORSE, bad, trials, decimal.Decimal(gate.bad_percent) / 100) >= 1 / alpha
 
 
 def passes(gate, bad, trials):
-    """Whether so few bad events are evidence enough that it is below."""
+    """Whether so few bad trials are evidence enough that it is below."""
     return trials >= gate.min_trials and evidence(BETTER, bad, trials, decimal.Decimal(gate.bad_percent) / 100) >= 1 / ALPHA
 
 
@@ -101,5 +101,5 @@ def state(gate, counted):
 
 
 def until_pass(gate, bad, trials):
-    """How many more trials without a hit would make an undecided gate pass."""
+    """How many more trials, none of them bad, would make an undecided gate pass."""
     return bisect.bisect_left(range(trials, 10**9), True, key=lambda more: passes(gate, bad, more))

@@ -37,7 +37,7 @@ class Outage:
 
     @property
     def trips(self):
-        """Hits and trials by which the log says that a gate cut v2 off: those of each worker that found it at once."""
+        """`(bad, trials)` by which the log says that a gate cut v2 off: those of each worker that found it at once."""
         return [(line["bad"], line["trials"]) for line in self.lines if "guardrail" in line and line.get("gate") == expected.GUARDED]
 
     @property

@@ -46,7 +46,7 @@ def gate_figures(run, name):
     def shown(counters, lines):
         bad, trials = rollout.counted(counters, name)
         # Of workers that found a failure at once the first knew enough.
-        failed_at = min(({"bad": h, "trials": n} for h, n in rollout.failures(lines, name)), key=lambda at: at["trials"], default=None)
+        failed_at = min(({"bad": bad, "trials": n} for bad, n in rollout.failures(lines, name)), key=lambda at: at["trials"], default=None)
         return {"bad": bad, "trials": trials, "state": rollout.state(counters, name), "failed_at": failed_at}
 
     terms = {"of": gate.of, "measure": gate.measure, "limit_percent": gate.limit}
@@ -120,7 +120,7 @@ MEANING = {
     "agreement": {"pass": "few digits change", "fail": "too many digits change"},
     "noise": {"pass": "as few as for a second v1", "fail": "more than for a second v1"},
     "control": {"pass": "two equal models agree", "fail": "even equal models disagree"},
-    "coverage": {"pass": "v2 answers its copies (a hit: it did not)", "fail": "v2 leaves copies without answer"},
+    "coverage": {"pass": "v2 answers its copies (bad: it did not)", "fail": "v2 leaves copies without answer"},
     "latency": {"pass": "v2 is not the slower one", "fail": "v2 is the slower one"},
     "errors": {"pass": "v2 hardly ever fails", "fail": "v2 fails too often"},
     "slow": {"pass": "hardly anybody waits for v2", "fail": "too many wait for v2"},
@@ -147,7 +147,7 @@ def gates_table(gates):
 def meaning(name, gate):
     """What that state of a gate means here."""
     if gate["state"] == "undecided":
-        return f"{expected.until_pass(expected.GATES[name], gate['bad'], gate['trials'])} more without a hit would pass"
+        return f"{expected.until_pass(expected.GATES[name], gate['bad'], gate['trials'])} more, none of them bad, would pass"
     at = gate["failed_at"]
     return MEANING[name][gate["state"]] + (f", as {at['bad']} of {at['trials']} showed" if at else "")
 

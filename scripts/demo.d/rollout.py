@@ -10,7 +10,7 @@ def all_checks(run):
 
 
 def gate_counts(run):
-    """`{gate: ((fewest bad, most bad), (fewest trials, most trials))}`, by what models and clients said."""
+    """`{gate: ((fewest bad trials, most bad trials), (fewest trials, most trials))}`, by what models and clients said."""
     judged = {shadow: verdicts(run, shadow) for shadow in expected.COPIED_PERCENT}
     compared = {shadow: len(pairs) for shadow, pairs in judged.items()}
     changed = {request for request, verdict in judged["v2-copy"].items() if verdict == "diverged"}
@@ -43,7 +43,7 @@ def exactly(bad, trials):
 
 
 def counted(counters, gate):
-    """Hits and trials of a gate."""
+    """The bad trials of a gate, and all of them: `(bad, trials)`."""
     of = {"gate": gate, "subject": expected.GATES[gate].of}
     return tuple(int(counters.total(f"gnomon_gate_{what}_total", **of)) for what in ("bad", "trials"))
 
@@ -74,7 +74,7 @@ def right(counters, lines, gate, bounds):
 
 
 def failures(lines, gate):
-    """Hits and trials by which the log says that a gate failed: those of each worker that found it at once."""
+    """`(bad, trials)` by which the log says that a gate failed: those of each worker that found it at once."""
     return [(line["bad"], line["trials"]) for line in lines if line.get("gate") == gate and line.get("state") == "fail"]
 
 

@@ -129,7 +129,7 @@ class Counters:
         return {(s["primary_answer"], s["shadow_answer"]): s["value"] for s in found if s["value"]}
 
 
-LIMITS = {"agreement": 2, "noise": 50, "control": 1, "coverage": 5, "latency": 50, "errors": 1, "slow": 5}  # percent, of bad
+LIMITS = {"agreement": 2, "noise": 50, "control": 1, "coverage": 5, "latency": 50, "errors": 1, "slow": 5}  # percent of trials, of bad ones
 
 
 def made_up_run():
@@ -238,7 +238,7 @@ def split_samples(ppm, tripped):
 
 
 def gate_samples(counts):
-    """What is shown of gates with these bad, trials and states."""
+    """What is shown of gates with these numbers of bad trials and of trials, and these states."""
     found = []
     for gate, (bad, trials, state) in counts.items():
         shown = {"bad_total": bad, "trials_total": trials, "state": ["undecided", "pass", "fail"].index(state)}

@@ -85,7 +85,7 @@ def test_envoy_validates_it_and_would_find_a_mistake(path, tmp_path):
 @pytest.mark.parametrize("path", BOOTSTRAPS, ids=lambda path: path.name)
 def test_it_has_what_all_have_in_common(path):
     text = example(path.name)
-    assert text["stats_config"]["stats_tags"] == [{"tag_name": tag, "regex": rf"({tag}=\.=(.*?);\.;)"} for tag in TAGS]
+    assert {tag["tag_name"]: tag["regex"] for tag in text["stats_config"]["stats_tags"]} == {tag: rf"({tag}=\.=(.*?);\.;)" for tag in TAGS}
     assert text["stats_config"]["histogram_bucket_settings"] == buckets()
     filter_file = example(WATCHES[path.name]) if path.name in WATCHES else text
     assert plugin(filter_file)["failure_policy"] == "FAIL_RELOAD"

@@ -1,4 +1,4 @@
-"""What each measure counts as a trial, and what as a hit. Each case is a route of one proxy whose gates have all measures that fit, and is
+"""What each measure counts as a trial, and what as a bad one. Each case is a route of one proxy whose gates have all measures that fit, and is
 asked several times at once; it names the gates that have trials, all others must have none."""
 
 import json
@@ -32,7 +32,7 @@ FINE, HANGS = answer(), Reply(ending="hang")
 
 @dataclass(frozen=True)
 class Case:
-    """What both sides answer, and the gates that then have a hit, or a trial without one (each a text of names)."""
+    """What both sides answer, and the gates that then have a bad trial, or a good one (each a text of names)."""
 
     primary: Reply = FINE
     other: Reply = FINE

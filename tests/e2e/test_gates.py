@@ -215,7 +215,7 @@ def test_other_stands_in_the_way_of_a_pass_only_once_it_has_trials(lab):
 
 
 def test_workers_that_judge_at_once_agree_with_the_figures(lab):
-    """At these rates each gate goes from undecided to pass and back with every few bad events. At rest after each round, without a further trial
+    """At these rates each gate goes from undecided to pass and back with every few bad trials. At rest after each round, without a further trial
     to put it right, all say what their figures do; and what is scraped meanwhile is never ahead of itself."""
     judged = [gate(f"at-{limit}", "candidate", "diverged", limit) for limit in (10, 11, 12, 13, 14)]
     asked = [identities(80, f"round-{number}") for number in range(8)]

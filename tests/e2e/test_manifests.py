@@ -50,8 +50,8 @@ def test_the_traffic_extension_is_the_gateways_plugin():
 
 
 def test_labels_are_the_same_everywhere():
-    assert yaml.safe_load(annotation("proxy.istio.io/config"))["extraStatTags"] == TAGS
-    assert documents(ROOT / "istio/mesh-config.yaml")[0]["meshConfig"]["defaultConfig"]["extraStatTags"] == TAGS
+    assert sorted(yaml.safe_load(annotation("proxy.istio.io/config"))["extraStatTags"]) == sorted(TAGS)
+    assert sorted(documents(ROOT / "istio/mesh-config.yaml")[0]["meshConfig"]["defaultConfig"]["extraStatTags"]) == sorted(TAGS)
 
 
 def cluster_of(destination):

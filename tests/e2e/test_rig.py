@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from rig import gates, invariants, oracle
+from rig import contract, gates, invariants, oracle
 from rig.client import request
 from rig.metrics import Metrics
 
@@ -50,6 +50,32 @@ LABELS = 'experiment="e",route="r",shadow="s"'
 ])  # fmt: skip
 def test_what_does_not_add_up_is_noticed(text, settled):
     assert (not invariants.unsettled(Metrics(text))) == settled
+
+
+def scraped(name, kind, labels, suffix=""):
+    """A scrape of one series."""
+    return Metrics(f"# TYPE {name} {kind}\n{name}{suffix}{{{labels}}} 1")
+
+
+@pytest.mark.parametrize("name, kind, labels, suffix, breaches", [
+    ("gnomon_sampled_total", "counter", LABELS, "", 0),
+    ("gnomon_shadow_duration_microseconds", "histogram", LABELS + ',le="5"', "_bucket", 0),
+    ("gnomon_evidence_total", "counter", 'outcome="logged"', "", 0),
+    ("envoy_uptime", "gauge", 'outcome="no matter what"', "", 0),
+    ("gnomon_surprise_total", "counter", LABELS, "", 2),
+    ("gnomon_sampled_total", "gauge", LABELS, "", 1),
+    ("gnomon_sampled_total", "counter", 'experiment="e",route="r"', "", 1),
+    ("gnomon_sampled_total", "counter", LABELS + ',slice="all"', "", 1),
+    ("gnomon_evidence_total", "counter", 'outcome="lost"', "", 1),
+])  # fmt: skip
+def test_a_series_that_is_not_in_the_contract_is_noticed(name, kind, labels, suffix, breaches):
+    assert len(contract.breaches(scraped(name, kind, labels, suffix))) == breaches
+
+
+def test_what_is_missing_of_the_contract_is_noticed():
+    missing = contract.missing(scraped("gnomon_evidence_total", "counter", 'outcome="logged"'))
+    assert "gnomon_evidence_total of () has no outcome ['suppressed']" in missing
+    assert len(missing) == len(contract.STATISTICS), "all others are missing as a whole"
 
 
 def test_the_oracle_is_xxh64():

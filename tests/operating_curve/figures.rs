@@ -90,7 +90,7 @@ pub struct Alarms {
 /// When runs in which a canary turned bad raised an alarm.
 #[derive(Debug)]
 pub struct Turned {
-    /// Rate of bad events after the turn.
+    /// Rate of bad trials after the turn.
     pub rate: f64,
     pub whole: Times,
     /// The guardrail with each of [`WINDOWS`].

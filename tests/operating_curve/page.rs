@@ -45,7 +45,7 @@ are. Where 5 % of pairs are discordant, 140 trials are 2 800 pairs.
 ## False alarms: the rate is on the limit
 
 Shares of runs that had an alarm within so many trials. The gate promises at most {alpha} %, however long one looks. Beside it: a one-sided z-test at 5 %, made for one look at a number of trials
-that is fixed beforehand, and looked at as often (from the trial on by which five bad are expected).
+that is fixed beforehand, and looked at as often (from the trial on by which five bad trials are expected).
 
 {false_alarms}
 In one window of the guardrail (`alpha` {guardrail_alpha} %, `min_trials` {GUARDRAIL_MIN_TRIALS}), {window_trials} trials each, {windows} windows, and what

@@ -105,7 +105,7 @@ fn detection(figures: &Figures) -> Panel {
         }
     }
     let marks = [1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|mark| (mark, format!("{mark}"))).to_vec();
-    let x = Axis { title: "odds of a hit, as a multiple of the limit's", from: 1.2, to: 100.0, logarithmic: true, marks };
+    let x = Axis { title: "odds of a bad trial, as a multiple of the limit's", from: 1.2, to: 100.0, logarithmic: true, marks };
     ("Detection: median of trials until the alarm, by how much is wrong".into(), x, Axis::trials("trials", 20_000.0), curves)
 }
 
@@ -121,7 +121,7 @@ fn turned(figures: &Figures) -> Panel {
     let whole = curve("whole experiment".into(), COLOURS[1], &|turned| turned.whole.quantile(0.5));
     let curves = vec![whole, window(0, COLOURS[0]), window(1, COLOURS[2])];
     let marks = [1, 2, 5, 10, 20, 50, 100].map(|mark| (f64::from(mark), format!("{mark} %"))).to_vec();
-    let x = Axis { title: "rate of bad from then on; the limit is 1 %", from: 1.0, to: 100.0, logarithmic: true, marks };
+    let x = Axis { title: "rate of bad trials from then on; the limit is 1 %", from: 1.0, to: 100.0, logarithmic: true, marks };
     let title = format!("After a good history of {} answers: median of trials until the alarm", grouped(GOOD));
     (title, x, Axis::trials("trials from then on", 100_000.0), curves)
 }

@@ -112,13 +112,13 @@ pub fn alarms(setting: Setting, horizon: u64, random: &mut Random) -> [Option<u6
 /// The 95th percentile of the normal distribution.
 const Z: f64 = 1.644_854;
 
-/// The usual rule of thumb for when that distribution is near enough: so many bad events expected.
-const EXPECTED_HITS: f64 = 5.0;
+/// The usual rule of thumb for when that distribution is near enough: so many bad trials expected.
+const EXPECTED_BAD: f64 = 5.0;
 
 /// A one-sided z-test at 5 %, made for one look at a number of trials fixed beforehand.
 fn z_test_alarms(Setting { limit, .. }: Setting, bad: u64, trials: u64) -> bool {
     let expected = trials as f64 * limit;
-    expected >= EXPECTED_HITS && bad as f64 - expected >= Z * (expected * (1.0 - limit)).sqrt()
+    expected >= EXPECTED_BAD && bad as f64 - expected >= Z * (expected * (1.0 - limit)).sqrt()
 }
 
 /// A canary that turns bad after so many good answers, at a random moment of a guardrail's window.

@@ -5,7 +5,7 @@ use proxy_wasm::types::{MetricType, Status};
 use crate::host::Proxy;
 use crate::metrics::Metrics;
 
-/// Of a gate: at no moment may anybody read more bad events than trials.
+/// Of a gate: at no moment may anybody read more bad trials than trials.
 const BAD: &str = "gnomon_gate_bad_total";
 const TRIALS: &str = "gnomon_gate_trials_total";
 
@@ -53,7 +53,7 @@ impl Proxy {
         if let Some(gate) = name.strip_prefix(BAD) {
             let trials = format!("{TRIALS}{gate}");
             if self.metrics.get(&name)? > self.metrics.get(&trials)? {
-                self.violations.push(format!("{name} is ahead of trials: a hit is counted before its trial"));
+                self.violations.push(format!("{name} is ahead of the trials: a trial is counted as bad before it is counted"));
             }
         }
         Ok(())

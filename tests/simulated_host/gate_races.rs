@@ -15,8 +15,8 @@ use crate::world::World;
 /// More accesses to shared state than a callback of these tests has.
 const MOST: usize = 60;
 
-/// Lets another worker, which does not judge, count `bad` and `trials` before the access number `at` to a series of the gate. Gives what is
-/// written to its state.
+/// Lets another worker, which does not judge, count `trials`, `bad` of them bad, before the access number `at` to a series of the gate.
+/// Gives what is written to its state.
 fn come_between(world: &World, at: usize, bad: u64, trials: u64) -> Arc<Mutex<Vec<u64>>> {
     let written = Arc::new(Mutex::new(Vec::new()));
     let (written_here, mut seen) = (written.clone(), 0);
@@ -37,9 +37,9 @@ fn come_between(world: &World, at: usize, bad: u64, trials: u64) -> Arc<Mutex<Ve
     written
 }
 
-/// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. Trials read before and bad events read after would.
+/// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. All trials read before and bad ones read after would.
 #[test]
-fn evidence_of_failure_takes_no_hits_for_more_than_they_can_have_been() {
+fn evidence_of_failure_takes_no_more_trials_for_bad_than_can_have_been() {
     for at in 0..MOST {
         let (mut world, place) = start(&canary(json!([errors()])));
         world.fail(place, 2);
@@ -51,9 +51,10 @@ fn evidence_of_failure_takes_no_hits_for_more_than_they_can_have_been() {
     }
 }
 
-/// None of 388, and then three of three: at no time does that make a limit of 1 % pass. Hits read before and trials read after would.
+/// None of 388, and then three of three: at no time does that make a limit of 1 % pass. Bad trials read before
+/// and all trials read after would.
 #[test]
-fn evidence_of_passing_takes_no_hits_for_less_than_they_can_have_been() {
+fn evidence_of_passing_takes_no_fewer_trials_for_bad_than_can_have_been() {
     for at in 0..MOST {
         let (mut world, place) = start(&canary(json!([errors()])));
         world.count_elsewhere(0, 387);

@@ -220,7 +220,7 @@ fn another_measure_goes_on_with_the_counters() {
     let place = world.update(old, &canary(json!([slow])).to_string()).expect("accepted");
     assert_eq!(told(&world).state, PASS, "what was counted counts");
     world.succeed(place, 1);
-    assert_eq!(told(&world).state, UNDECIDED, "an answer in 2 ms is a hit now");
+    assert_eq!(told(&world).state, UNDECIDED, "an answer in 2 ms is a bad trial now");
     world.succeed(place, 40);
     assert_eq!(told(&world).state, FAIL);
     world.settle();

@@ -1,4 +1,4 @@
-//! Proxies with gates, and requests that are bad events of them or not.
+//! Proxies with gates, and requests that are bad trials of these or not.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    /// Trials and bad of the gate `errors` that yet another worker counts, without judging.
+    /// Lets yet another worker count trials of the gate `errors`, and the bad ones of them, without judging.
     pub fn count_elsewhere(&self, bad: u64, trials: u64) {
         self.proxy().metrics.count_elsewhere(&labels("errors", "v2", "all"), bad, trials);
     }

@@ -58,7 +58,7 @@ fn what_is_no_answer_of_the_subject_is_no_trial() {
 }
 
 #[test]
-fn slow_answers_are_hits_only_if_they_are_good() {
+fn slow_answers_are_bad_trials_only_if_they_succeed() {
     let slow = json!({"name": "errors", "of": "v2", "measure": "slower_than", "threshold": "100ms", "limit": 1});
     let (mut world, place) = start(&canary(json!([slow])));
     for (status, takes) in [(200, 50), (200, 150), (503, 50), (503, 150), (404, 150)] {

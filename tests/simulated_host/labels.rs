@@ -1,7 +1,10 @@
 //! Series and their labels: all there from the start, and safe and bounded where their values come from traffic.
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
+use crate::series::{absent, incomplete};
 use crate::setup::{QUESTION, With, agreeing, another, says, shadowed, start};
 use crate::traffic::Request;
 use crate::world::World;
@@ -71,22 +74,46 @@ fn the_divergent_paths_with_a_series_stay_the_same() {
     assert_eq!((paths["member-0"], paths["member-15"], paths["other"]), (2, 2, 8));
 }
 
+/// A configuration with every statistic.
+const COMPLETE: &str = include_str!("../data/statistics-complete.json");
+
+/// What shows the configuration, and so is not 0.
+const SHOWN: [&str; 6] = [
+    "gnomon_configuration",
+    "gnomon_build_info",
+    "gnomon_split_ppm",
+    "gnomon_gate_limit_ppm",
+    "gnomon_gate_alpha_ppm",
+    "gnomon_gate_min_trials",
+];
+
 #[test]
-fn every_series_exists_at_zero_before_the_first_request() {
+fn a_complete_configuration_defines_the_contract_at_zero() {
+    let configuration: Value = serde_json::from_str(COMPLETE).expect("JSON");
+    let (world, _) = start(&configuration);
+    let proxy = world.proxy();
+    assert_eq!(absent(proxy.metrics.all()), Vec::<&str>::new(), "the contract has these, and the filter has not");
+    assert_eq!(incomplete(proxy.metrics.all()), Vec::<String>::new());
+    for series in proxy.metrics.all().filter(|series| !SHOWN.contains(&series.stat)) {
+        assert_eq!(proxy.metrics.sum(series.stat, &[]), 0, "{series:?}");
+    }
+}
+
+#[test]
+fn series_are_those_of_the_routes_slices_and_subjects() {
     let mut world = agreeing(1);
     let slices = json!({"header": "x-region", "values": ["eu", "us"]});
     world.load(&shadowed().with("/routes/0/slices", slices).to_string()).expect("accepted");
     let proxy = world.proxy();
-    let count = |stat| proxy.metrics.select(stat, &[]).count();
-    assert_eq!(count("gnomon_sampled_total"), 1);
-    assert_eq!(count("gnomon_shadow_responses_total"), 11);
-    assert_eq!(count("gnomon_responses_total"), 6, "one variant: none");
-    assert!(count("gnomon_shadow_outcomes_total") >= 3 * 17, "three slices");
-    assert_eq!(count("gnomon_pairs_total"), 3 * 3, "three slices, three verdicts");
-    assert_eq!(count("gnomon_evidence_total"), 2);
-    assert_eq!(count("gnomon_tokens_total"), 2 * 2, "prompt and completion, of the clients' answers and of the shadow's");
-    assert_eq!(count("gnomon_answers_total"), 2 * 8);
-    assert_eq!(count("gnomon_model_versions_total"), 2, "other, until a version is met");
-    assert_eq!(count("gnomon_first_byte_duration_microseconds"), 1);
-    assert_eq!(count("gnomon_decisions_total"), 0, "the task names no answers");
+    let values = |stat, label| {
+        let values: BTreeSet<String> = proxy.metrics.select(stat, &[]).map(|(series, _)| series.label(label).to_owned()).collect();
+        values.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(values("gnomon_sampled_total", "shadow"), ["copy"]);
+    assert_eq!(values("gnomon_responses_total", "variant"), ["none"]);
+    assert_eq!(values("gnomon_pairs_total", "slice"), ["eu", "other", "us"]);
+    assert_eq!(values("gnomon_tokens_total", "subject"), ["copy", "none"]);
+    assert_eq!(values("gnomon_model_versions_total", "model_version"), ["other"], "until a version is met");
+    assert_eq!(values("gnomon_first_byte_duration_microseconds", "subject"), ["none"]);
+    assert_eq!(values("gnomon_decisions_total", "shadow"), [""; 0], "the task names no answers");
 }

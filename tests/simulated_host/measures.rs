@@ -1,4 +1,4 @@
-//! What is a trial of each measure of a shadow, and what a hit.
+//! What is a trial of each measure of a shadow, and what a bad one.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn bad(status: u16, milliseconds: u64) -> Reply {
     Reply::Whole(Answer::json("{}").status(status).after(Duration::from_millis(milliseconds)))
 }
 
-/// Hits and trials of a gate `g` on the shadow after one request, to which primary and shadow say this.
+/// Bad trials and all trials of a gate `g` on the shadow after one request, to which primary and shadow say this.
 fn counts(gate: &Value, more: Value, primary: &Reply, shadow: &Reply) -> (u64, u64) {
     let whole = json!({"name": "g", "of": "copy", "limit": 10});
     let mut configuration = shadowed().with("/routes/0/gates", json!([merged(whole, gate)]));
@@ -48,8 +48,8 @@ fn merged(mut value: Value, more: &Value) -> Value {
 }
 
 const NONE: (u64, u64) = (0, 0);
-const MISS: (u64, u64) = (0, 1);
-const HIT: (u64, u64) = (1, 1);
+const GOOD: (u64, u64) = (0, 1);
+const BAD: (u64, u64) = (1, 1);
 
 fn check(gate: Value, more: Value, cases: &[(Reply, Reply, (u64, u64))]) {
     for (primary, shadow, expected) in cases {
@@ -63,8 +63,8 @@ fn diverged_is_of_compared_pairs() {
         json!({"measure": "diverged"}),
         json!({}),
         &[
-            (good(SCORE, 2), good(SCORE, 2), MISS),
-            (good(SCORE, 2), good(OTHER, 2), HIT),
+            (good(SCORE, 2), good(SCORE, 2), GOOD),
+            (good(SCORE, 2), good(OTHER, 2), BAD),
             (good(SCORE, 2), bad(503, 2), NONE),
             (good(SCORE, 2), good("{", 2), NONE),
             (good("{", 2), good(OTHER, 2), NONE),
@@ -81,15 +81,15 @@ fn failed_is_of_what_the_shadow_alone_is_to_blame_for() {
         json!({"measure": "failed"}),
         json!({}),
         &[
-            (good(SCORE, 2), good(SCORE, 2), MISS),
-            (good(SCORE, 2), good(OTHER, 2), MISS),
-            (good(SCORE, 2), bad(503, 2), HIT),
-            (good(SCORE, 2), bad(404, 2), HIT),
-            (good(SCORE, 2), Reply::Silent, HIT),
-            (good(SCORE, 2), Reply::Refused, HIT),
-            (good(SCORE, 2), Reply::Half(Answer::json(SCORE)), HIT),
-            (good(SCORE, 2), good("{", 2), HIT),
-            (good(SCORE, 2), good(&long, 2), HIT),
+            (good(SCORE, 2), good(SCORE, 2), GOOD),
+            (good(SCORE, 2), good(OTHER, 2), GOOD),
+            (good(SCORE, 2), bad(503, 2), BAD),
+            (good(SCORE, 2), bad(404, 2), BAD),
+            (good(SCORE, 2), Reply::Silent, BAD),
+            (good(SCORE, 2), Reply::Refused, BAD),
+            (good(SCORE, 2), Reply::Half(Answer::json(SCORE)), BAD),
+            (good(SCORE, 2), good("{", 2), BAD),
+            (good(SCORE, 2), good(&long, 2), BAD),
             (good(&long, 2), good(SCORE, 2), NONE),
             (good("{", 2), good(SCORE, 2), NONE),
             (good(SCORE, 2), bad(429, 2), NONE),
@@ -105,10 +105,10 @@ fn slower_than_takes_a_timeout_for_slow() {
         json!({"measure": "slower_than", "threshold": "100ms"}),
         json!({}),
         &[
-            (good(SCORE, 2), good(SCORE, 50), MISS),
-            (good(SCORE, 2), good(SCORE, 150), HIT),
-            (good(SCORE, 500), good(SCORE, 50), MISS),
-            (good(SCORE, 2), Reply::Silent, HIT),
+            (good(SCORE, 2), good(SCORE, 50), GOOD),
+            (good(SCORE, 2), good(SCORE, 150), BAD),
+            (good(SCORE, 500), good(SCORE, 50), GOOD),
+            (good(SCORE, 2), Reply::Silent, BAD),
             (good(SCORE, 2), bad(503, 150), NONE),
         ],
     );
@@ -122,12 +122,12 @@ fn slower_than_primary_takes_only_what_is_further_apart_than_the_margin() {
         &[
             (good(SCORE, 10), good(SCORE, 15), NONE),
             (good(SCORE, 15), good(SCORE, 10), NONE),
-            (good(SCORE, 10), good(SCORE, 50), HIT),
-            (good(SCORE, 10), good(OTHER, 50), HIT),
-            (good(SCORE, 50), good(SCORE, 10), MISS),
-            (good(SCORE, 50), good("{", 10), MISS),
-            (good(SCORE, 10), Reply::Silent, HIT),
-            (good(SCORE, 1900), Reply::Silent, HIT),
+            (good(SCORE, 10), good(SCORE, 50), BAD),
+            (good(SCORE, 10), good(OTHER, 50), BAD),
+            (good(SCORE, 50), good(SCORE, 10), GOOD),
+            (good(SCORE, 50), good("{", 10), GOOD),
+            (good(SCORE, 10), Reply::Silent, BAD),
+            (good(SCORE, 1900), Reply::Silent, BAD),
             (good(SCORE, 1990), Reply::Silent, NONE),
             (good(SCORE, 3000), Reply::Silent, NONE),
             (good(SCORE, 10), bad(503, 50), NONE),
@@ -142,15 +142,15 @@ fn coverage_is_of_all_that_was_sampled() {
         json!({"measure": "coverage", "limit": 90}),
         json!({}),
         &[
-            (good(SCORE, 2), good(OTHER, 2), MISS),
-            (good(SCORE, 2), bad(503, 2), HIT),
-            (good(SCORE, 2), Reply::Silent, HIT),
-            (good(SCORE, 2), good("{", 2), HIT),
-            (bad(503, 2), good(SCORE, 2), HIT),
+            (good(SCORE, 2), good(OTHER, 2), GOOD),
+            (good(SCORE, 2), bad(503, 2), BAD),
+            (good(SCORE, 2), Reply::Silent, BAD),
+            (good(SCORE, 2), good("{", 2), BAD),
+            (bad(503, 2), good(SCORE, 2), BAD),
         ],
     );
     let (shadow, limit) = (format!("{SHADOW}/cluster"), json!({"measure": "coverage", "limit": 90}));
-    assert_eq!(counts(&limit, json!({shadow: "nowhere"}), &good(SCORE, 2), &good(SCORE, 2)), HIT, "a cluster that is not there");
+    assert_eq!(counts(&limit, json!({shadow: "nowhere"}), &good(SCORE, 2), &good(SCORE, 2)), BAD, "a cluster that is not there");
 }
 
 #[test]
@@ -166,15 +166,15 @@ fn costlier_than_primary_needs_both_usages() {
         json!({"/routes/0/protocol": "openai"}),
         &[
             (tokens(50, 50), tokens(50, 60), NONE),
-            (tokens(50, 50), tokens(50, 61), HIT),
-            (tokens(50, 50), tokens(60, 51), HIT),
-            (tokens(50, 61), tokens(50, 50), MISS),
+            (tokens(50, 50), tokens(50, 61), BAD),
+            (tokens(50, 50), tokens(60, 51), BAD),
+            (tokens(50, 61), tokens(50, 50), GOOD),
             (tokens(50, 60), tokens(50, 50), NONE),
             (tokens(50, 50), untold(), NONE),
             (untold(), tokens(50, 80), NONE),
             (tokens(50, 50), bad(503, 2), NONE),
             // 21 and 55 tokens, and 21 and 34.
-            (Reply::Whole(streamed("noon")), Reply::Whole(whole("noon")), HIT),
+            (Reply::Whole(streamed("noon")), Reply::Whole(whole("noon")), BAD),
         ],
     );
 }
@@ -183,12 +183,12 @@ fn costlier_than_primary_needs_both_usages() {
 fn flipped_is_one_trial_for_a_pair_in_the_given_direction() {
     let task = json!({"task": {"decision": {"path": "scores[*]", "thresholds": [0.3, 0.7], "names": ["approve", "ask", "block"]}}});
     let scores = |scores: &[f64]| good(&json!({"scores": scores}).to_string(), 2);
-    for (direction, up, down, both) in [("up", HIT, MISS, HIT), ("down", MISS, HIT, HIT), ("both", HIT, HIT, HIT)] {
+    for (direction, up, down, both) in [("up", BAD, GOOD, BAD), ("down", GOOD, BAD, BAD), ("both", BAD, BAD, BAD)] {
         check(
             json!({"measure": "flipped", "direction": direction}),
             json!({"/routes/0/protocol": "json", "/routes/0/compare": task}),
             &[
-                (scores(&[0.1, 0.5]), scores(&[0.2, 0.6]), MISS),
+                (scores(&[0.1, 0.5]), scores(&[0.2, 0.6]), GOOD),
                 (scores(&[0.1, 0.5]), scores(&[0.1, 0.8]), up),
                 (scores(&[0.1, 0.5]), scores(&[0.5, 0.8]), up),
                 (scores(&[0.1, 0.5]), scores(&[0.1, 0.1]), down),

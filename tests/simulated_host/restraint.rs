@@ -5,6 +5,7 @@ use std::time::Duration;
 use proxy_wasm::types::LogLevel;
 use serde_json::Value;
 
+use crate::markdown::{README, blocks};
 use crate::network::Reply;
 use crate::setup::{QUESTION, SCORE, SHADOW, With, says, shadowed, start, status};
 use crate::traffic::Request;
@@ -141,6 +142,16 @@ fn evidence_of_a_divergence_says_where_and_shows_values_only_if_asked() {
         }
         assert_eq!(lines[0].contains("0.75") && lines[0].contains("0.25"), values, "{}", lines[0]);
     }
+}
+
+#[test]
+fn the_line_of_evidence_in_the_readme_is_one_of_the_filters() {
+    let (mut world, place) = start(&shadowed());
+    world.serve("shadow", |_| says(&SCORE.replace("0.5", "0.75"), 3));
+    world.exchange(place, Request::post("r", QUESTION));
+    let shown: Value = serde_json::from_str(&blocks(README, "A tour in five minutes", "json")[0]).expect("JSON");
+    let members = |line: &Value| line.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&shown), members(&evidence(&world)[0]));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::{Metrics, Series, Value};
+use crate::metrics::{Metrics, Value};
+use crate::series::Series;
 use crate::world::World;
 
 /// Values of `gnomon_gate_state`.
@@ -89,7 +90,7 @@ impl World {
         *told
     }
 
-    /// At any time: no bad events ahead of trials, no state that is none, and no gate that failed says otherwise.
+    /// At any time: no more bad trials than trials, no state that is none, and no gate that failed says otherwise.
     pub fn check_gates(&self) {
         let seed = self.seed;
         let gates = gates(&self.proxy().metrics);
@@ -97,7 +98,7 @@ impl World {
         for (gate, slices) in &gates {
             let is_configured = slices.values().any(Told::is_configured);
             for (slice, told) in slices {
-                assert!(told.bad <= told.trials, "seed {seed}: bad ahead of trials: {gate:?}, {slice}: {told:?}");
+                assert!(told.bad <= told.trials, "seed {seed}: more bad trials than trials: {gate:?}, {slice}: {told:?}");
                 assert!(told.state <= FAIL, "seed {seed}: no state: {gate:?}, {slice}: {told:?}");
                 let name = (gate.clone(), slice.clone());
                 if is_configured && told.state == FAIL {

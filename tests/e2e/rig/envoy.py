@@ -11,16 +11,14 @@ import subprocess
 
 import envoy as envoy_package
 
+from . import contract
 from .client import exchange
 from .metrics import Metrics
 from .waiting import PATIENCE, until
 
 BINARY = pathlib.Path(envoy_package.__file__).parent / "_bin" / "envoy"
 WASM_TYPE = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
-TAGS = (
-    "experiment route variant shadow reason class outcome slice verdict kind path gate subject what plugin token model_version "
-    "primary_answer shadow_answer"
-).split()
+TAGS = contract.LABELS
 PLUGIN = "gnomon"
 
 

@@ -46,7 +46,7 @@ def over_slices(states, other, other_has_trials):
 
 
 def counts(metrics, gate, slice_="all", **labels):
-    """(bad, trials) of a gate."""
+    """How many bad trials a gate has counted, and how many trials: (bad, trials)."""
     return tuple(metrics.total(f"gnomon_gate_{name}_total", gate=gate, slice=slice_, **labels) for name in ("bad", "trials"))
 
 

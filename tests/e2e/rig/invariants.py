@@ -1,6 +1,6 @@
 """What must hold after every scenario, whatever happened in it."""
 
-from . import gates
+from . import contract, gates
 from .waiting import until
 
 SIGNS_OF_A_TRAP = ("panicked", "unreachable", "[critical]", "RuntimeError", "Uncaught")
@@ -9,9 +9,11 @@ HARMLESS = ("failed to load",)
 
 
 def check(envoy):
-    """Every sampled request ended in one outcome, every request in one class, every gate says what its figures do, nothing is held, and
-    nothing went wrong inside."""
+    """Every sampled request ended in one outcome, every request in one class, every gate says what its figures do, every
+    series is in the contract, nothing is held, and nothing went wrong inside."""
     metrics = settled(envoy)
+    breaches = contract.breaches(metrics)
+    assert not breaches, f"not in the contract of statistics: {breaches}"
     anomalies = {labels: value for labels, value in metrics.series("gnomon_anomalies_total").items() if value}
     assert not anomalies, f"anomalies: {anomalies}"
     compared = metrics.by("gnomon_shadow_outcomes_total", "experiment", "route", "shadow", "slice", outcome="compared")

@@ -1,4 +1,4 @@
-//! What README.md says of configurations and statistics, held against the filter.
+//! What the documents say of configurations, statistics and files, held against the filter, the contract of statistics and the project.
 #![cfg(feature = "cli")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,29 +7,19 @@ use std::path::Path;
 use gnomon::compare::tensor::Datatype;
 use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
-use gnomon::engine::plan::Plan;
-use gnomon::stats::names::TAGS;
-use gnomon::stats::{MetricType, WorkerSeries, configuration};
 use serde_json::{Value, json};
 
-fn file(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-}
+use contract::CONTRACT;
+use markdown::{README, blocks, section, text};
 
-/// The text of a section, or of a part of one, without its heading.
-fn section(title: &str) -> String {
-    let readme = file("README.md");
-    for heading in ["\n## ", "\n### "] {
-        if let Some((_, rest)) = readme.split_once(&format!("{heading}{title}\n")) {
-            return rest.split("\n## ").flat_map(|rest| rest.split(heading)).next().unwrap().to_owned();
-        }
-    }
-    panic!("README has no section {title}");
-}
+#[path = "statistics/contract.rs"]
+mod contract;
+#[path = "documents/markdown.rs"]
+mod markdown;
 
 /// The rows of the tables of a section, cell by cell, without the first head.
-fn table(title: &str) -> Vec<Vec<String>> {
-    let text = section(title);
+fn table(file: &str, title: &str) -> Vec<Vec<String>> {
+    let text = section(file, title);
     let rows = text.lines().filter(|line| line.starts_with("| ")).skip(1);
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
 }
@@ -39,20 +29,13 @@ fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Code blocks of a language.
-fn blocks(title: &str, language: &str) -> Vec<String> {
-    let text = section(title);
-    let blocks = text.split("```").skip(1).step_by(2);
-    blocks.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(str::to_owned)).collect()
-}
-
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
 /// The configuration of the tour, with the split that it comes to.
 fn tour() -> Value {
-    let blocks = blocks("A tour in five minutes", "yaml");
+    let blocks = blocks(README, "A tour in five minutes", "yaml");
     let mut whole = yaml(&blocks[0]);
     parse(whole.to_string().as_bytes()).unwrap();
     let split = yaml(&blocks[1]);
@@ -62,7 +45,7 @@ fn tour() -> Value {
 
 #[test]
 fn the_configurations_of_the_tour_are_good() {
-    assert_eq!(blocks("A tour in five minutes", "yaml").len(), 2);
+    assert_eq!(blocks(README, "A tour in five minutes", "yaml").len(), 2);
     parse(tour().to_string().as_bytes()).unwrap();
 }
 
@@ -76,7 +59,7 @@ fn route(keys: &Value) -> String {
 #[test]
 fn the_examples_of_tasks_and_copies_are_good() {
     let mut read = 0;
-    for block in [blocks("Tasks", "yaml"), blocks("Shaping the copy", "yaml"), blocks("Gates", "yaml")].concat() {
+    for block in [blocks(README, "Tasks", "yaml"), blocks(README, "Shaping the copy", "yaml"), blocks(README, "Gates", "yaml")].concat() {
         let block = yaml(&block);
         if block.get("vmConfig").is_none() {
             parse(route(&block).as_bytes()).unwrap();
@@ -86,14 +69,14 @@ fn the_examples_of_tasks_and_copies_are_good() {
     assert_eq!(read, 4);
 
     // The words of both tables, and no others, are those of the parser.
-    let words = |title: &str| table(title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
+    let words = |title: &str| table(README, title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
     for protocol in words("Protocols") {
         parse(route(&json!({"protocol": protocol})).as_bytes()).unwrap();
     }
     for task in words("Tasks").iter().filter(|task| *task != "decision") {
         parse(route(&json!({"compare": {"task": task}})).as_bytes()).unwrap();
     }
-    let schema: Value = serde_json::from_str(&file("docs/configuration.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&text("docs/configuration.schema.json")).unwrap();
     let known = |place: &str| schema.pointer(place).unwrap().as_array().unwrap().len();
     assert_eq!(words("Protocols").len() + 1, known("/$defs/route/properties/protocol/enum"), "auto has no row");
     assert_eq!(words("Gates").len(), known("/$defs/gate/properties/measure/enum"));
@@ -104,7 +87,7 @@ fn the_examples_of_tasks_and_copies_are_good() {
 fn the_table_of_tolerances_is_that_of_the_filter() {
     let number = |cell: &str| quoted(cell)[0].parse::<f64>().unwrap();
     let mut rows = 0;
-    for row in table("Tolerances") {
+    for row in table(README, "Tolerances") {
         let said = Tolerance { absolute: number(&row[1]), relative: number(&row[2]) };
         for word in row[0].replace("integers", "INT8, UINT8, INT64").split([',', ' ']) {
             if let Some(datatype) = Datatype::parse(word.as_bytes()) {
@@ -119,69 +102,45 @@ fn the_table_of_tolerances_is_that_of_the_filter() {
     assert_eq!(rows, 8, "datatypes are named in the table");
 }
 
-/// The name and the labels of a series as it is spelled: the name first, then `label=.=value;.;` for each label.
-fn spelled(series: &str) -> (String, BTreeSet<String>) {
-    let mut heads = series.split(";.;").filter_map(|part| part.split_once("=.=")).map(|(head, _)| head);
-    let Some(first) = heads.next() else { return (series.to_owned(), BTreeSet::new()) };
-    let label = TAGS.iter().find(|tag| first.ends_with(**tag)).unwrap();
-    let name = first.strip_suffix(label).unwrap();
-    let labels: BTreeSet<String> = heads.chain([*label]).map(str::to_owned).collect();
-    assert!(labels.iter().all(|label| TAGS.contains(&label.as_str())), "a label of {series} is not in TAGS, so Envoy would not extract it");
-    (name.to_owned(), labels)
-}
+/// A statistic whose words are not in its row, with what the paragraph begins with in which they are; nothing: no document has them.
+const WORDS_ELSEWHERE: [(&str, &str); 2] = [("gnomon_shadow_outcomes_total", "Outcomes:"), ("gnomon_anomalies_total", "")];
 
-/// The tour's configuration with the gates and all else that brings statistics of its own, and a task that names answers: then it has every
-/// statistic.
-fn counting_all() -> Value {
-    let mut config = tour();
-    let route = &mut config["routes"][0];
-    route["compare"]["task"] = "labels".into();
-    route["split"]["canaries"][0]["warmup"] = "30s".into();
-    route["gates"] = json!([{"name": "errors", "of": "v2", "measure": "failed", "limit": 1}]);
-    route["guardrail"] = json!({"gates": ["errors"]});
-    config
+#[test]
+fn the_table_of_statistics_is_the_contract() {
+    let rows = table(README, "Statistics");
+    let said: BTreeSet<[String; 3]> = rows.iter().map(|row| [quoted(&row[0])[0].to_owned(), row[1].clone(), row[2].clone()]).collect();
+    let labels = |labels: &[String]| if labels.is_empty() { "none".to_owned() } else { labels.join(" ") };
+    let contract = CONTRACT.iter().map(|it| [it.name.clone(), it.kind.clone(), labels(&it.labels)]).collect();
+    let [strange, missing] = [said.difference(&contract), contract.difference(&said)].map(|rows| rows.collect::<Vec<_>>());
+    assert!(strange.is_empty() && missing.is_empty(), "rows that the contract has not: {strange:#?}, rows that are missing: {missing:#?}");
+    assert_eq!(said.len(), rows.len(), "each statistic has one row");
 }
 
 #[test]
-fn the_table_of_statistics_is_that_of_the_filter() {
-    let config = parse(counting_all().to_string().as_bytes()).unwrap();
-    let mut defined: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
-    let mut define = |kind: MetricType, series: &str| {
-        let (name, labels) = spelled(series);
-        defined.insert(name, (format!("{kind:?}").to_lowercase(), labels));
-        0
-    };
-    WorkerSeries::define(&mut define);
-    define(MetricType::Gauge, &configuration("p"));
-    Plan::new(1, config, &mut define, &|_| Vec::new(), &|_| None);
-
-    let rows = table("Statistics").into_iter().map(|row| {
-        let labels = row[2].split_whitespace().filter(|label| *label != "none").map(str::to_owned).collect();
-        (quoted(&row[0])[0].to_owned(), (row[1].clone(), labels))
-    });
-    assert_eq!(rows.collect::<BTreeMap<_, _>>(), defined);
-}
-
-#[test]
-fn the_words_of_the_statistics_are_those_of_the_filter() {
-    let config = parse(counting_all().to_string().as_bytes()).unwrap();
-    let mut words = BTreeSet::new();
-    Plan::new(
-        1,
-        config,
-        &mut |_, series| {
-            let values = series.split(";.;").filter_map(|label| label.split_once("=.="));
-            words.extend(values.filter(|(label, _)| !label.ends_with("experiment")).map(|(_, value)| value.to_owned()));
-            0
-        },
-        &|_| Vec::new(),
-        &|_| None,
-    );
-    let text = section("Statistics");
-    let said: BTreeSet<&str> = quoted(&text).into_iter().collect();
-    for word in words.iter().filter(|word| !["fraud", "v1", "v2", "v2-copy", "errors", "all", "other"].contains(&word.as_str())) {
-        assert!(said.contains(word.as_str()), "the section on statistics does not name {word}");
+fn the_words_and_meanings_of_the_table_of_statistics_are_those_of_the_contract() {
+    let (rows, section) = (table(README, "Statistics"), section(README, "Statistics"));
+    for statistic in CONTRACT.iter() {
+        let name = statistic.name.as_str();
+        let row = rows.iter().find(|row| quoted(&row[0]) == [name]).unwrap_or_else(|| panic!("{name} has no row"));
+        let rest = row[3].strip_prefix(&statistic.meaning);
+        let rest = rest.unwrap_or_else(|| panic!("the meaning of {name} begins with \"{}\", not with \"{}\"", row[3], statistic.meaning));
+        let elsewhere = WORDS_ELSEWHERE.iter().find(|(statistic, _)| *statistic == name).map(|(_, beginning)| *beginning);
+        let place = match elsewhere {
+            Some("") => continue,
+            Some(beginning) => section.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).unwrap(),
+            None => rest,
+        };
+        let known: BTreeSet<&str> = statistic.words.values().flatten().map(String::as_str).collect();
+        assert_eq!(words(place), known, "words of {name}");
     }
+}
+
+/// Words in backquotes that a label may have, but for what is said in brackets.
+fn words(text: &str) -> BTreeSet<&str> {
+    let outside =
+        text.split('(').enumerate().filter_map(|(at, part)| if at == 0 { Some(part) } else { part.split_once(')').map(|it| it.1) });
+    let may_be = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    outside.flat_map(quoted).filter(may_be).collect()
 }
 
 /// Every key that the schema knows has a row or is named in one.
@@ -200,8 +159,8 @@ fn the_table_of_the_configuration_names_every_key() {
         }
     }
     let mut all = BTreeSet::new();
-    keys(&serde_json::from_str(&file("docs/configuration.schema.json")).unwrap(), &mut all);
-    let text = section("Configuration");
+    keys(&serde_json::from_str(&text("docs/configuration.schema.json")).unwrap(), &mut all);
+    let text = section(README, "Configuration");
     let words: BTreeSet<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let missing: Vec<_> = all.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(missing.is_empty(), "the table of the configuration does not name {missing:?}");
@@ -226,7 +185,7 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
             at[key] = default;
         }
     };
-    let rows: BTreeMap<String, String> = table("Configuration").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let rows: BTreeMap<String, String> = table(README, "Configuration").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let default = |key: &str| {
         let row = rows.get(key).unwrap_or_else(|| panic!("no row {key}"));
         quoted(row).iter().map(|text| yaml(text)).collect::<Vec<_>>()
@@ -257,23 +216,62 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
 }
 
 #[test]
-fn the_line_of_evidence_is_one_of_the_filters() {
-    let line: Value = serde_json::from_str(&blocks("A tour in five minutes", "json")[0]).unwrap();
-    let fields: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
-    let source = file("src/engine/evidence.rs");
-    for field in &fields {
-        assert!(source.contains(&format!("\"{field}\"")), "no evidence has {field}");
-    }
-    assert!(fields.len() > 8);
-}
-
-#[test]
 fn every_file_that_is_linked_is_there() {
-    let readme = file("README.md");
+    let readme = text(README);
     let links: Vec<&str> =
         readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.starts_with('[')).collect();
     assert!(links.len() > 5);
     for link in links {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(), "README links to {link}");
+        assert!(exists(link), "README links to {link}");
     }
+}
+
+fn exists(path: &str) -> bool {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists()
+}
+
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+
+/// Whether a name could be that of a file, a folder or a module: `outputs[*].score` could not.
+fn may_be_path(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
+}
+
+/// Whether a file, a folder or a module of this name is in one of the folders.
+fn is_in(folders: &[&str], name: &str) -> bool {
+    folders.iter().any(|folder| exists(&format!("{folder}{name}")) || exists(&format!("{folder}{name}.rs")))
+}
+
+/// The first column has paths, the others names in the folder that the row is about; a row that begins with `…` goes on with the one above.
+#[test]
+fn every_file_of_the_code_map_is_there() {
+    let (mut folders, mut missing, mut found) = (vec![], vec![], 0);
+    let rows = table(ARCHITECTURE, "Code map");
+    for row in &rows {
+        let paths = quoted(&row[0]);
+        missing.extend(paths.iter().filter(|path| !exists(path)).map(|path| (*path).to_owned()));
+        if !row[0].starts_with('…') {
+            folders = paths.into_iter().filter(|path| path.ends_with('/')).chain([""]).collect();
+        }
+        for name in row[1..].iter().flat_map(|cell| quoted(cell)).filter(|name| may_be_path(name)) {
+            found += 1;
+            if !is_in(&folders, name) {
+                missing.push(format!("{name} in {folders:?}"));
+            }
+        }
+    }
+    assert!(rows.len() > 20 && found > 50, "{} rows and {found} names", rows.len());
+    assert!(missing.is_empty(), "the code map of {ARCHITECTURE} names what is not there: {missing:#?}");
+}
+
+/// Paths are those of the project or, without `src/`, of the crate.
+#[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let document = text(ARCHITECTURE);
+    let prose: String = document.lines().filter(|line| !line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
+    let is_path = |name: &&str| may_be_path(name) && (name.contains('/') || name.ends_with(".rs"));
+    let paths: BTreeSet<&str> = prose.split("\n\n").flat_map(quoted).filter(is_path).collect();
+    let missing: Vec<_> = paths.iter().filter(|path| !is_in(&["", "src/"], path)).collect();
+    assert!(paths.len() > 20, "only {paths:?}");
+    assert!(missing.is_empty(), "{ARCHITECTURE} names what is not there: {missing:#?}");
 }

@@ -1,0 +1,69 @@
+//! The contract of statistics, `tests/data/statistics.json`, held against the core: in both the same statistics, types, labels and words.
+
+use std::collections::BTreeSet;
+
+use gnomon::compare::Kind;
+use gnomon::config::parse::parse;
+use gnomon::engine::plan::Plan;
+use gnomon::labels::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
+use gnomon::split::Reason;
+use gnomon::stats::names::TAGS;
+use gnomon::stats::{MetricType, WorkerSeries, configuration};
+
+use contract::CONTRACT;
+use series::{Series, absent, incomplete};
+
+#[path = "statistics/contract.rs"]
+mod contract;
+#[path = "statistics/series.rs"]
+mod series;
+
+/// A configuration with every statistic.
+const COMPLETE: &str = include_str!("data/statistics-complete.json");
+
+#[test]
+fn a_complete_configuration_defines_the_contract() {
+    let mut series = Vec::new();
+    let mut define = |kind: MetricType, name: &str| {
+        series.push(Series::parse(&format!("{kind:?}").to_lowercase(), name).unwrap());
+        0
+    };
+    WorkerSeries::define(&mut define);
+    define(MetricType::Gauge, &configuration("p"));
+    Plan::new(1, parse(COMPLETE.as_bytes()).unwrap(), &mut define, &|_| Vec::new(), &|_| None);
+    assert_eq!(absent(&series), Vec::<&str>::new(), "the contract has these, and the filter has not");
+    assert_eq!(incomplete(&series), Vec::<String>::new());
+}
+
+/// The words of an enum.
+fn words<L: Label>() -> BTreeSet<String> {
+    L::ALL.iter().map(|value| value.label().to_owned()).collect()
+}
+
+#[test]
+fn the_words_of_the_contract_are_the_values_of_the_enums() {
+    let enums = [
+        ("gnomon_requests_total", "reason", words::<Reason>()),
+        ("gnomon_responses_total", "class", words::<Class>()),
+        ("gnomon_answers_total", "kind", words::<End>()),
+        ("gnomon_tokens_total", "token", words::<Token>()),
+        ("gnomon_shadow_outcomes_total", "outcome", words::<Outcome>()),
+        ("gnomon_shadow_responses_total", "class", words::<ShadowClass>()),
+        ("gnomon_pairs_total", "verdict", words::<Verdict>()),
+        ("gnomon_divergences_total", "kind", words::<Kind>()),
+        ("gnomon_evidence_total", "outcome", words::<Line>()),
+        ("gnomon_anomalies_total", "what", words::<Anomaly>()),
+    ];
+    for (name, label, words) in &enums {
+        let statistic = CONTRACT.iter().find(|statistic| statistic.name == *name);
+        assert_eq!(statistic.and_then(|statistic| statistic.words.get(*label)), Some(words), "{label} of {name}");
+    }
+    let labels: usize = CONTRACT.iter().map(|statistic| statistic.words.len()).sum();
+    assert_eq!(labels, enums.len(), "a label with words that no enum has");
+}
+
+#[test]
+fn the_labels_of_the_contract_are_the_tags() {
+    let labels: BTreeSet<&str> = CONTRACT.iter().flat_map(|statistic| &statistic.labels).map(String::as_str).collect();
+    assert_eq!(labels, BTreeSet::from(TAGS));
+}
