@@ -7,8 +7,9 @@ use gnomon::config::parse::parse;
 use gnomon::engine::plan::Plan;
 use gnomon::labels::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use gnomon::split::Reason;
+use gnomon::stats::memory::Memory;
 use gnomon::stats::names::TAGS;
-use gnomon::stats::{MetricType, WorkerSeries, configuration};
+use gnomon::stats::{Applied, WorkerSeries};
 
 use contract::CONTRACT;
 use series::{Series, absent, incomplete};
@@ -23,14 +24,12 @@ const COMPLETE: &str = include_str!("data/statistics-complete.json");
 
 #[test]
 fn a_complete_configuration_defines_the_contract() {
-    let mut series = Vec::new();
-    let mut define = |kind: MetricType, name: &str| {
-        series.push(Series::parse(&format!("{kind:?}").to_lowercase(), name).unwrap());
-        0
-    };
-    WorkerSeries::define(&mut define);
-    define(MetricType::Gauge, &configuration("p"));
-    Plan::new(1, parse(COMPLETE.as_bytes()).unwrap(), &mut define, &|_| Vec::new(), &|_| None);
+    let mut host = Memory::default();
+    let worker = WorkerSeries::define(&mut host);
+    worker.show("p", Applied::Accepted, &mut host);
+    Plan::new(1, parse(COMPLETE.as_bytes()).unwrap(), &mut host, &|_| None);
+    let series = host.defined.iter().map(|(kind, name)| Series::parse(&format!("{kind:?}").to_lowercase(), name).unwrap());
+    let series: Vec<Series> = series.collect();
     assert_eq!(absent(&series), Vec::<&str>::new(), "the contract has these, and the filter has not");
     assert_eq!(incomplete(&series), Vec::<String>::new());
 }

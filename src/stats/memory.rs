@@ -9,8 +9,8 @@ use crate::labels::{Anomaly, Label};
 /// A host of one worker, or of several that take turns.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The names of series, by id. A series that was defined more often has several ids.
-    pub names: Vec<String>,
+    /// The types and names of series, by id. A series that was defined more often has several ids.
+    pub defined: Vec<(MetricType, String)>,
     /// The values of counters and gauges that were moved or set.
     pub values: BTreeMap<String, i64>,
     /// What histograms were given.
@@ -30,16 +30,16 @@ impl Memory {
     }
 
     fn value(&mut self, series: MetricId) -> Option<&mut i64> {
-        let name = self.names.get(usize::try_from(series).ok()?)?;
+        let (_, name) = self.defined.get(usize::try_from(series).ok()?)?;
         let drops = self.dropped.is_some_and(|part| name.contains(part));
         (!drops).then(|| self.values.entry(name.clone()).or_default())
     }
 }
 
 impl Statistics for Memory {
-    fn define(&mut self, _: MetricType, name: &str) -> MetricId {
-        self.names.push(name.to_owned());
-        MetricId::try_from(self.names.len().saturating_sub(1)).unwrap_or(MetricId::MAX)
+    fn define(&mut self, kind: MetricType, name: &str) -> MetricId {
+        self.defined.push((kind, name.to_owned()));
+        MetricId::try_from(self.defined.len().saturating_sub(1)).unwrap_or(MetricId::MAX)
     }
 
     fn add(&mut self, series: MetricId, by: i64) {
@@ -55,14 +55,14 @@ impl Statistics for Memory {
     }
 
     fn record(&mut self, histogram: MetricId, value: u64) {
-        if let Some(name) = usize::try_from(histogram).ok().and_then(|id| self.names.get(id)) {
+        if let Some((_, name)) = usize::try_from(histogram).ok().and_then(|id| self.defined.get(id)) {
             self.recorded.entry(name.clone()).or_default().push(value);
         }
     }
 
     fn read(&mut self, series: MetricId) -> u64 {
-        let name = usize::try_from(series).ok().and_then(|id| self.names.get(id));
-        name.and_then(|name| self.values.get(name)).map_or(0, |value| value.cast_unsigned())
+        let defined = usize::try_from(series).ok().and_then(|id| self.defined.get(id));
+        defined.and_then(|(_, name)| self.values.get(name)).map_or(0, |value| value.cast_unsigned())
     }
 
     fn load(&mut self, key: &str) -> Option<(Vec<u8>, Version)> {

@@ -169,7 +169,7 @@ impl Worker {
 
     /// How many series were defined whose names contain all of `parts`; one that was defined twice counts twice.
     pub fn defined(&self, parts: &[&str]) -> usize {
-        self.host().names.iter().filter(|name| parts.iter().all(|part| name.contains(part))).count()
+        self.host().defined.iter().filter(|(_, name)| parts.iter().all(|part| name.contains(part))).count()
     }
 
     /// Lets time pass.

@@ -160,7 +160,7 @@ fn counters_and_limits_may_be_extreme() {
         let mut worker = Worker::new(configuration);
         for (stat, count) in [("gnomon_gate_bad_total", bad), ("gnomon_gate_trials_total", trials)] {
             let mut host = worker.host_mut();
-            let name = host.names.iter().find(|name| name.starts_with(stat)).unwrap().clone();
+            let (_, name) = host.defined.iter().find(|(_, name)| name.starts_with(stat)).unwrap().clone();
             host.values.insert(name, count);
         }
         good(&mut worker, 1);
