@@ -311,6 +311,8 @@ unsafe extern "C" fn proxy_define_metric(kind: MetricType, name: *const u8, size
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_get_metric(id: u32, value: *mut u64) -> Status {
+    let nested = VM.with(|slot| slot.borrow().as_ref().and_then(|(shared, _)| lock(shared).nested.take()));
+    nested.into_iter().for_each(|nested| nested());
     let got = host("proxy_get_metric", &[Status::NotFound, Status::BadArgument], |proxy, vm| proxy.get_metric(vm, id));
     status(got.map(|number| unsafe { value.write(number) }))
 }

@@ -37,6 +37,19 @@ fn come_between(world: &World, at: usize, bad: u64, trials: u64) -> Arc<Mutex<Ve
     written
 }
 
+/// No host calls the guest back from within a host call about statistics; should one, the guest goes on, and says so. (The end-to-end tests
+/// check after every scenario that the real Envoy does not.)
+#[test]
+fn a_callback_within_a_host_call_is_survived_and_counted() {
+    let (mut world, place) = start(&canary(json!([errors()])));
+    let root = place.root;
+    world.proxy().nested = Some(Box::new(move || crate::abi::guest::proxy_on_queue_ready(root, 1)));
+    let exchange = world.exchange_without_rest(place, pinned(200));
+    assert_eq!(world.exchanges[exchange].client.status(), 200);
+    assert_eq!(world.sum("gnomon_anomalies_total", &[("what", "reentrant")]), 1);
+    assert_eq!(world.gate("exp", "errors", "all").trials, 1, "the callback that was disturbed has done its work");
+}
+
 /// Two of two, and then one of 41: at no time does that make a limit of 1 % fail. All trials read before and bad ones read after would.
 #[test]
 fn evidence_of_failure_takes_no_more_trials_for_bad_than_can_have_been() {

@@ -49,6 +49,8 @@ pub struct Proxy {
     pub host_calls: BTreeMap<String, usize>,
     /// Before which host functions the guest is held up, so that another worker can come in between; see [`crate::interleaving`].
     pub hold: Option<Hold>,
+    /// Runs in the guest in the middle of its next read of a series, which no host does.
+    pub nested: Option<Box<dyn FnOnce() + Send>>,
     /// Sees every access to a series before it happens, and may let other workers have theirs first.
     pub watch: Option<Watch>,
 }
@@ -73,6 +75,7 @@ impl Proxy {
             violations: Vec::new(),
             host_calls: BTreeMap::new(),
             hold: None,
+            nested: None,
             watch: None,
         }
     }
