@@ -12,7 +12,7 @@
 //! (J. Ville, *Étude critique de la notion de collectif*, 1939) the chance that it ever reaches `1 / alpha` is then at most `alpha`.
 //!
 //! `ln E_m` is linear in the counters: neither the order of the trials nor how they are spread over workers matters, and recording rules come
-//! to the same from summed counters. Trials are taken to be independent. What is a trial, and what a hit, is not decided here, and a state
+//! to the same from summed counters. Trials are taken to be independent. Which requests are trials, and which are bad, is not decided here, and a state
 //! is remembered by whoever asks.
 
 pub mod window;
@@ -64,7 +64,7 @@ impl Rate {
     }
 }
 
-/// Hits and trials of one gate. Never more bad events than trials.
+/// Bad trials and all trials of one gate. Never more bad trials than trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     bad: u64,
@@ -72,13 +72,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Takes bad events ahead of trials for as many as there are trials. Two counters can't be read at one moment, and of the trials that were
-    /// read no more than all can have been bad events.
+    /// Takes more bad trials than trials for as many as there are trials. Two counters can't be read at one moment, and of the trials that were
+    /// read no more than all can have been bad.
     pub fn new(bad: u64, trials: u64) -> Self {
         Self { bad: bad.min(trials), trials }
     }
 
-    /// Trials that were bad events.
+    /// Trials that were bad.
     pub fn bad(self) -> u64 {
         self.bad
     }
@@ -94,9 +94,9 @@ impl Counts {
 /// evidence uses the one that makes it weaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// As few bad events as it can have been: for evidence of failure.
+    /// As few bad trials as it can have been: for evidence of failure.
     pub fewest: Counts,
-    /// As many bad events as were read: for evidence of passing.
+    /// As many bad trials as were read: for evidence of passing.
     pub most: Counts,
 }
 
@@ -124,7 +124,7 @@ pub fn ln_pass(counts: Counts, limit: Rate) -> f64 {
     ln_mean(BETTER.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
-/// `ln E_m`. Minus infinity if there was a hit and `multiplier` is 0, finite otherwise: the counters are below 2^64.
+/// `ln E_m`. Minus infinity if a trial was bad and `multiplier` is 0, finite otherwise: the counters are below 2^64.
 fn ln_ratio(multiplier: f64, counts: Counts, limit: Rate) -> f64 {
     // 0 * ln(0) is not a number; m^0 is 1.
     let gained = if counts.bad == 0 { 0.0 } else { counts.bad as f64 * multiplier.ln() };
@@ -169,7 +169,7 @@ impl State {
 /// By what a gate judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// On the rate of bad events.
+    /// On the rate of bad trials.
     pub limit: Rate,
     /// The chance of a false alarm, however long one looks, and likewise that of a false pass.
     pub alpha: Rate,

@@ -1,6 +1,6 @@
 //! Gates, guardrail, warm-up and slices as validated: limits on rates, and what they are rates of.
 //!
-//! What a hit and a trial of each measure are is told here; they are counted in the engine, and judged from the counters.
+//! Which requests are trials of a measure, and which of these are bad, is said here; the engine counts them and judges from the counters.
 
 use std::rc::Rc;
 use std::time::Duration;

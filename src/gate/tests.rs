@@ -44,9 +44,9 @@ proptest! {
     #[test]
     fn evidence_is_the_mean_of_plain_products(trials in prop::collection::vec(any::<bool>(), 0..40), limit in 10_000..900_000_u32) {
         let p = f64::from(limit) / 1e6;
-        let factor = |m: f64, hit: &bool| if *hit { m / (1.0 - p + m * p) } else { 1.0 / (1.0 - p + m * p) };
-        let mean = |multipliers: [f64; 4]| multipliers.iter().map(|m| trials.iter().map(|hit| factor(*m, hit)).product::<f64>()).sum::<f64>() / 4.0;
-        let counts = Counts::new(trials.iter().filter(|hit| **hit).count() as u64, trials.len() as u64);
+        let factor = |m: f64, bad: &bool| if *bad { m / (1.0 - p + m * p) } else { 1.0 / (1.0 - p + m * p) };
+        let mean = |multipliers: [f64; 4]| multipliers.iter().map(|m| trials.iter().map(|bad| factor(*m, bad)).product::<f64>()).sum::<f64>() / 4.0;
+        let counts = Counts::new(trials.iter().filter(|bad| **bad).count() as u64, trials.len() as u64);
         prop_assert!((ln_fail(counts, rate(limit)) - mean([1.5, 2.0, 4.0, 8.0]).ln()).abs() < 1e-9);
         prop_assert!((ln_pass(counts, rate(limit)) - mean([2.0 / 3.0, 0.5, 0.25, 0.0]).ln()).abs() < 1e-9);
     }
@@ -60,21 +60,21 @@ proptest! {
     ) {
         let count = |trials: &[(bool, usize)]| {
             let mut workers = [(0, 0); 5];
-            for (hit, worker) in trials {
-                workers[*worker].0 += u64::from(*hit);
+            for (bad, worker) in trials {
+                workers[*worker].0 += u64::from(*bad);
                 workers[*worker].1 += 1;
             }
             workers.iter().fold((0, 0), |sum, worker| (sum.0 + worker.0, sum.1 + worker.1))
         };
-        let mut shuffled: Vec<_> = trials.iter().map(|(hit, worker)| (*hit, (worker * 3) % 5)).collect();
+        let mut shuffled: Vec<_> = trials.iter().map(|(bad, worker)| (*bad, (worker * 3) % 5)).collect();
         shuffled.reverse();
         let turn = seed.index(shuffled.len() + 1).min(shuffled.len());
         shuffled.rotate_left(turn);
         let [one, another] = [count(&trials), count(&shuffled)].map(|(bad, trials)| Counts::new(bad, trials));
         prop_assert_eq!(ln_fail(one, limit).to_bits(), ln_fail(another, limit).to_bits());
         prop_assert_eq!(ln_pass(one, limit).to_bits(), ln_pass(another, limit).to_bits());
-        let logarithm = |m: f64, counts: &[(bool, usize)]| counts.iter().map(|(hit, _)| {
-            ln_ratio(m, Counts::new(u64::from(*hit), 1), limit)
+        let logarithm = |m: f64, counts: &[(bool, usize)]| counts.iter().map(|(bad, _)| {
+            ln_ratio(m, Counts::new(u64::from(*bad), 1), limit)
         }).sum::<f64>();
         prop_assert!((logarithm(2.0, &trials) - ln_ratio(2.0, one, limit)).abs() < 1e-9, "the evidence of trials adds up");
     }
@@ -102,7 +102,7 @@ proptest! {
         prop_assert!(state == State::Undecided || trials >= min_trials);
     }
 
-    /// Workers count a trial, then its hit; a reader reads bad, trials, bad, at any moments in between.
+    /// Workers count a trial, and then that it is bad; a reader reads bad, trials, bad, at any moments in between.
     #[test]
     fn a_reader_among_writers_never_takes_hits_for_more_or_less_than_they_can_have_been(
         steps in prop::collection::vec((0..4_usize, any::<bool>()), 3..200),
@@ -112,13 +112,13 @@ proptest! {
         reads.sort_unstable();
         let (mut bad, mut trials, mut owed, mut decided) = (0, 0, [false; 4], 0);
         let (mut seen, mut truth) = ([0; 3], (0, 0));
-        for (at, (worker, hit)) in steps.iter().enumerate() {
+        for (at, (worker, bad)) in steps.iter().enumerate() {
             if std::mem::take(&mut owed[*worker]) {
                 bad += 1;
             } else {
                 trials += 1;
-                owed[*worker] = *hit;
-                decided += u64::from(*hit);
+                owed[*worker] = *bad;
+                decided += u64::from(*bad);
             }
             for (which, seen) in seen.iter_mut().enumerate().filter(|(which, _)| reads[*which] == at) {
                 *seen = if which == 1 { trials } else { bad };
@@ -183,7 +183,7 @@ fn a_fail_is_for_good_and_a_pass_is_not() {
     assert_eq!(judge(40, 100_000, true), State::Fail);
 }
 
-/// Between the two readings of bad events a gate could both fail and not: it takes the one that says less.
+/// Between the two readings of bad trials a gate could both fail and not: it takes the one that says less.
 #[test]
 fn a_reading_in_motion_decides_nothing_that_its_extremes_do_not() {
     let percent = terms(10_000, 0);

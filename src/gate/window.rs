@@ -19,7 +19,7 @@ use crate::timestamp::Timestamp;
 pub struct WindowStart {
     /// Whole windows between the epoch and this one.
     pub window: u64,
-    /// As many bad events as it can have been, so that what comes since has as few.
+    /// As many bad trials as it can have been, so that as few came since.
     pub bad: u64,
     /// Trials.
     pub trials: u64,
@@ -47,7 +47,7 @@ impl WindowStart {
         Some(Self { window, bad, trials })
     }
 
-    /// Hits (as few as it can have been) and trials from this snapshot to `later`, which is one of the same gate, of counters read as
+    /// Bad trials (as few as it can have been) and trials from this snapshot to `later`, which is one of the same gate, of counters read as
     /// `reading`; `None` if the window is another one, or the counters went back: then `later` begins it.
     pub fn until(&self, later: &Self, reading: Reading) -> Option<Counts> {
         if self.window != later.window {
@@ -67,7 +67,7 @@ mod tests {
 
     const LENGTH: Duration = Duration::from_secs(600);
 
-    /// Looks at these times, in seconds, with these bad events and trials: what each look sees. The first in a window keeps its snapshot.
+    /// Looks at these times, in seconds, with these bad trials and trials: what each look sees. The first in a window keeps its snapshot.
     fn looks(length: Duration, looks: &[(u64, u64, u64)]) -> Vec<(u64, u64)> {
         let mut kept: Option<WindowStart> = None;
         let look = |&(at, bad, trials): &(u64, u64, u64)| {
@@ -98,7 +98,7 @@ mod tests {
     fn counters_that_went_back_begin_it_anew() {
         let seen = looks(LENGTH, &[(0, 5, 100), (1, 6, 101), (2, 0, 3), (3, 2, 6)]);
         assert_eq!(seen, [(0, 0), (1, 1), (0, 0), (2, 3)]);
-        // Trials have caught up with the snapshot, bad events have not.
+        // Trials have caught up with the snapshot, bad ones have not.
         let seen = looks(LENGTH, &[(0, 50, 100), (1, 1, 150), (2, 2, 152)]);
         assert_eq!(seen, [(0, 0), (0, 0), (1, 2)]);
     }

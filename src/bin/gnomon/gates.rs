@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gnomon::config::{Config, Gate, GateSubject, Measure, Role, Warmup};
 
-/// Parts per million of the trials of a paired measure that are bad events if both models are equal.
+/// Parts per million of the trials of a paired measure that are bad if both models are equal.
 const EVEN: u32 = 500_000;
 
 /// Warm-up above which it matters that a guardrail sees nothing of it.

@@ -72,13 +72,13 @@ fn shown(worker: &Worker, stat: &str, gate: &str, slice: &str) -> i64 {
     worker.sum(&[stat, &format!("gate=.={gate};"), &format!("slice=.={slice};")])
 }
 
-/// Hits, trials and state of a gate in a slice.
+/// Bad trials, trials and state of a gate in a slice.
 fn told(worker: &Worker, gate: &str, slice: &str) -> (i64, i64, i64) {
     let told = |stat| shown(worker, stat, gate, slice);
     (told("gnomon_gate_bad_total"), told("gnomon_gate_trials_total"), told("gnomon_gate_state"))
 }
 
-/// Hits, trials and state of `errors`.
+/// Bad trials, trials and state of `errors`.
 fn of_errors(worker: &Worker) -> (i64, i64, i64) {
     told(worker, "errors", "all")
 }

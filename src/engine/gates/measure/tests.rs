@@ -1,4 +1,4 @@
-//! Tables of what is a trial and what a hit: every measure against every class and every outcome.
+//! Tables of what is a trial and which trials are bad: every measure against every class and every outcome.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::config::Labels;
 use crate::labels::Label;
 use crate::path::PathPattern;
 
-const HIT: Option<bool> = Some(true);
-const MISS: Option<bool> = Some(false);
+const BAD: Option<bool> = Some(true);
+const GOOD: Option<bool> = Some(false);
 const NO_TRIAL: Option<bool> = None;
 
 const TIMEOUT: Duration = Duration::from_millis(1_000);
@@ -84,11 +84,11 @@ fn of_an_answer_every_class_counts_as_it_should() {
     use Class::{Cancelled, ClientError, Redirect, Reset, ServerError, Success};
     let expected = [
         // (class, failed, slower_than, first_byte_slower_than)
-        (Success, MISS, HIT, HIT),
-        (Redirect, MISS, NO_TRIAL, NO_TRIAL),
-        (ClientError, MISS, NO_TRIAL, NO_TRIAL),
-        (ServerError, HIT, NO_TRIAL, NO_TRIAL),
-        (Reset, HIT, NO_TRIAL, NO_TRIAL),
+        (Success, GOOD, BAD, BAD),
+        (Redirect, GOOD, NO_TRIAL, NO_TRIAL),
+        (ClientError, GOOD, NO_TRIAL, NO_TRIAL),
+        (ServerError, BAD, NO_TRIAL, NO_TRIAL),
+        (Reset, BAD, NO_TRIAL, NO_TRIAL),
         (Cancelled, NO_TRIAL, NO_TRIAL, NO_TRIAL),
     ];
     assert_eq!(expected.map(|row| row.0), Class::ALL);
@@ -110,10 +110,10 @@ fn of_an_answer_every_class_counts_as_it_should() {
 fn an_answer_is_slow_above_the_threshold() {
     for (took, expected) in [
         (None, NO_TRIAL),
-        (Some(Duration::ZERO), MISS),
-        (Some(ms(100)), MISS),
-        (Some(ms(100) + Duration::from_nanos(1)), HIT),
-        (Some(Duration::MAX), HIT),
+        (Some(Duration::ZERO), GOOD),
+        (Some(ms(100)), GOOD),
+        (Some(ms(100) + Duration::from_nanos(1)), BAD),
+        (Some(Duration::MAX), BAD),
     ] {
         let whole = AnswerResult { class: Class::Success, took, first_byte: None };
         let stream = AnswerResult { class: Class::Success, took: Some(ms(500)), first_byte: took };
@@ -134,8 +134,8 @@ fn every_outcome_counts_as_it_should() {
         for measure in all_measures() {
             let expected = match measure {
                 Measure::Coverage => Some(*outcome != Compared),
-                Measure::Failed if failures.contains(outcome) => HIT,
-                Measure::Failed if *outcome == Compared => MISS,
+                Measure::Failed if failures.contains(outcome) => BAD,
+                Measure::Failed if *outcome == Compared => GOOD,
                 _ => NO_TRIAL,
             };
             assert_eq!(of(measure, &ended(*outcome)), expected, "{outcome:?} {measure:?}");
@@ -148,28 +148,28 @@ fn every_outcome_counts_as_it_should() {
 #[test]
 fn a_pair_diverges_or_agrees_only_if_it_was_compared() {
     for (judgement, expected) in [
-        (Judgement::Identical, MISS),
-        (Judgement::Equivalent, MISS),
-        (differs(Kind::Status), HIT),
-        (differs(Kind::Number), HIT),
-        (differs(Kind::Label), HIT),
+        (Judgement::Identical, GOOD),
+        (Judgement::Equivalent, GOOD),
+        (differs(Kind::Status), BAD),
+        (differs(Kind::Number), BAD),
+        (differs(Kind::Label), BAD),
     ] {
         let report = report(judgement);
         assert_eq!(of(Measure::Diverged, &answered(Outcome::Compared, 10, 10, &report)), expected, "{report:?}");
         // A version that is not on trial was read and compared, but is no pair.
         assert_eq!(of(Measure::Diverged, &answered(Outcome::WrongVersion, 10, 10, &report)), NO_TRIAL, "{report:?}");
-        assert_eq!(diverged(&report), expected == HIT);
+        assert_eq!(diverged(&report), expected == BAD);
     }
 }
 
 #[test]
 fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
-    for (side, failed) in [(Side::Shadow, HIT), (Side::Primary, NO_TRIAL)] {
+    for (side, failed) in [(Side::Shadow, BAD), (Side::Primary, NO_TRIAL)] {
         let report = report(unread(side));
         let it = answered(Outcome::Incomparable, 10, 150, &report);
         let counted =
             [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100)), Measure::SlowerThanPrimary(ms(100))];
-        assert_eq!(counted.map(|measure| of(measure, &it)), [failed, NO_TRIAL, HIT, HIT, HIT], "{side:?}");
+        assert_eq!(counted.map(|measure| of(measure, &it)), [failed, NO_TRIAL, BAD, BAD, BAD], "{side:?}");
         assert!(!diverged(&report));
     }
 }
@@ -180,11 +180,11 @@ fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
         let report = report(Judgement::Incomparable { side, reason: NO_ROOM });
         let it = answered(Outcome::Incomparable, 10, 150, &report);
         let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
-        assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, HIT, HIT], "{side:?}");
+        assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD], "{side:?}");
     }
     // One that is longer than it may be is too long on every day.
     let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason() });
-    assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), HIT);
+    assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), BAD);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn an_answer_of_another_version_says_nothing_of_the_one_on_trial() {
     let report = Report { decided: decided(&[("a", "b")]), ..report(differs(Kind::Label)) };
     let it = answered(Outcome::WrongVersion, 10, 150, &report);
     for measure in all_measures() {
-        let expected = if measure == Measure::Coverage { HIT } else { NO_TRIAL };
+        let expected = if measure == Measure::Coverage { BAD } else { NO_TRIAL };
         assert_eq!(of(measure, &it), expected, "{measure:?}");
     }
 }
@@ -202,18 +202,18 @@ fn a_shadow_is_slow_by_its_own_good_answers_and_its_timeouts() {
     use ShadowClass::{Success, Timeout};
     let slower = |class, took, outcome| of(Measure::SlowerThan(ms(100)), &ShadowResult { reply: Some((class, took)), ..ended(outcome) });
     for class in ShadowClass::ALL {
-        let expected = if matches!(class, Success | Timeout) { HIT } else { NO_TRIAL };
+        let expected = if matches!(class, Success | Timeout) { BAD } else { NO_TRIAL };
         assert_eq!(slower(*class, ms(101), Outcome::Cancelled), expected, "{class:?}");
     }
-    for (took, expected) in [(Duration::ZERO, MISS), (ms(100), MISS), (ms(100) + Duration::from_nanos(1), HIT)] {
+    for (took, expected) in [(Duration::ZERO, GOOD), (ms(100), GOOD), (ms(100) + Duration::from_nanos(1), BAD)] {
         // Whatever became of the client's answer.
         for outcome in [Outcome::Compared, Outcome::Incomparable, Outcome::PrimaryFailed, Outcome::Cancelled] {
             assert_eq!(slower(Success, took, outcome), expected, "{took:?} {outcome:?}");
         }
     }
     // Envoy's timer may fire a little early; a timeout is one all the same.
-    assert_eq!(slower(Timeout, Duration::ZERO, Outcome::TimedOut), HIT);
-    assert_eq!(slower(Timeout, TIMEOUT, Outcome::BothFailed), HIT);
+    assert_eq!(slower(Timeout, Duration::ZERO, Outcome::TimedOut), BAD);
+    assert_eq!(slower(Timeout, TIMEOUT, Outcome::BothFailed), BAD);
 }
 
 #[test]
@@ -221,15 +221,15 @@ fn latencies_count_if_they_are_further_apart_than_the_margin() {
     let report = report(Judgement::Identical);
     for (margin, primary, shadow, expected) in [
         (100, 50, 150, NO_TRIAL),
-        (100, 50, 151, HIT),
+        (100, 50, 151, BAD),
         (100, 150, 50, NO_TRIAL),
-        (100, 151, 50, MISS),
+        (100, 151, 50, GOOD),
         (100, 50, 50, NO_TRIAL),
         (0, 50, 50, NO_TRIAL),
-        (0, 50, 51, HIT),
-        (0, 51, 50, MISS),
+        (0, 50, 51, BAD),
+        (0, 51, 50, GOOD),
         (0, 0, 0, NO_TRIAL),
-        (100, u64::MAX, 50, MISS),
+        (100, u64::MAX, 50, GOOD),
         (u64::MAX, 0, u64::MAX, NO_TRIAL),
     ] {
         let measure = Measure::SlowerThanPrimary(ms(margin));
@@ -245,7 +245,7 @@ fn latencies_count_if_they_are_further_apart_than_the_margin() {
 #[test]
 fn a_timeout_is_slower_if_the_primary_and_the_margin_are_under_it() {
     let measure = Measure::SlowerThanPrimary(ms(100));
-    for (primary, expected) in [(None, NO_TRIAL), (Some(0), HIT), (Some(899), HIT), (Some(900), NO_TRIAL), (Some(u64::MAX), NO_TRIAL)] {
+    for (primary, expected) in [(None, NO_TRIAL), (Some(0), BAD), (Some(899), BAD), (Some(900), NO_TRIAL), (Some(u64::MAX), NO_TRIAL)] {
         assert_eq!(of(measure, &failed(Outcome::TimedOut, ShadowClass::Timeout, primary)), expected, "{primary:?}");
     }
     assert_eq!(of(Measure::SlowerThanPrimary(Duration::MAX), &failed(Outcome::TimedOut, ShadowClass::Timeout, Some(1))), NO_TRIAL);
@@ -265,31 +265,31 @@ fn tokens_count_if_they_are_further_apart_than_the_margin() {
     for (percent, primary, shadow, expected) in [
         // Prompt and completion together.
         (10.0, (60, 40), (100, 10), NO_TRIAL),
-        (10.0, (60, 40), (10, 101), HIT),
-        (10.0, (10, 101), (60, 40), MISS),
+        (10.0, (60, 40), (10, 101), BAD),
+        (10.0, (10, 101), (60, 40), GOOD),
         (10.0, (100, 10), (60, 40), NO_TRIAL),
         (10.0, (100, 0), (100, 0), NO_TRIAL),
         (0.0, (100, 0), (100, 0), NO_TRIAL),
-        (0.0, (100, 0), (101, 0), HIT),
-        (0.0, (101, 0), (100, 0), MISS),
+        (0.0, (100, 0), (101, 0), BAD),
+        (0.0, (101, 0), (100, 0), GOOD),
         // Exactly at the margin, where binary fractions are not: 1.15 * 100 is below 115.
         (15.0, (100, 0), (115, 0), NO_TRIAL),
         (15.0, (115, 0), (100, 0), NO_TRIAL),
-        (15.0, (100, 0), (116, 0), HIT),
+        (15.0, (100, 0), (116, 0), BAD),
         (0.5, (200, 0), (201, 0), NO_TRIAL),
-        (0.5, (199, 0), (200, 0), HIT),
+        (0.5, (199, 0), (200, 0), BAD),
         (12.5, (80, 0), (90, 0), NO_TRIAL),
-        (12.5, (80, 0), (91, 0), HIT),
+        (12.5, (80, 0), (91, 0), BAD),
         (300.0, (10, 0), (40, 0), NO_TRIAL),
-        (300.0, (10, 0), (41, 0), HIT),
+        (300.0, (10, 0), (41, 0), BAD),
         (10.0, (0, 0), (0, 0), NO_TRIAL),
-        (10.0, (0, 0), (1, 0), HIT),
-        (10.0, (1, 0), (0, 0), MISS),
+        (10.0, (0, 0), (1, 0), BAD),
+        (10.0, (1, 0), (0, 0), GOOD),
         (10.0, (MOST, MOST), (MOST, MOST), NO_TRIAL),
-        (10.0, (1, 1), (MOST, MOST), HIT),
-        (10.0, (MOST, 0), (0, 1), MISS),
+        (10.0, (1, 1), (MOST, MOST), BAD),
+        (10.0, (MOST, 0), (0, 1), GOOD),
         (f64::MAX, (1, 1), (MOST, MOST), NO_TRIAL),
-        (f64::MAX, (0, 0), (0, 1), HIT),
+        (f64::MAX, (0, 0), (0, 1), BAD),
     ] {
         assert_eq!(costlier(percent, Some(primary), Some(shadow), Outcome::Compared), expected, "{percent} %: {primary:?} {shadow:?}");
         for outcome in [Outcome::WrongVersion, Outcome::Incomparable] {
@@ -303,7 +303,7 @@ fn tokens_count_if_they_are_further_apart_than_the_margin() {
 
 #[test]
 fn of_a_triplet_one_alone_has_to_diverge() {
-    for (candidate, control, expected) in [(true, false, HIT), (false, true, MISS), (true, true, NO_TRIAL), (false, false, NO_TRIAL)] {
+    for (candidate, control, expected) in [(true, false, BAD), (false, true, GOOD), (true, true, NO_TRIAL), (false, false, NO_TRIAL)] {
         assert_eq!(of_triplet(candidate, control), expected, "{candidate} {control}");
     }
 }
@@ -325,14 +325,14 @@ fn decisions_flip_up_and_down() {
     let (same, up, down) = (("review", "review"), ("block", "approve"), ("approve", "review"));
     for (cells, expected) in [
         (&[][..], [NO_TRIAL, NO_TRIAL, NO_TRIAL]),
-        (&[same], [MISS, MISS, MISS]),
-        (&[up], [HIT, MISS, HIT]),
-        (&[down], [MISS, HIT, HIT]),
-        (&[("block", "review")], [HIT, MISS, HIT]),
-        (&[same, up], [HIT, MISS, HIT]),
-        (&[down, same], [MISS, HIT, HIT]),
-        (&[same, up, down, same], [HIT, HIT, HIT]),
-        (&[("approve", "approve"), ("block", "block")], [MISS, MISS, MISS]),
+        (&[same], [GOOD, GOOD, GOOD]),
+        (&[up], [BAD, GOOD, BAD]),
+        (&[down], [GOOD, BAD, BAD]),
+        (&[("block", "review")], [BAD, GOOD, BAD]),
+        (&[same, up], [BAD, GOOD, BAD]),
+        (&[down, same], [GOOD, BAD, BAD]),
+        (&[same, up, down, same], [BAD, BAD, BAD]),
+        (&[("approve", "approve"), ("block", "block")], [GOOD, GOOD, GOOD]),
     ] {
         assert_eq!(flips(task, Judgement::Equivalent, cells, Outcome::Compared), expected, "{cells:?}");
         for outcome in [Outcome::WrongVersion, Outcome::Incomparable] {
@@ -348,10 +348,10 @@ fn labels(top: usize) -> Task {
 #[test]
 fn labels_have_no_order_but_change() {
     let two = [("cat", "cat"), ("dog", "cat")];
-    for (cells, expected) in [(&[][..], NO_TRIAL), (&[("cat", "cat")], MISS), (&[("cat", "dog")], HIT), (&two, HIT)] {
+    for (cells, expected) in [(&[][..], NO_TRIAL), (&[("cat", "cat")], GOOD), (&[("cat", "dog")], BAD), (&two, BAD)] {
         let [up, down, both] = flips(&labels(1), Judgement::Equivalent, cells, Outcome::Compared);
         assert_eq!(both, expected, "{cells:?}");
-        assert!(up != HIT && down != HIT, "{cells:?}");
+        assert!(up != BAD && down != BAD, "{cells:?}");
     }
 }
 
@@ -360,12 +360,12 @@ fn labels_have_no_order_but_change() {
 fn a_label_that_is_not_told_apart_flips_all_the_same() {
     let both = |top, kind, cells: &[_]| flips(&labels(top), differs(kind), cells, Outcome::Compared)[2];
     let cells = &[("cat", "cat"), ("other", "other")];
-    assert_eq!(both(1, Kind::Label, cells), HIT);
-    assert_eq!(both(1, Kind::Dimension, cells), MISS, "another difference is no flip");
-    assert_eq!(both(1, Kind::Length, cells), MISS);
+    assert_eq!(both(1, Kind::Label, cells), BAD);
+    assert_eq!(both(1, Kind::Dimension, cells), GOOD, "another difference is no flip");
+    assert_eq!(both(1, Kind::Length, cells), GOOD);
     assert_eq!(both(1, Kind::Label, &[]), NO_TRIAL);
     // Where several of the best are set against each other, the best may be the same although the pair diverged.
-    assert_eq!(both(3, Kind::Label, &[("cat", "cat")]), MISS);
-    assert_eq!(both(3, Kind::Label, &[("cat", "dog")]), HIT);
-    assert_eq!(flips(&labels(3), Judgement::Equivalent, &[("cat", "dog")], Outcome::Compared)[2], HIT, "equal within overlap");
+    assert_eq!(both(3, Kind::Label, &[("cat", "cat")]), GOOD);
+    assert_eq!(both(3, Kind::Label, &[("cat", "dog")]), BAD);
+    assert_eq!(flips(&labels(3), Judgement::Equivalent, &[("cat", "dog")], Outcome::Compared)[2], BAD, "equal within overlap");
 }

@@ -113,7 +113,7 @@ proptest! {
         prop_assert_eq!(one, another);
     }
 
-    /// Never more bad events than trials, slices add up, and a fail stays.
+    /// Never more bad trials than trials, slices add up, and a fail stays.
     #[test]
     fn what_is_shown_is_consistent_after_every_answer(trials in prop::collection::vec(trial(), 1..80)) {
         let mut proxy = Proxy::new(&everything(), 3);
@@ -151,7 +151,7 @@ fn counters_and_limits_may_be_extreme() {
         (99.9999, HUGE, HUGE, FAIL),
         (99.9999, 0, HUGE, PASS),
         (50.0, HUGE / 2, HUGE, UNDECIDED),
-        // More bad events than trials, which only a host that lost some can show, are as many.
+        // More bad trials than trials, which only a host that lost some can show, are as many.
         (50.0, HUGE, 10, FAIL),
         (0.0001, i64::MAX - 1, i64::MAX - 1, FAIL),
     ] {
