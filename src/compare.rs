@@ -10,42 +10,32 @@
 //! [`embedding`] look at.
 
 pub mod answer;
-pub mod base64;
-pub mod choice;
-pub mod content;
-pub mod decision;
-pub mod embedding;
-pub mod form;
-pub mod json;
+pub mod judge;
 pub mod judgement;
-pub mod kserve_v1;
-pub mod labels;
-mod matrix;
-pub mod open_inference;
-pub mod open_inference_grpc;
-pub mod openai;
-pub mod rows;
-mod select;
-pub mod tensor;
-pub mod tensors;
+pub mod part;
+pub mod read;
+pub mod side;
 #[cfg(test)]
 mod tests;
-pub mod text;
-mod unpack;
 
 use std::rc::Rc;
 
-pub use answer::{Answer, Side, Unread};
-pub use judgement::{Divergence, Judgement, Kind, Report};
-
 use crate::capture::{Body, Held};
+pub use crate::compare::answer::{Answer, Unread};
+use crate::compare::judge::place::excerpt;
+use crate::compare::judge::task::Judge;
+use crate::compare::judgement::Decided;
+pub use crate::compare::judgement::{Divergence, Judgement, Kind, Report};
+use crate::compare::part::content::{Content, Facts};
+use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::unpack::Unpacking;
+use crate::compare::read::wire_format::WireFormat;
+pub use crate::compare::side::Side;
+use crate::compare::side::Sides;
 use crate::config::Compare;
+use crate::fault::Fault;
 use crate::http::is_event_stream;
 use crate::labels::End;
-use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Reader};
-use form::WireFormat;
-use json::place::excerpt;
-use unpack::Unpacking;
 
 /// A comparison under way.
 #[derive(Debug)]
@@ -144,7 +134,7 @@ impl Comparison {
                 let (Some(Ok(primary)), Some(Ok(shadow))) = (&self.primary.content, &self.shadow.content) else {
                     return Some(self.unreadable());
                 };
-                let judgement = judge.step(Contents { primary, shadow }, budget)?;
+                let judgement = judge.step(Sides { primary, shadow }, budget)?;
                 let decided = judge.decided();
                 Some(Stage::Done(if self.identical { Judgement::Identical } else { judgement }, decided))
             }
@@ -204,7 +194,7 @@ impl Comparison {
     fn after_bytes(&mut self) -> Stage {
         match self.form {
             WireFormat::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
-            WireFormat::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
+            WireFormat::Json if self.identical && !judge::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
             WireFormat::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
@@ -218,7 +208,7 @@ impl Comparison {
         let (form, bounds) = (self.form, self.bounds.clone());
         let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, select::reader(form, &half.answer, body.clone(), &bounds)),
+            (None, Ok(body), _) => Stage::Read(side, read::reader_of(form, &half.answer, body.clone(), &bounds)),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
@@ -243,10 +233,10 @@ impl Comparison {
     /// Takes up the comparison of what was read.
     fn judge(&mut self) -> Stage {
         match (&self.primary.content, &self.shadow.content) {
-            (Some(Ok(_)), Some(Ok(_))) if self.identical && !select::names_answers(&self.plan.task) => {
+            (Some(Ok(_)), Some(Ok(_))) if self.identical && !judge::names_answers(&self.plan.task) => {
                 Stage::Done(Judgement::Identical, Vec::new())
             }
-            (Some(Ok(primary)), Some(Ok(_))) => match select::judge(&self.plan, primary) {
+            (Some(Ok(primary)), Some(Ok(_))) => match judge::judge(&self.plan, primary) {
                 Ok(judge) => Stage::Judge(judge),
                 Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason }, Vec::new()),
             },

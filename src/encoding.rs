@@ -8,6 +8,7 @@
 //! salvaged of a body that is not well formed to its last byte, because half an answer can't be compared.
 
 mod brotli;
+mod coding;
 mod deflate;
 mod gzip;
 #[cfg(test)]
@@ -16,14 +17,12 @@ mod zstd;
 
 use std::fmt;
 
-/// Why a body can't be decoded; said in evidence.
-pub type Fault = &'static str;
+use crate::fault::Fault;
+pub use coding::MAX_WINDOW;
+use coding::{Coding, GARBAGE, Progress};
 
 /// Most codings of one body. Two are seen where a proxy compresses what already was; more is a mistake or an attack.
 pub const MAX_CODINGS: usize = 4;
-
-/// Widest window (how far back encoded data may refer) in bytes: what RFC 9659 has every reader of zstd accept, and no writer exceed.
-pub const MAX_WINDOW: usize = 8 << 20;
 
 /// Most bytes the state of one coding holds, buffers included, at its worst moment, which is when a full window is moved to a larger
 /// buffer. A body of honest size holds far less: a gzip decoder 50 KiB, brotli and zstd little more than twice what they have decoded.
@@ -35,17 +34,9 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Decoded bytes taken from a coding at once.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
-/// What an encoded byte that yields nothing costs of a budget: a table takes some microseconds to build and as little as eight bytes to
-/// describe.
-const TABLE_WORK: usize = 32;
-
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
-const GARBAGE: Fault = "bytes follow the end of the encoded body";
-const CORRUPT: Fault = "the encoded body is corrupt";
-const CHECKSUM: Fault = "the encoded body has a wrong checksum";
-const WINDOW: Fault = "the encoded body needs too large a window";
 
 /// A chain of content codings being undone, in slices.
 pub struct Decoder {
@@ -63,26 +54,6 @@ pub struct Decoder {
 struct Stage {
     coding: Box<dyn Coding>,
     waiting: Vec<u8>,
-    ended: bool,
-}
-
-/// Undoes one coding.
-trait Coding {
-    /// Decodes from the beginning of `input` to the beginning of `output`, which has room. `more`: bytes follow `input`, perhaps.
-    ///
-    /// Reads all it can, or fills all it can. Neither, though there is no more input, means that the input is truncated. Once ended it
-    /// is not called again.
-    fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault>;
-}
-
-/// What a coding has done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    read: usize,
-    written: usize,
-    /// Work beyond reading and writing, in bytes that could have been read or written instead.
-    extra: usize,
-    /// The end of the encoded data was read and all of it is written.
     ended: bool,
 }
 
@@ -186,14 +157,6 @@ impl Stage {
         self.waiting.drain(..progress.read.min(self.waiting.len()));
         self.ended = progress.ended;
         Ok(progress)
-    }
-}
-
-impl Progress {
-    /// Of a coding whose tables are described within its data: data that describes much and yields little is work all the same. Honest data
-    /// yields at least about as much as was read.
-    fn weighed(self) -> Self {
-        Self { extra: self.read.saturating_sub(self.written).saturating_mul(TABLE_WORK), ..self }
     }
 }
 

@@ -3,20 +3,21 @@
 //! Reading order, from data to decisions to the host:
 //!
 //! 1. [`limits`]: the bounds, each with its reason.
-//! 2. [`path`]: paths into a JSON value.
-//! 3. [`http`]: a borrowed view of request headers.
-//! 4. [`labels`]: the words in which all is counted.
-//! 5. [`capture`]: bounded buffers for bodies.
-//! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
-//! 7. [`gate`]: verdicts from two counters.
-//! 8. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
-//! 9. [`json`]: JSON texts, read in slices.
-//! 10. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
-//! 11. [`mirror`]: which requests are copied, and what the copy looks like.
-//! 12. [`compare`]: whether two answers agree.
-//! 13. [`stats`]: the exported series.
-//! 14. [`engine`]: the life of a request and its pairs, as events in and effects out.
-//! 15. `host`: the only module that speaks to Envoy (feature `host`).
+//! 2. [`fault`]: why bytes can't be read.
+//! 3. [`path`]: paths into a JSON value.
+//! 4. [`http`]: a borrowed view of request headers.
+//! 5. [`labels`]: the words in which all is counted.
+//! 6. [`capture`]: bounded buffers for bodies.
+//! 7. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
+//! 8. [`gate`]: verdicts from two counters.
+//! 9. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
+//! 10. [`json`]: JSON texts, read in slices.
+//! 11. [`split`]: which variant answers a request; [`route`]: whether Gnomon has to do with it at all.
+//! 12. [`mirror`]: which requests are copied, and what the copy looks like.
+//! 13. [`compare`]: whether two answers agree.
+//! 14. [`stats`]: the exported series.
+//! 15. [`engine`]: the life of a request and its pairs, as events in and effects out.
+//! 16. `host`: the only module that speaks to Envoy (feature `host`).
 //!
 //! Each module knows only those before it.
 //!
@@ -41,6 +42,7 @@ pub mod compare;
 pub mod config;
 pub mod encoding;
 pub mod engine;
+pub mod fault;
 pub mod gate;
 pub mod grpc;
 #[cfg(feature = "host")]

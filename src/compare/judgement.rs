@@ -1,7 +1,8 @@
 //! The words in which a comparison says what it found.
 
-use super::answer::Side;
-use super::content::{Decided, Facts, Fault};
+use crate::compare::part::content::Facts;
+use crate::compare::side::Side;
+use crate::fault::Fault;
 use crate::labels::labels;
 
 /// What a comparison found.
@@ -89,4 +90,15 @@ pub struct Report {
     pub shadow: Facts,
     /// What became of what, for tasks that name answers.
     pub decided: Vec<Decided>,
+}
+
+/// So many rows of which the primary's answer was one thing and the shadow's another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The primary's.
+    pub primary: String,
+    /// The shadow's.
+    pub shadow: String,
+    /// How many.
+    pub rows: u32,
 }

@@ -15,14 +15,18 @@ mod real_rows;
 mod row_properties;
 mod tasks;
 
-use super::content::Bounds;
-use super::form::{Endpoint, WireFormat};
-use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
+use std::rc::Rc;
+
 use crate::capture::{Held, Ledger, Overflow};
+use crate::compare::Comparison;
+use crate::compare::answer::{Answer, Unread};
+use crate::compare::judgement::{Judgement, Kind, Report};
+use crate::compare::read::reader::Bounds;
+use crate::compare::read::wire_format::{Endpoint, WireFormat};
+use crate::compare::side::Side;
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::labels::Label;
 use crate::path::{PathPattern, Step};
-use std::rc::Rc;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

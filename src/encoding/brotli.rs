@@ -5,7 +5,8 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{CORRUPT, Coding, Fault, Progress, WINDOW};
+use super::coding::{CORRUPT, Coding, Progress, WINDOW};
+use crate::fault::Fault;
 
 /// The `br` coding.
 pub(super) struct Brotli {

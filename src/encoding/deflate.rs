@@ -5,7 +5,8 @@
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-use super::{CORRUPT, Coding, Fault, Progress};
+use super::coding::{CORRUPT, Coding, Progress};
+use crate::fault::Fault;
 
 /// Deflate data being decoded, with or without zlib's header and checksum.
 pub(super) struct Inflate(Box<InflateState>);

@@ -5,8 +5,9 @@
 use crc32fast::Hasher;
 use miniz_oxide::DataFormat;
 
+use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, Progress};
 use super::deflate::Inflate;
-use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, Progress};
+use crate::fault::Fault;
 
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;

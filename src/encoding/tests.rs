@@ -1,5 +1,6 @@
 //! Tests of content codings, on bodies made by other encoders (`tests/data/encodings`).
 
+use super::coding::{CHECKSUM, CORRUPT, WINDOW};
 use super::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -7,7 +7,8 @@
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
 
-use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, MAX_WINDOW, Progress, WINDOW};
+use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, MAX_WINDOW, Progress, WINDOW};
+use crate::fault::Fault;
 
 const MAGIC: u32 = 0xfd2f_b528;
 /// Of frames to be skipped: any last four bits.

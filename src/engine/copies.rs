@@ -12,8 +12,8 @@ use super::pair::{self, CopyState, Latencies, Pair, Primary, Reply, Upload};
 use super::plan::BoundShadow;
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::Comparison;
-use crate::compare::content::Bounds;
-use crate::compare::form::{self, WireFormat};
+use crate::compare::read::reader::Bounds;
+use crate::compare::read::wire_format::{self, WireFormat};
 use crate::http::Request;
 use crate::labels::{Anomaly, Outcome, ShadowClass};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
@@ -198,7 +198,8 @@ impl Engine {
         let Some(pair) = self.pairs.get_mut(&id) else { return out.anomalies.push(Anomaly::UnknownCall) };
         let CopyState::InFlight { since, sent, probe } = pair.copy else { return out.anomalies.push(Anomaly::UnknownCall) };
         let target = pair.target.clone();
-        let is_stream = reply.as_ref().is_some_and(|reply| form::is_stream(target.route.protocol, pair.endpoint, &reply.head.content_type));
+        let is_stream =
+            reply.as_ref().is_some_and(|reply| wire_format::is_stream(target.route.protocol, pair.endpoint, &reply.head.content_type));
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
         let body = body.and_then(|bytes| Capture::whole(bytes, target.limits.of_answer(is_stream), &self.ledger));
         let elapsed = now.saturating_sub(sent);

@@ -1,7 +1,8 @@
 //! What is a trial of a gate, and what a hit: plain functions of what became of a request. They count nothing.
 
 use super::event::Time;
-use crate::compare::content::{Decided, NO_ROOM};
+use crate::compare::answer::NO_ROOM;
+use crate::compare::judgement::Decided;
 use crate::compare::{Judgement, Kind, Report, Side};
 use crate::config::{Decision, Direction, Measure, Task};
 use crate::labels::{Class, Outcome, ShadowClass};

@@ -8,7 +8,7 @@ use super::gates::RequestGroup;
 use super::measure::ShadowResult;
 use super::plan::{BoundShadow, BoundVariant};
 use crate::capture::{Body, Overflow};
-use crate::compare::form::Endpoint;
+use crate::compare::read::wire_format::Endpoint;
 use crate::compare::{Answer, Report, Unread};
 use crate::http::Fields;
 use crate::labels::{Class, Outcome, ShadowClass};

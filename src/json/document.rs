@@ -1,8 +1,9 @@
 //! Reads the JSON of a body into a [`Document`], in slices.
 
-use super::reader::{Fault, Reader};
+use super::reader::Reader;
 use super::tape::Document;
 use crate::capture::Body;
+use crate::fault::Fault;
 
 /// Reads a body, or the beginning of one, as JSON.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! which doubles can't tell apart, are compared by their digits: JSON allows no leading zeros, so equal integers have equal texts.
 
 use super::reader::MAX_DECIMAL;
-use super::tape::{Tag, Value};
+use super::value::{Tag, Value};
 use crate::config::Tolerance;
 use core::cmp::Ordering;
 

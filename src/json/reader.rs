@@ -8,15 +8,14 @@
 mod tests;
 mod token;
 
-use super::tape::{MAX_TEXT, Node, Tag, Tape};
+use super::tape::{MAX_TEXT, Node, Tape};
+use super::value::Tag;
+use crate::fault::Fault;
 use crate::limits::MAX_JSON_DEPTH;
 use token::{Part, character_length, escape_length, next_number, plain_length, scan_number};
 
 /// Longest number with a fraction or an exponent: no program writes one, and parsing it could not be sliced.
 pub const MAX_DECIMAL: usize = 4096;
-
-/// Why a text can't be read.
-pub type Fault = &'static str;
 
 const ENDS_EARLY: Fault = "JSON ends early";
 const NO_VALUE: Fault = "malformed JSON: no value where one belongs";

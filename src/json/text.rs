@@ -3,7 +3,7 @@
 //! Order is that of code points, which for strings without escapes is the order of their bytes. A lone surrogate is a code point of its
 //! own. Nothing is unescaped into a buffer, and a comparison goes on in slices.
 
-use super::tape::{Tag, Value};
+use super::value::{Tag, Value};
 use core::cmp::Ordering;
 
 /// The code point that the string begins with at `at`, which is moved behind it; `None` at the end. The string must be one that

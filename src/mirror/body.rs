@@ -7,16 +7,16 @@
 //! * [`lookup`]: a walk down a path, to a value that something depends on.
 //! * [`condition`]: whether the conditions of a shadow hold.
 //! * [`slicing`]: which slice a value stands for.
+//! * [`cut`]: bytes of the body that others take the place of.
 //! * [`member`]: members of a JSON object set and removed.
 //! * [`model_infer`]: another model in a gRPC request.
 
 pub mod condition;
+pub mod cut;
 pub mod lookup;
 pub mod member;
 pub mod model_infer;
 pub mod slicing;
-
-use std::ops::Range;
 
 use crate::capture::Body;
 use crate::config::{BodyCondition, CopyRequest, SliceBy, Slices};
@@ -24,6 +24,7 @@ use crate::http::{JSON_LENGTH_HEADER, Request, json_length};
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
 use condition::Judge;
+use cut::{length_after, spliced};
 use member::Members;
 use model_infer::ModelName;
 use slicing::Slicing;
@@ -62,15 +63,6 @@ pub struct Shaped {
 /// There is no memory for another body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
-
-/// Bytes of a body that are replaced. Cuts are in order and do not overlap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// Which.
-    pub place: Range<usize>,
-    /// What stands there instead.
-    pub with: Vec<u8>,
-}
 
 impl Shaping {
     /// Whether a request qualifies for a shadow with the conditions `when`; `None` when `budget`, in bytes, was not enough. (All calls are
@@ -134,25 +126,6 @@ impl Reading {
             _ => Some(None),
         }
     }
-}
-
-/// How long a text of `length` bytes is after `cuts` within it.
-fn length_after(length: usize, cuts: &[Cut]) -> usize {
-    cuts.iter().fold(length, |length, cut| length.saturating_sub(cut.place.len()).saturating_add(cut.with.len()))
-}
-
-/// `body` after `cuts`; `None` if there is no memory for it.
-fn spliced(body: &[u8], cuts: &[Cut]) -> Option<Vec<u8>> {
-    let mut spliced = Vec::new();
-    spliced.try_reserve_exact(length_after(body.len(), cuts)).ok()?;
-    let mut from = 0;
-    for cut in cuts {
-        spliced.extend_from_slice(body.get(from..cut.place.start)?);
-        spliced.extend_from_slice(&cut.with);
-        from = cut.place.end;
-    }
-    spliced.extend_from_slice(body.get(from..)?);
-    Some(spliced)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gnomon::capture::{Capture, Ledger};
-use gnomon::compare::content::Bounds;
-use gnomon::compare::form::WireFormat;
+use gnomon::compare::read::reader::Bounds;
+use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::{Compare, GivenTolerance, Task};
 

@@ -1,6 +1,6 @@
 //! Answers in content codings: decoded within `limits.body`, in slices, and told apart from those that can't be.
 
-use super::*;
+use crate::compare::tests::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

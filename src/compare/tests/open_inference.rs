@@ -2,11 +2,10 @@
 
 mod properties;
 
+use crate::compare::tests::*;
+use crate::config::{Task, Tolerance};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
-use crate::config::{Task, Tolerance};
 
 /// A plan in which nothing is given.
 fn plan() -> Compare {
@@ -83,14 +82,14 @@ fn json_of_fp32_is_read_as_fp32() {
     // Evidence shows what was written.
     let Judgement::Diverged(found) = compare(&json("FP32", "1,0.7"), &json("FP32", "1,0.8"), &exact, usize::MAX) else { panic!() };
     assert_eq!(found.values, ("0.7".to_owned(), "0.8".to_owned()));
-    let mut decision = super::tasks::decision("outputs[*].data");
+    let mut decision = crate::compare::tests::tasks::decision("outputs[*].data");
     decision.thresholds = vec![0.5, 0.7];
     for task in [
         // 0.7 as FP32 is below 0.7.
         Task::Decision(decision),
         // Two numbers that are one FP32: the first counts.
-        Task::Labels(super::tasks::labels(None)),
-        super::tasks::embedding(None, 1.0),
+        Task::Labels(crate::compare::tests::tasks::labels(None)),
+        crate::compare::tests::tasks::embedding(None, 1.0),
     ] {
         checks(&json("FP32", "0.7,0.70000000001"), &bytes([0.7, 0.7]), &tasked(task), "equivalent");
     }

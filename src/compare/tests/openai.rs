@@ -1,9 +1,11 @@
 //! OpenAI's interface: what is read of an answer, and when two of them say the same.
 
-use super::*;
-use crate::compare::content::{Facts, Parts, Reader};
-use crate::compare::openai::OpenAiReader;
-use crate::compare::tensor::Element;
+use crate::compare::part::content::{Facts, Parts};
+use crate::compare::part::cursor::Cursor;
+use crate::compare::part::element::Element;
+use crate::compare::read::openai::OpenAiReader;
+use crate::compare::read::reader::Reader;
+use crate::compare::tests::*;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -196,7 +198,7 @@ fn structure_is_all_but_wording() {
     check(&choice("stop", r#""refusal":"no""#), &says(""), "refusal at choices[0].message.refusal");
 }
 
-fn read(body: &str, slice: usize) -> Result<crate::compare::content::Content, &'static str> {
+fn read(body: &str, slice: usize) -> Result<crate::compare::part::content::Content, &'static str> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.as_bytes().to_vec())));
     loop {
         if let Some(content) = reader.step(&mut slice.clone())? {
@@ -256,7 +258,7 @@ fn embeddings_are_tensors_in_order_of_their_index() {
         let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
         assert_eq!(tensors.iter().map(|tensor| (tensor.place, tensor.shape.clone())).collect::<Vec<_>>(), [(1, vec![3]), (0, vec![3])]);
         for tensor in tensors {
-            let mut cursor = tensor.cursor();
+            let mut cursor = Cursor::new(tensor);
             let numbers: Vec<f64> = core::iter::from_fn(|| cursor.next(&content.document)).filter_map(Element::number).collect();
             assert_eq!(numbers.iter().map(|&number| number as f32).collect::<Vec<_>>(), [0.5, -2.0, 1e-3], "{tensor:?}");
         }

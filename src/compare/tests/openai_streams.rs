@@ -1,8 +1,8 @@
 //! Streams of OpenAI's interface: joined, they are the answers that they would have been unstreamed.
 
-use super::*;
 use crate::capture::Body;
-use crate::compare::openai::stream::Joiner;
+use crate::compare::read::openai::stream::Joiner;
+use crate::compare::tests::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

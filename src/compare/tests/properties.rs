@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
+use crate::compare::tests::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
 
 /// Bytes of the long texts that are compared in many slices.
 const LONG: usize = 60_000;

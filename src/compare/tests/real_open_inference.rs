@@ -1,7 +1,7 @@
 //! Answers of real servers, NVIDIA Triton and MLServer (`tests/data/answers/README.md` says how they came about): each pair, and what is to
 //! become of it.
 
-use super::*;
+use crate::compare::tests::*;
 use crate::config::Task;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -1,11 +1,13 @@
 //! Answers of a real llama.cpp, and of a server that is scripted after OpenAI's published schema, whole and streamed. Their origin is in
 //! `tests/data/answers/README.md`.
 
-use super::*;
-use crate::compare::Report;
-use crate::compare::content::{Parts, Reader};
-use crate::compare::openai::OpenAiReader;
-use crate::compare::tensor::Element;
+use crate::compare::judgement::Report;
+use crate::compare::part::content::Parts;
+use crate::compare::part::cursor::Cursor;
+use crate::compare::part::element::Element;
+use crate::compare::read::openai::OpenAiReader;
+use crate::compare::read::reader::Reader;
+use crate::compare::tests::*;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -200,7 +202,7 @@ fn numbers(body: &[u8]) -> Vec<f32> {
     let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
     let mut found = Vec::new();
     for tensor in tensors {
-        let mut cursor = tensor.cursor();
+        let mut cursor = Cursor::new(tensor);
         found.extend(core::iter::from_fn(|| cursor.next(&content.document)).filter_map(Element::number).map(|number| number as f32));
     }
     found

@@ -1,15 +1,14 @@
 //! Rows against loops over the values that `serde_json` reads: argmax, top-k, cosine, decisions.
 
+use crate::compare::judgement::Decided;
+use crate::compare::tests::tasks::{decision, embedding, labels, report};
+use crate::compare::tests::*;
+use crate::config::{Labels, Task};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::tasks::{decision, embedding, labels, report};
-use super::*;
-use crate::compare::content::Decided;
-use crate::config::{Labels, Task};
 
 /// A few numbers, so that ties are common.
 fn number() -> impl Strategy<Value = f64> {
@@ -139,8 +138,8 @@ proptest! {
             Task::Labels(labels(Some(path))),
             Task::Decision(decision(path)),
             embedding(Some(path), 0.9),
-            Task::Regression { path: Some(super::path(path)) },
-            Task::Text { path: Some(super::path(path)), normalize: true },
+            Task::Regression { path: Some(crate::compare::tests::path(path)) },
+            Task::Text { path: Some(crate::compare::tests::path(path)), normalize: true },
         ] {
             let plain = |judgement: &Judgement| say(judgement).replace("identical", "equivalent");
             let (judgement, _) = report(Protocol::Json, task.clone(), &format!(" {primary}"), &shadow);

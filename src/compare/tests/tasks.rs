@@ -2,8 +2,8 @@
 
 mod tensors;
 
-use super::*;
-use crate::compare::content::Decided;
+use crate::compare::judgement::Decided;
+use crate::compare::tests::*;
 use crate::config::{Decision, Labels, Task};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

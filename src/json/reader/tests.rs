@@ -1,9 +1,11 @@
 //! The reader against `serde_json`, on text that is JSON, nearly JSON, and no JSON.
 
-use super::{Fault, Reader};
+use super::Reader;
 use crate::capture::Held;
-use crate::json::tape::{Document, Tag, first_child};
+use crate::fault::Fault;
+use crate::json::tape::{Document, first_child};
 use crate::json::text::next_code;
+use crate::json::value::Tag;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! How the tokens of a JSON text are spelt: numbers, and what a string is made of.
 
-use super::Fault;
-use crate::json::tape::Tag;
+use crate::fault::Fault;
+use crate::json::value::Tag;
 
 /// How far a number has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

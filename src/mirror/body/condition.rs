@@ -4,7 +4,8 @@
 
 use super::lookup::{DIGIT, LOOK, Lookup};
 use crate::config::{BodyCondition, BodyTest};
-use crate::json::tape::{Document, Tag, Value};
+use crate::json::tape::Document;
+use crate::json::value::{Tag, Value};
 use crate::json::{number, text};
 
 /// The judgement of one document, as far as it has come.

@@ -2,8 +2,9 @@
 //!
 //! Of duplicate members the last counts, so the walk goes over all members of each object on its path; it goes on in slices.
 
-use crate::json::tape::{Document, Tag, first_child};
+use crate::json::tape::{Document, first_child};
 use crate::json::text;
+use crate::json::value::Tag;
 use crate::path::{PathPattern, Step};
 
 /// What looking at one member or element costs, in bytes read.

@@ -2,11 +2,12 @@
 //!
 //! Which of two duplicates counts is up to the server, so what is named is changed wherever it stands. Nothing below the top level is.
 
-use super::Cut;
+use super::cut::Cut;
 use crate::config::CopyRequest;
 use crate::config::raw::quoted;
-use crate::json::tape::{Document, Tag, first_child};
+use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
+use crate::json::value::Tag;
 
 /// Members of one name beyond which a body is left as it is: one is usual, and memory must not grow with the body.
 const MAX_OCCURRENCES: usize = 8;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::Cut;
+use super::cut::Cut;
 use crate::grpc::{self, Frame};
 use crate::http::{MODEL_INFER, Request, is_grpc};
 use crate::protobuf::{self, Value};

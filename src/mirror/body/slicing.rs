@@ -6,8 +6,9 @@
 use super::lookup::{DIGIT, LOOK, Lookup};
 use crate::config::Name;
 use crate::json::number::{EXACT, double};
-use crate::json::tape::{Document, Tag, Value};
+use crate::json::tape::Document;
 use crate::json::text;
+use crate::json::value::{Tag, Value};
 use crate::path::PathPattern;
 
 /// The search for one request's slice, as far as it has come.

@@ -1,6 +1,7 @@
 //! Undoing content codings.
 
-use gnomon::encoding::{Decoder, Fault};
+use gnomon::encoding::Decoder;
+use gnomon::fault::Fault;
 
 use crate::{in_slices, pick, split_head};
 

@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use gnomon::capture::Held;
 use gnomon::json::number::double;
-use gnomon::json::reader::{Fault, Reader};
-use gnomon::json::tape::{Document, Tag, first_child};
+use gnomon::fault::Fault;
+use gnomon::json::reader::Reader;
+use gnomon::json::tape::{Document, first_child};
+use gnomon::json::value::Tag;
 use gnomon::json::text::next_code;
 use serde::de::IgnoredAny;
 use serde_json::Value;

@@ -1,10 +1,9 @@
 //! Tensors made at random, in every form that an answer can have.
 
+use crate::compare::tests::open_inference::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
 
 /// A tensor of floating-point numbers, and how an answer writes it.
 #[derive(Clone, Debug)]
