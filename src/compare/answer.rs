@@ -6,6 +6,9 @@ use crate::fault::Fault;
 /// The reason that is not the answer's: this proxy has no memory left to read it.
 pub const NO_ROOM: Fault = "no room for it in limits.memory";
 
+/// The reason that is a mistake of Gnomon's: a state that can't be. It ends a comparison all the same, as incomparable.
+pub const IMPOSSIBLE: Fault = "a state that can't be: please report it";
+
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

@@ -15,6 +15,7 @@ pub mod labels;
 pub mod outputs;
 pub mod pass;
 pub mod place;
+pub mod row_judge;
 pub mod rows;
 pub mod rules;
 pub mod same;
@@ -24,10 +25,10 @@ pub mod text_match;
 use std::rc::Rc;
 
 use crate::compare::judge::choices::{ChoicesJudge, Scope};
-use crate::compare::judge::decision::DecisionJudge;
+use crate::compare::judge::decision::DecisionTask;
 use crate::compare::judge::document::DocumentJudge;
-use crate::compare::judge::embedding::EmbeddingJudge;
-use crate::compare::judge::labels::LabelsJudge;
+use crate::compare::judge::embedding::EmbeddingTask;
+use crate::compare::judge::labels::LabelsTask;
 use crate::compare::judge::outputs::OutputsJudge;
 use crate::compare::judge::task::Judge;
 use crate::compare::part::content::{Content, Parts};
@@ -35,7 +36,7 @@ use crate::config::{Compare, Task};
 use crate::fault::Fault;
 use crate::path::{PathPattern, Step};
 
-/// Whether a task counts what became of what, also of answers that are the same bytes.
+/// Whether a task counts a confusion matrix, also of answers that are the same bytes.
 pub fn names_answers(task: &Task) -> bool {
     matches!(task, Task::Labels(_) | Task::Decision(_))
 }
@@ -54,11 +55,11 @@ pub fn judge(plan: &Rc<Compare>, primary: &Content) -> Result<Box<dyn Judge>, Fa
     Ok(match (&plan.task, parts) {
         (Task::Structure, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Structure)),
         (Task::Structure, _) => return Err(NO_STRUCTURE),
-        (Task::Decision(decision), _) => Box::new(DecisionJudge::new(decision.clone(), parts, plan)),
-        (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingJudge::new(path.as_ref(), *cosine, parts, plan)),
-        (Task::Auto, Parts::Embeddings(_)) => Box::new(EmbeddingJudge::new(None, Task::COSINE, parts, plan)),
+        (Task::Decision(decision), _) => Box::new(DecisionTask::judge(decision.clone(), parts, plan)),
+        (Task::Embedding { path, cosine }, _) => Box::new(EmbeddingTask::judge(path.as_ref(), *cosine, parts, plan)),
+        (Task::Auto, Parts::Embeddings(_)) => Box::new(EmbeddingTask::judge(None, Task::COSINE, parts, plan)),
         (_, Parts::Embeddings(_)) => return Err(ONLY_VECTORS),
-        (Task::Labels(labels), _) => Box::new(LabelsJudge::new(labels.clone(), parts, plan)),
+        (Task::Labels(labels), _) => Box::new(LabelsTask::judge(labels.clone(), parts, plan)),
         (_, Parts::Tensors(_)) => Box::new(OutputsJudge::new(plan.clone())),
         (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
         (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),

@@ -88,17 +88,17 @@ pub struct Report {
     pub primary: Facts,
     /// What the shadow tells, as far as it was read.
     pub shadow: Facts,
-    /// What became of what, for tasks that name answers.
+    /// The cells of the confusion matrix, for tasks that name answers.
     pub decided: Vec<Decided>,
 }
 
-/// So many rows of which the primary's answer was one thing and the shadow's another.
+/// A cell of the confusion matrix: in how many rows the primary's answer was one thing and the shadow's another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// The primary's.
+    /// What the primary's answer was.
     pub primary: String,
-    /// The shadow's.
+    /// What the shadow's answer was.
     pub shadow: String,
-    /// How many.
+    /// How many rows.
     pub rows: u32,
 }

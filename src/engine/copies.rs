@@ -2,6 +2,7 @@
 //! context, beside the live requests.
 
 use std::rc::Rc;
+use std::task::{Poll, ready};
 
 use super::Engine;
 use super::breaker::Finding;
@@ -71,7 +72,7 @@ impl Engine {
                 break;
             }
             let Some(id) = self.roots.get_mut(&root).and_then(|root| root.outbox.pop_front()) else { break };
-            if self.send(id, &mut turn, now, out).is_none()
+            if self.send(id, &mut turn, now, out).is_pending()
                 && let Some(root) = self.roots.get_mut(&root)
             {
                 root.outbox.push_front(id);
@@ -87,8 +88,8 @@ impl Engine {
         while budget > 0 {
             let Some((id, mut comparison)) = self.roots.get_mut(&root).and_then(|root| root.comparisons.pop_front()) else { break };
             match comparison.step(&mut budget) {
-                Some(report) => self.judged(id, report, now, out),
-                None => {
+                Poll::Ready(report) => self.judged(id, report, now, out),
+                Poll::Pending => {
                     if let Some(root) = self.roots.get_mut(&root) {
                         root.comparisons.push_front((id, comparison));
                     }
@@ -97,15 +98,15 @@ impl Engine {
         }
     }
 
-    /// Sends a queued copy, if nothing stands against it; `None` when the turn was over before that was clear.
-    fn send(&mut self, id: PairId, turn: &mut Turn, now: Time, out: &mut Effects) -> Option<()> {
-        if !self.qualifies(id, turn, out)? {
+    /// Sends a queued copy, if nothing stands against it. `Pending`: the turn was over before that was clear; call again.
+    fn send(&mut self, id: PairId, turn: &mut Turn, now: Time, out: &mut Effects) -> Poll<()> {
+        if !ready!(self.qualifies(id, turn, out)) {
             self.drop_pair(id, out);
-            return Some(());
+            return Poll::Ready(());
         }
-        let Some(pair) = self.pairs.get_mut(&id) else { return Some(()) };
+        let Some(pair) = self.pairs.get_mut(&id) else { return Poll::Ready(()) };
         let target = pair.target.clone();
-        let CopyState::Queued { upload, shaping, since } = &mut pair.copy else { return Some(()) };
+        let CopyState::Queued { upload, shaping, since } = &mut pair.copy else { return Poll::Ready(()) };
         let (upload, since) = (upload.clone(), *since);
         let request = Request::new(&upload.fields);
         // The cheap questions first.
@@ -119,15 +120,15 @@ impl Engine {
         };
         if let Some(outcome) = unsent {
             self.close_pair(id, outcome, Note::default(), now, out);
-            return Some(());
+            return Poll::Ready(());
         }
-        if let Some(slice) = shaping.slice(target.route.slices.as_ref(), &request, &upload.body, &mut turn.read)? {
+        if let Some(slice) = ready!(shaping.slice(target.route.slices.as_ref(), &request, &upload.body, &mut turn.read)) {
             pair.slice = slice;
         }
-        let shaped = shaping.shape(&target.shadow.request, &request, &upload.body, &mut turn.read)?;
+        let shaped = ready!(shaping.shape(&target.shadow.request, &request, &upload.body, &mut turn.read));
         let Some((body, json)) = body(shaped, &upload, &self.ledger) else {
             self.close_pair(id, Outcome::UnsentMemory, Note::default(), now, out);
-            return Some(());
+            return Poll::Ready(());
         };
         turn.sent = turn.sent.saturating_sub(body.bytes().len());
         let lengths = Lengths { body: body.bytes().len(), json };
@@ -139,22 +140,22 @@ impl Engine {
             }
             Err(refused) => self.close_pair(id, Outcome::UnsentRefused, Note::said(refused.0), now, out),
         }
-        Some(())
+        Poll::Ready(())
     }
 
-    /// Whether a queued copy is to be made at all: then it is sampled. `None` when the turn was over before that was clear.
-    fn qualifies(&mut self, id: PairId, turn: &mut Turn, out: &mut Effects) -> Option<bool> {
-        let Some(pair) = self.pairs.get_mut(&id) else { return Some(false) };
-        let CopyState::Queued { upload, shaping, .. } = &mut pair.copy else { return Some(true) };
+    /// Whether a queued copy is to be made at all: then it is sampled. `Pending`: the turn was over before that was clear; call again.
+    fn qualifies(&mut self, id: PairId, turn: &mut Turn, out: &mut Effects) -> Poll<bool> {
+        let Some(pair) = self.pairs.get_mut(&id) else { return Poll::Ready(false) };
+        let CopyState::Queued { upload, shaping, .. } = &mut pair.copy else { return Poll::Ready(true) };
         if pair.sampled {
-            return Some(true);
+            return Poll::Ready(true);
         }
         let request = Request::new(&upload.fields);
-        pair.sampled = shaping.qualifies(&pair.target.shadow.when, &request, &upload.body, &mut turn.read)?;
+        pair.sampled = ready!(shaping.qualifies(&pair.target.shadow.when, &request, &upload.body, &mut turn.read));
         if pair.sampled {
             count_open(&pair.target, out);
         }
-        Some(pair.sampled)
+        Poll::Ready(pair.sampled)
     }
 
     /// Forgets a pair that was never sampled.
@@ -250,13 +251,13 @@ impl Engine {
             pair.copy = CopyState::Comparing(latencies);
             pair.primary = None;
         }
-        let form = WireFormat::of(target.route.protocol, endpoint, &primary.answer.content_type);
+        let wire_format = WireFormat::of(target.route.protocol, endpoint, &primary.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
-        let mut comparison = Comparison::new(form, target.compare.clone(), bounds, primary.answer, reply.answer);
+        let mut comparison = Comparison::new(wire_format, target.compare.clone(), bounds, primary.answer, reply.answer);
         // What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer: so only the first
         // in the queue has begun.
         let is_first = self.roots.get(&target.root).is_none_or(|root| root.comparisons.is_empty());
-        if is_first && let Some(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
+        if is_first && let Poll::Ready(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
             return self.judged(id, report, now, out);
         }
         if let Some(root) = self.roots.get_mut(&target.root) {

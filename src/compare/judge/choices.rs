@@ -3,7 +3,13 @@
 //! Choices are matched by their index. Of each, one aspect after the other is compared; the first that differs decides. Ids, times, models,
 //! fingerprints, tokens and their probabilities never count.
 
-use crate::compare::judge::choices::embedded::{FormMatch, ValueMatch};
+mod embedded;
+
+use core::cmp::Ordering;
+use core::task::{Poll, ready};
+use std::rc::Rc;
+
+use crate::compare::judge::choices::embedded::{StructureMatch, ValueMatch};
 use crate::compare::judge::place::{Place, excerpt};
 use crate::compare::judge::rules::{Here, Rules};
 use crate::compare::judge::task::Judge;
@@ -15,11 +21,6 @@ use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
 use crate::config::Compare;
 use crate::json::tape::Document;
-
-mod embedded;
-
-use core::cmp::Ordering;
-use std::rc::Rc;
 
 /// What taking up one aspect costs.
 const ASPECT: usize = 64;
@@ -57,7 +58,7 @@ pub struct ChoicesJudge {
 enum Work {
     Text(TextMatch),
     Value(ValueMatch),
-    WireFormat(FormMatch),
+    Structure(StructureMatch),
 }
 
 /// One aspect of two choices.
@@ -77,7 +78,7 @@ enum Test {
     /// The same JSON values, or the same texts.
     Value,
     /// Both are JSON, or neither.
-    WireFormat,
+    Structure,
     /// Known at once.
     Known(bool),
 }
@@ -89,13 +90,13 @@ impl ChoicesJudge {
         Self { rules, is_ignored: effect.ignored, scope, primary: 0, shadow: 0, aspect: 0, work: None }
     }
 
-    /// Goes on with the choices at hand; `None` if there is more to do.
-    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
+    /// Goes on with the choices at hand. Ready once it is known how the comparison ends.
+    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         let (Parts::Choices(primary), Parts::Choices(shadow)) = (&pair.primary.parts, &pair.shadow.parts) else {
-            return Some(diverged(Kind::Type, &[], <(String, String)>::default()));
+            return Poll::Ready(diverged(Kind::Type, &[], <(String, String)>::default()));
         };
         let (one, other) = match (primary.get(self.primary), shadow.get(self.shadow)) {
-            (None, None) => return Some(Judgement::Equivalent),
+            (None, None) => return Poll::Ready(Judgement::Equivalent),
             (Some(one), Some(other)) => match one.index.cmp(&other.index) {
                 Ordering::Less => (Some(one), None),
                 Ordering::Equal => (Some(one), Some(other)),
@@ -114,17 +115,17 @@ impl ChoicesJudge {
         if let Some((kind, choice, values)) = found {
             let path = [Here::member("choices"), Here::Index(choice.place)];
             if !self.ignores(&path) {
-                return Some(diverged(kind, &path, values));
+                return Poll::Ready(diverged(kind, &path, values));
             }
         }
         self.primary = self.primary.wrapping_add(one.is_some().into());
         self.shadow = self.shadow.wrapping_add(other.is_some().into());
         self.aspect = 0;
-        None
+        Poll::Pending
     }
 
-    /// Compares one aspect, or goes on with it.
-    fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Option<Judgement> {
+    /// Compares one aspect, or goes on with it. Ready if it differs.
+    fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Poll<Judgement> {
         let primary = Text::Strings(&pair.primary.document, &aspect.primary);
         let shadow = Text::Strings(&pair.shadow.document, &aspect.shadow);
         if self.work.is_none() {
@@ -134,20 +135,20 @@ impl ChoicesJudge {
                 _ if self.ignores(&aspect.path) => None,
                 Test::Text { normalize } => Some(Work::Text(TextMatch::new(normalize))),
                 Test::Value => Some(Work::Value(ValueMatch::new())),
-                Test::WireFormat => Some(Work::WireFormat(FormMatch::new(primary))),
+                Test::Structure => Some(Work::Structure(StructureMatch::new(primary))),
             };
         }
         let same = match (&mut self.work, &aspect.test) {
             (None, Test::Known(false)) => self.ignores(&aspect.path),
             (None, _) => true,
-            (Some(Work::Text(work)), _) => work.step(primary, shadow, budget)?,
-            (Some(Work::Value(work)), _) => work.step(primary, shadow, budget)?,
-            (Some(Work::WireFormat(work)), _) => work.step(primary, shadow, budget)?,
+            (Some(Work::Text(work)), _) => ready!(work.step(primary, shadow, budget)),
+            (Some(Work::Value(work)), _) => ready!(work.step(primary, shadow, budget)),
+            (Some(Work::Structure(work)), _) => ready!(work.step(primary, shadow, budget)),
         };
         self.work = None;
         self.aspect = self.aspect.wrapping_add(1);
         let values = || (source(&pair.primary.document, &aspect.primary), source(&pair.shadow.document, &aspect.shadow));
-        (!same).then(|| diverged(aspect.kind, &aspect.path, values()))
+        if same { Poll::Pending } else { Poll::Ready(diverged(aspect.kind, &aspect.path, values())) }
     }
 
     /// The aspect at hand of two choices; `None` behind the last one.
@@ -187,7 +188,7 @@ impl ChoicesJudge {
                     aspect(Kind::Tools, in_tool(primary, place, part), nodes(one), nodes(other), test)
                 }
                 number => match (number.wrapping_sub(tools), self.scope) {
-                    (0, Scope::Structure) => content(Kind::Type, Test::WireFormat),
+                    (0, Scope::Structure) => content(Kind::Type, Test::Structure),
                     (0, _) => content(Kind::Text, Test::Text { normalize: false }),
                     (1, Scope::All) => {
                         let test = Test::Text { normalize: false };
@@ -213,17 +214,17 @@ impl ChoicesJudge {
 }
 
 impl Judge for ChoicesJudge {
-    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
+    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         if self.is_ignored {
-            return Some(Judgement::Equivalent);
+            return Poll::Ready(Judgement::Equivalent);
         }
         while *budget > 0 {
-            if let Some(judgement) = self.turn(pair, budget) {
-                return Some(judgement);
+            if let Poll::Ready(judgement) = self.turn(pair, budget) {
+                return Poll::Ready(judgement);
             }
             *budget = budget.saturating_sub(1);
         }
-        None
+        Poll::Pending
     }
 }
 

@@ -1,19 +1,19 @@
-//! What became of what: how many rows of a pair were one thing in the primary's answer and another in the shadow's.
+//! The confusion matrix of a pair: how many rows were one thing in the primary's answer and another in the shadow's.
 
 use crate::compare::judgement::Decided;
 use crate::limits::MAX_LABEL;
 
-/// Distinct cells of one pair; rows of further ones are counted together, as from and to [`OTHER`].
+/// Distinct cells of one pair. Rows of further cells are counted together, as [`OTHER`] on both sides.
 const MAX_CELLS: usize = 256;
 
 /// What a row is called that has no cell of its own.
 const OTHER: &str = "other";
 
-/// Cells with their counts.
+/// The cells, each with its count.
 #[derive(Debug, Default)]
 pub struct ConfusionMatrix {
     cells: Vec<Decided>,
-    /// Rows beyond.
+    /// Rows that have no cell of their own.
     other: u32,
 }
 
@@ -21,7 +21,7 @@ impl ConfusionMatrix {
     /// What counting a row costs, in bytes touched.
     pub const COST: usize = 64;
 
-    /// Counts a row, of names that are cut at [`MAX_LABEL`] characters.
+    /// Counts a row. Names are cut at [`MAX_LABEL`] characters.
     pub fn count(&mut self, primary: &str, shadow: &str) {
         let (primary, shadow) = (cut(primary), cut(shadow));
         let has_room = self.cells.len() < MAX_CELLS;
@@ -39,7 +39,7 @@ impl ConfusionMatrix {
         *self = Self::default();
     }
 
-    /// The cells, in the order in which they came; the others last.
+    /// Takes the cells, in the order in which they came; the other rows come last.
     pub fn take(&mut self) -> Vec<Decided> {
         let mut cells = core::mem::take(&mut self.cells);
         if self.other > 0 {

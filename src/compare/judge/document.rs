@@ -1,10 +1,11 @@
-//! JSON texts: read into tapes, and walked to the first difference that counts.
+//! Compares two documents of JSON, value by value, to the first difference that counts.
 
 mod matched;
 mod next;
 mod order;
 pub mod walk;
 
+use core::task::Poll;
 use std::rc::Rc;
 
 use crate::compare::judge::document::walk::{Finding, Leaves, Walk};
@@ -13,8 +14,6 @@ use crate::compare::judgement::Judgement;
 use crate::compare::part::content::Content;
 use crate::compare::side::{Side, Sides};
 use crate::config::{Compare, Task};
-pub use crate::json::document::DocumentReader;
-pub use crate::json::{number, reader, tape, text};
 use crate::path::PathPattern;
 
 /// Compares two documents value by value.
@@ -37,9 +36,8 @@ impl DocumentJudge {
 }
 
 impl Judge for DocumentJudge {
-    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
-        let documents = Sides { primary: &pair.primary.document, shadow: &pair.shadow.document };
-        self.0.step(documents, budget).map(|finding| match finding {
+    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
+        self.0.step(pair.documents(), budget).map(|finding| match finding {
             Finding::Equivalent => Judgement::Equivalent,
             Finding::Diverged(divergence) => Judgement::Diverged(divergence),
             Finding::Nothing => Judgement::Incomparable { side: Side::Primary, reason: "nothing where compare.task looks: see its path" },

@@ -4,12 +4,13 @@
 //! in doubles, in the order of the elements. Vectors that have no direction (all zero, or with an element or a square that is no finite
 //! double) are equal only if all their elements are; `NaN` equals `NaN`. So are vectors with the same elements always.
 
+use core::task::Poll;
 use std::rc::Rc;
 
+use crate::compare::judge::row_judge::{Findings, RowJudge, RowTask};
 use crate::compare::judge::rows::Rows;
-use crate::compare::judge::rows::row::{Next, Unit};
-use crate::compare::judge::task::Judge;
-use crate::compare::judgement::{Divergence, Judgement, Kind};
+use crate::compare::judge::rows::row::Unit;
+use crate::compare::judgement::{Divergence, Kind};
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::side::{Side, Sides};
 use crate::config::Compare;
@@ -20,12 +21,11 @@ const NO_VECTOR: Fault = "a row is no vector of numbers: see the path of compare
 
 /// Compares the direction of vectors.
 #[derive(Debug)]
-pub struct EmbeddingJudge {
-    rows: Rows,
+pub struct EmbeddingTask {
     /// Least cosine of two vectors that are equal.
     cosine: f64,
-    /// The vectors at hand, as far as they have been read; `None` between rows.
-    sums: Option<Sums>,
+    /// Of the vectors at hand, as far as they have been read.
+    sums: Sums,
 }
 
 /// Sums over the elements of two vectors.
@@ -56,75 +56,56 @@ impl Sums {
     }
 }
 
-impl EmbeddingJudge {
-    /// Of vectors at `path`, or where answers like the primary's have them, which are equal from `cosine` up; without
-    /// what `plan` ignores.
-    pub fn new(path: Option<&PathPattern>, cosine: f64, primary: &Parts, plan: &Rc<Compare>) -> Self {
-        Self { rows: Rows::new(path, Unit::Vector, primary, plan), cosine, sums: None }
-    }
-
-    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
-        let Some(sums) = &mut self.sums else {
-            return match self.rows.next(pair, budget) {
-                Next::Busy => None,
-                Next::Row => self.begin(pair),
-                Next::Apart(divergence) => Some(Judgement::Diverged(divergence)),
-                Next::Fault(side, reason) => Some(Judgement::Incomparable { side, reason }),
-                Next::End => Some(Judgement::Equivalent),
-            };
-        };
-        while *budget > 0 {
-            let primary = self.rows.element(Side::Primary, pair, budget);
-            let shadow = self.rows.element(Side::Shadow, pair, budget);
-            let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
-                let sums = *sums;
-                self.sums = None;
-                return self.end(pair, sums);
-            };
-            match (primary.number(), shadow.number()) {
-                (Some(primary), Some(shadow)) => sums.add(primary, shadow),
-                (None, _) => return Some(Judgement::Incomparable { side: Side::Primary, reason: NO_VECTOR }),
-                _ => return Some(Judgement::Incomparable { side: Side::Shadow, reason: NO_VECTOR }),
-            }
-        }
-        None
-    }
-
-    /// Takes up two rows, if they are vectors of the same length.
-    fn begin(&mut self, pair: Sides<'_, Content>) -> Option<Judgement> {
-        let (primary, shadow) = self.rows.lengths();
-        self.sums = Some(Sums::NONE);
-        match (primary, shadow) {
-            (0 | 1, _) => Some(Judgement::Incomparable { side: Side::Primary, reason: NO_VECTOR }),
-            (_, 0 | 1) => Some(Judgement::Incomparable { side: Side::Shadow, reason: NO_VECTOR }),
-            _ if primary != shadow => Some(self.diverged(pair, Kind::Dimension, None, (primary.to_string(), shadow.to_string()))),
-            _ => None,
-        }
+impl EmbeddingTask {
+    /// Of vectors at `path`, or where answers like the primary's have them, which are equal from `cosine` up; without what `plan` ignores.
+    pub fn judge(path: Option<&PathPattern>, cosine: f64, primary: &Parts, plan: &Rc<Compare>) -> RowJudge<Self> {
+        RowJudge::new(Self { cosine, sums: Sums::NONE }, Rows::new(path, Unit::Vector, primary, plan))
     }
 
     /// Judges two vectors that have been read.
-    fn end(&self, pair: Sides<'_, Content>, sums: Sums) -> Option<Judgement> {
-        let cosine = sums.cosine();
-        if sums.same || cosine.is_some_and(|cosine| cosine >= self.cosine) {
+    fn compare(&self, rows: &Rows, pair: Sides<'_, Content>) -> Option<Divergence> {
+        let cosine = self.sums.cosine();
+        if self.sums.same || cosine.is_some_and(|cosine| cosine >= self.cosine) {
             return None;
         }
         let shown = cosine.map(|cosine| cosine.to_string()).unwrap_or_default();
-        Some(self.diverged(pair, Kind::Number, cosine.map(|cosine| 1.0 - cosine), (shown.clone(), shown)))
-    }
-
-    fn diverged(&self, pair: Sides<'_, Content>, kind: Kind, relative: Option<f64>, values: (String, String)) -> Judgement {
-        let (path, pattern) = self.rows.place(pair, None);
-        Judgement::Diverged(Divergence { kind, path, pattern, relative, values })
+        let relative = cosine.map(|cosine| 1.0 - cosine);
+        Some(Divergence { relative, ..rows.divergence(pair, None, Kind::Number, (shown.clone(), shown)) })
     }
 }
 
-impl Judge for EmbeddingJudge {
-    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
-        while *budget > 0 {
-            if let Some(judgement) = self.turn(pair, budget) {
-                return Some(judgement);
+impl RowTask for EmbeddingTask {
+    const LOOKS_AT_ALL: bool = false;
+
+    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
+        self.sums = Sums::NONE;
+        match rows.lengths() {
+            (0 | 1, _) => Err((Side::Primary, NO_VECTOR)),
+            (_, 0 | 1) => Err((Side::Shadow, NO_VECTOR)),
+            (primary, shadow) => {
+                let values = || (primary.to_string(), shadow.to_string());
+                findings.first = (primary != shadow).then(|| rows.divergence(pair, None, Kind::Dimension, values()));
+                Ok(())
             }
         }
-        None
+    }
+
+    fn step(
+        &mut self,
+        rows: &mut Rows,
+        pair: Sides<'_, Content>,
+        findings: &mut Findings,
+        budget: &mut usize,
+    ) -> Poll<Result<(), (Side, Fault)>> {
+        while *budget > 0 {
+            let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
+            let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
+                findings.first = self.compare(rows, pair);
+                return Poll::Ready(Ok(()));
+            };
+            let primary = primary.number().ok_or((Side::Primary, NO_VECTOR))?;
+            self.sums.add(primary, shadow.number().ok_or((Side::Shadow, NO_VECTOR))?);
+        }
+        Poll::Pending
     }
 }

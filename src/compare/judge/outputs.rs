@@ -8,11 +8,13 @@ mod difference;
 mod elements;
 pub mod scope;
 
+use core::task::{Poll, ready};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::compare::judge::outputs::difference::Difference;
-use crate::compare::judge::outputs::elements::Elements;
+use crate::compare::answer::IMPOSSIBLE;
+use crate::compare::judge::outputs::difference::{Difference, Stop};
+use crate::compare::judge::outputs::elements::OutputElements;
 use crate::compare::judge::outputs::scope::{Cover, Scope};
 use crate::compare::judge::place::excerpt;
 use crate::compare::judge::rules::{Here, Rules};
@@ -46,7 +48,7 @@ pub struct OutputsJudge {
     /// What is still to be compared; `None` before anything was looked at.
     waiting: Option<VecDeque<Partners>>,
     /// The index of the output that is being compared, for paths, and its elements.
-    current: Option<(u32, Elements)>,
+    current: Option<(u32, OutputElements)>,
 }
 
 impl OutputsJudge {
@@ -76,7 +78,7 @@ impl OutputsJudge {
     }
 
     /// Takes up an output: its elements, if they are to be compared.
-    fn open(&mut self, index: u32, primary: Option<&Tensor>, shadow: Option<&Tensor>) -> Result<Option<Elements>, Difference> {
+    fn open(&mut self, index: u32, primary: Option<&Tensor>, shadow: Option<&Tensor>) -> Result<Option<OutputElements>, Difference> {
         if self.rules.enter(Here::Index(index)).ignored {
             return Ok(None);
         }
@@ -99,7 +101,7 @@ impl OutputsJudge {
             self.rules.leave();
             return Ok(None);
         }
-        Elements::new(primary, shadow, cover, &self.rules, self.scope.normalize).map(Some)
+        OutputElements::new(primary, shadow, cover, &self.rules, self.scope.normalize).map(Some)
     }
 
     /// Whether the member `member` of the output at hand does not count.
@@ -109,56 +111,51 @@ impl OutputsJudge {
         ignored
     }
 
-    /// Compares on; whether all is done, or the place and nature of the first difference.
-    fn advance(
-        &mut self,
-        pair: Sides<'_, Content>,
-        tensors: (&[Tensor], &[Tensor]),
-        budget: &mut usize,
-    ) -> Result<bool, (u32, Difference)> {
+    /// Does a little. Ready once all is compared, or with what ends it and the index of its output.
+    fn advance(&mut self, pair: Sides<'_, Content>, tensors: (&[Tensor], &[Tensor]), budget: &mut usize) -> Poll<Result<(), (u32, Stop)>> {
         if let Some((index, elements)) = &mut self.current {
-            let documents = Sides { primary: &pair.primary.document, shadow: &pair.shadow.document };
-            if elements.step(documents, &mut self.rules, budget).map_err(|difference| (*index, difference))? {
-                self.current = None;
-                // Of the data, and of the output.
-                self.rules.leave();
-                self.rules.leave();
-            }
-            return Ok(false);
+            ready!(elements.step(pair.documents(), &mut self.rules, budget)).map_err(|stop| (*index, stop))?;
+            self.current = None;
+            // Of the data, and of the output.
+            self.rules.leave();
+            self.rules.leave();
+            return Poll::Pending;
         }
-        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Ok(true) };
+        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Poll::Ready(Ok(())) };
         *budget = budget.saturating_sub(OUTPUT);
         let primary = partners.primary.and_then(|at| tensors.0.get(at));
         let shadow = partners.shadow.and_then(|at| tensors.1.get(at));
-        let Some(index) = primary.or(shadow).map(|tensor| tensor.place) else { return Ok(false) };
-        match self.open(index, primary, shadow).map_err(|difference| (index, difference))? {
+        let index = primary.or(shadow).map(|tensor| tensor.place).ok_or((0, Stop::Impossible))?;
+        match self.open(index, primary, shadow).map_err(|difference| (index, difference.into()))? {
             Some(elements) => self.current = Some((index, elements)),
             None => self.rules.leave(),
         }
-        Ok(false)
+        Poll::Pending
     }
 }
 
 impl Judge for OutputsJudge {
-    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement> {
+    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         let (Parts::Tensors(primary), Parts::Tensors(shadow)) = (&pair.primary.parts, &pair.shadow.parts) else {
-            return Some(Judgement::Incomparable { side: Side::Shadow, reason: "not tensors as the primary's answer" });
+            return Poll::Ready(Judgement::Incomparable { side: Side::Shadow, reason: "not tensors as the primary's answer" });
         };
         if self.waiting.is_none() {
             let outputs = primary.len().saturating_add(shadow.len());
             *budget = budget.saturating_sub(outputs.saturating_mul(OUTPUT));
             if let Err(side) = self.begin(primary, shadow) {
-                return Some(Judgement::Incomparable { side, reason: NOTHING });
+                return Poll::Ready(Judgement::Incomparable { side, reason: NOTHING });
             }
         }
         while *budget > 0 {
-            match self.advance(pair, (primary, shadow), budget) {
-                Ok(false) => {}
-                Ok(true) => return Some(Judgement::Equivalent),
-                Err((index, difference)) => return Some(Judgement::Diverged(difference.at(index))),
+            if let Poll::Ready(found) = self.advance(pair, (primary, shadow), budget) {
+                return Poll::Ready(match found {
+                    Ok(()) => Judgement::Equivalent,
+                    Err((index, Stop::Difference(difference))) => Judgement::Diverged(difference.at(index)),
+                    Err((_, Stop::Impossible)) => Judgement::Incomparable { side: Side::Primary, reason: IMPOSSIBLE },
+                });
             }
         }
-        None
+        Poll::Pending
     }
 }
 

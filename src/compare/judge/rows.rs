@@ -18,12 +18,12 @@ pub(super) mod row;
 use std::rc::Rc;
 
 use crate::compare::judge::place::Place;
-use crate::compare::judge::rows::ignored::{Elements, Ignored};
+use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
 use crate::compare::judge::rows::in_document::InDocument;
 use crate::compare::judge::rows::in_tensors::InTensors;
-use crate::compare::judge::rows::row::{Hand, Next, Row, STEP, Unit, apart, name, named};
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, name, named};
 use crate::compare::judge::rules::Here;
-use crate::compare::judgement::Kind;
+use crate::compare::judgement::{Divergence, Kind};
 use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::cursor::Cursor;
@@ -76,18 +76,18 @@ impl Rows {
     }
 
     /// Goes on to the next row. Costs at least one byte of the budget.
-    pub fn next(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Next {
+    pub fn next(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> NextRow {
         *budget = budget.saturating_sub(STEP);
         let (ignored, hand) = (&mut self.ignored, &mut self.hand);
         let next = match (&mut self.source, &pair.primary.parts, &pair.shadow.parts) {
-            _ if ignored.everything => Next::End,
-            (Source::Unknown, ..) => Next::Fault(Side::Primary, "give compare.task a path that leads to its rows"),
+            _ if ignored.everything => NextRow::End,
+            (Source::Unknown, ..) => NextRow::Fault(Side::Primary, "give compare.task a path that leads to its rows"),
             (Source::Document(walk), ..) => walk.next(pair, ignored, hand, budget),
             (Source::Tensors(walk), Parts::Tensors(primary), Parts::Tensors(shadow))
             | (Source::Tensors(walk), Parts::Embeddings(primary), Parts::Embeddings(shadow)) => {
                 walk.next(pair, (primary, shadow), ignored, hand, budget)
             }
-            (Source::Choices(_), _, _) if ignored.elements_at(&[name("choices")]) == Elements::All => Next::End,
+            (Source::Choices(_), _, _) if ignored.elements_at(&[name("choices")]) == IgnoredElements::All => NextRow::End,
             (Source::Choices(at), Parts::Choices(primary), Parts::Choices(shadow)) => {
                 if *at == 0 && primary.len() != shadow.len() && !self.found {
                     self.found = true;
@@ -96,16 +96,16 @@ impl Rows {
                 }
                 let next = primary.get(*at).zip(shadow.get(*at));
                 *at = at.saturating_add(1);
-                next.map_or(Next::End, |pair| next_choice(pair, ignored, hand))
+                next.map_or(NextRow::End, |pair| next_choice(pair, ignored, hand))
             }
-            _ => Next::Fault(Side::Shadow, "another kind of answer than the primary's"),
+            _ => NextRow::Fault(Side::Shadow, "another kind of answer than the primary's"),
         };
-        if matches!(next, Next::Apart(_)) {
+        if matches!(next, NextRow::Apart(_)) {
             *budget = budget.saturating_sub(APART);
         }
-        self.found |= matches!(next, Next::Row | Next::Apart(_));
+        self.found |= matches!(next, NextRow::Row | NextRow::Apart(_));
         match next {
-            Next::End if !self.found => Next::Fault(Side::Primary, "no rows where compare.task looks: see its path"),
+            NextRow::End if !self.found => NextRow::Fault(Side::Primary, "no rows where compare.task looks: see its path"),
             next => next,
         }
     }
@@ -135,8 +135,14 @@ impl Rows {
         matches!(&self.source, Source::Tensors(tensors) if tensors.are_outputs())
     }
 
+    /// A difference between the rows at hand, or between the given element of both.
+    pub fn divergence(&self, pair: Sides<'_, Content>, element: Option<u64>, kind: Kind, values: (String, String)) -> Divergence {
+        let (path, pattern) = self.place(pair, element);
+        Divergence { kind, path, pattern, relative: None, values }
+    }
+
     /// Where the row at hand is, or the given element of it.
-    pub fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> (String, String) {
+    fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> (String, String) {
         match &self.source {
             Source::Document(walk) => walk.place(element).finish(),
             Source::Tensors(walk) => walk.place(element).finish(),
@@ -158,17 +164,17 @@ impl Rows {
 }
 
 /// The row of a choice of each side.
-fn next_choice((primary, shadow): (&Choice, &Choice), ignored: &mut Ignored, hand: &mut Hand) -> Next {
+fn next_choice((primary, shadow): (&Choice, &Choice), ignored: &mut Ignored, hand: &mut Hand) -> NextRow {
     let mut steps = vec![name("choices"), Here::Index(primary.place)];
     steps.extend(content_of(primary).iter().copied().map(name));
     match (ignored.elements_at(&steps), primary.content.as_slice(), shadow.content.as_slice()) {
-        (Elements::All, ..) => Next::Busy,
+        (IgnoredElements::All, ..) => NextRow::Busy,
         (_, &[primary], &[shadow]) => {
             hand.take(Row::new(Cursor::of_json(primary), 1), Row::new(Cursor::of_json(shadow), 1), Vec::new());
-            Next::Row
+            NextRow::Row
         }
-        (_, &[_], _) => Next::Fault(Side::Shadow, "a choice has no text, or several"),
-        _ => Next::Fault(Side::Primary, "a choice has no text, or several"),
+        (_, &[_], _) => NextRow::Fault(Side::Shadow, "a choice has no text, or several"),
+        _ => NextRow::Fault(Side::Primary, "a choice has no text, or several"),
     }
 }
 

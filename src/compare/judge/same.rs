@@ -1,5 +1,7 @@
 //! Whether two elements are equal, whatever form each of them is in.
 
+use core::task::Poll;
+
 use crate::compare::judge::text_match::TextMatch;
 use crate::compare::judgement::Kind;
 use crate::compare::part::element::Element;
@@ -16,7 +18,7 @@ use crate::json::value::{Tag, Value};
 pub fn same(primary: Element<'_>, shadow: Element<'_>, tolerance: Tolerance) -> Result<(), Kind> {
     if let (Some(a), Some(b)) = (primary.text(), shadow.text()) {
         let equal = TextMatch::new(false).step(a, b, &mut usize::MAX.clone());
-        return if equal == Some(true) { Ok(()) } else { Err(Kind::Text) };
+        return if equal == Poll::Ready(true) { Ok(()) } else { Err(Kind::Text) };
     }
     let (equal, kind) = match (primary.boolean(), shadow.boolean()) {
         _ if primary.is_null() || shadow.is_null() => (primary.is_null() && shadow.is_null(), Kind::Null),

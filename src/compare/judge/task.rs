@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::fmt::{Debug, Formatter};
+use core::task::Poll;
 
 use crate::compare::judgement::{Decided, Judgement};
 use crate::compare::part::content::Content;
@@ -9,10 +10,11 @@ use crate::compare::side::Sides;
 
 /// A task comparing two answers.
 pub trait Judge {
-    /// Compares on for about `budget` bytes, which it takes off it; `None` when that was not enough. Never [`Judgement::Identical`].
-    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Option<Judgement>;
+    /// Compares on for about `budget` bytes, which it takes off it. Never [`Judgement::Identical`]. `Pending`: the budget was not enough; call
+    /// again.
+    fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement>;
 
-    /// Once it is done: what became of what, for tasks that name answers.
+    /// Once it is done: the cells of the confusion matrix, for tasks that name answers.
     fn decided(&mut self) -> Vec<Decided> {
         Vec::new()
     }

@@ -1,87 +1,92 @@
 //! Whether two texts are equal, to the letter or but for white space. A comparison goes on in slices.
 
+use core::task::{Poll, ready};
+
 use crate::compare::part::text::Text;
 
 /// A comparison of two texts under way.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct TextMatch {
     /// Whether runs of white space count as one space, and those at the ends as nothing.
     normalize: bool,
-    primary: Lane,
-    shadow: Lane,
+    primary: Progress,
+    shadow: Progress,
 }
 
 /// How far one text has been read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lane {
+#[derive(Clone, Copy, Debug)]
+struct Progress {
     at: usize,
     /// Whether anything but white space has come.
     begun: bool,
     /// Whether white space has come since then that still counts for nothing.
     blank: bool,
-    /// What comes next, if it is known: a code point, or the end.
-    next: Option<Option<u32>>,
+    /// What comes next: a code point, or `None` at the end. `Pending`: it is not known yet.
+    next: Poll<Option<u32>>,
 }
 
 impl TextMatch {
     /// A comparison to the letter, or one for which runs of white space are one space, and those at the ends nothing.
     pub fn new(normalize: bool) -> Self {
-        Self { normalize, ..Self::default() }
+        Self { normalize, primary: Progress::START, shadow: Progress::START }
     }
 
-    /// Compares on for about `budget` bytes; `None` when that was not enough.
-    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
+    /// Compares on for about `budget` bytes: whether the texts are equal. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Poll<bool> {
         if let (false, Some(a), Some(b)) = (self.normalize, primary.plain(), shadow.plain()) {
             return self.plain(a, b, budget);
         }
         while *budget > 0 {
-            let next = (self.primary.peek(primary, self.normalize, budget)?, self.shadow.peek(shadow, self.normalize, budget)?);
-            (self.primary.next, self.shadow.next) = (None, None);
+            let next =
+                (ready!(self.primary.peek(primary, self.normalize, budget)), ready!(self.shadow.peek(shadow, self.normalize, budget)));
+            (self.primary.next, self.shadow.next) = (Poll::Pending, Poll::Pending);
             match next {
-                (a, b) if a != b => return Some(false),
-                (None, _) => return Some(true),
+                (a, b) if a != b => return Poll::Ready(false),
+                (None, _) => return Poll::Ready(true),
                 _ => {}
             }
         }
-        None
+        Poll::Pending
     }
 
-    fn plain(&mut self, a: &[u8], b: &[u8], budget: &mut usize) -> Option<bool> {
+    fn plain(&mut self, a: &[u8], b: &[u8], budget: &mut usize) -> Poll<bool> {
         if a.len() != b.len() {
-            return Some(false);
+            return Poll::Ready(false);
         }
         let from = self.primary.at;
         let end = from.saturating_add(*budget).min(a.len());
         *budget = budget.saturating_sub(end.saturating_sub(from));
         self.primary.at = end;
         if a.get(from..end) != b.get(from..end) {
-            return Some(false);
+            return Poll::Ready(false);
         }
-        (end == a.len()).then_some(true)
+        if end == a.len() { Poll::Ready(true) } else { Poll::Pending }
     }
 }
 
-impl Lane {
-    /// What comes next; `None` if the budget was not enough.
-    fn peek(&mut self, text: Text<'_>, normalize: bool, budget: &mut usize) -> Option<Option<u32>> {
-        while self.next.is_none() && *budget > 0 {
+impl Progress {
+    const START: Self = Self { at: 0, begun: false, blank: false, next: Poll::Pending };
+
+    /// What comes next: a code point, or `None` at the end. `Pending`: the budget was not enough; call again.
+    fn peek(&mut self, text: Text<'_>, normalize: bool, budget: &mut usize) -> Poll<Option<u32>> {
+        while self.next.is_pending() && *budget > 0 {
             let from = self.at;
             let code = text.next_code(&mut self.at);
             *budget = budget.saturating_sub(self.at.saturating_sub(from).max(1));
             self.next = match code {
                 Some(code) if normalize && is_white(code) => {
                     self.blank = self.begun;
-                    None
+                    Poll::Pending
                 }
                 Some(_) if self.blank => {
                     // One space first; then this once more.
                     self.blank = false;
                     self.at = from;
-                    Some(Some(u32::from(b' ')))
+                    Poll::Ready(Some(u32::from(b' ')))
                 }
                 code => {
                     self.begun = true;
-                    Some(code)
+                    Poll::Ready(code)
                 }
             };
         }
@@ -100,14 +105,14 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Text, TextMatch};
+    use super::{Poll, Text, TextMatch};
     use crate::json::value::{Tag, Value};
 
     /// Compares in slices of `budget` bytes.
     fn equal(primary: Text<'_>, shadow: Text<'_>, normalize: bool, budget: usize) -> bool {
         let mut comparison = TextMatch::new(normalize);
         loop {
-            if let Some(equal) = comparison.step(primary, shadow, &mut budget.clone()) {
+            if let Poll::Ready(equal) = comparison.step(primary, shadow, &mut budget.clone()) {
                 return equal;
             }
         }

@@ -1,5 +1,7 @@
 //! FP32 numbers in base64, as OpenAI's official clients ask for embeddings: checked once in slices, then read one by one where they are.
 
+use core::task::Poll;
+
 use crate::fault::Fault;
 
 /// How many elements `text` has, by its length and padding alone.
@@ -15,17 +17,21 @@ pub fn elements(text: &[u8]) -> Result<usize, Fault> {
     Ok(bytes / 4)
 }
 
-/// Whether `text` is base64 (RFC 4648, padded) from `at` on, which is moved on by about `budget`; `false` if that was not enough.
+/// Checks that `text` is base64 (RFC 4648, padded) from `at` on, which is moved on by about `budget`. `Pending`: the budget was not enough;
+/// call again.
 ///
 /// # Errors
 /// If it is not.
-pub fn check(text: &[u8], at: &mut usize, budget: &mut usize) -> Result<bool, Fault> {
+pub fn check(text: &[u8], at: &mut usize, budget: &mut usize) -> Poll<Result<(), Fault>> {
     let end = text.len().saturating_sub(padding(text));
     let limit = at.saturating_add(*budget).min(end);
     let window = text.get(*at..limit).unwrap_or_default();
     *budget = budget.saturating_sub(window.len());
     *at = limit;
-    if window.iter().any(|&character| sextet(character) == INVALID) { Err("malformed base64") } else { Ok(limit == end) }
+    if window.iter().any(|&character| sextet(character) == INVALID) {
+        return Poll::Ready(Err("malformed base64"));
+    }
+    if limit == end { Poll::Ready(Ok(())) } else { Poll::Pending }
 }
 
 /// The element `index` of a text that has been checked; `None` behind the last one.
@@ -85,7 +91,7 @@ mod tests {
     fn read(text: &[u8], slice: usize) -> Result<Vec<f32>, Fault> {
         let count = elements(text)?;
         let mut at = 0;
-        while !check(text, &mut at, &mut slice.clone())? {}
+        while check(text, &mut at, &mut slice.clone())?.is_pending() {}
         let found: Vec<f32> = (0..).map_while(|index| element(text, index)).collect();
         assert_eq!(found.len(), count);
         Ok(found)

@@ -2,6 +2,8 @@
 //!
 //! It reads elements, and checks the lengths of `BYTES` once, so that reading them later can't fail.
 
+use core::task::Poll;
+
 use crate::compare::part::element::Element;
 use crate::compare::part::tensor::{COUNT, Datatype, Range};
 use crate::fault::Fault;
@@ -72,22 +74,22 @@ impl Lengths {
         Self { at: range.start, end: range.end, left: elements }
     }
 
-    /// Checks on for about `budget` bytes; `true` when all is well.
+    /// Checks on for about `budget` bytes. Ready when all is well; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// If a length goes beyond the range, or there are not so many elements.
-    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Result<bool, Fault> {
+    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
         let bytes = body.get(..self.end).unwrap_or_default();
         while *budget > 0 {
             if self.at >= self.end {
-                return if self.left == 0 { Ok(true) } else { Err(COUNT) };
+                return Poll::Ready(if self.left == 0 { Ok(()) } else { Err(COUNT) });
             }
             let (_, end) = element(bytes, self.at, Datatype::Bytes).ok_or("a string goes beyond its tensor")?;
             self.left = self.left.checked_sub(1).ok_or(COUNT)?;
             self.at = end;
             *budget = budget.saturating_sub(ELEMENT);
         }
-        Ok(false)
+        Poll::Pending
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    use super::{COUNT, Datatype, Lengths, Range, brain, element, half};
+    use super::{COUNT, Datatype, Lengths, Poll, Range, brain, element, half};
 
     /// A floating-point number by IEEE 754's definition, of so many bits of exponent and fraction.
     fn by_definition(bits: u16, exponent_bits: u32, fraction_bits: u32) -> f64 {
@@ -155,21 +157,20 @@ mod tests {
     fn lengths_must_fill_the_range() {
         const BODY: &[u8] = b"....\x01\0\0\0a\0\0\0\0\x02\0\0\0bc....";
         for (range, elements, want) in [
-            (4..19, 3, Ok(true)),
+            (4..19, 3, Ok(())),
             (4..19, 2, Err(COUNT)),
             (4..19, 4, Err(COUNT)),
             (4..18, 3, Err("a string goes beyond its tensor")),
             (4..21, 3, Err("a string goes beyond its tensor")),
-            (4..4, 0, Ok(true)),
+            (4..4, 0, Ok(())),
             (4..4, 1, Err(COUNT)),
             (4..19, u64::MAX, Err(COUNT)),
         ] {
             for budget in [1, usize::MAX] {
                 let mut lengths = Lengths::new(Range { start: range.start, end: range.end }, elements);
                 let found = loop {
-                    match lengths.step(BODY, &mut budget.clone()) {
-                        Ok(false) => {}
-                        found => break found,
+                    if let Poll::Ready(found) = lengths.step(BODY, &mut budget.clone()) {
+                        break found;
                     }
                 };
                 assert_eq!(found, want, "{range:?} {elements}");

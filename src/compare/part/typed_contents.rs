@@ -4,8 +4,7 @@ use crate::compare::part::binary;
 use crate::compare::part::element::Element;
 use crate::compare::part::tensor::{Datatype, Range};
 use crate::fault::Fault;
-use crate::protobuf::Value;
-use crate::protobuf::{Field, field, varint};
+use crate::protobuf::{Field, Value, field, varint};
 
 const CUT: Fault = "an output's data is cut off within an element";
 

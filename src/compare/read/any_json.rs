@@ -1,5 +1,7 @@
 //! Any JSON: all of a text counts, whatever it is.
 
+use core::task::Poll;
+
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::read::reader::Reader;
 use crate::fault::Fault;
@@ -10,8 +12,7 @@ use crate::json::document::DocumentReader;
 pub struct AnyJsonReader(pub DocumentReader);
 
 impl Reader for AnyJsonReader {
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
-        let document = self.0.step(budget)?;
-        Ok(document.map(|document| Content { document, parts: Parts::Json, facts: Facts::default() }))
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
+        self.0.step(budget).map_ok(|document| Content { document, parts: Parts::Json, facts: Facts::default() })
     }
 }

@@ -4,6 +4,8 @@
 //! Only `predictions` counts, whatever stands beside it: names and versions of models differ between versions, and explanations are not
 //! the answer. A `model_version` is taken as a fact; KServe's own servers and TensorFlow Serving send none.
 
+use core::task::Poll;
+
 use crate::capture::Body;
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::part::tensor::MAX_NAME;
@@ -26,8 +28,8 @@ impl KserveV1Reader {
 }
 
 impl Reader for KserveV1Reader {
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
-        self.0.step(budget)?.map(content).transpose()
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
+        self.0.step(budget).map(|document| content(document?))
     }
 }
 
@@ -51,7 +53,7 @@ mod tests {
     fn read(body: &str, budget: usize) -> Result<Content, Fault> {
         let mut reader = KserveV1Reader::new(Held::from(body.as_bytes().to_vec()).into());
         loop {
-            if let Some(content) = reader.step(&mut budget.clone()).transpose() {
+            if let Poll::Ready(content) = reader.step(&mut budget.clone()) {
                 return content;
             }
         }

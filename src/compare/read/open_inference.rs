@@ -2,16 +2,19 @@
 //!
 //! An answer is an object with `outputs`. Each output has its elements as `data` in the JSON, flat or nested, or behind it in binary form,
 //! `parameters.binary_data_size` bytes in the order of outputs; the header `inference-header-content-length` then says where the JSON ends.
-//! What is no such answer is a fault, down to the last element: whoever compares needs to check nothing. Ids, names of models and
+//! An answer that breaks these rules anywhere, down to its last element, is a fault: whoever compares needs to check nothing. Ids, names of models and
 //! parameters are not read.
 
 mod elements;
 mod output;
 
+use core::task::{Poll, ready};
+
 use crate::capture::Body;
+use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::part::tensor::{MAX_NAME, MAX_OUTPUTS, Tensor, share_a_name};
-use crate::compare::read::open_inference::elements::Check;
+use crate::compare::read::open_inference::elements::ElementsCheck;
 use crate::compare::read::open_inference::output::Blobs;
 use crate::compare::read::reader::Reader;
 use crate::fault::Fault;
@@ -54,7 +57,7 @@ struct Outputs {
     blobs: Blobs,
     tensors: Vec<Tensor>,
     /// The output whose elements are being checked.
-    check: Option<(Tensor, Check)>,
+    check: Option<(Tensor, ElementsCheck)>,
 }
 
 impl OpenInferenceReader {
@@ -65,7 +68,7 @@ impl OpenInferenceReader {
 }
 
 impl Reader for OpenInferenceReader {
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
         while *budget > 0 {
             match &mut self.stage {
                 Stage::New(header) => {
@@ -74,21 +77,20 @@ impl Reader for OpenInferenceReader {
                     self.stage = Stage::Text(DocumentReader::new(self.body.clone(), length), length);
                 }
                 Stage::Text(reader, length) => {
-                    if let Some(document) = reader.step(budget)? {
-                        self.stage = Stage::Outputs(Outputs::new(document, *length)?);
-                    }
+                    let document = ready!(reader.step(budget))?;
+                    self.stage = Stage::Outputs(Outputs::new(document, *length)?);
                 }
                 Stage::Outputs(outputs) => {
-                    if outputs.advance(budget)?
+                    if outputs.advance(budget)?.is_ready()
                         && let Stage::Outputs(outputs) = core::mem::replace(&mut self.stage, Stage::Over)
                     {
-                        return outputs.finish().map(Some);
+                        return Poll::Ready(outputs.finish());
                     }
                 }
-                Stage::Over => return Err("it was read before"),
+                Stage::Over => return Poll::Ready(Err(IMPOSSIBLE)),
             }
         }
-        Ok(None)
+        Poll::Pending
     }
 }
 
@@ -104,31 +106,28 @@ impl Outputs {
         Ok(Self { document, node, remaining, blobs, tensors: Vec::new(), check: None })
     }
 
-    /// Checks on; `true` when all outputs are.
-    fn advance(&mut self, budget: &mut usize) -> Result<bool, Fault> {
-        if let Some((tensor, mut check)) = self.check.take() {
-            if check.step(&self.document, budget)? {
-                self.tensors.push(tensor.without_empty_lists());
-            } else {
-                self.check = Some((tensor, check));
-            }
-            return Ok(false);
+    /// Does a little. Ready once all outputs are checked.
+    fn advance(&mut self, budget: &mut usize) -> Poll<Result<(), Fault>> {
+        if let Some((_, check)) = &mut self.check {
+            ready!(check.step(&self.document, budget))?;
+            self.tensors.extend(self.check.take().map(|(tensor, _)| tensor.without_empty_lists()));
+            return Poll::Pending;
         }
         if self.remaining == 0 {
-            return Ok(true);
+            return Poll::Ready(Ok(()));
         }
         let members = self.document.children(self.node) as usize;
         *budget = budget.saturating_sub(OUTPUT.saturating_add(members.saturating_mul(MEMBER)));
         let place = self.tensors.len() as u32;
         let tensor = output::read(&self.document, self.node, place, &mut self.blobs)?;
-        let check = Check::new(&self.document, &tensor)?;
+        let check = ElementsCheck::new(&self.document, &tensor)?;
         self.check = Some((tensor, check));
         self.node = self.document.after(self.node);
         self.remaining = self.remaining.saturating_sub(1);
-        Ok(false)
+        Poll::Pending
     }
 
-    /// What there is to say once each output is as it should be.
+    /// The content, once each output is checked.
     fn finish(self) -> Result<Content, Fault> {
         self.blobs.finish()?;
         if share_a_name(&self.tensors) {

@@ -1,8 +1,8 @@
 //! The Open Inference Protocol over gRPC: reads the answer to `ModelInfer`.
 //!
-//! The body is one message, perhaps compressed; the message is a `ModelInferResponse` (see [`response`]). What of it counts is its tensors
-//! and the version of the model: neither its id and the model's name, nor any parameters. Tensors stay where they are, in the raw contents
-//! or in typed ones (see [`contents`]).
+//! The body is one message, perhaps compressed; the message is a `ModelInferResponse` (see [`response`]). Its tensors and the version of the
+//! model count. Its id, the model's name and parameters do not. Tensors stay where they are, in raw contents or in typed ones (see
+//! [`crate::compare::part::typed_contents`]), and are checked there (`check`).
 
 mod check;
 pub mod response;
@@ -11,6 +11,7 @@ mod tests;
 
 use core::mem;
 use core::ops::Range;
+use core::task::{Poll, ready};
 
 use crate::capture::{Body, Capture};
 use crate::compare::answer::{Answer, Unread};
@@ -59,7 +60,7 @@ impl ModelInferReader {
 }
 
 impl Reader for ModelInferReader {
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
         while *budget > 0 {
             match &mut self.stage {
                 Stage::New(encoding) => {
@@ -70,21 +71,19 @@ impl Reader for ModelInferReader {
                     let message = self.body.bytes().get(place.clone()).unwrap_or_default();
                     let limit = self.bounds.body;
                     let mut keep = |piece: &[u8]| decoded.push(piece, limit).map_err(|overflow| Unread::Overflow(overflow).reason());
-                    if decoder.step(message, budget, &mut keep)? {
-                        let decoded = mem::replace(decoded, Capture::new(&self.bounds.ledger));
-                        self.body = decoded.into_body().map_err(|overflow| Unread::Overflow(overflow).reason())?;
-                        self.stage = Stage::Read(ResponseReader::new(0, self.body.bytes().len()));
-                    }
+                    ready!(decoder.step(message, budget, &mut keep))?;
+                    let decoded = mem::replace(decoded, Capture::new(&self.bounds.ledger));
+                    self.body = decoded.into_body().map_err(|overflow| Unread::Overflow(overflow).reason())?;
+                    self.stage = Stage::Read(ResponseReader::new(0, self.body.bytes().len()));
                 }
                 Stage::Read(reader) => {
-                    if let Some(response) = reader.step(self.body.bytes(), budget)? {
-                        let document = Document { body: self.body.clone(), tape: Tape::default() };
-                        let facts = Facts { model_version: response.model_version, ..Facts::default() };
-                        return Ok(Some(Content { document, parts: Parts::Tensors(response.outputs), facts }));
-                    }
+                    let response = ready!(reader.step(self.body.bytes(), budget))?;
+                    let document = Document { body: self.body.clone(), tape: Tape::default() };
+                    let facts = Facts { model_version: response.model_version, ..Facts::default() };
+                    return Poll::Ready(Ok(Content { document, parts: Parts::Tensors(response.outputs), facts }));
                 }
             }
         }
-        Ok(None)
+        Poll::Pending
     }
 }

@@ -1,15 +1,18 @@
 //! OpenAI's interface: completions, of chats and of plain text, and embeddings.
 //!
-//! What an answer is, its own shape says, not the path it came from: `choices` of a completion, `data` of embeddings. Whole answers are
-//! read here; streams are joined into such by [`stream`]; [`choices`] compares what was generated. Tokens, how an answer ended and the
-//! model are told beside; whatever else servers add does not count.
+//! An answer's own shape says what it is, not the path it came from: a completion has `choices`, embeddings have `data`. Whole answers are
+//! read here; [`stream`] joins streams into such. Tokens, how an answer ended and the model are told beside; whatever else servers add does
+//! not count.
 
 mod embeddings;
 mod events;
 mod members;
 pub mod stream;
 
+use core::task::{Poll, ready};
+
 use crate::capture::Body;
+use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::read::openai::embeddings::Embeddings;
@@ -33,9 +36,17 @@ pub struct OpenAiReader(Stage);
 #[derive(Debug)]
 enum Stage {
     Document(DocumentReader),
-    Choices { document: Document, items: Items, found: Vec<Choice> },
-    Embeddings { document: Document, embeddings: Embeddings },
-    Done,
+    Choices {
+        document: Document,
+        items: Items,
+        found: Vec<Choice>,
+    },
+    Embeddings {
+        document: Document,
+        embeddings: Embeddings,
+    },
+    /// It is over.
+    Over,
 }
 
 impl OpenAiReader {
@@ -44,52 +55,47 @@ impl OpenAiReader {
         Self(Stage::Document(DocumentReader::whole(body)))
     }
 
-    fn turn(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
+    /// Does a little. Ready once the answer is read.
+    fn turn(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
         match &mut self.0 {
             Stage::Document(reader) => {
-                if let Some(document) = reader.step(budget)? {
-                    self.0 = begin(document)?;
-                }
-                return Ok(None);
+                self.0 = begin(ready!(reader.step(budget))?)?;
+                return Poll::Pending;
             }
             Stage::Choices { document, items, found } => {
                 if let Some((node, place)) = items.next(document) {
                     *budget = budget.saturating_sub(CHOICE);
                     found.push(choice(document, node, place)?);
-                    return Ok(None);
+                    return Poll::Pending;
                 }
             }
-            Stage::Embeddings { document, embeddings } => {
-                if !embeddings.step(document, budget)? {
-                    return Ok(None);
-                }
-            }
-            Stage::Done => return Ok(None),
+            Stage::Embeddings { document, embeddings } => ready!(embeddings.step(document, budget))?,
+            Stage::Over => {}
         }
-        match core::mem::replace(&mut self.0, Stage::Done) {
-            Stage::Choices { document, found, .. } => with_choices(document, found).map(Some),
+        Poll::Ready(match core::mem::replace(&mut self.0, Stage::Over) {
+            Stage::Choices { document, found, .. } => with_choices(document, found),
             Stage::Embeddings { document, embeddings } => {
                 let facts = facts(&document, None);
-                Ok(Some(Content { document, parts: Parts::Embeddings(embeddings.finish()?), facts }))
+                embeddings.finish().map(|embeddings| Content { document, parts: Parts::Embeddings(embeddings), facts })
             }
-            Stage::Document(_) | Stage::Done => Ok(None),
-        }
+            Stage::Document(_) | Stage::Over => Err(IMPOSSIBLE),
+        })
     }
 }
 
 impl Reader for OpenAiReader {
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault> {
-        while *budget > 0 && !matches!(self.0, Stage::Done) {
-            if let Some(content) = self.turn(budget)? {
-                return Ok(Some(content));
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>> {
+        while *budget > 0 {
+            if let Poll::Ready(content) = self.turn(budget)? {
+                return Poll::Ready(Ok(content));
             }
             *budget = budget.saturating_sub(1);
         }
-        Ok(None)
+        Poll::Pending
     }
 }
 
-/// What a document turns out to be.
+/// The stage that comes after the document is read.
 fn begin(document: Document) -> Result<Stage, Fault> {
     if let Some(array) = member(&document, 0, "choices")? {
         let items = Items::new(&document, array)?;

@@ -2,15 +2,16 @@
 
 use core::fmt;
 use core::fmt::{Debug, Formatter};
+use core::task::Poll;
 
 use crate::capture::Ledger;
 use crate::compare::part::content::Content;
 use crate::fault::Fault;
 
-/// What may be held of what is made of an answer: of a body that was encoded, of a stream, of a message that was compressed.
+/// How much may be held of what is made of an answer: a decoded body, a joined stream, a decompressed message.
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    /// What is held is on it.
+    /// The account of what is held.
     pub ledger: Ledger,
     /// Most bytes of one body (`limits.body`).
     pub body: usize,
@@ -18,11 +19,11 @@ pub struct Bounds {
 
 /// A protocol reading one answer.
 pub trait Reader {
-    /// Reads on for about `budget` bytes, which it takes off it; `None` when that was not enough.
+    /// Reads on for about `budget` bytes, which it takes off it. `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// If the answer can't be read as the protocol says.
-    fn step(&mut self, budget: &mut usize) -> Result<Option<Content>, Fault>;
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<Content, Fault>>;
 }
 
 // Not by `Debug` as a supertrait: through this table of methods it would put the formatting of all that a comparison is made of into the

@@ -1,6 +1,8 @@
-//! What an answer's body is before its protocol reads it: content codings undone, a stream of events joined, in slices.
+//! Unpacks an answer's body before its protocol reads it: undoes content codings and joins a stream of events, in slices.
 
-use crate::capture::{Body, Capture};
+use core::task::{Poll, ready};
+
+use crate::capture::{Body, Capture, Overflow};
 use crate::compare::answer::{Answer, Unread};
 use crate::compare::read::openai::stream::Joiner;
 use crate::compare::read::reader::Bounds;
@@ -43,22 +45,21 @@ impl Unpacking {
         Ok(Some(Self { body, decoder, done: 0, sink, limit: bounds.body }))
     }
 
-    /// Goes on for about `budget` bytes; the unpacked body once it is there.
+    /// Goes on for about `budget` bytes. Ready with the unpacked body; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// If it is not well formed, or more than there is room for.
-    pub fn step(&mut self, budget: &mut usize) -> Result<Option<Body>, Unread> {
-        if !self.advance(budget)? {
-            return Ok(None);
-        }
+    pub fn step(&mut self, budget: &mut usize) -> Poll<Result<Body, Unread>> {
+        ready!(self.advance(budget))?;
         let sink = core::mem::replace(&mut self.sink, Sink::Whole(Capture::new(&Default::default())));
-        match sink {
-            Sink::Whole(capture) => capture.into_body().map_err(Unread::Overflow).map(Some),
-            Sink::Stream(joiner) => joiner.finish().map(Some),
-        }
+        Poll::Ready(match sink {
+            Sink::Whole(capture) => capture.into_body().map_err(Unread::Overflow),
+            Sink::Stream(joiner) => joiner.finish(),
+        })
     }
 
-    fn advance(&mut self, budget: &mut usize) -> Result<bool, Unread> {
+    /// Hands bytes on. Ready once all of them are.
+    fn advance(&mut self, budget: &mut usize) -> Poll<Result<(), Unread>> {
         let (sink, limit, done) = (&mut self.sink, self.limit, &mut self.done);
         let Some(decoder) = &mut self.decoder else {
             let bytes = self.body.bytes();
@@ -66,21 +67,20 @@ impl Unpacking {
             *budget = budget.saturating_sub(end.saturating_sub(*done));
             sink.push(bytes.get(*done..end).unwrap_or_default(), limit)?;
             *done = end;
-            return Ok(end == bytes.len());
+            return if end == bytes.len() { Poll::Ready(Ok(())) } else { Poll::Pending };
         };
         let mut refused = None;
         let decoded = decoder.step(self.body.bytes(), budget, &mut |piece| {
             *done = done.saturating_add(piece.len());
-            let pushed = if *done > MAX_STREAM { Err(Unread::Overflow(crate::capture::Overflow::Body)) } else { sink.push(piece, limit) };
+            let pushed = if *done > MAX_STREAM { Err(Unread::Overflow(Overflow::Body)) } else { sink.push(piece, limit) };
             pushed.map_err(|unread| {
                 refused = Some(unread);
                 unread.reason()
             })
         });
-        match (decoded, refused) {
-            (_, Some(unread)) => Err(unread),
-            (Ok(ended), None) => Ok(ended),
-            (Err(fault), None) => Err(Unread::Encoded(fault)),
+        match refused {
+            Some(unread) => Poll::Ready(Err(unread)),
+            None => decoded.map_err(Unread::Encoded),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod properties;
 
-use crate::compare::tests::*;
+use super::*;
 use crate::config::{Task, Tolerance};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -47,11 +47,7 @@ fn say_of(primary: &Answer, shadow: &Answer, plan: &Compare) -> String {
 
 fn compare(primary: &Answer, shadow: &Answer, plan: &Compare, budget: usize) -> Judgement {
     let mut comparison = Comparison::new(WireFormat::OpenInference, Rc::new(plan.clone()), bounds(), primary.clone(), shadow.clone());
-    loop {
-        if let Some(report) = comparison.step(&mut budget.clone()) {
-            return report.judgement;
-        }
-    }
+    until_done(|| comparison.step(&mut budget.clone())).judgement
 }
 
 #[track_caller]
@@ -82,14 +78,14 @@ fn json_of_fp32_is_read_as_fp32() {
     // Evidence shows what was written.
     let Judgement::Diverged(found) = compare(&json("FP32", "1,0.7"), &json("FP32", "1,0.8"), &exact, usize::MAX) else { panic!() };
     assert_eq!(found.values, ("0.7".to_owned(), "0.8".to_owned()));
-    let mut decision = crate::compare::tests::tasks::decision("outputs[*].data");
+    let mut decision = super::tasks::decision("outputs[*].data");
     decision.thresholds = vec![0.5, 0.7];
     for task in [
         // 0.7 as FP32 is below 0.7.
         Task::Decision(decision),
         // Two numbers that are one FP32: the first counts.
-        Task::Labels(crate::compare::tests::tasks::labels(None)),
-        crate::compare::tests::tasks::embedding(None, 1.0),
+        Task::Labels(super::tasks::labels(None)),
+        super::tasks::embedding(None, 1.0),
     ] {
         checks(&json("FP32", "0.7,0.70000000001"), &bytes([0.7, 0.7]), &tasked(task), "equivalent");
     }
@@ -378,7 +374,7 @@ fn the_version_of_the_model_is_told() {
         let body = format!(r#"{{"outputs":[],"model_version":{text}}}"#);
         let mut comparison =
             Comparison::new(WireFormat::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
-        comparison.step(&mut usize::MAX.clone()).unwrap().primary.model_version
+        done(comparison.step(&mut usize::MAX.clone())).primary.model_version
     };
     for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {
         assert_eq!(version(text).as_deref(), want, "{text}");

@@ -1,11 +1,11 @@
 //! OpenAI's interface: what is read of an answer, and when two of them say the same.
 
+use super::*;
 use crate::compare::part::content::{Facts, Parts};
 use crate::compare::part::cursor::Cursor;
 use crate::compare::part::element::Element;
 use crate::compare::read::openai::OpenAiReader;
 use crate::compare::read::reader::Reader;
-use crate::compare::tests::*;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -39,9 +39,9 @@ fn calls(tools: &[&str]) -> String {
 #[track_caller]
 fn check_with(plan: &Compare, primary: &str, shadow: &str, expected: &str) {
     for slice in [usize::MAX, 7, 1] {
-        let (form, plan) = (WireFormat::OpenAi, Rc::new(plan.clone()));
-        let mut comparison = Comparison::new(form, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
-        let report = core::iter::repeat_with(|| comparison.step(&mut slice.clone())).flatten().next().unwrap();
+        let (wire_format, plan) = (WireFormat::OpenAi, Rc::new(plan.clone()));
+        let mut comparison = Comparison::new(wire_format, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+        let report = until_done(|| comparison.step(&mut slice.clone()));
         assert_eq!(say(&report.judgement), expected, "{primary} against {shadow}, {slice} bytes at a time");
     }
 }
@@ -200,11 +200,7 @@ fn structure_is_all_but_wording() {
 
 fn read(body: &str, slice: usize) -> Result<crate::compare::part::content::Content, &'static str> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.as_bytes().to_vec())));
-    loop {
-        if let Some(content) = reader.step(&mut slice.clone())? {
-            return Ok(content);
-        }
-    }
+    until_done(|| reader.step(&mut slice.clone()))
 }
 
 #[test]
@@ -319,7 +315,7 @@ fn what_is_no_answer_is_a_fault() {
     assert!(read(&tools(255), 100).is_ok());
     let invalid =
         Comparison::new(WireFormat::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
-    let report = { invalid }.step(&mut usize::MAX.clone()).unwrap();
+    let report = done({ invalid }.step(&mut usize::MAX.clone()));
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
 }
 
@@ -328,6 +324,6 @@ fn a_budget_of_one_byte_makes_progress() {
     let plan = Rc::new(Compare::exact());
     for body in ["{}", r#"{"choices":[{"index":0,"text":"a"}]}"#, r#"{"data":[{"index":0,"embedding":[1.5]}]}"#] {
         let mut comparison = Comparison::new(WireFormat::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
-        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_some()), "{body}");
+        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_ready()), "{body}");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::{answer, bounds, done, say};
 use crate::compare::Comparison;
 use crate::compare::answer::Answer;
 use crate::compare::judge::outputs::OutputsJudge;
@@ -14,7 +15,6 @@ use crate::compare::read::open_inference_grpc::ModelInferReader;
 use crate::compare::read::reader::Reader;
 use crate::compare::read::wire_format::{Endpoint, WireFormat};
 use crate::compare::side::Sides;
-use crate::compare::tests::{answer, bounds, say};
 use crate::config::{Compare, GivenTolerance, Protocol};
 use crate::http::MODEL_INFER;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -56,8 +56,8 @@ fn plan() -> Rc<Compare> {
 }
 
 fn compare(primary: Answer, shadow: Answer) -> Report {
-    let form = WireFormat::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
-    Comparison::new(form, plan(), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
+    let wire_format = WireFormat::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
+    done(Comparison::new(wire_format, plan(), bounds(), primary, shadow).step(&mut usize::MAX.clone()))
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn over_grpc_and_http_tensors_are_the_same() {
         let over_grpc = whole(ModelInferReader::new(&answer, body(&answer), bounds()));
         let over_http = whole(OpenInferenceReader::new(body(&self::answer(http_body)), length.as_bytes()));
         for (primary, shadow) in [(&over_grpc, &over_http), (&over_http, &over_grpc)] {
-            let judgement = OutputsJudge::new(plan()).step(Sides { primary, shadow }, &mut usize::MAX.clone()).unwrap();
+            let judgement = done(OutputsJudge::new(plan()).step(Sides { primary, shadow }, &mut usize::MAX.clone()));
             assert_eq!(say(&judgement), "equivalent", "{name}");
         }
         assert_eq!(over_grpc.facts, over_http.facts, "{name}");
@@ -214,5 +214,5 @@ fn over_grpc_and_http_tensors_are_the_same() {
 }
 
 fn whole(mut reader: impl Reader) -> Content {
-    reader.step(&mut usize::MAX.clone()).unwrap().unwrap()
+    done(reader.step(&mut usize::MAX.clone())).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Real answers of KServe's own server in its V1 protocol: what comes of each pair under each task that fits.
 
-use crate::compare::tests::tasks::{decision, labels, report, tell};
-use crate::compare::tests::*;
+use super::tasks::{decision, labels, report, tell};
+use super::*;
 use crate::config::{Labels, Task};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

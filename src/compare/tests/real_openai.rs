@@ -1,13 +1,13 @@
 //! Answers of a real llama.cpp, and of a server that is scripted after OpenAI's published schema, whole and streamed. Their origin is in
 //! `tests/data/answers/README.md`.
 
+use super::*;
 use crate::compare::judgement::Report;
 use crate::compare::part::content::Parts;
 use crate::compare::part::cursor::Cursor;
 use crate::compare::part::element::Element;
 use crate::compare::read::openai::OpenAiReader;
 use crate::compare::read::reader::Reader;
-use crate::compare::tests::*;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -113,9 +113,9 @@ fn recorded(body: &[u8]) -> Answer {
 }
 
 fn report(task: &Task, primary: &[u8], shadow: &[u8]) -> Report {
-    let (form, plan) = (WireFormat::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
-    let mut comparison = Comparison::new(form, Rc::new(plan), bounds(), recorded(primary), recorded(shadow));
-    core::iter::repeat_with(|| comparison.step(&mut 1000)).flatten().next().unwrap()
+    let (wire_format, plan) = (WireFormat::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
+    let mut comparison = Comparison::new(wire_format, Rc::new(plan), bounds(), recorded(primary), recorded(shadow));
+    until_done(|| comparison.step(&mut 1000))
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn embeddings_are_compared_whatever_they_are_written_in() {
 /// All numbers of all embeddings, one after the other.
 fn numbers(body: &[u8]) -> Vec<f32> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.to_vec())));
-    let content = core::iter::repeat_with(|| reader.step(&mut 100).unwrap()).flatten().next().unwrap();
+    let content = until_done(|| reader.step(&mut 100)).unwrap();
     let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
     let mut found = Vec::new();
     for tensor in tensors {

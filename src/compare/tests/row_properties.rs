@@ -1,8 +1,8 @@
 //! Rows against loops over the values that `serde_json` reads: argmax, top-k, cosine, decisions.
 
+use super::tasks::{decision, embedding, labels, report};
+use super::*;
 use crate::compare::judgement::Decided;
-use crate::compare::tests::tasks::{decision, embedding, labels, report};
-use crate::compare::tests::*;
 use crate::config::{Labels, Task};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -138,8 +138,8 @@ proptest! {
             Task::Labels(labels(Some(path))),
             Task::Decision(decision(path)),
             embedding(Some(path), 0.9),
-            Task::Regression { path: Some(crate::compare::tests::path(path)) },
-            Task::Text { path: Some(crate::compare::tests::path(path)), normalize: true },
+            Task::Regression { path: Some(super::path(path)) },
+            Task::Text { path: Some(super::path(path)), normalize: true },
         ] {
             let plain = |judgement: &Judgement| say(judgement).replace("identical", "equivalent");
             let (judgement, _) = report(Protocol::Json, task.clone(), &format!(" {primary}"), &shadow);

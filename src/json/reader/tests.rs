@@ -1,6 +1,6 @@
 //! The reader against `serde_json`, on text that is JSON, nearly JSON, and no JSON.
 
-use super::Reader;
+use super::TapeReader;
 use crate::capture::Held;
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn read_sliced(text: &[u8], slice: usize) -> Result<Document, Fault> {
-    let mut reader = Reader::default();
-    while !reader.step(text, &mut slice.clone())? {}
+    let mut reader = TapeReader::default();
+    while reader.step(text, &mut slice.clone())?.is_pending() {}
     Ok(Document { body: Held::from(text.to_vec()).into(), tape: reader.tape })
 }
 

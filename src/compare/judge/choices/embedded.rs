@@ -1,5 +1,6 @@
-//! JSON inside strings of JSON: the arguments of tools, and answers that are JSON themselves. All of it goes on in slices.
+//! Compares JSON inside strings of JSON: the arguments of tools, and answers that are JSON themselves. All of it goes on in slices.
 
+use core::task::{Poll, ready};
 use std::rc::Rc;
 
 use crate::capture::Held;
@@ -30,8 +31,11 @@ impl Embedded {
         Embedded::Unescape(0, written)
     }
 
-    /// Goes on for about `budget` bytes: what the text is as JSON, `Err` if it is none; `None` if the budget was not enough.
-    pub fn step(&mut self, text: Text<'_>, budget: &mut usize) -> Option<Result<Document, Fault>> {
+    /// Goes on for about `budget` bytes: the text as JSON. `Pending`: the budget was not enough; call again.
+    ///
+    /// # Errors
+    /// If the text is no JSON.
+    pub fn step(&mut self, text: Text<'_>, budget: &mut usize) -> Poll<Result<Document, Fault>> {
         while *budget > 0 {
             match self {
                 Embedded::Unescape(at, written) => {
@@ -43,10 +47,10 @@ impl Embedded {
                         None => *self = Embedded::Read(DocumentReader::whole(Rc::new(Held::from(core::mem::take(written))))),
                     }
                 }
-                Embedded::Read(reader) => return reader.step(budget).transpose(),
+                Embedded::Read(reader) => return reader.step(budget),
             }
         }
-        None
+        Poll::Pending
     }
 }
 
@@ -64,10 +68,10 @@ fn write(code: u32, written: &mut Vec<u8>) {
 pub enum ValueMatch {
     /// As texts.
     Text(TextMatch),
-    /// The texts differ; the primary's is read.
+    /// The texts differ, and the primary's is being read.
     Primary(Embedded),
-    /// The shadow's is read, too.
-    Shadow(Document, Embedded),
+    /// The primary's is read (there until the walk begins), and the shadow's is being read.
+    Shadow(Option<Document>, Embedded),
     /// Both are JSON.
     Walk(Box<Walk>, Document, Document),
 }
@@ -78,67 +82,66 @@ impl ValueMatch {
         ValueMatch::Text(TextMatch::new(false))
     }
 
-    /// Compares on for about `budget` bytes; whether the texts mean the same, `None` if the budget was not enough.
-    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
+    /// Compares on for about `budget` bytes: whether the texts mean the same. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Poll<bool> {
         while *budget > 0 {
             let next = match self {
                 ValueMatch::Text(text) => {
-                    if text.step(primary, shadow, budget)? {
-                        return Some(true);
+                    if ready!(text.step(primary, shadow, budget)) {
+                        return Poll::Ready(true);
                     }
                     ValueMatch::Primary(Embedded::new(primary))
                 }
-                ValueMatch::Primary(embedded) => match embedded.step(primary, budget)? {
-                    Ok(document) => ValueMatch::Shadow(document, Embedded::new(shadow)),
-                    Err(_) => return Some(false),
+                ValueMatch::Primary(embedded) => match ready!(embedded.step(primary, budget)) {
+                    Ok(document) => ValueMatch::Shadow(Some(document), Embedded::new(shadow)),
+                    Err(_) => return Poll::Ready(false),
                 },
-                ValueMatch::Shadow(_, embedded) => {
-                    let Ok(document) = embedded.step(shadow, budget)? else { return Some(false) };
-                    match core::mem::replace(self, ValueMatch::new()) {
-                        ValueMatch::Shadow(primary, _) => {
-                            ValueMatch::Walk(Box::new(Walk::within(Rc::new(Compare::exact()), None, Leaves::All)), primary, document)
-                        }
-                        other => other,
+                ValueMatch::Shadow(primary, embedded) => match (ready!(embedded.step(shadow, budget)), primary.take()) {
+                    (Ok(shadow), Some(primary)) => {
+                        let walk = Walk::within(Rc::new(Compare::exact()), None, Leaves::All);
+                        ValueMatch::Walk(Box::new(walk), primary, shadow)
                     }
-                }
+                    _ => return Poll::Ready(false),
+                },
                 ValueMatch::Walk(walk, primary, shadow) => {
-                    let finding = walk.step(Sides { primary, shadow }, budget)?;
-                    return Some(matches!(finding, Finding::Equivalent));
+                    return walk.step(Sides { primary, shadow }, budget).map(|finding| matches!(finding, Finding::Equivalent));
                 }
             };
             *self = next;
         }
-        None
+        Poll::Pending
     }
 }
 
 /// A comparison of whether two texts are JSON, objects or arrays: text does not count.
 #[derive(Debug)]
-pub enum FormMatch {
-    /// The primary's is read.
+pub enum StructureMatch {
+    /// The primary's is being read.
     Primary(Embedded),
-    /// It is, or is not; the shadow's is read.
+    /// Whether the primary's is JSON; the shadow's is being read.
     Shadow(bool, Embedded),
 }
 
-impl FormMatch {
+impl StructureMatch {
     /// Before the first byte.
     pub fn new(primary: Text<'_>) -> Self {
-        FormMatch::Primary(Embedded::new(primary))
+        StructureMatch::Primary(Embedded::new(primary))
     }
 
-    /// Compares on for about `budget` bytes; whether both are JSON or neither, `None` if the budget was not enough.
-    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Option<bool> {
+    /// Compares on for about `budget` bytes: whether both are JSON or neither. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Poll<bool> {
         while *budget > 0 {
             match self {
-                FormMatch::Primary(embedded) => {
-                    let is_json = is_container(&embedded.step(primary, budget)?);
-                    *self = FormMatch::Shadow(is_json, Embedded::new(shadow));
+                StructureMatch::Primary(embedded) => {
+                    let is_json = is_container(&ready!(embedded.step(primary, budget)));
+                    *self = StructureMatch::Shadow(is_json, Embedded::new(shadow));
                 }
-                FormMatch::Shadow(is_json, embedded) => return Some(is_container(&embedded.step(shadow, budget)?) == *is_json),
+                StructureMatch::Shadow(is_json, embedded) => {
+                    return embedded.step(shadow, budget).map(|read| is_container(&read) == *is_json);
+                }
             }
         }
-        None
+        Poll::Pending
     }
 }
 

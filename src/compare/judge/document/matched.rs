@@ -2,11 +2,12 @@
 //!
 //! Both sides are collected, sorted by a scalar (the name, the element itself, or the member that identifies an element), and then run
 //! through side by side. All of it goes on in slices. For the operator's paths and in a divergence, two matched elements have the index
-//! that the primary's has. It does not look into the children.
+//! of the primary's. It does not look into the children.
 
 use core::cmp::Ordering;
+use core::task::{Poll, ready};
 
-use crate::compare::judge::document::next::Next;
+use crate::compare::judge::document::next::NextChild;
 use crate::compare::judge::document::order::{ScalarOrder, Sort};
 use crate::compare::judge::rules::{Here, Rules};
 use crate::compare::side::{Side, Sides};
@@ -44,7 +45,7 @@ const NO_KEY: u32 = u32::MAX;
 
 /// The children of one side.
 #[derive(Debug)]
-struct Lane {
+struct Children {
     by: By,
     /// The next child to collect, and how many there still are.
     node: u32,
@@ -66,11 +67,11 @@ struct Search {
     /// The next name to look at, and how many there still are.
     name: u32,
     remaining: u32,
-    /// The value of the last that fits; [`NO_KEY`] if it is no scalar, or none fits yet.
+    /// The value of the last member that fits; [`NO_KEY`] if it is no scalar, or no member fits yet.
     found: u32,
 }
 
-impl Lane {
+impl Children {
     fn new(document: &Document, container: u32, by: By) -> Self {
         let remaining = document.children(container);
         let first = first_child(container);
@@ -79,11 +80,11 @@ impl Lane {
         Self { by, node: first, remaining, first, sort, elements, search: None, next: 0 }
     }
 
-    /// Collects and sorts; `true` when done.
-    fn prepare(&mut self, document: &Document, name: &str, budget: &mut usize) -> bool {
+    /// Collects and sorts. `Pending`: the budget was not enough; call again.
+    fn prepare(&mut self, document: &Document, name: &str, budget: &mut usize) -> Poll<()> {
         while self.remaining > 0 {
             if *budget == 0 {
-                return false;
+                return Poll::Pending;
             }
             *budget = budget.saturating_sub(CHILD);
             self.collect(document, name);
@@ -150,19 +151,19 @@ impl Lane {
         })
     }
 
-    /// The next child that has no key, after at most `budget`; `Err` if there may be more behind that.
-    fn peek_keyless(&mut self, budget: &mut usize) -> Result<Option<Child>, ()> {
+    /// The next child that has no key, if there is one. `Pending`: the budget was not enough; call again.
+    fn peek_keyless(&mut self, budget: &mut usize) -> Poll<Option<Child>> {
         while let Some(&(node, key)) = self.elements.get(self.next) {
             if key == NO_KEY {
-                return Ok(Some(Child { node, key, index: self.next as u32 }));
+                return Poll::Ready(Some(Child { node, key, index: self.next as u32 }));
             }
             if *budget == 0 {
-                return Err(());
+                return Poll::Pending;
             }
             *budget = budget.saturating_sub(1);
             self.advance();
         }
-        Ok(None)
+        Poll::Ready(None)
     }
 
     fn advance(&mut self) {
@@ -174,8 +175,8 @@ impl Lane {
 #[derive(Debug)]
 pub struct Matched {
     by: By,
-    primary: Lane,
-    shadow: Lane,
+    primary: Children,
+    shadow: Children,
     stage: Stage,
     order: ScalarOrder,
     /// The child that the walk is at.
@@ -192,7 +193,7 @@ enum Stage {
 impl Matched {
     /// Two containers of one kind: for [`By::Name`] objects, else arrays.
     pub fn new(pair: Sides<'_, Document>, primary: u32, shadow: u32, by: By) -> Self {
-        let (primary, shadow) = (Lane::new(pair.primary, primary, by), Lane::new(pair.shadow, shadow, by));
+        let (primary, shadow) = (Children::new(pair.primary, primary, by), Children::new(pair.shadow, shadow, by));
         Self { by, primary, shadow, stage: Stage::Prepare, order: ScalarOrder::default(), current: None }
     }
 
@@ -206,55 +207,56 @@ impl Matched {
     }
 
     /// Goes on to the next child.
-    pub fn next(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Next {
+    pub fn next(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> NextChild {
         if self.current.take().is_some() {
             rules.leave();
         }
         let found = match self.stage {
-            Stage::Prepare => {
-                self.prepare(pair, rules, budget);
-                None
-            }
+            Stage::Prepare => self.prepare(pair, rules, budget),
             Stage::Keyed => self.keyed(pair, budget),
             Stage::Keyless => self.keyless(budget),
         };
         match found {
-            None => Next::Busy,
-            Some((None, None)) if matches!((&self.stage, self.by), (Stage::Keyed, By::Member(_))) => {
+            Poll::Pending => NextChild::Busy,
+            Poll::Ready((None, None)) if matches!((&self.stage, self.by), (Stage::Keyed, By::Member(_))) => {
                 (self.primary.next, self.shadow.next) = (0, 0);
                 self.stage = Stage::Keyless;
-                Next::Busy
+                NextChild::Busy
             }
-            Some((None, None)) => Next::End,
-            Some((primary, shadow)) => self.arrive(primary, shadow, pair, rules, budget),
+            Poll::Ready((primary, shadow)) => self.arrive(primary, shadow, pair, rules, budget),
         }
     }
 
-    fn prepare(&mut self, pair: Sides<'_, Document>, rules: &Rules, budget: &mut usize) {
+    /// Collects and sorts the children of both sides. Always `Pending`: no child has been found yet.
+    fn prepare(&mut self, pair: Sides<'_, Document>, rules: &Rules, budget: &mut usize) -> Poll<(Option<Child>, Option<Child>)> {
         let by = if let By::Member(index) = self.by { rules.plan().unordered.get(index).and_then(|rule| rule.by.as_deref()) } else { None };
         let name = by.unwrap_or_default();
-        if self.primary.prepare(pair.primary, name, budget) && self.shadow.prepare(pair.shadow, name, budget) {
-            self.stage = Stage::Keyed;
-        }
+        ready!(self.primary.prepare(pair.primary, name, budget));
+        ready!(self.shadow.prepare(pair.shadow, name, budget));
+        self.stage = Stage::Keyed;
+        Poll::Pending
     }
 
-    /// The next child by key, or the next two if they match; `None` if the budget was not enough.
-    fn keyed(&mut self, pair: Sides<'_, Document>, budget: &mut usize) -> Option<(Option<Child>, Option<Child>)> {
+    /// The next child by key, or the next two if they match. `Pending`: the budget was not enough; call again.
+    fn keyed(&mut self, pair: Sides<'_, Document>, budget: &mut usize) -> Poll<(Option<Child>, Option<Child>)> {
         let (Some(primary), Some(shadow)) = (self.primary.peek(), self.shadow.peek()) else {
-            return Some((self.primary.peek(), self.shadow.peek()));
+            return Poll::Ready((self.primary.peek(), self.shadow.peek()));
         };
         let order = match self.by {
             By::Rank => Ordering::Equal,
-            _ => self.order.step(pair.primary.value(primary.key), pair.shadow.value(shadow.key), budget)?,
+            _ => ready!(self.order.step(pair.primary.value(primary.key), pair.shadow.value(shadow.key), budget)),
         };
-        Some((Some(primary).filter(|_| order.is_le()), Some(shadow).filter(|_| order.is_ge())))
+        Poll::Ready((Some(primary).filter(|_| order.is_le()), Some(shadow).filter(|_| order.is_ge())))
     }
 
-    /// The next two children without a key, or the next one; `None` if the budget was not enough.
-    fn keyless(&mut self, budget: &mut usize) -> Option<(Option<Child>, Option<Child>)> {
-        Some((self.primary.peek_keyless(budget).ok()?, self.shadow.peek_keyless(budget).ok()?))
+    /// The next two children without a key, or the next one. `Pending`: the budget was not enough; call again.
+    fn keyless(&mut self, budget: &mut usize) -> Poll<(Option<Child>, Option<Child>)> {
+        let primary = ready!(self.primary.peek_keyless(budget));
+        let shadow = ready!(self.shadow.peek_keyless(budget));
+        Poll::Ready((primary, shadow))
     }
 
+    /// Takes up what was found: two children that match, one without a partner, or the end.
     fn arrive(
         &mut self,
         primary: Option<Child>,
@@ -262,7 +264,7 @@ impl Matched {
         pair: Sides<'_, Document>,
         rules: &mut Rules,
         budget: &mut usize,
-    ) -> Next {
+    ) -> NextChild {
         *budget = budget.saturating_sub(CHILD);
         if primary.is_some() {
             self.primary.advance();
@@ -271,14 +273,14 @@ impl Matched {
             self.shadow.advance();
         }
         self.current = primary.map(|child| (Side::Primary, child)).or(shadow.map(|child| (Side::Shadow, child)));
-        let Some(here) = self.here(pair) else { return Next::Busy };
+        let Some(here) = self.here(pair) else { return NextChild::End };
         let effect = rules.enter(here);
         match (primary, shadow) {
-            _ if effect.ignored => Next::Busy,
-            (Some(primary), Some(shadow)) => Next::Pair { primary: primary.node, shadow: shadow.node, effect },
-            (Some(primary), None) => Next::Missing(primary.node),
-            (None, Some(shadow)) => Next::Extra(shadow.node),
-            (None, None) => Next::Busy,
+            _ if effect.ignored => NextChild::Busy,
+            (Some(primary), Some(shadow)) => NextChild::Pair { primary: primary.node, shadow: shadow.node, effect },
+            (Some(primary), None) => NextChild::Missing(primary.node),
+            (None, Some(shadow)) => NextChild::Extra(shadow.node),
+            (None, None) => NextChild::End,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::compare::judge::rules::Effect;
 
 /// What a container under way comes to next.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextChild {
     /// Something to skip, or the budget was not enough: ask again while there is budget.
     Busy,
     /// Two values to be compared.

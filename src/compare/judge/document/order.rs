@@ -1,6 +1,7 @@
 //! Puts scalars in order, so that members are walked by name and unordered elements are matched by value. Goes on in slices.
 
 use core::cmp::Ordering;
+use core::task::{Poll, ready};
 
 use crate::json::number;
 use crate::json::tape::Document;
@@ -17,13 +18,14 @@ pub struct ScalarOrder {
 }
 
 impl ScalarOrder {
-    /// Compares on for about `budget` bytes; `None` when that was not enough. Ready for the next two once it has an answer.
+    /// Compares on for about `budget` bytes. Once it has an answer it can begin with the next two. `Pending`: the budget was not enough; call
+    /// again.
     #[inline]
-    pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Option<Ordering> {
+    pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Poll<Ordering> {
         let rank = rank(left.tag);
         let order = match rank.cmp(&self::rank(right.tag)) {
             Ordering::Equal if rank == TEXT => {
-                let order = self.text.step(left, right, budget)?;
+                let order = ready!(self.text.step(left, right, budget));
                 self.text = TextOrder::default();
                 order
             }
@@ -34,7 +36,7 @@ impl ScalarOrder {
             unequal => unequal,
         };
         *budget = budget.saturating_sub(COMPARISON);
-        Some(order)
+        Poll::Ready(order)
     }
 }
 
@@ -96,8 +98,9 @@ impl Sort {
         &self.items
     }
 
-    /// Sorts on for about `budget` bytes by the scalars at the nodes that `key` gives; `true` when all items are in order.
-    pub fn step(&mut self, document: &Document, key: impl Fn(u32) -> u32, budget: &mut usize) -> bool {
+    /// Sorts on for about `budget` bytes by the scalars at the nodes that `key` gives. Ready when all items are in order; `Pending`: the budget
+    /// was not enough; call again.
+    pub fn step(&mut self, document: &Document, key: impl Fn(u32) -> u32, budget: &mut usize) -> Poll<()> {
         if self.width == 0 {
             self.width = 1;
             self.merged.reserve_exact(if self.items.len() > 1 { self.items.len() } else { 0 });
@@ -105,11 +108,11 @@ impl Sort {
         }
         while self.width < self.items.len() {
             if *budget == 0 {
-                return false;
+                return Poll::Pending;
             }
             self.merge(document, &key, budget);
         }
-        !(self.unique && self.has_equal) || self.keep_last(document, key, budget)
+        if self.unique && self.has_equal { self.keep_last(document, key, budget) } else { Poll::Ready(()) }
     }
 
     /// Moves one item, or begins the next two runs or the next round.
@@ -118,8 +121,8 @@ impl Sort {
         let right = self.items.get(self.right).copied().filter(|_| self.right < self.right_end);
         let take_left = match (left, right) {
             (Some(left), Some(right)) => match self.order.step(document.value(key(left)), document.value(key(right)), budget) {
-                None => return,
-                Some(order) => {
+                Poll::Pending => return,
+                Poll::Ready(order) => {
                     self.has_equal |= order == Ordering::Equal;
                     order != Ordering::Greater
                 }
@@ -146,22 +149,18 @@ impl Sort {
         }
     }
 
-    /// Drops all but the last of equal neighbours; `true` when done.
-    fn keep_last(&mut self, document: &Document, key: impl Fn(u32) -> u32, budget: &mut usize) -> bool {
+    /// Drops all but the last of equal neighbours. `Pending`: the budget was not enough; call again.
+    fn keep_last(&mut self, document: &Document, key: impl Fn(u32) -> u32, budget: &mut usize) -> Poll<()> {
         while let Some(&item) = self.items.get(self.next) {
             if *budget == 0 {
-                return false;
+                return Poll::Pending;
             }
             let last = self.kept.wrapping_sub(1);
             let order = match self.items.get(last) {
-                None => Some(Ordering::Less),
-                Some(&last) => self.order.step(document.value(key(last)), document.value(key(item)), budget),
+                None => Ordering::Less,
+                Some(&last) => ready!(self.order.step(document.value(key(last)), document.value(key(item)), budget)),
             };
-            let place = match order {
-                None => return false,
-                Some(Ordering::Equal) => last,
-                Some(_) => self.kept,
-            };
+            let place = if order == Ordering::Equal { last } else { self.kept };
             if let Some(kept) = self.items.get_mut(place) {
                 *kept = item;
             }
@@ -169,7 +168,7 @@ impl Sort {
             self.next = self.next.wrapping_add(1);
         }
         self.items.truncate(self.kept);
-        true
+        Poll::Ready(())
     }
 
     fn begin_runs(&mut self, at: usize) {

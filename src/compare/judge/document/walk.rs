@@ -3,17 +3,18 @@
 //! The way down is a stack of frames, one per container, so that a walk can stop anywhere and go on in the next slice. Depth is bounded
 //! by the reader.
 
-use crate::compare::side::Sides;
+use core::task::{Poll, ready};
 use std::rc::Rc;
 
 use crate::compare::judge::document::matched::{By, Matched};
-use crate::compare::judge::document::next::Next;
+use crate::compare::judge::document::next::NextChild;
 use crate::compare::judge::pass::pass_numbers;
 use crate::compare::judge::place::{Place, excerpt};
 use crate::compare::judge::rules::{Effect, Here, Rules};
 use crate::compare::judge::text_match::TextMatch;
 use crate::compare::judgement::{Divergence, Kind};
 use crate::compare::part::text::Text;
+use crate::compare::side::Sides;
 use crate::config::{Compare, Tolerance};
 use crate::json::number;
 use crate::json::tape::{Document, first_child};
@@ -28,13 +29,13 @@ const ELEMENT: usize = 8;
 enum Frame {
     /// Around the root.
     Root(Option<Effect>),
-    Elements(Elements),
+    Elements(ArrayElements),
     Matched(Box<Matched>),
 }
 
 /// Two arrays of one length, compared in order.
 #[derive(Debug)]
-struct Elements {
+struct ArrayElements {
     /// The next element of each side, and how many there still are.
     primary: u32,
     shadow: u32,
@@ -106,52 +107,52 @@ impl Walk {
         Self { rules, leaves, found, frames: vec![Frame::Root(Some(effect))], text: None }
     }
 
-    /// Walks on for about `budget` bytes; `None` when that was not enough.
-    pub fn step(&mut self, pair: Sides<'_, Document>, budget: &mut usize) -> Option<Finding> {
+    /// Walks on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, pair: Sides<'_, Document>, budget: &mut usize) -> Poll<Finding> {
         while *budget > 0 {
             if let Some((text, primary, shadow)) = &mut self.text {
                 let texts = (Text::Json(pair.primary.value(*primary)), Text::Json(pair.shadow.value(*shadow)));
-                let equal = text.step(texts.0, texts.1, budget)?;
+                let equal = ready!(text.step(texts.0, texts.1, budget));
                 let (primary, shadow) = (*primary, *shadow);
                 self.text = None;
                 if !equal {
-                    return Some(self.diverged(pair, Kind::Text, Some(primary), Some(shadow)));
+                    return Poll::Ready(self.diverged(pair, Kind::Text, Some(primary), Some(shadow)));
                 }
             }
             let next = match self.frames.last_mut() {
-                None => return Some(if self.found { Finding::Equivalent } else { Finding::Nothing }),
+                None => return Poll::Ready(if self.found { Finding::Equivalent } else { Finding::Nothing }),
                 Some(Frame::Root(effect)) => match effect.take() {
-                    Some(effect) if !effect.ignored => Next::Pair { primary: 0, shadow: 0, effect },
-                    _ => Next::End,
+                    Some(effect) if !effect.ignored => NextChild::Pair { primary: 0, shadow: 0, effect },
+                    _ => NextChild::End,
                 },
                 Some(Frame::Elements(elements)) => {
                     let next = elements.next(pair, &mut self.rules, budget);
-                    // Elements may be passed over.
+                    // ArrayElements may be passed over.
                     self.found |= elements.effect.is_some_and(|effect| effect.in_scope);
                     next
                 }
                 Some(Frame::Matched(matched)) => matched.next(pair, &mut self.rules, budget),
             };
             match next {
-                Next::Busy => {}
-                Next::Pair { primary, shadow, effect } => {
+                NextChild::Busy => {}
+                NextChild::Pair { primary, shadow, effect } => {
                     if let Err(kind) = self.compare(pair, primary, shadow, effect, budget) {
-                        return Some(self.diverged(pair, kind, Some(primary), Some(shadow)));
+                        return Poll::Ready(self.diverged(pair, kind, Some(primary), Some(shadow)));
                     }
                 }
-                Next::Missing(node) if !self.counts(pair.primary.value(node).tag) => {}
-                Next::Extra(node) if !self.counts(pair.shadow.value(node).tag) => {}
-                Next::Missing(node) => return Some(self.diverged(pair, Kind::Missing, Some(node), None)),
-                Next::Extra(node) => return Some(self.diverged(pair, Kind::Extra, None, Some(node))),
-                Next::End => {
+                NextChild::Missing(node) if !self.counts(pair.primary.value(node).tag) => {}
+                NextChild::Extra(node) if !self.counts(pair.shadow.value(node).tag) => {}
+                NextChild::Missing(node) => return Poll::Ready(self.diverged(pair, Kind::Missing, Some(node), None)),
+                NextChild::Extra(node) => return Poll::Ready(self.diverged(pair, Kind::Extra, None, Some(node))),
+                NextChild::End => {
                     self.frames.pop();
                 }
             }
         }
-        None
+        Poll::Pending
     }
 
-    /// Compares two values, or takes up the comparison of what is in them.
+    /// Compares two values, or begins to compare what is in them.
     fn compare(&mut self, pair: Sides<'_, Document>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
         self.found |= effect.in_scope;
@@ -197,7 +198,7 @@ impl Walk {
         } else {
             let (primary, shadow) = (first_child(primary), first_child(shadow));
             let uniform = self.rules.is_uniform();
-            self.frames.push(Frame::Elements(Elements { primary, shadow, remaining, index: 0, effect: None, uniform }));
+            self.frames.push(Frame::Elements(ArrayElements { primary, shadow, remaining, index: 0, effect: None, uniform }));
         }
         Ok(())
     }
@@ -245,21 +246,21 @@ fn has_only_scalars(document: &Document, array: u32) -> bool {
     document.after(array).wrapping_sub(first_child(array)) == document.children(array)
 }
 
-impl Elements {
+impl ArrayElements {
     /// Goes on to the next two elements that are not plainly equal.
-    fn next(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Next {
+    fn next(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> NextChild {
         if self.remaining == 0 {
             if self.effect.is_some() {
                 rules.leave();
             }
-            return Next::End;
+            return NextChild::End;
         }
         let effect = self.effect(rules);
         if self.uniform && !effect.ignored {
             self.pass_numbers(pair, effect.tolerance.or(Tolerance::JSON), budget);
         }
         if *budget == 0 || self.remaining == 0 {
-            return Next::Busy;
+            return NextChild::Busy;
         }
         *budget = budget.saturating_sub(ELEMENT);
         let (primary, shadow) = (self.primary, self.shadow);
@@ -267,7 +268,7 @@ impl Elements {
         self.shadow = pair.shadow.after(shadow);
         self.remaining = self.remaining.wrapping_sub(1);
         self.index = self.index.wrapping_add(1);
-        if effect.ignored { Next::Busy } else { Next::Pair { primary, shadow, effect } }
+        if effect.ignored { NextChild::Busy } else { NextChild::Pair { primary, shadow, effect } }
     }
 
     /// Passes over numbers that are equal within tolerance.

@@ -110,16 +110,16 @@ impl Ranking {
         matches!(self.best, Best::Scores(_)).then_some(self.length)
     }
 
-    /// The labels of the row, at least one; an index and a whole number by its name, if it has one.
+    /// Takes the labels of the row, at least one. An index or a whole number goes by the name of its class, if that has one.
     ///
     /// # Errors
-    /// If it has none: an empty vector, or one of which no number is one.
-    pub fn labels(self, names: &[Rc<str>]) -> Result<Vec<Label>, Fault> {
+    /// If the row has no label: an empty vector, or one that is all `NaN`.
+    pub fn take_labels(&mut self, names: &[Rc<str>]) -> Result<Vec<Label>, Fault> {
         let name = |digits: String| {
             let name = digits.parse().ok().and_then(|index: usize| names.get(index));
             Label::from(name.map_or(digits, |name| name.to_string()))
         };
-        let labels = match self.best {
+        let labels = match core::mem::replace(&mut self.best, Best::Unknown) {
             Best::Unknown => Vec::new(),
             Best::Scores(best) => best.into_iter().map(|(_, index)| name(index.to_string())).collect(),
             Best::Whole(digits) => vec![name(digits)],

@@ -14,6 +14,21 @@ pub struct Difference {
     pub values: (String, String),
 }
 
+/// Why a comparison of outputs ends before all of them are compared.
+#[derive(Debug)]
+pub enum Stop {
+    /// A difference that counts.
+    Difference(Difference),
+    /// A state that can't be.
+    Impossible,
+}
+
+impl From<Difference> for Stop {
+    fn from(difference: Difference) -> Self {
+        Stop::Difference(difference)
+    }
+}
+
 impl Difference {
     /// It as a divergence of the output that paths call `index`.
     pub fn at(self, index: u32) -> Divergence {

@@ -1,6 +1,8 @@
 //! Compares the elements of two tensors in flat order, in slices.
 
-use crate::compare::judge::outputs::difference::Difference;
+use core::task::Poll;
+
+use crate::compare::judge::outputs::difference::{Difference, Stop};
 use crate::compare::judge::outputs::scope::Cover;
 use crate::compare::judge::pass::pass_elements;
 use crate::compare::judge::place::excerpt;
@@ -22,7 +24,7 @@ const ELEMENT: usize = 16;
 
 /// Two tensors under way.
 #[derive(Debug)]
-pub struct Elements {
+pub struct OutputElements {
     primary: Cursor,
     shadow: Cursor,
     /// The index of the next element, and behind the last one.
@@ -41,7 +43,7 @@ pub struct Elements {
     normalize: bool,
 }
 
-impl Elements {
+impl OutputElements {
     /// Of two tensors, at whose data `rules` are.
     ///
     /// # Errors
@@ -74,15 +76,15 @@ impl Elements {
         })
     }
 
-    /// Compares on for about `budget` bytes; `true` when no more elements are left.
+    /// Compares on for about `budget` bytes. Ready when no more elements are left; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// The first difference that counts.
-    pub fn step(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Result<bool, Difference> {
+    pub fn step(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Poll<Result<(), Stop>> {
         while *budget > 0 {
             let effect = self.effect(rules);
             if self.index >= self.end || (self.uniform && effect.ignored) {
-                return Ok(true);
+                return Poll::Ready(Ok(()));
             }
             let tolerance = effect.tolerance.or(self.tolerance);
             if self.uniform && self.only.is_none() && self.text.is_none() {
@@ -96,7 +98,7 @@ impl Elements {
             let counts = !effect.ignored && self.only.is_none_or(|only| only == self.index);
             self.element(pair, counts, tolerance, budget)?;
         }
-        Ok(false)
+        Poll::Pending
     }
 
     /// What the operator's paths say of the next element.
@@ -113,21 +115,20 @@ impl Elements {
     }
 
     /// Compares the next two elements, or goes on with them if they are long texts.
-    fn element(&mut self, pair: Sides<'_, Document>, counts: bool, tolerance: Tolerance, budget: &mut usize) -> Result<(), Difference> {
+    fn element(&mut self, pair: Sides<'_, Document>, counts: bool, tolerance: Tolerance, budget: &mut usize) -> Result<(), Stop> {
         let (mut primary, mut shadow) = (self.primary, self.shadow);
         if self.text.is_none() {
             *budget = budget.saturating_sub(ELEMENT);
         }
         let (Some(a), Some(b)) = (primary.next(pair.primary), shadow.next(pair.shadow)) else {
-            // Tensors have been checked, so this is behind the last element.
-            self.index = self.end;
-            return Ok(());
+            // Tensors have been checked, so they have as many elements as they say.
+            return Err(Stop::Impossible);
         };
         let verdict = match (a.text(), b.text()) {
             _ if !counts => Ok(()),
             (Some(left), Some(right)) => {
                 let text = self.text.get_or_insert(TextMatch::new(self.normalize));
-                let Some(equal) = text.step(left, right, budget) else { return Ok(()) };
+                let Poll::Ready(equal) = text.step(left, right, budget) else { return Ok(()) };
                 self.text = None;
                 if equal { Ok(()) } else { Err(Kind::Text) }
             }

@@ -15,7 +15,7 @@ pub struct Ignored {
 
 /// What is ignored of the elements of an array.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Elements {
+pub enum IgnoredElements {
     /// All of them.
     All,
     /// Those with these indices, in order.
@@ -40,17 +40,17 @@ impl Ignored {
     }
 
     /// What is ignored of the elements of the array that is here.
-    pub fn elements(&self) -> Elements {
-        self.rules.ignored_elements().map_or(Elements::All, Elements::At)
+    pub fn elements(&self) -> IgnoredElements {
+        self.rules.ignored_elements().map_or(IgnoredElements::All, IgnoredElements::At)
     }
 
     /// What is ignored of the elements of what these steps lead to from here.
-    pub fn elements_at(&mut self, steps: &[Here<'_>]) -> Elements {
+    pub fn elements_at(&mut self, steps: &[Here<'_>]) -> IgnoredElements {
         let mut ignored = false;
         for step in steps {
             ignored |= self.enter(*step);
         }
-        let elements = if ignored { Elements::All } else { self.elements() };
+        let elements = if ignored { IgnoredElements::All } else { self.elements() };
         for _ in steps {
             self.leave();
         }

@@ -1,8 +1,8 @@
 //! Finds the rows of two documents that a path leads to, walking both together.
 
 use crate::compare::judge::place::Place;
-use crate::compare::judge::rows::ignored::{Elements, Ignored};
-use crate::compare::judge::rows::row::{Hand, Next, Row, apart, name, shown};
+use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, apart, name, shown};
 use crate::compare::judge::rules::Here;
 use crate::compare::judgement::Kind;
 use crate::compare::part::content::Content;
@@ -67,7 +67,7 @@ impl InDocument {
     }
 
     /// Goes on to the next rows, which it leaves in `hand`. The place of `ignored` is that of the walk.
-    pub fn next(&mut self, pair: Sides<'_, Content>, ignored: &mut Ignored, hand: &mut Hand, budget: &mut usize) -> Next {
+    pub fn next(&mut self, pair: Sides<'_, Content>, ignored: &mut Ignored, hand: &mut Hand, budget: &mut usize) -> NextRow {
         let documents = (&pair.primary.document, &pair.shadow.document);
         let Some(at) = self.value.take() else { return self.advance(documents, ignored) };
         match self.path.steps().get(self.frames.len()) {
@@ -78,7 +78,7 @@ impl InDocument {
                 let is_ignored = ignored.enter(name(member));
                 if is_ignored {
                     ignored.leave();
-                    return Next::Busy;
+                    return NextRow::Busy;
                 }
                 let next = self.enter_member(documents, found);
                 if self.value.is_none() {
@@ -88,21 +88,21 @@ impl InDocument {
             }
             Some(Step::AnyIndex) => match arrays(documents, at) {
                 (true, true) => self.open(pair, at),
-                (false, false) => Next::Busy,
+                (false, false) => NextRow::Busy,
                 _ => self.differ(pair, Kind::Type, at),
             },
             Some(&Step::Index(only)) => self.index(pair, at, only, ignored),
             None => match (shape(documents.0, at.primary), shape(documents.1, at.shadow)) {
-                (Shape::Object, _) => Next::Fault(Side::Primary, NO_ROW),
-                (_, Shape::Object) => Next::Fault(Side::Shadow, NO_ROW),
+                (Shape::Object, _) => NextRow::Fault(Side::Primary, NO_ROW),
+                (_, Shape::Object) => NextRow::Fault(Side::Shadow, NO_ROW),
                 (Shape::Nested, Shape::Nested) => self.open(pair, at),
                 (Shape::Row { length: primary, is_vector }, Shape::Row { length: shadow, .. }) => {
                     self.is_vector = is_vector;
-                    let elements = if is_vector { ignored.elements() } else { Elements::At(Vec::new()) };
-                    let Elements::At(elements) = elements else { return Next::Busy };
+                    let elements = if is_vector { ignored.elements() } else { IgnoredElements::At(Vec::new()) };
+                    let IgnoredElements::At(elements) = elements else { return NextRow::Busy };
                     let primary = Row::new(Cursor::of_json(at.primary), u64::from(primary));
                     let shadow = Row::new(Cursor::of_json(at.shadow), u64::from(shadow));
-                    if hand.take(primary, shadow, elements) { Next::Row } else { Next::Busy }
+                    if hand.take(primary, shadow, elements) { NextRow::Row } else { NextRow::Busy }
                 }
                 _ => self.differ(pair, Kind::Type, at),
             },
@@ -110,14 +110,14 @@ impl InDocument {
     }
 
     /// Goes into a member that both sides should have.
-    fn enter_member(&mut self, documents: (&Document, &Document), found: (Option<u32>, Option<u32>)) -> Next {
+    fn enter_member(&mut self, documents: (&Document, &Document), found: (Option<u32>, Option<u32>)) -> NextRow {
         let kind = match found {
             (Some(primary), Some(shadow)) => {
                 self.value = Some(Nodes { primary, shadow });
                 self.frames.push(Frame::Member);
-                return Next::Busy;
+                return NextRow::Busy;
             }
-            (None, None) => return Next::Busy,
+            (None, None) => return NextRow::Busy,
             (Some(_), None) => Kind::Missing,
             (None, Some(_)) => Kind::Extra,
         };
@@ -128,28 +128,28 @@ impl InDocument {
     }
 
     /// Goes into the elements of two arrays.
-    fn open(&mut self, pair: Sides<'_, Content>, at: Nodes) -> Next {
+    fn open(&mut self, pair: Sides<'_, Content>, at: Nodes) -> NextRow {
         let (primary, shadow) = (pair.primary.document.children(at.primary), pair.shadow.document.children(at.shadow));
-        let next = if primary == shadow { Next::Busy } else { self.differ(pair, Kind::Length, at) };
+        let next = if primary == shadow { NextRow::Busy } else { self.differ(pair, Kind::Length, at) };
         self.push_elements(at, primary.min(shadow), None);
         next
     }
 
     /// Goes to one element of two arrays.
-    fn index(&mut self, pair: Sides<'_, Content>, at: Nodes, only: usize, ignored: &mut Ignored) -> Next {
+    fn index(&mut self, pair: Sides<'_, Content>, at: Nodes, only: usize, ignored: &mut Ignored) -> NextRow {
         let is_ignored = ignored.enter(Here::Index(only as u32));
         ignored.leave();
         if is_ignored {
-            return Next::Busy;
+            return NextRow::Busy;
         }
         let (primary, shadow) = (&pair.primary.document, &pair.shadow.document);
         let has = |document: &Document, node| document.value(node).tag == Tag::Array && (document.children(node) as usize) > only;
         match (has(primary, at.primary), has(shadow, at.shadow)) {
             (true, true) => {
                 self.push_elements(at, primary.children(at.primary).min(shadow.children(at.shadow)), Some(only));
-                Next::Busy
+                NextRow::Busy
             }
-            (false, false) => Next::Busy,
+            (false, false) => NextRow::Busy,
             (one, _) => {
                 let mut place = self.place(None);
                 place.push(Here::Index(only as u32));
@@ -164,9 +164,9 @@ impl InDocument {
     }
 
     /// Takes up the next element of the innermost arrays.
-    fn advance(&mut self, documents: (&Document, &Document), ignored: &mut Ignored) -> Next {
+    fn advance(&mut self, documents: (&Document, &Document), ignored: &mut Ignored) -> NextRow {
         match self.frames.last_mut() {
-            None => return Next::End,
+            None => return NextRow::End,
             Some(Frame::Elements { next, remaining, index, only }) if *remaining > 0 && only.is_none_or(|only| *index as usize <= only) => {
                 if *index > 0 {
                     ignored.leave();
@@ -185,10 +185,10 @@ impl InDocument {
                 self.frames.pop();
             }
         }
-        Next::Busy
+        NextRow::Busy
     }
 
-    fn differ(&self, pair: Sides<'_, Content>, kind: Kind, at: Nodes) -> Next {
+    fn differ(&self, pair: Sides<'_, Content>, kind: Kind, at: Nodes) -> NextRow {
         let values = (shown(&pair.primary.document, Some(at.primary)), shown(&pair.shadow.document, Some(at.shadow)));
         apart(kind, self.place(None), values)
     }

@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 
+use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::judge::place::{Place, excerpt};
-use crate::compare::judge::rows::ignored::{Elements, Ignored};
-use crate::compare::judge::rows::row::{Hand, Next, Row, STEP, Unit, apart, name, named};
+use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, name, named};
 use crate::compare::judge::rules::Here;
 use crate::compare::judgement::Kind;
 use crate::compare::part::content::Content;
@@ -63,7 +64,7 @@ struct Open {
     rows: u64,
     /// Rows to pass over before.
     skip: u64,
-    /// Elements of a row of each side.
+    /// IgnoredElements of a row of each side.
     lengths: (u64, u64),
     /// Flat indices of elements that are ignored, in order.
     ignored: Vec<u64>,
@@ -122,36 +123,35 @@ impl InTensors {
         ignored: &mut Ignored,
         hand: &mut Hand,
         budget: &mut usize,
-    ) -> Next {
+    ) -> NextRow {
         let (which, within) = match self.meant {
             Ok(meant) => meant,
-            Err(fault) => return Next::Fault(Side::Primary, fault),
+            Err(fault) => return NextRow::Fault(Side::Primary, fault),
         };
         let Some(waiting) = &mut self.waiting else {
             *budget = budget.saturating_sub(tensors.0.len().saturating_mul(STEP));
-            let none = ignored.elements_at(&[name(self.names.list)]) == Elements::All;
+            let none = ignored.elements_at(&[name(self.names.list)]) == IgnoredElements::All;
             self.waiting = Some(if none { VecDeque::new() } else { chosen(which, tensors.0) });
             if !none && !self.are_outputs() && tensors.0.len() != tensors.1.len() {
                 return apart(Kind::Length, named(&[self.names.list]), (tensors.0.len().to_string(), tensors.1.len().to_string()));
             }
-            return Next::Busy;
+            return NextRow::Busy;
         };
         if let Some(open) = &mut self.open {
             let (Some(primary), Some(shadow)) = (&mut hand.primary, &mut hand.shadow) else {
-                self.open = None;
-                return Next::Busy;
+                return NextRow::Fault(Side::Primary, IMPOSSIBLE);
             };
             // What is left of the rows before.
             while primary.left > 0 || shadow.left > 0 {
                 primary.next(&pair.primary.document, budget);
                 shadow.next(&pair.shadow.document, budget);
                 if *budget == 0 {
-                    return Next::Busy;
+                    return NextRow::Busy;
                 }
             }
             if open.rows == 0 {
                 self.open = None;
-                return Next::Busy;
+                return NextRow::Busy;
             }
             let rows = (Row::new(primary.cursor, open.lengths.0), Row::new(shadow.cursor, open.lengths.1));
             open.here = open.next;
@@ -160,15 +160,15 @@ impl InTensors {
             let counts = hand.take(rows.0, rows.1, open.ignored());
             if open.skip > 0 {
                 open.skip = open.skip.saturating_sub(1);
-                return Next::Busy;
+                return NextRow::Busy;
             }
-            return if counts { Next::Row } else { Next::Busy };
+            return if counts { NextRow::Row } else { NextRow::Busy };
         }
-        let Some(at) = waiting.pop_front() else { return Next::End };
-        let Some(primary) = tensors.0.get(at) else { return Next::Busy };
+        let Some(at) = waiting.pop_front() else { return NextRow::End };
+        let Some(primary) = tensors.0.get(at) else { return NextRow::Fault(Side::Primary, IMPOSSIBLE) };
         let output = [name(self.names.list), Here::Index(primary.place)];
-        if ignored.elements_at(&output) == Elements::All {
-            return Next::Busy;
+        if ignored.elements_at(&output) == IgnoredElements::All {
+            return NextRow::Busy;
         }
         *budget = budget.saturating_sub(tensors.1.len().saturating_mul(STEP));
         let partner = if self.are_outputs() { tensors.1.iter().find(|tensor| tensor.name == primary.name) } else { tensors.1.get(at) };
@@ -176,12 +176,12 @@ impl InTensors {
             Some(shadow) => {
                 let [list, index] = output;
                 match ignored.elements_at(&[list, index, name(self.names.data)]) {
-                    Elements::All => Next::Busy,
-                    Elements::At(elements) => self.open((primary, shadow), within, elements, hand),
+                    IgnoredElements::All => NextRow::Busy,
+                    IgnoredElements::At(elements) => self.open((primary, shadow), within, elements, hand),
                 }
             }
             // Of embeddings it was said before that there are fewer.
-            None if !self.are_outputs() => Next::Busy,
+            None if !self.are_outputs() => NextRow::Busy,
             None => {
                 let mut place = named(&[self.names.list]);
                 place.push(Here::Index(primary.place));
@@ -191,7 +191,7 @@ impl InTensors {
     }
 
     /// Takes up a tensor of each side.
-    fn open(&mut self, (primary, shadow): (&Tensor, &Tensor), within: Within, ignored: Vec<u64>, hand: &mut Hand) -> Next {
+    fn open(&mut self, (primary, shadow): (&Tensor, &Tensor), within: Within, ignored: Vec<u64>, hand: &mut Hand) -> NextRow {
         let counts = (primary.elements(), shadow.elements());
         let within = if within == Within::Rows && self.unit == Unit::Vector && primary.shape.len() <= 1 { Within::Whole } else { within };
         let lengths = match within {
@@ -210,14 +210,14 @@ impl InTensors {
         };
         let fits = (taken <= there.0, taken <= there.1);
         let next = match within {
-            Within::Element(index) if ignored.binary_search(&index).is_ok() => return Next::Busy,
+            Within::Element(index) if ignored.binary_search(&index).is_ok() => return NextRow::Busy,
             Within::Element(index) if fits.0 != fits.1 => {
                 place.push(Here::Index(index as u32));
                 apart(if fits.0 { Kind::Missing } else { Kind::Extra }, place, (String::new(), String::new()))
             }
-            Within::Element(_) => Next::Busy,
+            Within::Element(_) => NextRow::Busy,
             _ if there.0 != there.1 => apart(Kind::Length, place, (there.0.to_string(), there.1.to_string())),
-            _ => Next::Busy,
+            _ => NextRow::Busy,
         };
         if fits == (true, true) {
             hand.take(Row::new(Cursor::new(primary), 0), Row::new(Cursor::new(shadow), 0), Vec::new());

@@ -25,7 +25,7 @@ pub enum Unit {
 
 /// What comes next.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextRow {
     /// Nothing yet: ask again while there is budget.
     Busy,
     /// A row of each side, to be read by [`Rows::element`].
@@ -43,7 +43,7 @@ pub enum Next {
 pub struct Row {
     pub cursor: Cursor,
     pub length: u64,
-    /// Elements that have not been read.
+    /// IgnoredElements that have not been read.
     pub left: u64,
 }
 
@@ -88,9 +88,9 @@ pub fn name(name: &str) -> Here<'_> {
     Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
 }
 
-pub fn apart(kind: Kind, place: Place, values: (String, String)) -> Next {
+pub fn apart(kind: Kind, place: Place, values: (String, String)) -> NextRow {
     let (path, pattern) = place.finish();
-    Next::Apart(Divergence { kind, path, pattern, relative: None, values })
+    NextRow::Apart(Divergence { kind, path, pattern, relative: None, values })
 }
 
 /// The place that these names lead to.

@@ -1,5 +1,7 @@
 //! Checks the elements of an output against its datatype and shape, in slices.
 
+use core::task::Poll;
+
 use crate::compare::part::binary::Lengths;
 use crate::compare::part::element::is_element;
 use crate::compare::part::tensor::{COUNT, Data, Datatype, Tensor};
@@ -12,8 +14,8 @@ const NODE: usize = 4;
 
 /// A check under way.
 #[derive(Debug)]
-pub enum Check {
-    /// It is done: size and shape say all.
+pub enum ElementsCheck {
+    /// Done: size and shape say all.
     Done,
     /// Of a list, flat or nested.
     List(List),
@@ -21,7 +23,7 @@ pub enum Check {
     Lengths(Lengths),
 }
 
-impl Check {
+impl ElementsCheck {
     /// Of a tensor's elements.
     ///
     /// # Errors
@@ -31,25 +33,25 @@ impl Check {
         match (tensor.data, tensor.datatype.width()) {
             (Data::Json(array), _) => {
                 let (at, end) = (first_child(array), document.after(array));
-                Ok(Check::List(List { at, end, elements, left: elements, datatype: tensor.datatype }))
+                Ok(ElementsCheck::List(List { at, end, elements, left: elements, datatype: tensor.datatype }))
             }
-            (Data::Binary(range), None) => Ok(Check::Lengths(Lengths::new(range, elements))),
+            (Data::Binary(range), None) => Ok(ElementsCheck::Lengths(Lengths::new(range, elements))),
             (Data::Binary(range), Some(width)) if elements.saturating_mul(width as u64) == range.end.saturating_sub(range.start) as u64 => {
-                Ok(Check::Done)
+                Ok(ElementsCheck::Done)
             }
             _ => Err("binary_data_size is not what shape and datatype take"),
         }
     }
 
-    /// Checks on for about `budget` bytes; `true` when all is well.
+    /// Checks on for about `budget` bytes. Ready when all is well; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// What is wrong.
-    pub fn step(&mut self, document: &Document, budget: &mut usize) -> Result<bool, Fault> {
+    pub fn step(&mut self, document: &Document, budget: &mut usize) -> Poll<Result<(), Fault>> {
         match self {
-            Check::Done => Ok(true),
-            Check::List(list) => list.step(document, budget),
-            Check::Lengths(lengths) => lengths.step(document.body.bytes(), budget),
+            ElementsCheck::Done => Poll::Ready(Ok(())),
+            ElementsCheck::List(list) => list.step(document, budget),
+            ElementsCheck::Lengths(lengths) => lengths.step(document.body.bytes(), budget),
         }
     }
 }
@@ -67,11 +69,11 @@ pub struct List {
 }
 
 impl List {
-    fn step(&mut self, document: &Document, budget: &mut usize) -> Result<bool, Fault> {
+    fn step(&mut self, document: &Document, budget: &mut usize) -> Poll<Result<(), Fault>> {
         while *budget > 0 {
             self.pass(document, budget)?;
             if self.at >= self.end {
-                return if self.left == 0 { Ok(true) } else { Err(COUNT) };
+                return Poll::Ready(if self.left == 0 { Ok(()) } else { Err(COUNT) });
             }
             if *budget == 0 {
                 break;
@@ -79,13 +81,13 @@ impl List {
             *budget = budget.saturating_sub(NODE);
             match document.value(self.at).tag {
                 // An empty list holds no element, so that reading the next one never takes long.
-                Tag::Array if document.children(self.at) == 0 && self.elements > 0 => return Err(COUNT),
+                Tag::Array if document.children(self.at) == 0 && self.elements > 0 => return Poll::Ready(Err(COUNT)),
                 Tag::Array => self.at = first_child(self.at),
                 _ if is_element(document.value(self.at), self.datatype) => {}
-                _ => return Err("an element is not of its datatype"),
+                _ => return Poll::Ready(Err("an element is not of its datatype")),
             }
         }
-        Ok(false)
+        Poll::Pending
     }
 
     /// Passes over elements in a row.

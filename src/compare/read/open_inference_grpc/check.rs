@@ -1,9 +1,11 @@
-//! The data of tensors in gRPC answers: checked against shape and datatype, and typed contents read element by element.
+//! Checks the data of tensors in gRPC answers against shape and datatype.
 //!
 //! Raw contents are what the protocol has over HTTP as binary data: elements in a row. Typed contents are an `InferTensorContents` message
 //! with a list of numbers, strings or booleans for each group of datatypes. A list of numbers may be packed into one run, which all writers
 //! do, or into several, or each number may be a field of its own; readers have to take any mixture. One run of FP32 or FP64 is the same
 //! bytes as raw contents, and taken for such.
+
+use core::task::{Poll, ready};
 
 use crate::compare::part::binary::Lengths;
 use crate::compare::part::tensor::{COUNT, Data, Datatype, Range, Tensor};
@@ -25,7 +27,7 @@ const OTHER: Fault = "an output's contents are not of its datatype";
 
 /// Checks that a tensor's data is what its shape and datatype ask for.
 #[derive(Debug)]
-pub struct Check {
+pub struct TensorCheck {
     tensor: Tensor,
     stage: Stage,
 }
@@ -53,72 +55,71 @@ struct Found {
     run: Option<Range>,
 }
 
-impl Check {
+impl TensorCheck {
     /// Of this tensor, whose data is binary or typed contents.
     pub fn new(tensor: Tensor) -> Self {
         Self { tensor, stage: Stage::Begin }
     }
 
-    /// Does a little, and pays for it; the tensor once it is checked.
+    /// Does a little, and pays for it. Ready with the tensor once it is checked; `Pending`: call again.
     ///
     /// # Errors
     /// If the data is malformed, or not what shape and datatype ask for.
-    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Result<Option<Tensor>, Fault> {
-        let done = match &mut self.stage {
-            Stage::Begin => self.begin(budget)?,
+    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<Tensor, Fault>> {
+        ready!(self.turn(body, budget))?;
+        Poll::Ready(Ok(self.tensor.clone()))
+    }
+
+    fn turn(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
+        match &mut self.stage {
+            Stage::Begin => self.begin(budget),
             Stage::Fields(fields, found) => {
                 *budget = budget.saturating_sub(FIELD);
-                match fields.next(body)? {
-                    Some(field) => found.take(field, self.tensor.datatype).map(|()| false)?,
-                    None => {
-                        let found = core::mem::take(found);
-                        self.after_fields(found, budget)?
-                    }
+                if let Some(field) = fields.next(body)? {
+                    found.take(field, self.tensor.datatype)?;
+                    return Poll::Pending;
                 }
+                let found = core::mem::take(found);
+                self.after_fields(found, budget)
             }
-            Stage::Strings(lengths) => lengths.step(body, budget)?,
+            Stage::Strings(lengths) => lengths.step(body, budget),
             Stage::Elements { rest, at, left } => {
                 *budget = budget.saturating_sub(ELEMENT);
-                let is_over = typed_contents::next(body, rest, at, self.tensor.datatype)?.is_none();
-                if !is_over {
+                if typed_contents::next(body, rest, at, self.tensor.datatype)?.is_some() {
                     *left = left.checked_sub(1).ok_or(COUNT)?;
-                } else if *left > 0 {
-                    return Err(COUNT);
+                    return Poll::Pending;
                 }
-                is_over
+                Poll::Ready(if *left == 0 { Ok(()) } else { Err(COUNT) })
             }
-        };
-        Ok(done.then(|| self.tensor.clone()))
+        }
     }
-}
 
-impl Check {
-    /// Takes up what the data asks for; whether nothing is left to be checked.
-    fn begin(&mut self, budget: &mut usize) -> Result<bool, Fault> {
+    /// Begins the check that the data asks for. Ready if there is none.
+    fn begin(&mut self, budget: &mut usize) -> Poll<Result<(), Fault>> {
         *budget = budget.saturating_sub(FIELD);
         let elements = self.tensor.elements();
         match (self.tensor.data, self.tensor.datatype.width()) {
             (Data::Binary(place), Some(width)) => {
                 let length = place.end.saturating_sub(place.start) as u64;
-                return if elements.saturating_mul(width as u64) == length { Ok(true) } else { Err(COUNT) };
+                return Poll::Ready(if elements.saturating_mul(width as u64) == length { Ok(()) } else { Err(COUNT) });
             }
             (Data::Binary(place), None) => self.stage = Stage::Strings(Lengths::new(place, elements)),
             (Data::Contents(place), _) if elements == 0 || field_of(self.tensor.datatype).is_some() => {
                 self.stage = Stage::Fields(Fields { at: place.start, end: place.end }, Found::default());
             }
-            _ => return Err("16-bit floats outside raw contents"),
+            _ => return Poll::Ready(Err("16-bit floats outside raw contents")),
         }
-        Ok(false)
+        Poll::Pending
     }
 
-    /// Takes up what the fields of typed contents ask for; whether nothing is left to be checked.
-    fn after_fields(&mut self, found: Found, budget: &mut usize) -> Result<bool, Fault> {
+    /// Begins the check that the fields of typed contents ask for. Ready if there is none.
+    fn after_fields(&mut self, found: Found, budget: &mut usize) -> Poll<Result<(), Fault>> {
         if let Some(run) = found.run.filter(|_| found.own == 1 && self.tensor.datatype.is_float()) {
             self.tensor.data = Data::Binary(run);
         }
         let Data::Contents(place) = self.tensor.data else { return self.begin(budget) };
         self.stage = Stage::Elements { rest: place, at: place.start, left: self.tensor.elements() };
-        Ok(false)
+        Poll::Pending
     }
 }
 

@@ -1,13 +1,14 @@
 //! `ModelInferResponse`, checked: every tensor has the elements that its shape and datatype ask for.
 //!
-//! Fields that are unknown, and known ones of another wire type, are passed over, as Google's readers do; where a single field comes several
-//! times the last one counts. Two things are refused that those readers take, because no writer makes them: typed contents of one tensor in
-//! several messages, which would be merged, and what goes over the bounds on tensors.
+//! Unknown fields, and known ones of another wire type, are passed over, as Google's readers do. Where a single field comes several times the
+//! last one counts. Two things are refused that those readers take, because no writer makes them: typed contents of one tensor in several
+//! messages, which would be merged, and tensors that go over the bounds.
 
 use core::str;
+use core::task::{Poll, ready};
 
 use crate::compare::part::tensor::{Data, Datatype, MAX_DIMENSION, MAX_DIMENSIONS, MAX_NAME, MAX_OUTPUTS, Range, Tensor, share_a_name};
-use crate::compare::read::open_inference_grpc::check::{Check, FIELD};
+use crate::compare::read::open_inference_grpc::check::{FIELD, TensorCheck};
 use crate::fault::Fault;
 use crate::protobuf::{Field, Fields, Value, varint};
 
@@ -41,7 +42,7 @@ enum Stage {
     /// Those of the next output.
     Output(Fields, Output),
     /// What that output holds is being checked.
-    Check(Check),
+    Check(TensorCheck),
 }
 
 impl ResponseReader {
@@ -51,55 +52,52 @@ impl ResponseReader {
         Self { model_version: Range { start: 0, end: 0 }, outputs: Vec::new(), raw: Vec::new(), tensors: Vec::new(), stage }
     }
 
-    /// Reads on for about `budget` bytes of `body`, the same at every call, which holds the message; `None` when that was not enough.
+    /// Reads on for about `budget` bytes of `body`, the same at every call, which holds the message. `Pending`: the budget was not enough; call
+    /// again.
     ///
     /// # Errors
     /// What is wrong with the message.
-    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Result<Option<Response>, Fault> {
+    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<Response, Fault>> {
         while *budget > 0 {
-            if self.turn(body, budget)? {
+            if self.turn(body, budget)?.is_ready() {
                 if share_a_name(&self.tensors) {
-                    return Err("two outputs have the same name");
+                    return Poll::Ready(Err("two outputs have the same name"));
                 }
                 let version = text(body, self.model_version)?;
                 let model_version = (!version.is_empty()).then(|| version.to_owned());
-                return Ok(Some(Response { model_version, outputs: core::mem::take(&mut self.tensors) }));
+                return Poll::Ready(Ok(Response { model_version, outputs: core::mem::take(&mut self.tensors) }));
             }
         }
-        Ok(None)
+        Poll::Pending
     }
 
-    /// Does a little; whether all is read.
-    fn turn(&mut self, body: &[u8], budget: &mut usize) -> Result<bool, Fault> {
+    /// Does a little. Ready once all is read.
+    fn turn(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
         let index = self.tensors.len();
         match &mut self.stage {
             Stage::Response(fields) => {
                 *budget = budget.saturating_sub(FIELD);
                 if let Some(field) = fields.next(body)? {
-                    return self.take(field).map(|()| false);
+                    self.take(field)?;
+                    return Poll::Pending;
                 }
                 if !self.raw.is_empty() && self.raw.len() != self.outputs.len() {
-                    return Err("not as many raw contents as outputs");
+                    return Poll::Ready(Err("not as many raw contents as outputs"));
                 }
             }
             Stage::Output(fields, output) => {
                 *budget = budget.saturating_sub(FIELD);
                 match fields.next(body)? {
                     Some(field) => output.take(body, field)?,
-                    None => self.stage = Stage::Check(Check::new(output.tensor(body, self.raw.get(index).copied(), index)?)),
+                    None => self.stage = Stage::Check(TensorCheck::new(output.tensor(body, self.raw.get(index).copied(), index)?)),
                 }
-                return Ok(false);
+                return Poll::Pending;
             }
-            Stage::Check(check) => match check.step(body, budget)? {
-                Some(tensor) => self.tensors.push(tensor),
-                None => return Ok(false),
-            },
+            Stage::Check(check) => self.tensors.push(ready!(check.step(body, budget))?),
         }
-        let next = self.outputs.get(self.tensors.len()).map(|output| Fields { at: output.start, end: output.end });
-        if let Some(fields) = next {
-            self.stage = Stage::Output(fields, Output::default());
-        }
-        Ok(next.is_none())
+        let Some(output) = self.outputs.get(self.tensors.len()) else { return Poll::Ready(Ok(())) };
+        self.stage = Stage::Output(Fields { at: output.start, end: output.end }, Output::default());
+        Poll::Pending
     }
 
     /// Takes in a field of the answer.

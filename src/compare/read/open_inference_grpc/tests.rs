@@ -2,6 +2,8 @@
 
 mod properties;
 
+use std::task::Poll;
+
 use crate::capture::{Held, Ledger};
 use crate::compare::answer::Answer;
 use crate::compare::part::content::{Content, Parts};
@@ -84,9 +86,9 @@ fn read_slices(body: &[u8], grpc_encoding: &str, bounds: Bounds, slice: usize) -
     let mut reader = ModelInferReader::new(&answer, body, bounds);
     loop {
         let mut budget = slice;
-        match reader.step(&mut budget)? {
-            Some(content) => return Ok(content),
-            None => assert_eq!(budget, 0, "a step that has not ended has spent its budget"),
+        match reader.step(&mut budget) {
+            Poll::Ready(content) => return content,
+            Poll::Pending => assert_eq!(budget, 0, "a step that has not ended has spent its budget"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a list of embeddings: each an array of numbers, or, as the official clients ask for, FP32 in base64.
 
+use core::task::{Poll, ready};
 use std::collections::BTreeMap;
 
 use crate::compare::part::base64;
@@ -37,16 +38,14 @@ impl Embeddings {
         Ok(Self { items, found: Vec::new(), checked: None })
     }
 
-    /// Reads on for about `budget` bytes; `true` when done.
-    pub fn step(&mut self, document: &Document, budget: &mut usize) -> Result<bool, Fault> {
+    /// Reads on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, document: &Document, budget: &mut usize) -> Poll<Result<(), Fault>> {
         while *budget > 0 {
             if let (Some(at), Some((_, tensor))) = (&mut self.checked, self.found.last()) {
-                if !check(document, tensor.data, at, budget)? {
-                    return Ok(false);
-                }
+                ready!(check(document, tensor.data, at, budget))?;
                 self.checked = None;
             }
-            let Some((node, place)) = self.items.next(document) else { return Ok(true) };
+            let Some((node, place)) = self.items.next(document) else { return Poll::Ready(Ok(())) };
             *budget = budget.saturating_sub(EMBEDDING);
             let index = whole(document, node, "index")?.unwrap_or(u64::from(place));
             let tensor = tensor(document, node, place)?;
@@ -56,7 +55,7 @@ impl Embeddings {
             });
             self.found.push((index, tensor));
         }
-        Ok(false)
+        Poll::Pending
     }
 
     /// All of them, in the order of their index.
@@ -86,26 +85,26 @@ fn tensor(document: &Document, item: u32, place: u32) -> Result<Tensor, Fault> {
     Ok(Tensor { name: String::new(), datatype: Datatype::Fp32, shape: vec![elements as u64], data, place })
 }
 
-/// Whether all of `data` from `at` on is as it should be, as far as `budget` allows; `true` when done.
-fn check(document: &Document, data: Data, at: &mut usize, budget: &mut usize) -> Result<bool, Fault> {
+/// Checks `data` from `at` on. `Pending`: the budget was not enough; call again.
+fn check(document: &Document, data: Data, at: &mut usize, budget: &mut usize) -> Poll<Result<(), Fault>> {
     let array = match data {
         Data::Json(array) => array,
         Data::Base64(range) => return base64::check(range.of(document.body.bytes()), at, budget),
-        _ => return Ok(true),
+        _ => return Poll::Ready(Ok(())),
     };
     let end = document.after(array) as usize;
     while *at < end {
         if *budget == 0 {
-            return Ok(false);
+            return Poll::Pending;
         }
         let left = end.saturating_sub(*at);
         let run = document.tape.run(*at as u32).iter().take(left.min(budget.div_ceil(ELEMENT)));
         let (seen, numbers) = (run.len(), run.clone().filter(|&&node| document.read(node).tag.is_number()).count());
         if numbers < seen {
-            return Err("an embedding is not all numbers");
+            return Poll::Ready(Err("an embedding is not all numbers"));
         }
         *at = at.saturating_add(seen);
         *budget = budget.saturating_sub(seen.saturating_mul(ELEMENT));
     }
-    Ok(true)
+    Poll::Ready(Ok(()))
 }

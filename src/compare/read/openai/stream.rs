@@ -1,16 +1,16 @@
 //! An answer that comes as a stream of deltas, joined while it comes into the one it would have been unstreamed.
 //!
 //! Deltas are kept as they are spelled in JSON: strings that are put one after the other, escapes and all, mean what their contents mean
-//! one after the other, even where a surrogate pair was torn apart. Of the rest only what an answer tells is kept. Whether the joined
+//! one after the other, even where a surrogate pair was torn apart. Of the rest only an answer's facts are kept. Whether the joined
 //! answer makes sense is for its reader to say.
 
 use crate::capture::{Body, Capture, Ledger, Overflow};
-use crate::compare::answer::Unread;
+use crate::compare::answer::{IMPOSSIBLE, Unread};
 use crate::compare::part::choice::Tool;
 use crate::compare::read::openai::events::Events;
 use crate::compare::read::openai::members::{MAX_CHOICES, MAX_TOOLS, elements, legacy_tool, member, text, texts, tool, whole};
 use crate::fault::Fault;
-use crate::json::reader::Reader;
+use crate::json::reader::TapeReader;
 use crate::json::tape::Document;
 use crate::json::value::Tag;
 
@@ -35,7 +35,7 @@ pub struct Joiner {
 struct State {
     events: Events,
     /// Of the event under way, which is read ahead if it is long.
-    reader: Reader,
+    reader: TapeReader,
     joined: Joined,
 }
 
@@ -85,7 +85,7 @@ impl Joiner {
         let joined =
             Joined { ledger: ledger.clone(), limit, room: limit, around: Default::default(), choices: Vec::new(), tools: 0, done: false };
         let events = Events::new(ledger, limit.saturating_add(AROUND));
-        Self { ledger: ledger.clone(), state: Ok(State { events, reader: Reader::default(), joined }) }
+        Self { ledger: ledger.clone(), state: Ok(State { events, reader: TapeReader::default(), joined }) }
     }
 
     /// Takes the next piece of the stream, cut anywhere. The work grows with the piece and with the text of the events that end in it.
@@ -128,7 +128,7 @@ impl State {
         let data = self.events.under_way();
         let mut safe = data.len().saturating_sub(self.reader.at()).saturating_sub(LONGEST_TOKEN);
         if data.len() > LONG && safe > 0 {
-            self.reader.step(data, &mut safe)?;
+            let _ = self.reader.step(data, &mut safe)?;
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl State {
             return Ok(());
         }
         let mut reader = core::mem::take(&mut self.reader);
-        while !reader.step(body.bytes(), &mut usize::MAX.clone())? {}
+        while reader.step(body.bytes(), &mut usize::MAX.clone())?.is_pending() {}
         let document = Document { body, tape: reader.tape };
         // llama.cpp begins some streams with an event that is `null`.
         if document.value(0).tag == Tag::Null { Ok(()) } else { self.joined.chunk(&document) }
@@ -174,7 +174,7 @@ impl Joined {
                 at
             }
         };
-        let Some(choice) = choices.get_mut(at) else { return Ok(()) };
+        let choice = choices.get_mut(at).ok_or(IMPOSSIBLE)?;
         let mut grow = Grow { ledger, tools, limit: *limit, room };
         if let Some(reason) = text(document, delta, "finish_reason")? {
             let mut finish = Capture::new(grow.ledger);
@@ -236,17 +236,14 @@ impl JoinedChoice {
                     at
                 }
             };
-            if let Some(joined) = self.tools.get_mut(at) {
-                joined.append(document, tool(document, call)?, grow)?;
-            }
+            self.tools.get_mut(at).ok_or(IMPOSSIBLE)?.append(document, tool(document, call)?, grow)?;
         }
         if let Some(call) = legacy_tool(document, delta)? {
-            if self.function.is_none() {
-                self.function = Some(grow.begin_tool(0)?);
-            }
-            if let Some(joined) = &mut self.function {
-                joined.append(document, call, grow)?;
-            }
+            let joined = match &mut self.function {
+                Some(joined) => joined,
+                none => none.insert(grow.begin_tool(0)?),
+            };
+            joined.append(document, call, grow)?;
         }
         Ok(())
     }

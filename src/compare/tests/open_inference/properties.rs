@@ -1,6 +1,6 @@
 //! Tensors made at random, in every form that an answer can have.
 
-use crate::compare::tests::open_inference::*;
+use super::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -1,6 +1,6 @@
 //! Rows of tensors, and what is ignored of rows.
 
-use crate::compare::tests::tasks::*;
+use super::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
