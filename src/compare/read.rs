@@ -24,9 +24,9 @@ use open_inference_grpc::ModelInferReader;
 use openai::OpenAiReader;
 use wire_format::WireFormat;
 
-/// What reads the body of `answer` in `form`.
-pub fn reader_of(form: WireFormat, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
-    match form {
+/// What reads the body of `answer` in `wire_format`.
+pub fn reader_of(wire_format: WireFormat, answer: &Answer, body: Body, bounds: &Bounds) -> Box<dyn Reader> {
+    match wire_format {
         WireFormat::OpenAi => Box::new(OpenAiReader::new(body)),
         WireFormat::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
         WireFormat::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),

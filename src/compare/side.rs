@@ -19,12 +19,12 @@ impl Side {
     }
 }
 
-/// The same of both answers.
+/// Something of both answers, side by side.
 #[derive(Debug)]
 pub struct Sides<'a, T> {
-    /// Of what the client got.
+    /// That of the answer that the client got.
     pub primary: &'a T,
-    /// Of what the shadow answered.
+    /// That of the shadow's answer.
     pub shadow: &'a T,
 }
 
@@ -38,7 +38,7 @@ impl<'a, T> Sides<'a, T> {
     }
 }
 
-// Not derived: that would ask it of `T`, too.
+// Not derived: a derived `Clone` would ask for `T: Clone`.
 impl<T> Clone for Sides<'_, T> {
     fn clone(&self) -> Self {
         *self

@@ -25,14 +25,16 @@ pub struct DecisionTask(Decision);
 
 impl DecisionTask {
     /// As `decision` says, of answers like the primary's, without what `plan` ignores.
-    pub fn judge(decision: Decision, primary: &Parts, plan: &Rc<Compare>) -> RowJudge<Self> {
+    pub fn judge(decision: Decision, primary: &Parts, plan: &Rc<Compare>) -> RowJudge {
         let rows = Rows::new(Some(&decision.path), Unit::Label, primary, plan);
-        RowJudge::new(Self(decision), rows)
+        RowJudge::new(Box::new(Self(decision)), rows)
     }
 }
 
 impl RowTask for DecisionTask {
-    const LOOKS_AT_ALL: bool = true;
+    fn looks_at_all(&self) -> bool {
+        true
+    }
 
     fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
         let (primary, shadow) = rows.lengths();

@@ -58,14 +58,14 @@ impl Sums {
 
 impl EmbeddingTask {
     /// Of vectors at `path`, or where answers like the primary's have them, which are equal from `cosine` up; without what `plan` ignores.
-    pub fn judge(path: Option<&PathPattern>, cosine: f64, primary: &Parts, plan: &Rc<Compare>) -> RowJudge<Self> {
-        RowJudge::new(Self { cosine, sums: Sums::NONE }, Rows::new(path, Unit::Vector, primary, plan))
+    pub fn judge(path: Option<&PathPattern>, cosine: f64, primary: &Parts, plan: &Rc<Compare>) -> RowJudge {
+        RowJudge::new(Box::new(Self { cosine, sums: Sums::NONE }), Rows::new(path, Unit::Vector, primary, plan))
     }
 
     /// Judges two vectors that have been read.
-    fn compare(&self, rows: &Rows, pair: Sides<'_, Content>) -> Option<Divergence> {
-        let cosine = self.sums.cosine();
-        if self.sums.same || cosine.is_some_and(|cosine| cosine >= self.cosine) {
+    fn compare(&self, sums: Sums, rows: &Rows, pair: Sides<'_, Content>) -> Option<Divergence> {
+        let cosine = sums.cosine();
+        if sums.same || cosine.is_some_and(|cosine| cosine >= self.cosine) {
             return None;
         }
         let shown = cosine.map(|cosine| cosine.to_string()).unwrap_or_default();
@@ -75,7 +75,9 @@ impl EmbeddingTask {
 }
 
 impl RowTask for EmbeddingTask {
-    const LOOKS_AT_ALL: bool = false;
+    fn looks_at_all(&self) -> bool {
+        false
+    }
 
     fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
         self.sums = Sums::NONE;
@@ -97,15 +99,17 @@ impl RowTask for EmbeddingTask {
         findings: &mut Findings,
         budget: &mut usize,
     ) -> Poll<Result<(), (Side, Fault)>> {
+        let mut sums = self.sums;
         while *budget > 0 {
             let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
             let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
-                findings.first = self.compare(rows, pair);
+                findings.first = self.compare(sums, rows, pair);
                 return Poll::Ready(Ok(()));
             };
             let primary = primary.number().ok_or((Side::Primary, NO_VECTOR))?;
-            self.sums.add(primary, shadow.number().ok_or((Side::Shadow, NO_VECTOR))?);
+            sums.add(primary, shadow.number().ok_or((Side::Shadow, NO_VECTOR))?);
         }
+        self.sums = sums;
         Poll::Pending
     }
 }

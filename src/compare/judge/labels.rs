@@ -40,11 +40,11 @@ pub struct LabelsTask {
 
 impl LabelsTask {
     /// As `labels` says, of answers like the primary's, without what `plan` ignores.
-    pub fn judge(labels: Labels, primary: &Parts, plan: &Rc<Compare>) -> RowJudge<Self> {
+    pub fn judge(labels: Labels, primary: &Parts, plan: &Rc<Compare>) -> RowJudge {
         let rows = Rows::new(labels.path.as_ref(), Unit::Label, primary, plan);
         let nothing = || Ranking::new(0, labels.top);
         let (primary, shadow) = (nothing(), nothing());
-        RowJudge::new(Self { labels, primary, shadow, side: Side::Primary }, rows)
+        RowJudge::new(Box::new(Self { labels, primary, shadow, side: Side::Primary }), rows)
     }
 
     /// Compares two rows that have been read.
@@ -74,7 +74,9 @@ impl LabelsTask {
 }
 
 impl RowTask for LabelsTask {
-    const LOOKS_AT_ALL: bool = true;
+    fn looks_at_all(&self) -> bool {
+        true
+    }
 
     fn begin(&mut self, rows: &Rows, _: Sides<'_, Content>, _: &mut Findings) -> Result<(), (Side, Fault)> {
         let (primary, shadow) = rows.lengths();

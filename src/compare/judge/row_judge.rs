@@ -1,5 +1,6 @@
 //! Goes through the rows of two answers for a task that looks at them one by one.
 
+use core::fmt::{self, Debug, Formatter};
 use core::task::Poll;
 
 use crate::compare::judge::confusion_matrix::ConfusionMatrix;
@@ -14,7 +15,7 @@ use crate::fault::Fault;
 /// A task that looks at rows one by one.
 pub trait RowTask {
     /// Whether rows behind the first difference are looked at, too, because they are counted.
-    const LOOKS_AT_ALL: bool;
+    fn looks_at_all(&self) -> bool;
 
     /// Begins with the rows at hand, one of each side.
     ///
@@ -35,6 +36,13 @@ pub trait RowTask {
     ) -> Poll<Result<(), (Side, Fault)>>;
 }
 
+// As of readers and judges: without the formatting of all that a task is made of.
+impl Debug for dyn RowTask {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("RowTask")
+    }
+}
+
 /// What was found in the rows so far.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -46,17 +54,17 @@ pub struct Findings {
 
 /// Compares the rows of two answers.
 #[derive(Debug)]
-pub struct RowJudge<T> {
-    task: T,
+pub struct RowJudge {
+    task: Box<dyn RowTask>,
     rows: Rows,
     /// Whether there are rows at hand that the task has not done with.
     is_within: bool,
     findings: Findings,
 }
 
-impl<T: RowTask> RowJudge<T> {
+impl RowJudge {
     /// Of `rows`, as `task` says.
-    pub fn new(task: T, rows: Rows) -> Self {
+    pub fn new(task: Box<dyn RowTask>, rows: Rows) -> Self {
         Self { task, rows, is_within: false, findings: Findings::default() }
     }
 
@@ -79,11 +87,11 @@ impl<T: RowTask> RowJudge<T> {
                 NextRow::End => return Poll::Ready(Ok(())),
             }
         }
-        if findings.first.is_some() && !T::LOOKS_AT_ALL { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if findings.first.is_some() && !task.looks_at_all() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
-impl<T: RowTask> Judge for RowJudge<T> {
+impl Judge for RowJudge {
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         while *budget > 0 {
             let Poll::Ready(end) = self.turn(pair, budget) else { continue };

@@ -1,4 +1,5 @@
-//! In which form the answers of a pair are read: what the route says, or what the request's path and the answer's type tell.
+//! In which wire format the answers of a pair are read: the one that the route says, or the one that the request's path and the answer's type
+//! tell.
 
 use crate::config::Protocol;
 use crate::http::{MODEL_INFER, essence, is_event_stream, is_grpc};
@@ -66,7 +67,7 @@ pub enum WireFormat {
 }
 
 impl WireFormat {
-    /// The form of a pair, from what its route says, its endpoint, and the primary's `content-type`.
+    /// The wire format of a pair, from what its route says, its endpoint, and the primary's `content-type`.
     pub fn of(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> Self {
         let grpc = is_grpc(content_type);
         match (protocol, endpoint) {

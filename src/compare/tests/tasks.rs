@@ -20,7 +20,7 @@ pub fn embedding(path: Option<&str>, cosine: f64) -> Task {
     Task::Embedding { path: path.map(self::path), cosine }
 }
 
-/// What comes of a pair under a task: the judgement, and what became of what.
+/// What comes of a pair under a task: the judgement, and the confusion matrix.
 pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
     report_by(protocol, Compare { task, ..Compare::exact() }, primary, shadow)
 }
