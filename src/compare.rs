@@ -3,54 +3,49 @@
 //! A [`Comparison`] owns both answers and is worked off in slices: each [`Comparison::step`] does a bounded amount of work, so that no
 //! callback holds a worker for long however large the bodies are. It knows no clock: work is counted in bytes touched.
 //!
-//! Here are only its stages. Reading order: [`answer`] and [`judgement`] (what goes in and what comes out), [`form`] (how the answers of a
-//! pair are read), [`content`] (the seam between protocols, which read, and tasks, which compare), `select` (who reads, and who compares),
-//! [`json`], [`tensor`], [`choice`] and [`text`] (what contents are made of), then the protocols ([`kserve_v1`], [`open_inference`],
-//! [`open_inference_grpc`], [`openai`]) and the tasks: [`tensors`] compares values, [`rows`] is what [`labels`], [`decision`] and
-//! [`embedding`] look at.
+//! Here are only its stages. Reading order:
+//!
+//! 1. [`answer`] and [`judgement`]: what goes in and what comes out. [`side`]: the two sides.
+//! 2. [`part`]: what contents are made of.
+//! 3. [`read`]: whoever turns an answer into content, as its protocol says.
+//! 4. [`judge`]: whoever compares two contents, as the task says.
+//!
+//! [`judge`] and [`read`] know [`part`], and neither knows the other.
 
 pub mod answer;
-pub mod base64;
-pub mod choice;
-pub mod content;
-pub mod decision;
-pub mod embedding;
-pub mod form;
-pub mod json;
+pub mod judge;
 pub mod judgement;
-pub mod kserve_v1;
-pub mod labels;
-mod matrix;
-pub mod open_inference;
-pub mod open_inference_grpc;
-pub mod openai;
-pub mod rows;
-mod select;
-pub mod tensor;
-pub mod tensors;
+pub mod part;
+pub mod read;
+pub mod side;
 #[cfg(test)]
 mod tests;
-pub mod text;
-mod unpack;
 
+use core::task::{Poll, ready};
 use std::rc::Rc;
 
-pub use answer::{Answer, Side, Unread};
-pub use judgement::{Divergence, Judgement, Kind, Report};
-
 use crate::capture::{Body, Held};
+use crate::compare::answer::IMPOSSIBLE;
+pub use crate::compare::answer::{Answer, Unread};
+use crate::compare::judge::place::excerpt;
+use crate::compare::judge::task::Judge;
+use crate::compare::judgement::Decided;
+pub use crate::compare::judgement::{Divergence, Judgement, Kind, Report};
+use crate::compare::part::content::{Content, Facts};
+use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::unpack::Unpacking;
+use crate::compare::read::wire_format::WireFormat;
+pub use crate::compare::side::Side;
+use crate::compare::side::Sides;
 use crate::config::Compare;
+use crate::fault::Fault;
 use crate::http::is_event_stream;
 use crate::labels::End;
-use content::{Bounds, Content, Contents, Decided, Facts, Fault, Judge, Reader};
-use form::WireFormat;
-use json::place::excerpt;
-use unpack::Unpacking;
 
 /// A comparison under way.
 #[derive(Debug)]
 pub struct Comparison {
-    form: WireFormat,
+    wire_format: WireFormat,
     plan: Rc<Compare>,
     bounds: Bounds,
     primary: Half,
@@ -97,59 +92,58 @@ impl Half {
 
 impl Comparison {
     /// Sets two 2xx answers against each other as `plan` says. Does no work yet.
-    pub fn new(form: WireFormat, plan: Rc<Compare>, bounds: Bounds, primary: Answer, shadow: Answer) -> Self {
+    pub fn new(wire_format: WireFormat, plan: Rc<Compare>, bounds: Bounds, primary: Answer, shadow: Answer) -> Self {
         let (primary, shadow) = (Half::new(primary), Half::new(shadow));
-        Self { form, plan, bounds, primary, shadow, stage: Stage::New, identical: false }
+        Self { wire_format, plan, bounds, primary, shadow, stage: Stage::New, identical: false }
     }
 
-    /// Works until it is done or `budget` bytes have been touched; `None` means call again, with a budget above zero. It may overrun the
-    /// budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms in Wasm.
-    pub fn step(&mut self, budget: &mut usize) -> Option<Report> {
+    /// Works until it is done or `budget` bytes have been touched. `Pending`: the budget was not enough; call again, with a budget above zero.
+    /// It may overrun the budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms
+    /// in Wasm.
+    pub fn step(&mut self, budget: &mut usize) -> Poll<Report> {
         while *budget > 0 && !matches!(self.stage, Stage::Done(..)) {
-            if let Some(next) = self.turn(budget) {
+            if let Poll::Ready(next) = self.turn(budget) {
                 self.stage = next;
                 *budget = budget.saturating_sub(1);
             }
         }
-        match &self.stage {
-            Stage::Done(judgement, decided) => Some(Report {
-                judgement: judgement.clone(),
-                primary: self.primary.facts.clone(),
-                shadow: self.shadow.facts.clone(),
-                decided: decided.clone(),
-            }),
-            _ => None,
-        }
+        let Stage::Done(judgement, decided) = &self.stage else { return Poll::Pending };
+        Poll::Ready(Report {
+            judgement: judgement.clone(),
+            primary: self.primary.facts.clone(),
+            shadow: self.shadow.facts.clone(),
+            decided: decided.clone(),
+        })
     }
 
-    /// Goes on with the stage at hand; the next one, once it is over.
-    fn turn(&mut self, budget: &mut usize) -> Option<Stage> {
-        match &mut self.stage {
-            Stage::New => Some(self.begin()),
+    /// Goes on with the stage at hand. Ready with the next stage once it is over.
+    fn turn(&mut self, budget: &mut usize) -> Poll<Stage> {
+        Poll::Ready(match &mut self.stage {
+            Stage::New => self.begin(),
             Stage::Unpack(side, unpacking) => {
                 let side = *side;
-                let body = unpacking.step(budget).transpose()?;
-                Some(self.have_unpacked(side, body))
+                let body = ready!(unpacking.step(budget));
+                self.have_unpacked(side, body)
             }
-            Stage::Bytes(equal) => same_bytes(self.primary.bytes(), self.shadow.bytes(), equal, budget).map(|same| {
-                self.identical = same;
+            Stage::Bytes(equal) => {
+                self.identical = ready!(same_bytes(self.primary.bytes(), self.shadow.bytes(), equal, budget));
                 self.after_bytes()
-            }),
+            }
             Stage::Read(side, reader) => {
                 let side = *side;
-                let content = reader.step(budget).transpose()?;
-                Some(self.have_read(side, content))
+                let content = ready!(reader.step(budget));
+                self.have_read(side, content)
             }
             Stage::Judge(judge) => {
                 let (Some(Ok(primary)), Some(Ok(shadow))) = (&self.primary.content, &self.shadow.content) else {
-                    return Some(self.unreadable());
+                    return Poll::Ready(self.unreadable());
                 };
-                let judgement = judge.step(Contents { primary, shadow }, budget)?;
+                let judgement = ready!(judge.step(Sides { primary, shadow }, budget));
                 let decided = judge.decided();
-                Some(Stage::Done(if self.identical { Judgement::Identical } else { judgement }, decided))
+                Stage::Done(if self.identical { Judgement::Identical } else { judgement }, decided)
             }
-            Stage::Done(..) => None,
-        }
+            Stage::Done(..) => self.unreadable(),
+        })
     }
 
     /// What the heads of the answers say.
@@ -161,11 +155,11 @@ impl Comparison {
         self.unpack(Side::Primary)
     }
 
-    /// Takes up the unpacking of one side, or, if there is nothing to unpack, what comes after it.
+    /// Begins to unpack one side. If there is nothing to unpack, goes on to what comes after it.
     fn unpack(&mut self, side: Side) -> Stage {
-        let (form, bounds) = (self.form, self.bounds.clone());
+        let (wire_format, bounds) = (self.wire_format, self.bounds.clone());
         let answer = &self.half(side).answer;
-        let stream = form == WireFormat::OpenAi && is_event_stream(&answer.content_type);
+        let stream = wire_format == WireFormat::OpenAi && is_event_stream(&answer.content_type);
         match Unpacking::new(answer, stream, &bounds) {
             Ok(Some(unpacking)) => Stage::Unpack(side, Box::new(unpacking)),
             Ok(None) => self.unpacked(side),
@@ -202,9 +196,9 @@ impl Comparison {
 
     /// What comes once it is known whether the bodies are the same bytes.
     fn after_bytes(&mut self) -> Stage {
-        match self.form {
+        match self.wire_format {
             WireFormat::Opaque if self.identical => Stage::Done(Judgement::Identical, Vec::new()),
-            WireFormat::Json if self.identical && !select::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
+            WireFormat::Json if self.identical && !judge::names_answers(&self.plan.task) => Stage::Done(Judgement::Identical, Vec::new()),
             WireFormat::Opaque if self.primary.content.is_none() && self.shadow.content.is_none() => {
                 diverged_at_root(Kind::Text, (excerpt(self.primary.bytes()), excerpt(self.shadow.bytes())))
             }
@@ -213,19 +207,19 @@ impl Comparison {
         }
     }
 
-    /// Takes up the reading of one side, or, if nothing of it can be read, what comes after it.
+    /// Begins to read one side. If nothing of it can be read, goes on to what comes after it.
     fn read(&mut self, side: Side) -> Stage {
-        let (form, bounds) = (self.form, self.bounds.clone());
+        let (wire_format, bounds) = (self.wire_format, self.bounds.clone());
         let half = self.half(side);
         match (&half.content, &half.answer.body, side) {
-            (None, Ok(body), _) => Stage::Read(side, select::reader(form, &half.answer, body.clone(), &bounds)),
+            (None, Ok(body), _) => Stage::Read(side, read::reader_of(wire_format, &half.answer, body.clone(), &bounds)),
             (_, _, Side::Primary) => self.read(Side::Shadow),
             (_, _, Side::Shadow) => self.judge(),
         }
     }
 
     fn have_read(&mut self, side: Side, content: Result<Content, Fault>) -> Stage {
-        let end = (self.form == WireFormat::OpenAi).then_some(End::Invalid);
+        let end = (self.wire_format == WireFormat::OpenAi).then_some(End::Invalid);
         let half = self.half(side);
         half.facts = match &content {
             Ok(content) => content.facts.clone(),
@@ -240,13 +234,13 @@ impl Comparison {
         if side == Side::Primary { self.read(Side::Shadow) } else { self.judge() }
     }
 
-    /// Takes up the comparison of what was read.
+    /// Begins to compare what was read.
     fn judge(&mut self) -> Stage {
         match (&self.primary.content, &self.shadow.content) {
-            (Some(Ok(_)), Some(Ok(_))) if self.identical && !select::names_answers(&self.plan.task) => {
+            (Some(Ok(_)), Some(Ok(_))) if self.identical && !judge::names_answers(&self.plan.task) => {
                 Stage::Done(Judgement::Identical, Vec::new())
             }
-            (Some(Ok(primary)), Some(Ok(_))) => match select::judge(&self.plan, primary) {
+            (Some(Ok(primary)), Some(Ok(_))) => match judge::judge(&self.plan, primary) {
                 Ok(judge) => Stage::Judge(judge),
                 Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason }, Vec::new()),
             },
@@ -259,7 +253,7 @@ impl Comparison {
         let fault = |half: &Half| half.content.as_ref().and_then(|content| content.as_ref().err().copied());
         let (side, reason) = match (fault(&self.primary), fault(&self.shadow)) {
             (Some(reason), _) => (Side::Primary, reason),
-            (None, reason) => (Side::Shadow, reason.unwrap_or_default()),
+            (None, reason) => (Side::Shadow, reason.unwrap_or(IMPOSSIBLE)),
         };
         let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason } };
         Stage::Done(judgement, Vec::new())
@@ -271,13 +265,14 @@ fn diverged_at_root(kind: Kind, values: (String, String)) -> Stage {
     Stage::Done(Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values }), Vec::new())
 }
 
-/// Whether two bodies of one length are the same bytes, of which the first `equal` are known to be; `None` if the budget was not enough.
-fn same_bytes(a: &[u8], b: &[u8], equal: &mut usize, budget: &mut usize) -> Option<bool> {
+/// Whether two bodies of one length are the same bytes. The first `equal` bytes are known to be. `Pending`: the budget was not enough; call
+/// again.
+fn same_bytes(a: &[u8], b: &[u8], equal: &mut usize, budget: &mut usize) -> Poll<bool> {
     let end = equal.saturating_add(*budget).min(a.len());
     *budget = budget.saturating_sub(end.saturating_sub(*equal));
     if a.get(*equal..end) != b.get(*equal..end) {
-        return Some(false);
+        return Poll::Ready(false);
     }
     *equal = end;
-    (end == a.len()).then_some(true)
+    if end == a.len() { Poll::Ready(true) } else { Poll::Pending }
 }

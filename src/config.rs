@@ -5,6 +5,7 @@
 
 pub mod changes;
 mod gate;
+mod name;
 pub mod parse;
 pub mod problem;
 pub mod raw;
@@ -15,9 +16,7 @@ use std::time::Duration;
 use crate::path::PathPattern;
 
 pub use self::gate::{Direction, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
-
-/// A validated name (`[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?`): it becomes a label value.
-pub type Name = Rc<str>;
+pub use self::name::Name;
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,6 +8,7 @@
 //! salvaged of a body that is not well formed to its last byte, because half an answer can't be compared.
 
 mod brotli;
+mod coding;
 mod deflate;
 mod gzip;
 #[cfg(test)]
@@ -15,15 +16,14 @@ mod tests;
 mod zstd;
 
 use std::fmt;
+use std::task::{Poll, ready};
 
-/// Why a body can't be decoded; said in evidence.
-pub type Fault = &'static str;
+use crate::fault::Fault;
+pub use coding::MAX_WINDOW;
+use coding::{Coding, GARBAGE, Progress};
 
 /// Most codings of one body. Two are seen where a proxy compresses what already was; more is a mistake or an attack.
 pub const MAX_CODINGS: usize = 4;
-
-/// Widest window (how far back encoded data may refer) in bytes: what RFC 9659 has every reader of zstd accept, and no writer exceed.
-pub const MAX_WINDOW: usize = 8 << 20;
 
 /// Most bytes the state of one coding holds, buffers included, at its worst moment, which is when a full window is moved to a larger
 /// buffer. A body of honest size holds far less: a gzip decoder 50 KiB, brotli and zstd little more than twice what they have decoded.
@@ -35,54 +35,26 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Decoded bytes taken from a coding at once.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
-/// What an encoded byte that yields nothing costs of a budget: a table takes some microseconds to build and as little as eight bytes to
-/// describe.
-const TABLE_WORK: usize = 32;
-
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
-const GARBAGE: Fault = "bytes follow the end of the encoded body";
-const CORRUPT: Fault = "the encoded body is corrupt";
-const CHECKSUM: Fault = "the encoded body has a wrong checksum";
-const WINDOW: Fault = "the encoded body needs too large a window";
 
 /// A chain of content codings being undone, in slices.
 pub struct Decoder {
     /// In the order in which they are undone.
-    stages: Vec<Stage>,
-    /// Bytes of the body that the first stage has read.
+    links: Vec<Link>,
+    /// Bytes of the body that the first coding has read.
     position: usize,
-    /// Where a stage writes.
+    /// Where a coding writes.
     output: Vec<u8>,
     /// How it ended, so that it stays so.
-    end: Option<Result<(), Fault>>,
+    end: Poll<Result<(), Fault>>,
 }
 
-/// One coding and what the one before it has made for it; nothing at the first, which reads the body itself.
-struct Stage {
+/// One coding of the chain, and the bytes that the coding before it has made for it. The first coding reads the body itself.
+struct Link {
     coding: Box<dyn Coding>,
     waiting: Vec<u8>,
-    ended: bool,
-}
-
-/// Undoes one coding.
-trait Coding {
-    /// Decodes from the beginning of `input` to the beginning of `output`, which has room. `more`: bytes follow `input`, perhaps.
-    ///
-    /// Reads all it can, or fills all it can. Neither, though there is no more input, means that the input is truncated. Once ended it
-    /// is not called again.
-    fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault>;
-}
-
-/// What a coding has done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    read: usize,
-    written: usize,
-    /// Work beyond reading and writing, in bytes that could have been read or written instead.
-    extra: usize,
-    /// The end of the encoded data was read and all of it is written.
     ended: bool,
 }
 
@@ -95,16 +67,16 @@ impl Decoder {
     pub fn new(content_encoding: &[u8]) -> Result<Option<Self>, Fault> {
         let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         let applied = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
-        let mut stages = Vec::new();
+        let mut links = Vec::new();
         for name in applied {
-            if stages.len() == MAX_CODINGS {
+            if links.len() == MAX_CODINGS {
                 return Err(TOO_MANY);
             }
-            stages.push(Stage { coding: coding(name)?, waiting: Vec::new(), ended: false });
+            links.push(Link { coding: coding(name)?, waiting: Vec::new(), ended: false });
         }
-        stages.reverse();
+        links.reverse();
         let output = vec![0; WRITTEN_AT_ONCE];
-        Ok(if stages.is_empty() { None } else { Some(Self { stages, position: 0, output, end: None }) })
+        Ok(if links.is_empty() { None } else { Some(Self { links, position: 0, output, end: Poll::Pending }) })
     }
 
     /// Decodes on. `input` is the whole encoded body, the same at every call.
@@ -115,34 +87,26 @@ impl Decoder {
     /// [`MAX_WINDOW`] at most, when a command tells it to. What they decode ahead is part of their state, and handed on within the budget
     /// all the same.
     ///
-    /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. `true`: the end of the body was reached
-    /// and was well formed.
+    /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. Ready once the end of the body was reached
+    /// and was well formed; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// If the body is not well formed, or `sink` refuses. It is then the answer to every further call.
-    pub fn step(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<bool, Fault> {
-        while self.end.is_none() && *budget > 0 {
-            match self.round(input, budget, sink) {
-                Ok(false) => {}
-                Ok(true) => self.end = Some(Ok(())),
-                Err(fault) => self.end = Some(Err(fault)),
-            }
+    pub fn step(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
+        while self.end.is_pending() && *budget > 0 {
+            self.end = self.round(input, budget, sink);
         }
-        match self.end {
-            Some(end) => {
-                self.stages.clear();
-                end.map(|()| true)
-            }
-            None => Ok(false),
-        }
+        let end = ready!(self.end);
+        self.links.clear();
+        Poll::Ready(end)
     }
 
-    /// Lets each stage do a little, in the order of the data. `true`: all of them have ended.
-    fn round(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<bool, Fault> {
+    /// Lets each coding do a little, in the order of the data. Ready once all of them have ended.
+    fn round(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
         let read = READ_AT_ONCE.min(*budget);
         let output = self.output.get_mut(..WRITTEN_AT_ONCE.min(*budget)).unwrap_or_default();
         let unread = input.get(self.position..).unwrap_or_default();
-        let mut rest = self.stages.as_mut_slice();
+        let mut rest = self.links.as_mut_slice();
         if let Some(first) = rest.first_mut().filter(|first| first.waiting.is_empty()) {
             let chunk = unread.get(..read).unwrap_or(unread);
             first.waiting.extend_from_slice(chunk);
@@ -150,10 +114,10 @@ impl Decoder {
         }
         let mut more = self.position < input.len();
         let mut cost: usize = 0;
-        while let Some((stage, after)) = rest.split_first_mut() {
+        while let Some((link, after)) = rest.split_first_mut() {
             let blocked = after.first().is_some_and(|next| !next.waiting.is_empty());
             if !blocked {
-                let progress = stage.advance(read, more, output)?;
+                let progress = link.advance(read, more, output)?;
                 cost = cost.saturating_add(progress.read).saturating_add(progress.written).saturating_add(progress.extra);
                 let piece = output.get(..progress.written).unwrap_or_default();
                 match after.first_mut() {
@@ -162,15 +126,16 @@ impl Decoder {
                     None => sink(piece)?,
                 }
             }
-            more |= !stage.ended;
+            more |= !link.ended;
             rest = after;
         }
         *budget = budget.saturating_sub(cost.max(1));
-        Ok(!more && self.stages.iter().all(|stage| stage.waiting.is_empty()))
+        let ended = !more && self.links.iter().all(|link| link.waiting.is_empty());
+        if ended { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
-impl Stage {
+impl Link {
     /// Decodes at most `read` of the bytes that wait. `more`: others may follow them.
     fn advance(&mut self, read: usize, more: bool, output: &mut [u8]) -> Result<Progress, Fault> {
         if self.ended {
@@ -186,14 +151,6 @@ impl Stage {
         self.waiting.drain(..progress.read.min(self.waiting.len()));
         self.ended = progress.ended;
         Ok(progress)
-    }
-}
-
-impl Progress {
-    /// Of a coding whose tables are described within its data: data that describes much and yields little is work all the same. Honest data
-    /// yields at least about as much as was read.
-    fn weighed(self) -> Self {
-        Self { extra: self.read.saturating_sub(self.written).saturating_mul(TABLE_WORK), ..self }
     }
 }
 
@@ -215,6 +172,6 @@ fn coding(name: &[u8]) -> Result<Box<dyn Coding>, Fault> {
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("stages", &self.stages.len()).field("position", &self.position).field("end", &self.end).finish()
+        f.debug_struct("Decoder").field("links", &self.links.len()).field("position", &self.position).field("end", &self.end).finish()
     }
 }

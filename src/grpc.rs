@@ -5,8 +5,7 @@
 
 use core::ops::Range;
 
-/// Why there is no message; said in evidence.
-pub type Fault = &'static str;
+use crate::fault::Fault;
 
 /// The message of a unary call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 //!
 //! It reads and never decides; what a header means is the business of [`crate::split`] and [`crate::mirror`].
 
+use crate::fault::Fault;
+
 /// Header fields as the host gives them: lower-case names in order, values as bytes.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -29,7 +31,7 @@ pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
 ///
 /// # Errors
 /// If the value is no number, or there are not so many bytes.
-pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, &'static str> {
+pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, Fault> {
     let Some(digits) = header else { return Ok(whole) };
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let text = core::str::from_utf8(digits).ok().filter(|_| is_number).ok_or("inference-header-content-length is no number")?;

@@ -1,7 +1,8 @@
 //! JSON texts as they stand: read into a compact index in slices, never into values of their own.
 //!
-//! * [`reader`]: a text into a [`tape`], checked.
+//! * [`value`]: what a value is.
 //! * [`tape`]: the index, and a text with its index.
+//! * [`reader`]: a text into a [`tape`], checked.
 //! * [`document`]: a body, or the beginning of one, into that.
 //! * [`text`], [`number`]: what strings and numbers mean.
 //!
@@ -12,3 +13,4 @@ pub mod number;
 pub mod reader;
 pub mod tape;
 pub mod text;
+pub mod value;

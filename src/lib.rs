@@ -3,7 +3,7 @@
 //! Reading order, from data to decisions to the host:
 //!
 //! 1. [`limits`]: the bounds, each with its reason.
-//! 2. [`timestamp`]: points in time; [`path`]: paths into a JSON value.
+//! 2. [`fault`]: why bytes can't be read; [`timestamp`]: points in time; [`path`]: paths into a JSON value.
 //! 3. [`http`]: a borrowed view of request headers.
 //! 4. [`labels`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
@@ -42,6 +42,7 @@ pub mod compare;
 pub mod config;
 pub mod encoding;
 pub mod engine;
+pub mod fault;
 pub mod gate;
 pub mod grpc;
 #[cfg(feature = "host")]

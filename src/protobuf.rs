@@ -9,8 +9,7 @@
 
 use core::ops::Range;
 
-/// Why a message can't be read; said in evidence.
-pub type Fault = &'static str;
+use crate::fault::Fault;
 
 const TRUNCATED: Fault = "malformed protobuf: it ends within a field";
 const VARINT: Fault = "malformed protobuf: a number has more than 64 bits";

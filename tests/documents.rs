@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gnomon::compare::tensor::Datatype;
+use gnomon::compare::part::tensor::Datatype;
 use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
 use serde_json::{Value, json};

@@ -1,7 +1,13 @@
 //! An answer as it comes to be compared: what matters of its head, and its body.
 
-use super::content::{Fault, NO_ROOM};
 use crate::capture::{Body, Overflow};
+use crate::fault::Fault;
+
+/// The reason that is not the answer's: this proxy has no memory left to read it.
+pub const NO_ROOM: Fault = "no room for it in limits.memory";
+
+/// The reason that is a mistake of Gnomon's: a state that can't be. It ends a comparison all the same, as incomparable.
+pub const IMPOSSIBLE: Fault = "a state that can't be: please report it";
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,21 +48,8 @@ impl Unread {
     }
 }
 
-/// Which answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// What the client got.
-    Primary,
-    /// What the shadow answered.
-    Shadow,
-}
-
-impl Side {
-    /// For evidence.
-    pub fn label(self) -> &'static str {
-        match self {
-            Side::Primary => "primary",
-            Side::Shadow => "shadow",
-        }
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Self {
+        Unread::Malformed(fault)
     }
 }

@@ -1,7 +1,8 @@
 //! The words in which a comparison says what it found.
 
-use super::answer::Side;
-use super::content::{Decided, Facts, Fault};
+use crate::compare::part::content::Facts;
+use crate::compare::side::Side;
+use crate::fault::Fault;
 use crate::labels::labels;
 
 /// What a comparison found.
@@ -87,6 +88,17 @@ pub struct Report {
     pub primary: Facts,
     /// What the shadow tells, as far as it was read.
     pub shadow: Facts,
-    /// What became of what, for tasks that name answers.
+    /// The cells of the confusion matrix, for tasks that name answers.
     pub decided: Vec<Decided>,
+}
+
+/// A cell of the confusion matrix: in how many rows the primary's answer was one thing and the shadow's another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// What the primary's answer was.
+    pub primary: String,
+    /// What the shadow's answer was.
+    pub shadow: String,
+    /// How many rows.
+    pub rows: u32,
 }

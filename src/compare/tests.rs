@@ -15,14 +15,19 @@ mod real_rows;
 mod row_properties;
 mod tasks;
 
-use super::content::Bounds;
-use super::form::{Endpoint, WireFormat};
-use super::{Answer, Comparison, Judgement, Kind, Report, Side, Unread};
+use std::rc::Rc;
+use std::task::Poll;
+
 use crate::capture::{Held, Ledger, Overflow};
+use crate::compare::Comparison;
+use crate::compare::answer::{Answer, Unread};
+use crate::compare::judgement::{Judgement, Kind, Report};
+use crate::compare::read::reader::Bounds;
+use crate::compare::read::wire_format::{Endpoint, WireFormat};
+use crate::compare::side::Side;
 use crate::config::{Compare, GivenTolerance, Protocol, Unordered};
 use crate::labels::Label;
 use crate::path::{PathPattern, Step};
-use std::rc::Rc;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -57,9 +62,26 @@ fn answer(body: &[u8]) -> Answer {
     }
 }
 
+/// What a step has come to that must be done.
+fn done<T>(step: Poll<T>) -> T {
+    match step {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("not done"),
+    }
+}
+
+/// Steps until it is done.
+fn until_done<T>(mut step: impl FnMut() -> Poll<T>) -> T {
+    loop {
+        if let Poll::Ready(done) = step() {
+            return done;
+        }
+    }
+}
+
 fn judge_answers(protocol: Protocol, plan: &Compare, primary: Answer, shadow: Answer) -> Judgement {
-    let form = WireFormat::of(protocol, Endpoint::Other, &primary.content_type);
-    Comparison::new(form, Rc::new(plan.clone()), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap().judgement
+    let wire_format = WireFormat::of(protocol, Endpoint::Other, &primary.content_type);
+    done(Comparison::new(wire_format, Rc::new(plan.clone()), bounds(), primary, shadow).step(&mut usize::MAX.clone())).judgement
 }
 
 fn judge(primary: &[u8], shadow: &[u8], plan: &Compare) -> Judgement {

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::Name;
+use super::name::Name;
 use crate::gate::{Rate, Terms};
 use crate::path::PathPattern;
 

@@ -3,9 +3,9 @@
 //! The large windows some encoders offer are no part of that RFC and refused, and so is its own largest, 16 MiB, which no encoder takes by
 //! default: its state would be twice as large. Brotli has no checksum.
 
+use super::coding::{CORRUPT, Coding, Progress, WINDOW};
+use crate::fault::Fault;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
-
-use super::{CORRUPT, Coding, Fault, Progress, WINDOW};
 
 /// The `br` coding.
 pub(super) struct Brotli {

@@ -2,10 +2,10 @@
 //!
 //! Which of them it is shows in the first two bytes, by the rule that browsers and curl follow.
 
+use super::coding::{CORRUPT, Coding, Progress};
+use crate::fault::Fault;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
-
-use super::{CORRUPT, Coding, Fault, Progress};
 
 /// Deflate data being decoded, with or without zlib's header and checksum.
 pub(super) struct Inflate(Box<InflateState>);

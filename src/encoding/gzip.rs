@@ -2,11 +2,11 @@
 //!
 //! What a header says (a file's name, a comment, a time) is skipped, but its checksum is checked if it has one.
 
+use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, Progress};
+use super::deflate::Inflate;
+use crate::fault::Fault;
 use crc32fast::Hasher;
 use miniz_oxide::DataFormat;
-
-use super::deflate::Inflate;
-use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, Progress};
 
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;
@@ -19,7 +19,7 @@ const RESERVED: u8 = 0xe0;
 
 /// The `gzip` coding.
 pub(super) struct Gzip {
-    part: Part,
+    part: MemberPart,
     /// Bytes of a part of fixed size, as far as they have come.
     fixed: Vec<u8>,
     flags: u8,
@@ -32,7 +32,7 @@ pub(super) struct Gzip {
 
 /// What comes next in a member, in this order.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum MemberPart {
     Fixed,
     ExtraLength,
     Extra(usize),
@@ -46,7 +46,7 @@ enum Part {
 impl Gzip {
     pub(super) fn new() -> Self {
         Self {
-            part: Part::Fixed,
+            part: MemberPart::Fixed,
             fixed: Vec::new(),
             flags: 0,
             checksum: Hasher::new(),
@@ -57,16 +57,22 @@ impl Gzip {
     }
 
     /// Goes on with the part of the header after `part` that is there.
-    fn after(&mut self, part: Part) {
+    fn after(&mut self, part: MemberPart) {
         let has = |flag| self.flags & flag != 0;
         self.part = match part {
-            Part::Fixed if has(HAS_EXTRA) => Part::ExtraLength,
-            Part::Fixed | Part::ExtraLength | Part::Extra(_) if has(HAS_NAME) => Part::Name,
-            Part::Fixed | Part::ExtraLength | Part::Extra(_) | Part::Name if has(HAS_COMMENT) => Part::Comment,
-            Part::Fixed | Part::ExtraLength | Part::Extra(_) | Part::Name | Part::Comment if has(HAS_CHECKSUM) => Part::HeaderChecksum,
-            _ => Part::Data,
+            MemberPart::Fixed if has(HAS_EXTRA) => MemberPart::ExtraLength,
+            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) if has(HAS_NAME) => MemberPart::Name,
+            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) | MemberPart::Name if has(HAS_COMMENT) => {
+                MemberPart::Comment
+            }
+            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) | MemberPart::Name | MemberPart::Comment
+                if has(HAS_CHECKSUM) =>
+            {
+                MemberPart::HeaderChecksum
+            }
+            _ => MemberPart::Data,
         };
-        if self.part == Part::Data {
+        if self.part == MemberPart::Data {
             self.checksum = Hasher::new();
             self.length = 0;
             self.data.restart();
@@ -77,8 +83,10 @@ impl Gzip {
     fn header(&mut self, input: &[u8]) -> Result<usize, Fault> {
         let part = self.part;
         match part {
-            Part::Fixed if self.members && self.fixed.is_empty() && input.first().is_some_and(|first| *first != MAGIC) => Err(GARBAGE),
-            Part::Fixed => self.fixed::<10>(input, |gzip, bytes| {
+            MemberPart::Fixed if self.members && self.fixed.is_empty() && input.first().is_some_and(|first| *first != MAGIC) => {
+                Err(GARBAGE)
+            }
+            MemberPart::Fixed => self.fixed::<10>(input, |gzip, bytes| {
                 let [MAGIC, 0x8b, 8, flags, ..] = bytes else { return Err(CORRUPT) };
                 if flags & RESERVED != 0 {
                     return Err(CORRUPT);
@@ -90,24 +98,24 @@ impl Gzip {
                 gzip.after(part);
                 Ok(())
             }),
-            Part::ExtraLength => self.fixed::<2>(input, |gzip, bytes| {
+            MemberPart::ExtraLength => self.fixed::<2>(input, |gzip, bytes| {
                 gzip.checksum.update(&bytes);
                 match u16::from_le_bytes(bytes) {
                     0 => gzip.after(part),
-                    length => gzip.part = Part::Extra(length.into()),
+                    length => gzip.part = MemberPart::Extra(length.into()),
                 }
                 Ok(())
             }),
-            Part::Extra(left) => {
+            MemberPart::Extra(left) => {
                 let extra = input.get(..left).unwrap_or(input);
                 self.checksum.update(extra);
                 match left.saturating_sub(extra.len()) {
                     0 => self.after(part),
-                    left => self.part = Part::Extra(left),
+                    left => self.part = MemberPart::Extra(left),
                 }
                 Ok(extra.len())
             }
-            Part::Name | Part::Comment => {
+            MemberPart::Name | MemberPart::Comment => {
                 let end = input.iter().position(|byte| *byte == 0);
                 let text = end.and_then(|end| input.get(..=end)).unwrap_or(input);
                 self.checksum.update(text);
@@ -116,18 +124,18 @@ impl Gzip {
                 }
                 Ok(text.len())
             }
-            Part::HeaderChecksum => self.fixed::<2>(input, |gzip, bytes| {
+            MemberPart::HeaderChecksum => self.fixed::<2>(input, |gzip, bytes| {
                 let [low, high, ..] = gzip.checksum.clone().finalize().to_le_bytes();
                 gzip.after(part);
                 if bytes == [low, high] { Ok(()) } else { Err(CHECKSUM) }
             }),
-            Part::Trailer => self.fixed::<8>(input, |gzip, bytes| {
+            MemberPart::Trailer => self.fixed::<8>(input, |gzip, bytes| {
                 let [a, b, c, d, length @ ..] = bytes;
-                gzip.part = Part::Fixed;
+                gzip.part = MemberPart::Fixed;
                 let right = gzip.checksum.clone().finalize().to_le_bytes() == [a, b, c, d] && gzip.length.to_le_bytes() == length;
                 if right { Ok(()) } else { Err(CHECKSUM) }
             }),
-            Part::Data => Ok(0),
+            MemberPart::Data => Ok(0),
         }
     }
 
@@ -145,8 +153,8 @@ impl Gzip {
 
 impl Coding for Gzip {
     fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault> {
-        if self.part != Part::Data {
-            let ended = self.members && self.part == Part::Fixed && self.fixed.is_empty() && input.is_empty() && !more;
+        if self.part != MemberPart::Data {
+            let ended = self.members && self.part == MemberPart::Fixed && self.fixed.is_empty() && input.is_empty() && !more;
             return Ok(Progress { read: self.header(input)?, ended, ..Progress::default() });
         }
         let progress = self.data.advance(input, more, output)?;
@@ -155,7 +163,7 @@ impl Coding for Gzip {
         // The trailer has the length modulo 2^32.
         self.length = self.length.wrapping_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
         if progress.ended {
-            self.part = Part::Trailer;
+            self.part = MemberPart::Trailer;
         }
         Ok(Progress { ended: false, ..progress })
     }

@@ -4,10 +4,10 @@
 //! rest at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary are
 //! refused, skippable frames are skipped.
 
+use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, MAX_WINDOW, Progress, WINDOW};
+use crate::fault::Fault;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
-
-use super::{CHECKSUM, CORRUPT, Coding, Fault, GARBAGE, MAX_WINDOW, Progress, WINDOW};
 
 const MAGIC: u32 = 0xfd2f_b528;
 /// Of frames to be skipped: any last four bits.
@@ -24,7 +24,7 @@ pub(super) struct Zstd {
     decoder: FrameDecoder,
     /// A frame's header or a block, as far as it has come.
     pending: Vec<u8>,
-    part: Part,
+    part: FramePart,
     /// Bytes the frame has yielded.
     length: u64,
     frames: bool,
@@ -32,7 +32,7 @@ pub(super) struct Zstd {
 
 /// What comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum FramePart {
     FrameHeader,
     /// This many bytes of a skippable frame.
     Skipped(u64),
@@ -50,7 +50,7 @@ impl Zstd {
     pub(super) fn new() -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW as u64);
-        Self { decoder, pending: Vec::new(), part: Part::FrameHeader, length: 0, frames: false }
+        Self { decoder, pending: Vec::new(), part: FramePart::FrameHeader, length: 0, frames: false }
     }
 
     /// Begins a frame with its header, which is pending. Returns what it has cost.
@@ -58,14 +58,14 @@ impl Zstd {
         let (magic, rest) = self.pending.split_first_chunk::<4>().ok_or(CORRUPT)?;
         if is_skippable(*magic) {
             let (length, _) = rest.split_first_chunk::<4>().ok_or(CORRUPT)?;
-            self.part = Part::Skipped(u32::from_le_bytes(*length).into());
+            self.part = FramePart::Skipped(u32::from_le_bytes(*length).into());
         } else {
             let descriptor = Descriptor(*rest.first().ok_or(CORRUPT)?);
             if descriptor.window(rest).ok_or(CORRUPT)? > MAX_WINDOW as u64 {
                 return Err(WINDOW);
             }
             self.decoder.reset(self.pending.as_slice()).map_err(|_| CORRUPT)?;
-            self.part = Part::Block(Frame { has_checksum: descriptor.has_checksum(), has_length: descriptor.length_bytes() > 0 });
+            self.part = FramePart::Block(Frame { has_checksum: descriptor.has_checksum(), has_length: descriptor.length_bytes() > 0 });
             self.length = 0;
         }
         self.pending.clear();
@@ -100,14 +100,14 @@ impl Zstd {
         if frame.has_checksum && self.decoder.get_checksum_from_data() != self.decoder.get_calculated_checksum() {
             return Err(CHECKSUM);
         }
-        self.part = Part::FrameHeader;
+        self.part = FramePart::FrameHeader;
         Ok(())
     }
 
     /// How long what is pending will be, as far as can be told now.
     fn wanted(&self) -> Result<usize, Fault> {
         match (self.part, self.pending.as_slice()) {
-            (Part::FrameHeader, [a, b, c, d, rest @ ..]) => {
+            (FramePart::FrameHeader, [a, b, c, d, rest @ ..]) => {
                 let magic = [*a, *b, *c, *d];
                 if is_skippable(magic) {
                     return Ok(8);
@@ -117,10 +117,10 @@ impl Zstd {
                 }
                 rest.first().map_or(Ok(5), |descriptor| Descriptor(*descriptor).header_bytes())
             }
-            (Part::FrameHeader, _) => Ok(4),
-            (Part::Block(frame), [a, b, c, ..]) => BlockHeader([*a, *b, *c]).bytes(frame),
-            (Part::Block(_), _) => Ok(3),
-            (Part::Skipped(_), _) => Ok(0),
+            (FramePart::FrameHeader, _) => Ok(4),
+            (FramePart::Block(frame), [a, b, c, ..]) => BlockHeader([*a, *b, *c]).bytes(frame),
+            (FramePart::Block(_), _) => Ok(3),
+            (FramePart::Skipped(_), _) => Ok(0),
         }
     }
 
@@ -140,7 +140,7 @@ impl Zstd {
             self.pending.extend_from_slice(piece);
             unread = rest;
         }
-        let extra = if self.part == Part::FrameHeader { self.begin()? } else { self.block()? };
+        let extra = if self.part == FramePart::FrameHeader { self.begin()? } else { self.block()? };
         Ok(Progress { read: input.len().saturating_sub(unread.len()), extra, ..Progress::default() })
     }
 }
@@ -153,16 +153,16 @@ impl Coding for Zstd {
             return Ok(Progress { written, ..Progress::default() });
         }
         match self.part {
-            Part::Block(frame) if self.decoder.is_finished() => self.finish(frame)?,
-            Part::Skipped(0) => self.part = Part::FrameHeader,
+            FramePart::Block(frame) if self.decoder.is_finished() => self.finish(frame)?,
+            FramePart::Skipped(0) => self.part = FramePart::FrameHeader,
             _ => {}
         }
-        if let Part::Skipped(left) = self.part {
+        if let FramePart::Skipped(left) = self.part {
             let skipped = input.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.part = Part::Skipped(left.saturating_sub(skipped as u64));
+            self.part = FramePart::Skipped(left.saturating_sub(skipped as u64));
             return Ok(Progress { read: skipped, ..Progress::default() });
         }
-        let between = self.part == Part::FrameHeader && self.pending.is_empty();
+        let between = self.part == FramePart::FrameHeader && self.pending.is_empty();
         let ended = between && self.frames && input.is_empty() && !more;
         Ok(Progress { ended, ..self.read(input)? })
     }

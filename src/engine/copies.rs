@@ -17,8 +17,8 @@ use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary, Up
 use super::plan::BoundShadow;
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::Comparison;
-use crate::compare::content::Bounds;
-use crate::compare::form::{self, WireFormat};
+use crate::compare::read::reader::Bounds;
+use crate::compare::read::wire_format::{self, WireFormat};
 use crate::http::Request;
 use crate::labels::{Anomaly, Outcome, ShadowClass};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
@@ -101,8 +101,8 @@ impl Engine {
         while budget > 0 {
             let Some((id, mut comparison)) = self.roots.get_mut(&root).and_then(|root| root.comparisons.pop_front()) else { break };
             match comparison.step(&mut budget) {
-                Some(report) => self.judged(id, report, callback),
-                None => {
+                Poll::Ready(report) => self.judged(id, report, callback),
+                Poll::Pending => {
                     if let Some(root) = self.roots.get_mut(&root) {
                         root.comparisons.push_front((id, comparison));
                     }
@@ -122,7 +122,7 @@ impl Engine {
         let (upload, since) = (upload.clone(), *since);
         let request = Request::new(&upload.fields);
         if !pair.sampled {
-            if !ready!(poll(shaping.qualifies(&shadow.settings.when, &request, &upload.body, &mut turn.read))) {
+            if !ready!(shaping.qualifies(&shadow.settings.when, &request, &upload.body, &mut turn.read)) {
                 self.drop_pair(id, callback);
                 return Poll::Ready(());
             }
@@ -135,10 +135,10 @@ impl Engine {
             return Poll::Ready(());
         }
         let Some(Pair { slice, copy: CopyState::Queued { shaping, .. }, .. }) = self.pairs.get_mut(&id) else { return Poll::Ready(()) };
-        if let Some(by_body) = ready!(poll(shaping.slice(shadow.route.slices.as_ref(), &request, &upload.body, &mut turn.read))) {
+        if let Some(by_body) = ready!(shaping.slice(shadow.route.slices.as_ref(), &request, &upload.body, &mut turn.read)) {
             *slice = by_body;
         }
-        let shaped = ready!(poll(shaping.shape(&shadow.settings.request, &request, &upload.body, &mut turn.read)));
+        let shaped = ready!(shaping.shape(&shadow.settings.request, &request, &upload.body, &mut turn.read));
         let Some((body, json)) = body(shaped, &upload, &self.ledger) else {
             self.close_pair(id, Outcome::UnsentMemory, Note::default(), callback);
             return Poll::Ready(());
@@ -198,7 +198,8 @@ impl Engine {
         };
         let shadow = pair.shadow.clone();
         let CopyState::InFlight { since, sent, probe } = pair.copy else { return self.close_impossible(id, callback) };
-        let is_stream = reply.as_ref().is_some_and(|reply| form::is_stream(shadow.route.protocol, pair.endpoint, &reply.head.content_type));
+        let is_stream =
+            reply.as_ref().is_some_and(|reply| wire_format::is_stream(shadow.route.protocol, pair.endpoint, &reply.head.content_type));
         let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
         let body = body.and_then(|bytes| Capture::whole(bytes, shadow.limits.of_answer(is_stream), &self.ledger));
         let took = callback.now.since(sent);
@@ -243,9 +244,9 @@ impl Engine {
             pair.copy = CopyState::Comparing(Latencies { primary: completed.since(since), shadow: at.since(since), took });
             pair.primary = None;
         }
-        let form = WireFormat::of(shadow.route.protocol, endpoint, &primary.answer.content_type);
+        let wire_format = WireFormat::of(shadow.route.protocol, endpoint, &primary.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: shadow.limits.body };
-        let comparison = Comparison::new(form, shadow.compare.clone(), bounds, primary.answer, reply.answer);
+        let comparison = Comparison::new(wire_format, shadow.compare.clone(), bounds, primary.answer, reply.answer);
         self.begin_comparison(id, &shadow, comparison, callback);
     }
 
@@ -255,7 +256,7 @@ impl Engine {
     /// in the queue has begun.
     fn begin_comparison(&mut self, id: PairId, shadow: &BoundShadow, mut comparison: Comparison, callback: &mut Callback<'_>) {
         let is_first = self.roots.get(&shadow.root).is_none_or(|root| root.comparisons.is_empty());
-        if is_first && let Some(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
+        if is_first && let Poll::Ready(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
             return self.judged(id, report, callback);
         }
         if let Some(root) = self.roots.get_mut(&shadow.root) {
@@ -305,8 +306,4 @@ fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Opt
         None => upload.body.clone(),
     };
     Some((body, json_length))
-}
-
-fn poll<T>(option: Option<T>) -> Poll<T> {
-    option.map_or(Poll::Pending, Poll::Ready)
 }

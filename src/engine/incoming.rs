@@ -2,8 +2,8 @@
 
 use super::head::Head;
 use crate::capture::{Capture, Ledger, Overflow};
-use crate::compare::form::{self, Endpoint};
-use crate::compare::openai::stream::Joiner;
+use crate::compare::read::openai::stream::Joiner;
+use crate::compare::read::wire_format::{self, Endpoint};
 use crate::compare::{Answer, Unread};
 use crate::config::{Limits, Protocol};
 
@@ -32,7 +32,7 @@ enum Body {
 impl Incoming {
     /// One that begins with `head`. A stream whose events are encoded is taken as it comes, and joined when it is compared.
     pub fn new(head: Head, protocol: Protocol, endpoint: Endpoint, ledger: &Ledger, limits: Limits) -> Self {
-        let is_stream = form::is_stream(protocol, endpoint, &head.content_type);
+        let is_stream = wire_format::is_stream(protocol, endpoint, &head.content_type);
         let joins = is_stream && head.content_encoding.is_empty();
         let body = if joins {
             Body::Joined(Box::new(Joiner::new(ledger, limits.body)))

@@ -17,7 +17,7 @@ use super::pair::{CopyState, Pair, Primary, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
 use crate::capture::{Capture, Overflow};
-use crate::compare::form::{self, Endpoint};
+use crate::compare::read::wire_format::{self, Endpoint};
 use crate::config::Protocol;
 use crate::http::{Fields, Request, is_event_stream};
 use crate::labels::{Class, Outcome};
@@ -91,9 +91,9 @@ impl Engine {
         };
         let follow = Follow {
             request_body: !pairs.is_empty() && !end,
-            response_headers: !pairs.is_empty() || expose.is_some() || form::may_stream(protocol, endpoint),
+            response_headers: !pairs.is_empty() || expose.is_some() || wire_format::may_stream(protocol, endpoint),
             response_body: !pairs.is_empty(),
-            first_byte: form::may_stream(protocol, endpoint),
+            first_byte: wire_format::may_stream(protocol, endpoint),
         };
         let exchange = Exchange {
             plan: plan.clone(),
@@ -208,7 +208,7 @@ impl Engine {
         }
         let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
         // Of a stream the end matters in any case: whether the client left before it or after.
-        if !exchange.follow.response_body && form::is_stream(protocol, endpoint, &head.content_type) {
+        if !exchange.follow.response_body && wire_format::is_stream(protocol, endpoint, &head.content_type) {
             exchange.follow.response_body = true;
             callback.push(Effect::Follow(exchange.follow));
         }

@@ -9,7 +9,7 @@ use super::head::{Head, Reply};
 use super::plan::{BoundShadow, BoundVariant};
 use super::request_group::RequestGroup;
 use crate::capture::{Body, Overflow};
-use crate::compare::form::Endpoint;
+use crate::compare::read::wire_format::Endpoint;
 use crate::compare::{Answer, Report, Unread};
 use crate::http::Fields;
 use crate::labels::{Class, Outcome, ShadowClass};

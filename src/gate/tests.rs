@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn more_hits_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, bad in any::<[prop::sample::Index; 2]>(), limit in rates()) {
+    fn more_bad_trials_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, bad in any::<[prop::sample::Index; 2]>(), limit in rates()) {
         let mut bad = bad.map(|bad| bad.index(trials as usize + 1) as u64);
         bad.sort_unstable();
         let [fewer, more] = bad.map(|bad| Counts::new(bad, trials));
@@ -104,7 +104,7 @@ proptest! {
 
     /// Workers count a trial, and then that it is bad; a reader reads bad, trials, bad, at any moments in between.
     #[test]
-    fn a_reader_among_writers_never_takes_hits_for_more_or_less_than_they_can_have_been(
+    fn a_reader_among_writers_never_takes_bad_trials_for_more_or_less_than_they_can_have_been(
         steps in prop::collection::vec((0..4_usize, any::<bool>()), 3..200),
         reads in any::<[prop::sample::Index; 3]>(),
     ) {
@@ -112,13 +112,13 @@ proptest! {
         reads.sort_unstable();
         let (mut bad, mut trials, mut owed, mut decided) = (0, 0, [false; 4], 0);
         let (mut seen, mut truth) = ([0; 3], (0, 0));
-        for (at, (worker, bad)) in steps.iter().enumerate() {
+        for (at, (worker, is_bad)) in steps.iter().enumerate() {
             if std::mem::take(&mut owed[*worker]) {
                 bad += 1;
             } else {
                 trials += 1;
-                owed[*worker] = *bad;
-                decided += u64::from(*bad);
+                owed[*worker] = *is_bad;
+                decided += u64::from(*is_bad);
             }
             for (which, seen) in seen.iter_mut().enumerate().filter(|(which, _)| reads[*which] == at) {
                 *seen = if which == 1 { trials } else { bad };

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn it_sees_as_few_hits_as_it_can_have_been() {
+    fn it_sees_as_few_bad_trials_as_it_can_have_been() {
         let snapshot = |reading| WindowStart::new(reading, Timestamp::default(), LENGTH);
         let later = Reading::new(15, 110, 17);
         let counts = snapshot(Reading::new(10, 100, 12)).until(&snapshot(later), later);

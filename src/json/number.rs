@@ -3,10 +3,11 @@
 //! A number is a double, as in the readers of Python's `float` and JavaScript; one too large for that is infinite. Integers beyond 2^53,
 //! which doubles can't tell apart, are compared by their digits: JSON allows no leading zeros, so equal integers have equal texts.
 
-use super::reader::MAX_DECIMAL;
-use super::tape::{Tag, Value};
-use crate::config::Tolerance;
 use core::cmp::Ordering;
+
+use super::reader::MAX_DECIMAL;
+use super::value::{Tag, Value};
+use crate::config::Tolerance;
 
 /// Up to here every integer is a double.
 pub const EXACT: f64 = 9_007_199_254_740_992.0;

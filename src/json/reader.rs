@@ -8,15 +8,16 @@
 mod tests;
 mod token;
 
-use super::tape::{MAX_TEXT, Node, Tag, Tape};
+use core::task::Poll;
+
+use super::tape::{MAX_TEXT, Node, Tape};
+use super::value::Tag;
+use crate::fault::Fault;
 use crate::limits::MAX_JSON_DEPTH;
-use token::{Part, character_length, escape_length, next_number, plain_length, scan_number};
+use token::{NumberPart, character_length, escape_length, next_number, plain_length, scan_number};
 
 /// Longest number with a fraction or an exponent: no program writes one, and parsing it could not be sliced.
 pub const MAX_DECIMAL: usize = 4096;
-
-/// Why a text can't be read.
-pub type Fault = &'static str;
 
 const ENDS_EARLY: Fault = "JSON ends early";
 const NO_VALUE: Fault = "malformed JSON: no value where one belongs";
@@ -24,7 +25,7 @@ const BAD_NUMBER: Fault = "malformed JSON: bad number";
 
 /// A reader between two slices.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct TapeReader {
     /// What has been read.
     pub tape: Tape,
     at: usize,
@@ -62,23 +63,24 @@ enum Expect {
     /// The rest of a number.
     Number {
         start: usize,
-        part: Part,
+        part: NumberPart,
     },
 }
 
-impl Reader {
+impl TapeReader {
     /// How much of the text has been read.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// Reads on for about `budget` bytes, and takes what it read off it; `true` when the whole text is on the tape.
+    /// Reads on for about `budget` bytes, and takes what it read off it. Ready once the whole text is on the tape; `Pending`: the budget was
+    /// not enough; call again.
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Result<bool, Fault> {
+    pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
         if body.len() > MAX_TEXT {
-            return Err("too long to compare");
+            return Poll::Ready(Err("too long to compare"));
         }
         let from = self.at;
         let limit = from.saturating_add(*budget);
@@ -87,7 +89,7 @@ impl Reader {
             done = self.token(body, limit)?;
         }
         *budget = budget.saturating_sub(self.at.wrapping_sub(from));
-        Ok(done)
+        if done { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// Reads one token, or what `limit` allows of it; `true` at the end of the text.
@@ -132,7 +134,7 @@ impl Reader {
             self.count_child();
         }
         match byte {
-            b'-' | b'0'..=b'9' => self.number(body, limit, self.at, Part::Start),
+            b'-' | b'0'..=b'9' => self.number(body, limit, self.at, NumberPart::Start),
             b'"' => {
                 self.begin_text(false);
                 Ok(())
@@ -213,7 +215,7 @@ impl Reader {
     }
 
     /// Reads a number, and while more numbers follow it in an array, those: the hot loop of reading tensors.
-    fn number(&mut self, body: &[u8], limit: usize, mut start: usize, mut part: Part) -> Result<(), Fault> {
+    fn number(&mut self, body: &[u8], limit: usize, mut start: usize, mut part: NumberPart) -> Result<(), Fault> {
         let window = body.get(..limit.min(body.len())).unwrap_or_default();
         let in_array = matches!(self.open.last(), Some(Open { tag: Tag::Array, .. }));
         loop {
@@ -222,9 +224,9 @@ impl Reader {
                 self.expect = Expect::Number { start, part };
                 return Ok(());
             }
-            if part == Part::Sign && body.get(self.at..).is_some_and(|rest| rest.starts_with(b"Infinity")) {
+            if part == NumberPart::Sign && body.get(self.at..).is_some_and(|rest| rest.starts_with(b"Infinity")) {
                 self.skip(b"Infinity".len());
-                part = Part::Name;
+                part = NumberPart::Name;
             }
             let tag = part.tag().ok_or(BAD_NUMBER)?;
             if tag == Tag::Decimal && self.at.wrapping_sub(start) > MAX_DECIMAL {
@@ -235,7 +237,7 @@ impl Reader {
                 Some(next) if in_array => {
                     self.count_child();
                     self.at = next;
-                    (start, part) = (next, Part::Start);
+                    (start, part) = (next, NumberPart::Start);
                 }
                 _ => break,
             }

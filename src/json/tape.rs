@@ -6,44 +6,9 @@
 
 use core::ops::Range;
 
+use super::text::reads;
+use super::value::{Tag, Value};
 use crate::capture::Body;
-
-/// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tag {
-    /// `null`
-    Null,
-    /// `false`
-    False,
-    /// `true`
-    True,
-    /// A number without fraction or exponent.
-    Integer,
-    /// Any other number, `NaN` and the infinities among them.
-    Decimal,
-    /// A string without escapes.
-    Plain,
-    /// A string with escapes.
-    Escaped,
-    /// `[…]`
-    Array,
-    /// `{…}`
-    Object,
-}
-
-impl Tag {
-    const ALL: [Tag; 9] = [Tag::Null, Tag::False, Tag::True, Tag::Integer, Tag::Decimal, Tag::Plain, Tag::Escaped, Tag::Array, Tag::Object];
-
-    /// Whether it is a number.
-    pub fn is_number(self) -> bool {
-        matches!(self, Tag::Integer | Tag::Decimal)
-    }
-
-    /// Whether it has children, and so a second node.
-    pub fn is_container(self) -> bool {
-        matches!(self, Tag::Array | Tag::Object)
-    }
-}
 
 /// One entry. A scalar: its tag and start, and its end. A head: its tag and start, and the node after the container. An extent: how many
 /// children there are, and where the text of the container ends.
@@ -144,15 +109,6 @@ pub struct Document {
     pub tape: Tape,
 }
 
-/// A value of a document.
-#[derive(Clone, Copy, Debug)]
-pub struct Value<'a> {
-    /// What it is.
-    pub tag: Tag,
-    /// A scalar's text, a string's without its quotes; nothing for a container.
-    pub text: &'a [u8],
-}
-
 impl Document {
     /// The value at a node.
     #[inline]
@@ -191,7 +147,7 @@ impl Document {
         let mut at = first_child(object);
         for _ in 0..children {
             let value = self.after(at);
-            if super::text::reads(self.value(at), name) {
+            if reads(self.value(at), name) {
                 found = Some(value);
             }
             at = self.after(value);

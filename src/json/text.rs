@@ -3,8 +3,10 @@
 //! Order is that of code points, which for strings without escapes is the order of their bytes. A lone surrogate is a code point of its
 //! own. Nothing is unescaped into a buffer, and a comparison goes on in slices.
 
-use super::tape::{Tag, Value};
 use core::cmp::Ordering;
+use core::task::Poll;
+
+use super::value::{Tag, Value};
 
 /// The code point that the string begins with at `at`, which is moved behind it; `None` at the end. The string must be one that
 /// [`super::reader`] has accepted.
@@ -92,8 +94,8 @@ pub struct TextOrder {
 }
 
 impl TextOrder {
-    /// Compares on for about `budget` bytes; `None` when that was not enough.
-    pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Option<Ordering> {
+    /// Compares on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Poll<Ordering> {
         if left.tag == Tag::Plain && right.tag == Tag::Plain {
             self.plain(left.text, right.text, budget)
         } else {
@@ -101,7 +103,7 @@ impl TextOrder {
         }
     }
 
-    fn plain(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Option<Ordering> {
+    fn plain(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Poll<Ordering> {
         let (left, right) = (left.get(self.left..).unwrap_or_default(), right.get(self.left..).unwrap_or_default());
         let shorter = left.len().min(right.len());
         let now = shorter.min(*budget);
@@ -109,22 +111,22 @@ impl TextOrder {
         match left.get(..now).cmp(&right.get(..now)) {
             Ordering::Equal if now < shorter => {
                 self.left = self.left.wrapping_add(now);
-                None
+                Poll::Pending
             }
-            Ordering::Equal => Some(left.len().cmp(&right.len())),
-            different => Some(different),
+            Ordering::Equal => Poll::Ready(left.len().cmp(&right.len())),
+            different => Poll::Ready(different),
         }
     }
 
-    fn escaped(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Option<Ordering> {
+    fn escaped(&mut self, left: &[u8], right: &[u8], budget: &mut usize) -> Poll<Ordering> {
         while *budget > 0 {
             let from = self.left.wrapping_add(self.right);
             match (next_code(left, &mut self.left), next_code(right, &mut self.right)) {
-                (None, None) => return Some(Ordering::Equal),
-                (a, b) if a != b => return Some(a.cmp(&b)),
+                (None, None) => return Poll::Ready(Ordering::Equal),
+                (a, b) if a != b => return Poll::Ready(a.cmp(&b)),
                 _ => *budget = budget.saturating_sub(self.left.wrapping_add(self.right).wrapping_sub(from)),
             }
         }
-        None
+        Poll::Pending
     }
 }

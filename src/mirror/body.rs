@@ -1,29 +1,32 @@
-//! The body of a copy: whether the request qualifies by what its body says, to which slice it belongs, and what of it the copy has otherwise.
+//! The body of a copy: whether the request qualifies by its body, to which slice it belongs, and what the copy changes of it.
 //!
-//! All need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. The changes are cuts in the
-//! request's own bytes, so all that is not named stays as the client wrote it. A body that can't be read as what it should be never
-//! qualifies, and is copied as it is: what the server refuses in the request it refuses in the copy.
+//! All need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. A change is a cut in the
+//! request's own bytes, so the rest stays as the client wrote it. A body that can't be read as what it should be never qualifies, and is
+//! copied as it is: what the server refuses in the request it refuses in the copy.
 //!
 //! * [`lookup`]: a walk down a path, to a value that something depends on.
 //! * [`condition`]: whether the conditions of a shadow hold.
 //! * [`slicing`]: which slice a value stands for.
+//! * [`cut`]: bytes of the body that others take the place of.
 //! * [`member`]: members of a JSON object set and removed.
 //! * [`model_infer`]: another model in a gRPC request.
 
 pub mod condition;
+pub mod cut;
 pub mod lookup;
 pub mod member;
 pub mod model_infer;
 pub mod slicing;
 
-use std::ops::Range;
+use core::task::{Poll, ready};
 
 use crate::capture::Body;
 use crate::config::{BodyCondition, CopyRequest, SliceBy, Slices};
 use crate::http::{JSON_LENGTH_HEADER, Request, json_length};
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
-use condition::Judge;
+use condition::Conditions;
+use cut::{length_after, spliced};
 use member::Members;
 use model_infer::ModelName;
 use slicing::Slicing;
@@ -32,7 +35,7 @@ use slicing::Slicing;
 #[derive(Debug, Default)]
 pub struct Shaping {
     reading: Reading,
-    judge: Judge,
+    conditions: Conditions,
     slicing: Slicing,
     members: Members,
     model_name: ModelName,
@@ -46,7 +49,7 @@ enum Reading {
     /// It is being read.
     UnderWay(DocumentReader),
     Read(Document),
-    /// It has none.
+    /// The body has no JSON.
     NotJson,
 }
 
@@ -63,96 +66,64 @@ pub struct Shaped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
 
-/// Bytes of a body that are replaced. Cuts are in order and do not overlap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// Which.
-    pub place: Range<usize>,
-    /// What stands there instead.
-    pub with: Vec<u8>,
-}
-
 impl Shaping {
-    /// Whether a request qualifies for a shadow with the conditions `when`; `None` when `budget`, in bytes, was not enough. (All calls are
-    /// to be about one request.)
-    pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Option<bool> {
+    /// Whether a request qualifies for a shadow with the conditions `when`. (All calls are to be about one request.) `Pending`: `budget`, in
+    /// bytes, was not enough; call again.
+    pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Poll<bool> {
         if when.is_empty() {
-            return Some(true);
+            return Poll::Ready(true);
         }
-        match self.reading.step(request, body, budget)? {
-            Some(document) => self.judge.step(document, when, budget),
-            None => Some(false),
+        match ready!(self.reading.step(request, body, budget)) {
+            Some(document) => self.conditions.step(document, when, budget),
+            None => Poll::Ready(false),
         }
     }
 
-    /// Index into [`crate::slice::names`] of the request's slice, if slices are by the body; `None` when `budget` was not enough. Whatever has
-    /// no JSON is `other`.
-    pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<usize>> {
-        let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Some(None) };
-        match self.reading.step(request, body, budget)? {
+    /// Index into [`crate::slice::names`] of the request's slice, if slices are by the body. A body without JSON is `other`. `Pending`: the
+    /// budget was not enough; call again.
+    pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<usize>> {
+        let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Poll::Ready(None) };
+        match ready!(self.reading.step(request, body, budget)) {
             Some(document) => self.slicing.step(document, path, values, budget).map(Some),
-            None => Some(Some(values.len())),
+            None => Poll::Ready(Some(values.len())),
         }
     }
 
-    /// The body of a copy with `changes`; `None` when `budget` was not enough.
-    pub fn shape(&mut self, changes: &CopyRequest, request: &Request, body: &Body, budget: &mut usize) -> Option<Result<Shaped, NoRoom>> {
+    /// The body of a copy with `changes`. `Pending`: the budget was not enough; call again.
+    pub fn shape(&mut self, changes: &CopyRequest, request: &Request, body: &Body, budget: &mut usize) -> Poll<Result<Shaped, NoRoom>> {
         let members_change = changes.model.is_some() || !changes.body_set.is_empty() || !changes.body_remove.is_empty();
         let cuts = match &changes.model {
-            Some(model) if model_infer::is_model_infer(request) => self.model_name.step(body.bytes(), model, budget)?,
-            _ if members_change => match self.reading.step(request, body, budget)? {
-                Some(document) => self.members.step(document, changes, budget)?,
+            Some(model) if model_infer::is_model_infer(request) => ready!(self.model_name.step(body.bytes(), model, budget)),
+            _ if members_change => match ready!(self.reading.step(request, body, budget)) {
+                Some(document) => ready!(self.members.step(document, changes, budget)),
                 None => Vec::new(),
             },
             _ => Vec::new(),
         };
         if cuts.is_empty() {
-            return Some(Ok(Shaped::default()));
+            return Poll::Ready(Ok(Shaped::default()));
         }
         let json = request.header(JSON_LENGTH_HEADER).and_then(|header| json_length(Some(header), body.bytes().len()).ok());
         let json_length = json.map(|length| length_after(length, &cuts));
-        Some(spliced(body.bytes(), &cuts).ok_or(NoRoom).map(|bytes| Shaped { bytes: Some(bytes), json_length }))
+        Poll::Ready(spliced(body.bytes(), &cuts).ok_or(NoRoom).map(|bytes| Shaped { bytes: Some(bytes), json_length }))
     }
 }
 
 impl Reading {
-    /// Reads on; `None` when `budget` was not enough, `Some(None)` if there is no JSON.
-    fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Option<Option<&Document>> {
+    /// Reads on: the document, unless the body has no JSON. `Pending`: the budget was not enough; call again.
+    fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<&Document>> {
         if let Reading::Unread = self {
             let length = json_length(request.header(JSON_LENGTH_HEADER), body.bytes().len());
             *self = length.map_or(Reading::NotJson, |length| Reading::UnderWay(DocumentReader::new(body.clone(), length)));
         }
         if let Reading::UnderWay(reader) = self {
-            *self = match reader.step(budget) {
-                Ok(None) => return None,
-                Ok(Some(document)) => Reading::Read(document),
-                Err(_) => Reading::NotJson,
-            };
+            *self = ready!(reader.step(budget)).map_or(Reading::NotJson, Reading::Read);
         }
-        match self {
-            Reading::Read(document) => Some(Some(document)),
-            _ => Some(None),
-        }
+        Poll::Ready(match self {
+            Reading::Read(document) => Some(document),
+            _ => None,
+        })
     }
-}
-
-/// How long a text of `length` bytes is after `cuts` within it.
-fn length_after(length: usize, cuts: &[Cut]) -> usize {
-    cuts.iter().fold(length, |length, cut| length.saturating_sub(cut.place.len()).saturating_add(cut.with.len()))
-}
-
-/// `body` after `cuts`; `None` if there is no memory for it.
-fn spliced(body: &[u8], cuts: &[Cut]) -> Option<Vec<u8>> {
-    let mut spliced = Vec::new();
-    spliced.try_reserve_exact(length_after(body.len(), cuts)).ok()?;
-    let mut from = 0;
-    for cut in cuts {
-        spliced.extend_from_slice(body.get(from..cut.place.start)?);
-        spliced.extend_from_slice(&cut.with);
-        from = cut.place.end;
-    }
-    spliced.extend_from_slice(body.get(from..)?);
-    Some(spliced)
 }
 
 #[cfg(test)]

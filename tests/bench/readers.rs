@@ -3,10 +3,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::Poll;
 
 use gnomon::capture::{Capture, Ledger};
-use gnomon::compare::content::Bounds;
-use gnomon::compare::form::WireFormat;
+use gnomon::compare::read::reader::Bounds;
+use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::{Compare, GivenTolerance, Task};
 
@@ -19,7 +20,7 @@ const NEAR: f32 = 1.0001;
 /// A pair to compare.
 struct Case {
     name: &'static str,
-    form: WireFormat,
+    wire_format: WireFormat,
     /// Makes an answer of these numbers.
     answer: fn(&[f32]) -> Answer,
     /// Bytes that a number takes in it, about.
@@ -28,15 +29,15 @@ struct Case {
 
 /// The first is what the others are set against.
 const CASES: [Case; 9] = [
-    Case { name: "JSON, as any JSON", form: WireFormat::Json, answer: json, width: 12 },
-    Case { name: "open-inference, JSON", form: WireFormat::OpenInference, answer: json, width: 12 },
-    Case { name: "open-inference, binary FP32", form: WireFormat::OpenInference, answer: binary, width: 4 },
-    Case { name: "open-inference, gRPC raw FP32", form: WireFormat::OpenInferenceGrpc, answer: grpc, width: 4 },
-    Case { name: "kserve-v1", form: WireFormat::KserveV1, answer: predictions, width: 12 },
-    Case { name: "openai, embedding", form: WireFormat::OpenAi, answer: embedding, width: 12 },
-    Case { name: "openai, embedding in base64", form: WireFormat::OpenAi, answer: embedding_base64, width: 6 },
-    Case { name: "openai, chat", form: WireFormat::OpenAi, answer: chat, width: TOKEN.len() },
-    Case { name: "openai, chat as a stream", form: WireFormat::OpenAi, answer: stream, width: 260 },
+    Case { name: "JSON, as any JSON", wire_format: WireFormat::Json, answer: json, width: 12 },
+    Case { name: "open-inference, JSON", wire_format: WireFormat::OpenInference, answer: json, width: 12 },
+    Case { name: "open-inference, binary FP32", wire_format: WireFormat::OpenInference, answer: binary, width: 4 },
+    Case { name: "open-inference, gRPC raw FP32", wire_format: WireFormat::OpenInferenceGrpc, answer: grpc, width: 4 },
+    Case { name: "kserve-v1", wire_format: WireFormat::KserveV1, answer: predictions, width: 12 },
+    Case { name: "openai, embedding", wire_format: WireFormat::OpenAi, answer: embedding, width: 12 },
+    Case { name: "openai, embedding in base64", wire_format: WireFormat::OpenAi, answer: embedding_base64, width: 6 },
+    Case { name: "openai, chat", wire_format: WireFormat::OpenAi, answer: chat, width: TOKEN.len() },
+    Case { name: "openai, chat as a stream", wire_format: WireFormat::OpenAi, answer: stream, width: 260 },
 ];
 
 thread_local! {
@@ -58,7 +59,7 @@ pub extern "C" fn name(case: usize) -> *const u8 {
 /// Makes the two answers of a case ready; how many bytes they have. With `same`, only the last numbers differ.
 #[unsafe(no_mangle)]
 pub extern "C" fn begin(case: usize, same: bool) -> usize {
-    let Case { form, answer, width, .. } = CASES[case];
+    let Case { wire_format, answer, width, .. } = CASES[case];
     let numbers = numbers(SIZE / width);
     let mut near: Vec<f32> = numbers.iter().map(|number| number * if same { 1.0 } else { NEAR }).collect();
     if let Some(last) = near.last_mut() {
@@ -68,17 +69,17 @@ pub extern "C" fn begin(case: usize, same: bool) -> usize {
     let length = |answer: &Answer| answer.body.as_ref().map_or(0, |body| body.bytes().len());
     let bytes = length(&primary) + length(&shadow);
     let plan = Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: vec![], ignore: vec![], unordered: vec![] };
-    COMPARISON.set(Some(Comparison::new(form, Rc::new(plan), Bounds { ledger: ledger(), body: usize::MAX }, primary, shadow)));
+    COMPARISON.set(Some(Comparison::new(wire_format, Rc::new(plan), Bounds { ledger: ledger(), body: usize::MAX }, primary, shadow)));
     bytes
 }
 
 /// Compares on; 0: not done, 1: equal within tolerance, 2: anything else, which is a mistake in this file.
 #[unsafe(no_mangle)]
 pub extern "C" fn step(budget: usize) -> u32 {
-    COMPARISON.with_borrow_mut(|comparison| match comparison.as_mut().and_then(|comparison| comparison.step(&mut budget.clone())) {
-        None => 0,
-        Some(report) if report.judgement == Judgement::Equivalent => 1,
-        Some(_) => 2,
+    COMPARISON.with_borrow_mut(|comparison| match comparison.as_mut().map(|comparison| comparison.step(&mut budget.clone())) {
+        Some(Poll::Pending) => 0,
+        Some(Poll::Ready(report)) if report.judgement == Judgement::Equivalent => 1,
+        _ => 2,
     })
 }
 

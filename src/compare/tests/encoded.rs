@@ -48,7 +48,7 @@ fn a_bomb_is_incomparable_after_bounded_work() {
         let report = loop {
             let mut budget = 64 << 10;
             steps += 1;
-            if let Some(report) = comparison.step(&mut budget) {
+            if let Poll::Ready(report) = comparison.step(&mut budget) {
                 break report;
             }
             assert!(ledger.used() <= 1 << 20, "{codings} holds {} bytes", ledger.used());
@@ -75,11 +75,7 @@ fn slices_change_nothing_of_what_is_decoded() {
         for budget in [1, 100, 5000] {
             let plan = Rc::new(Compare::exact());
             let mut comparison = Comparison::new(WireFormat::Json, plan, bounds(), encoded(codings, body), answer(ANSWER));
-            let report = loop {
-                if let Some(report) = comparison.step(&mut budget.clone()) {
-                    break report;
-                }
-            };
+            let report = until_done(|| comparison.step(&mut budget.clone()));
             assert_eq!(say(&report.judgement), "identical", "{codings} in slices of {budget}");
         }
     }

@@ -2,11 +2,10 @@
 
 mod properties;
 
-#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-use wasm_bindgen_test::wasm_bindgen_test as test;
-
 use super::*;
 use crate::config::{Task, Tolerance};
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A plan in which nothing is given.
 fn plan() -> Compare {
@@ -48,11 +47,7 @@ fn say_of(primary: &Answer, shadow: &Answer, plan: &Compare) -> String {
 
 fn compare(primary: &Answer, shadow: &Answer, plan: &Compare, budget: usize) -> Judgement {
     let mut comparison = Comparison::new(WireFormat::OpenInference, Rc::new(plan.clone()), bounds(), primary.clone(), shadow.clone());
-    loop {
-        if let Some(report) = comparison.step(&mut budget.clone()) {
-            return report.judgement;
-        }
-    }
+    until_done(|| comparison.step(&mut budget.clone())).judgement
 }
 
 #[track_caller]
@@ -379,7 +374,7 @@ fn the_version_of_the_model_is_told() {
         let body = format!(r#"{{"outputs":[],"model_version":{text}}}"#);
         let mut comparison =
             Comparison::new(WireFormat::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
-        comparison.step(&mut usize::MAX.clone()).unwrap().primary.model_version
+        done(comparison.step(&mut usize::MAX.clone())).primary.model_version
     };
     for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {
         assert_eq!(version(text).as_deref(), want, "{text}");

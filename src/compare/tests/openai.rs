@@ -1,9 +1,11 @@
 //! OpenAI's interface: what is read of an answer, and when two of them say the same.
 
 use super::*;
-use crate::compare::content::{Facts, Parts, Reader};
-use crate::compare::openai::OpenAiReader;
-use crate::compare::tensor::Element;
+use crate::compare::part::content::{Facts, Parts};
+use crate::compare::part::cursor::Cursor;
+use crate::compare::part::element::Element;
+use crate::compare::read::openai::OpenAiReader;
+use crate::compare::read::reader::Reader;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -37,9 +39,9 @@ fn calls(tools: &[&str]) -> String {
 #[track_caller]
 fn check_with(plan: &Compare, primary: &str, shadow: &str, expected: &str) {
     for slice in [usize::MAX, 7, 1] {
-        let (form, plan) = (WireFormat::OpenAi, Rc::new(plan.clone()));
-        let mut comparison = Comparison::new(form, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
-        let report = core::iter::repeat_with(|| comparison.step(&mut slice.clone())).flatten().next().unwrap();
+        let (wire_format, plan) = (WireFormat::OpenAi, Rc::new(plan.clone()));
+        let mut comparison = Comparison::new(wire_format, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
+        let report = until_done(|| comparison.step(&mut slice.clone()));
         assert_eq!(say(&report.judgement), expected, "{primary} against {shadow}, {slice} bytes at a time");
     }
 }
@@ -196,13 +198,9 @@ fn structure_is_all_but_wording() {
     check(&choice("stop", r#""refusal":"no""#), &says(""), "refusal at choices[0].message.refusal");
 }
 
-fn read(body: &str, slice: usize) -> Result<crate::compare::content::Content, &'static str> {
+fn read(body: &str, slice: usize) -> Result<crate::compare::part::content::Content, &'static str> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.as_bytes().to_vec())));
-    loop {
-        if let Some(content) = reader.step(&mut slice.clone())? {
-            return Ok(content);
-        }
-    }
+    until_done(|| reader.step(&mut slice.clone()))
 }
 
 #[test]
@@ -256,7 +254,7 @@ fn embeddings_are_tensors_in_order_of_their_index() {
         let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
         assert_eq!(tensors.iter().map(|tensor| (tensor.place, tensor.shape.clone())).collect::<Vec<_>>(), [(1, vec![3]), (0, vec![3])]);
         for tensor in tensors {
-            let mut cursor = tensor.cursor();
+            let mut cursor = Cursor::new(tensor);
             let numbers: Vec<f64> = core::iter::from_fn(|| cursor.next(&content.document)).filter_map(Element::number).collect();
             assert_eq!(numbers.iter().map(|&number| number as f32).collect::<Vec<_>>(), [0.5, -2.0, 1e-3], "{tensor:?}");
         }
@@ -317,7 +315,7 @@ fn what_is_no_answer_is_a_fault() {
     assert!(read(&tools(255), 100).is_ok());
     let invalid =
         Comparison::new(WireFormat::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
-    let report = { invalid }.step(&mut usize::MAX.clone()).unwrap();
+    let report = done({ invalid }.step(&mut usize::MAX.clone()));
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
 }
 
@@ -326,6 +324,6 @@ fn a_budget_of_one_byte_makes_progress() {
     let plan = Rc::new(Compare::exact());
     for body in ["{}", r#"{"choices":[{"index":0,"text":"a"}]}"#, r#"{"data":[{"index":0,"embedding":[1.5]}]}"#] {
         let mut comparison = Comparison::new(WireFormat::OpenAi, plan.clone(), bounds(), answer(body.as_bytes()), answer(b"{ }"));
-        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_some()), "{body}");
+        assert!((0..10_000).any(|_| comparison.step(&mut 1).is_ready()), "{body}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capture::Body;
-use crate::compare::openai::stream::Joiner;
+use crate::compare::read::openai::stream::Joiner;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -241,7 +241,7 @@ proptest! {
         let whole = json!({"model": "m", "choices": choices}).to_string();
         let plan = Rc::new(Compare::exact());
         let mut comparison = Comparison::new(WireFormat::OpenAi, plan, bounds(), answer(whole.as_bytes()), answer(joined.bytes()));
-        let report = comparison.step(&mut usize::MAX.clone()).unwrap();
+        let report = done(comparison.step(&mut usize::MAX.clone()));
         prop_assert_eq!(say(&report.judgement), "equivalent");
         prop_assert_eq!(report.primary, report.shadow);
     }

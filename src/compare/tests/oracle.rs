@@ -1,10 +1,11 @@
 //! The rules of comparison once more, as naive recursion over `serde_json::Value`, to test the real one against.
 
-use crate::compare::Kind;
+use std::cmp::Ordering;
+
+use crate::compare::judgement::Kind;
 use crate::config::{Compare, Tolerance};
 use crate::path::{PathPattern, Step};
 use serde_json::Value;
-use std::cmp::Ordering;
 
 /// The first difference that counts, and its path.
 pub fn first_difference(plan: &Compare, primary: &Value, shadow: &Value) -> Option<(Kind, String)> {

@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
+use super::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
 
 /// Bytes of the long texts that are compared in many slices.
 const LONG: usize = 60_000;
@@ -19,12 +18,12 @@ fn check_slices(primary: &str, shadow: &str, plan: &Compare, expected: &str) {
     let begin =
         || Comparison::new(WireFormat::Json, Rc::new(plan.clone()), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
     let mut left = usize::MAX;
-    assert_eq!(say(&begin().step(&mut left).unwrap().judgement), expected);
+    assert_eq!(say(&done(begin().step(&mut left)).judgement), expected);
     let work = usize::MAX - left;
     let (mut sliced, mut steps) = (begin(), 1);
     let judgement = loop {
         let mut budget = BUDGET;
-        if let Some(judgement) = sliced.step(&mut budget) {
+        if let Poll::Ready(judgement) = sliced.step(&mut budget) {
             break judgement;
         }
         assert_eq!(budget, 0);
@@ -99,13 +98,9 @@ proptest! {
         let (primary, shadow) = (pairs::spell(&case.primary, &mut dice), pairs::spell(&case.shadow, &mut dice));
         let whole = judge(primary.as_bytes(), shadow.as_bytes(), &case.plan);
         let mut comparison = Comparison::new(WireFormat::Json, Rc::new(case.plan), bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
-        let sliced = loop {
-            if let Some(judgement) = comparison.step(&mut (1 + dice.roll(most))) {
-                break judgement;
-            }
-        };
+        let sliced = until_done(|| comparison.step(&mut (1 + dice.roll(most))));
         prop_assert_eq!(&sliced.judgement, &whole);
-        prop_assert_eq!(comparison.step(&mut 1), Some(sliced));
+        prop_assert_eq!(comparison.step(&mut 1), Poll::Ready(sliced));
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Answers of real servers to `ModelInfer`, in pairs: Triton's with raw contents, MLServer's with typed and with raw ones. What is expected
 //! was worked out with numpy and the classes that protobuf makes of the protocol.
 
-use super::{answer, bounds, say};
-use crate::compare::content::{Content, Contents, Facts, Judge, Reader};
-use crate::compare::form::{Endpoint, WireFormat};
-use crate::compare::open_inference::OpenInferenceReader;
-use crate::compare::open_inference_grpc::ModelInferReader;
-use crate::compare::tensors::TensorsJudge;
-use crate::compare::{Answer, Comparison, Report};
+use std::rc::Rc;
+
+use super::{answer, bounds, done, say};
+use crate::compare::Comparison;
+use crate::compare::answer::Answer;
+use crate::compare::judge::outputs::OutputsJudge;
+use crate::compare::judge::task::Judge;
+use crate::compare::judgement::Report;
+use crate::compare::part::content::{Content, Facts};
+use crate::compare::read::open_inference::OpenInferenceReader;
+use crate::compare::read::open_inference_grpc::ModelInferReader;
+use crate::compare::read::reader::Reader;
+use crate::compare::read::wire_format::{Endpoint, WireFormat};
+use crate::compare::side::Sides;
 use crate::config::{Compare, GivenTolerance, Protocol};
 use crate::http::MODEL_INFER;
-use std::rc::Rc;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -50,8 +56,8 @@ fn plan() -> Rc<Compare> {
 }
 
 fn compare(primary: Answer, shadow: Answer) -> Report {
-    let form = WireFormat::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
-    Comparison::new(form, plan(), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
+    let wire_format = WireFormat::of(Protocol::Auto, Endpoint::of(MODEL_INFER), &primary.content_type);
+    done(Comparison::new(wire_format, plan(), bounds(), primary, shadow).step(&mut usize::MAX.clone()))
 }
 
 #[test]
@@ -200,7 +206,7 @@ fn over_grpc_and_http_tensors_are_the_same() {
         let over_grpc = whole(ModelInferReader::new(&answer, body(&answer), bounds()));
         let over_http = whole(OpenInferenceReader::new(body(&self::answer(http_body)), length.as_bytes()));
         for (primary, shadow) in [(&over_grpc, &over_http), (&over_http, &over_grpc)] {
-            let judgement = TensorsJudge::new(plan()).step(Contents { primary, shadow }, &mut usize::MAX.clone()).unwrap();
+            let judgement = done(OutputsJudge::new(plan()).step(Sides { primary, shadow }, &mut usize::MAX.clone()));
             assert_eq!(say(&judgement), "equivalent", "{name}");
         }
         assert_eq!(over_grpc.facts, over_http.facts, "{name}");
@@ -208,5 +214,5 @@ fn over_grpc_and_http_tensors_are_the_same() {
 }
 
 fn whole(mut reader: impl Reader) -> Content {
-    reader.step(&mut usize::MAX.clone()).unwrap().unwrap()
+    done(reader.step(&mut usize::MAX.clone())).unwrap()
 }

@@ -114,8 +114,8 @@ fn recorded((head, body): Recorded) -> Answer {
 fn report(pair: [Recorded; 2], task: Task) -> Report {
     let [primary, shadow] = pair.map(recorded);
     let plan = Compare { task, default: GivenTolerance::default(), ..Compare::exact() };
-    let form = WireFormat::of(Protocol::Auto, Endpoint::Infer, &primary.content_type);
-    Comparison::new(form, Rc::new(plan), bounds(), primary, shadow).step(&mut usize::MAX.clone()).unwrap()
+    let wire_format = WireFormat::of(Protocol::Auto, Endpoint::Infer, &primary.content_type);
+    done(Comparison::new(wire_format, Rc::new(plan), bounds(), primary, shadow).step(&mut usize::MAX.clone()))
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! `tests/data/answers/README.md`.
 
 use super::*;
-use crate::compare::Report;
-use crate::compare::content::{Parts, Reader};
-use crate::compare::openai::OpenAiReader;
-use crate::compare::tensor::Element;
+use crate::compare::judgement::Report;
+use crate::compare::part::content::Parts;
+use crate::compare::part::cursor::Cursor;
+use crate::compare::part::element::Element;
+use crate::compare::read::openai::OpenAiReader;
+use crate::compare::read::reader::Reader;
 use crate::config::Task;
 use crate::labels::End;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -111,9 +113,9 @@ fn recorded(body: &[u8]) -> Answer {
 }
 
 fn report(task: &Task, primary: &[u8], shadow: &[u8]) -> Report {
-    let (form, plan) = (WireFormat::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
-    let mut comparison = Comparison::new(form, Rc::new(plan), bounds(), recorded(primary), recorded(shadow));
-    core::iter::repeat_with(|| comparison.step(&mut 1000)).flatten().next().unwrap()
+    let (wire_format, plan) = (WireFormat::OpenAi, Compare { task: task.clone(), ..Compare::exact() });
+    let mut comparison = Comparison::new(wire_format, Rc::new(plan), bounds(), recorded(primary), recorded(shadow));
+    until_done(|| comparison.step(&mut 1000))
 }
 
 #[test]
@@ -196,11 +198,11 @@ fn embeddings_are_compared_whatever_they_are_written_in() {
 /// All numbers of all embeddings, one after the other.
 fn numbers(body: &[u8]) -> Vec<f32> {
     let mut reader = OpenAiReader::new(Rc::new(Held::from(body.to_vec())));
-    let content = core::iter::repeat_with(|| reader.step(&mut 100).unwrap()).flatten().next().unwrap();
+    let content = until_done(|| reader.step(&mut 100)).unwrap();
     let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
     let mut found = Vec::new();
     for tensor in tensors {
-        let mut cursor = tensor.cursor();
+        let mut cursor = Cursor::new(tensor);
         found.extend(core::iter::from_fn(|| cursor.next(&content.document)).filter_map(Element::number).map(|number| number as f32));
     }
     found

@@ -1,15 +1,14 @@
 //! Rows against loops over the values that `serde_json` reads: argmax, top-k, cosine, decisions.
 
+use super::tasks::{decision, embedding, labels, report};
+use super::*;
+use crate::compare::judgement::Decided;
+use crate::config::{Labels, Task};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::tasks::{decision, embedding, labels, report};
-use super::*;
-use crate::compare::content::Decided;
-use crate::config::{Labels, Task};
 
 /// A few numbers, so that ties are common.
 fn number() -> impl Strategy<Value = f64> {

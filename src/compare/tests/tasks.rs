@@ -3,7 +3,7 @@
 mod tensors;
 
 use super::*;
-use crate::compare::content::Decided;
+use crate::compare::judgement::Decided;
 use crate::config::{Decision, Labels, Task};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -20,7 +20,7 @@ pub fn embedding(path: Option<&str>, cosine: f64) -> Task {
     Task::Embedding { path: path.map(self::path), cosine }
 }
 
-/// What comes of a pair under a task: the judgement, and what became of what.
+/// What comes of a pair under a task: the judgement, and the confusion matrix.
 pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
     report_by(protocol, Compare { task, ..Compare::exact() }, primary, shadow)
 }
@@ -28,19 +28,15 @@ pub fn report(protocol: Protocol, task: Task, primary: &str, shadow: &str) -> (J
 /// The same under a plan.
 fn report_by(protocol: Protocol, plan: Compare, primary: &str, shadow: &str) -> (Judgement, Vec<Decided>) {
     let plan = Rc::new(plan);
-    let form = WireFormat::of(protocol, Endpoint::Other, b"application/json");
+    let wire_format = WireFormat::of(protocol, Endpoint::Other, b"application/json");
     let begin = || {
         let (primary, shadow) = (answer(primary.as_bytes()), answer(shadow.as_bytes()));
-        Comparison::new(form, plan.clone(), bounds(), primary, shadow)
+        Comparison::new(wire_format, plan.clone(), bounds(), primary, shadow)
     };
-    let report = begin().step(&mut usize::MAX.clone()).unwrap();
+    let report = done(begin().step(&mut usize::MAX.clone()));
     for slice in [1, 37] {
         let mut sliced = begin();
-        let again = loop {
-            if let Some(report) = sliced.step(&mut slice.clone()) {
-                break report;
-            }
-        };
+        let again = until_done(|| sliced.step(&mut slice.clone()));
         assert_eq!(again, report, "in slices of {slice}: {primary} against {shadow}");
     }
     (report.judgement, report.decided)
@@ -138,7 +134,7 @@ fn labels_that_are_no_text_are_equal_only_byte_by_byte() {
     ] {
         let plan = Rc::new(Compare { task: Task::Labels(labels(None)), ..Compare::exact() });
         let mut comparison = Comparison::new(WireFormat::OpenInference, plan, bounds(), bytes(primary), bytes(shadow));
-        let report = comparison.step(&mut usize::MAX.clone()).unwrap();
+        let report = done(comparison.step(&mut usize::MAX.clone()));
         assert_eq!((say(&report.judgement).as_str(), tell(&report.decided).as_str()), (expected, matrix), "{primary:?} against {shadow:?}");
     }
 }
@@ -364,7 +360,7 @@ fn turns(task: Task, primary: &str, shadow: &str) -> usize {
     let plan = Rc::new(Compare { task, ..Compare::exact() });
     let mut comparison = Comparison::new(WireFormat::Json, plan, bounds(), answer(primary.as_bytes()), answer(shadow.as_bytes()));
     core::iter::repeat_with(|| comparison.step(&mut crate::limits::COMPARED_PER_CALLBACK.clone()))
-        .position(|report| report.is_some())
+        .position(|report| report.is_ready())
         .unwrap()
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::compare::content::{Decided, NO_ROOM};
+use crate::compare::answer::NO_ROOM;
+use crate::compare::judgement::Decided;
 use crate::compare::{Judgement, Kind, Report, Side};
 use crate::config::{Decision, Direction, Measure, Task};
 use crate::labels::{Class, Outcome, ShadowClass};

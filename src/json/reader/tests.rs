@@ -1,9 +1,11 @@
 //! The reader against `serde_json`, on text that is JSON, nearly JSON, and no JSON.
 
-use super::{Fault, Reader};
+use super::TapeReader;
 use crate::capture::Held;
-use crate::json::tape::{Document, Tag, first_child};
+use crate::fault::Fault;
+use crate::json::tape::{Document, first_child};
 use crate::json::text::next_code;
+use crate::json::value::Tag;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
@@ -11,8 +13,8 @@ use serde_json::{Map, Value};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn read_sliced(text: &[u8], slice: usize) -> Result<Document, Fault> {
-    let mut reader = Reader::default();
-    while !reader.step(text, &mut slice.clone())? {}
+    let mut reader = TapeReader::default();
+    while reader.step(text, &mut slice.clone())?.is_pending() {}
     Ok(Document { body: Held::from(text.to_vec()).into(), tape: reader.tape })
 }
 

@@ -1,11 +1,11 @@
 //! How the tokens of a JSON text are spelt: numbers, and what a string is made of.
 
-use super::Fault;
-use crate::json::tape::Tag;
+use crate::fault::Fault;
+use crate::json::value::Tag;
 
 /// How far a number has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum NumberPart {
     Start,
     Sign,
     Zero,
@@ -19,19 +19,19 @@ pub enum Part {
     Name,
 }
 
-impl Part {
+impl NumberPart {
     /// The part after one more byte; `None` if it can't belong to the number.
     #[inline]
-    fn after(self, byte: u8) -> Option<Part> {
+    fn after(self, byte: u8) -> Option<NumberPart> {
         Some(match (self, byte) {
-            (Part::Start, b'-') => Part::Sign,
-            (Part::Start | Part::Sign, b'0') => Part::Zero,
-            (Part::Start | Part::Sign, b'1'..=b'9') | (Part::Whole, b'0'..=b'9') => Part::Whole,
-            (Part::Zero | Part::Whole, b'.') => Part::Point,
-            (Part::Point | Part::Fraction, b'0'..=b'9') => Part::Fraction,
-            (Part::Zero | Part::Whole | Part::Fraction, b'e' | b'E') => Part::E,
-            (Part::E, b'+' | b'-') => Part::ExponentSign,
-            (Part::E | Part::ExponentSign | Part::Exponent, b'0'..=b'9') => Part::Exponent,
+            (NumberPart::Start, b'-') => NumberPart::Sign,
+            (NumberPart::Start | NumberPart::Sign, b'0') => NumberPart::Zero,
+            (NumberPart::Start | NumberPart::Sign, b'1'..=b'9') | (NumberPart::Whole, b'0'..=b'9') => NumberPart::Whole,
+            (NumberPart::Zero | NumberPart::Whole, b'.') => NumberPart::Point,
+            (NumberPart::Point | NumberPart::Fraction, b'0'..=b'9') => NumberPart::Fraction,
+            (NumberPart::Zero | NumberPart::Whole | NumberPart::Fraction, b'e' | b'E') => NumberPart::E,
+            (NumberPart::E, b'+' | b'-') => NumberPart::ExponentSign,
+            (NumberPart::E | NumberPart::ExponentSign | NumberPart::Exponent, b'0'..=b'9') => NumberPart::Exponent,
             _ => return None,
         })
     }
@@ -39,8 +39,8 @@ impl Part {
     /// The tag of a number that ends after this part.
     pub fn tag(self) -> Option<Tag> {
         match self {
-            Part::Zero | Part::Whole => Some(Tag::Integer),
-            Part::Fraction | Part::Exponent | Part::Name => Some(Tag::Decimal),
+            NumberPart::Zero | NumberPart::Whole => Some(Tag::Integer),
+            NumberPart::Fraction | NumberPart::Exponent | NumberPart::Name => Some(Tag::Decimal),
             _ => None,
         }
     }
@@ -48,11 +48,11 @@ impl Part {
 
 /// Where a number ends, and after which part, or how far it goes within `window`.
 #[inline]
-pub fn scan_number(window: &[u8], mut at: usize, mut part: Part) -> (usize, Part) {
+pub fn scan_number(window: &[u8], mut at: usize, mut part: NumberPart) -> (usize, NumberPart) {
     while let Some(next) = window.get(at).and_then(|&byte| part.after(byte)) {
         part = next;
         at = at.wrapping_add(1);
-        if matches!(part, Part::Whole | Part::Fraction) {
+        if matches!(part, NumberPart::Whole | NumberPart::Fraction) {
             while window.get(at).is_some_and(u8::is_ascii_digit) {
                 at = at.wrapping_add(1);
             }

@@ -1,38 +1,41 @@
-//! Whether what a shadow demands of a request's body holds.
+//! Whether the conditions hold that a shadow has for a request's body.
 //!
 //! Conditions are judged one after the other, each by a walk down its path.
 
+use core::task::{Poll, ready};
+
 use super::lookup::{DIGIT, LOOK, Lookup};
 use crate::config::{BodyCondition, BodyTest};
-use crate::json::tape::{Document, Tag, Value};
+use crate::json::tape::Document;
+use crate::json::value::{Tag, Value};
 use crate::json::{number, text};
 
-/// The judgement of one document, as far as it has come.
+/// How far the conditions have been judged for one document.
 #[derive(Debug, Default)]
-pub struct Judge {
+pub struct Conditions {
     /// The condition at hand.
     condition: usize,
     /// The walk to its value.
     lookup: Lookup,
 }
 
-impl Judge {
-    /// Whether all of `when` hold of `document`; `None` when `budget` was not enough.
-    pub fn step(&mut self, document: &Document, when: &[BodyCondition], budget: &mut usize) -> Option<bool> {
+impl Conditions {
+    /// Whether all of `when` hold of `document`. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, document: &Document, when: &[BodyCondition], budget: &mut usize) -> Poll<bool> {
         while let Some(condition) = when.get(self.condition) {
-            let Some(at) = self.lookup.step(document, &condition.path, budget)? else { return Some(false) };
+            let Some(at) = ready!(self.lookup.step(document, &condition.path, budget)) else { return Poll::Ready(false) };
             if *budget == 0 {
-                return None;
+                return Poll::Pending;
             }
             let value = document.value(at);
             let cost = if value.tag.is_number() { value.text.len().saturating_mul(DIGIT) } else { LOOK };
             *budget = budget.saturating_sub(cost);
             if !holds(&condition.test, value) {
-                return Some(false);
+                return Poll::Ready(false);
             }
             *self = Self { condition: self.condition.saturating_add(1), lookup: Lookup::default() };
         }
-        Some(true)
+        Poll::Ready(true)
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! Of duplicate members the last counts, so the walk goes over all members of each object on its path; it goes on in slices.
 
-use crate::json::tape::{Document, Tag, first_child};
+use core::task::{Poll, ready};
+
+use crate::json::tape::{Document, first_child};
 use crate::json::text;
+use crate::json::value::Tag;
 use crate::path::{PathPattern, Step};
 
 /// What looking at one member or element costs, in bytes read.
@@ -32,31 +35,31 @@ struct Search {
 }
 
 impl Lookup {
-    /// Where `path`, which has no `[*]`, leads in `document`, if it leads anywhere; `None` when `budget` was not enough.
-    pub fn step(&mut self, document: &Document, path: &PathPattern, budget: &mut usize) -> Option<Option<u32>> {
+    /// Where `path`, which has no `[*]`, leads in `document`, if it leads anywhere. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, document: &Document, path: &PathPattern, budget: &mut usize) -> Poll<Option<u32>> {
         while let Some(step) = path.steps().get(self.step) {
             if *budget == 0 {
-                return None;
+                return Poll::Pending;
             }
-            let Some(child) = self.take(step, document, budget)? else { return Some(None) };
+            let Some(child) = ready!(self.take(step, document, budget)) else { return Poll::Ready(None) };
             self.at = child;
             self.step = self.step.saturating_add(1);
         }
-        Some(Some(self.at))
+        Poll::Ready(Some(self.at))
     }
 
-    /// The child that `step` leads to, if there is one; `None` when `budget` was not enough.
-    fn take(&mut self, step: &Step, document: &Document, budget: &mut usize) -> Option<Option<u32>> {
+    /// The child that `step` leads to, if there is one. `Pending`: the budget was not enough; call again.
+    fn take(&mut self, step: &Step, document: &Document, budget: &mut usize) -> Poll<Option<u32>> {
         let container = document.value(self.at).tag;
         if !matches!((step, container), (Step::Member(_), Tag::Object) | (Step::Index(_), Tag::Array)) {
-            return Some(None);
+            return Poll::Ready(None);
         }
         let begun = Search { next: first_child(self.at), left: document.children(self.at), found: None };
         let search = self.search.get_or_insert(begun);
         let count = document.children(self.at);
         while search.left > 0 {
             if *budget == 0 {
-                return None;
+                return Poll::Pending;
             }
             *budget = budget.saturating_sub(LOOK);
             let child = search.next;
@@ -76,6 +79,6 @@ impl Lookup {
             let last = is_it && matches!(step, Step::Index(_));
             search.left = if last { 0 } else { search.left.saturating_sub(1) };
         }
-        Some(self.search.take().and_then(|search| search.found))
+        Poll::Ready(self.search.take().and_then(|search| search.found))
     }
 }

@@ -1,12 +1,15 @@
-//! Members of a JSON object that a copy has otherwise: removed, given another model, set.
+//! Changes to members of a JSON object in a copy: a member is removed or set, or names another model.
 //!
-//! Which of two duplicates counts is up to the server, so what is named is changed wherever it stands. Nothing below the top level is.
+//! Which of two members of one name counts is up to the server, so both are changed. Nothing below the top level is changed.
 
-use super::Cut;
+use core::task::Poll;
+
+use super::cut::Cut;
 use crate::config::CopyRequest;
 use crate::config::raw::quoted;
-use crate::json::tape::{Document, Tag, first_child};
+use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
+use crate::json::value::Tag;
 
 /// Members of one name beyond which a body is left as it is: one is usual, and memory must not grow with the body.
 const MAX_OCCURRENCES: usize = 8;
@@ -34,34 +37,35 @@ struct Walk {
     cuts: Vec<Cut>,
 }
 
-/// What becomes of a member.
-enum Fate {
-    Removed,
-    Kept,
+/// What a copy does to a member.
+enum MemberChange {
+    Remove,
+    Keep,
     /// It gets this value.
     Set(Vec<u8>),
 }
 
 impl Members {
-    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `None` when `budget` was not enough.
-    pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Option<Vec<Cut>> {
+    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `Pending`: the budget was not enough;
+    /// call again.
+    pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Poll<Vec<Cut>> {
         if document.value(0).tag != Tag::Object {
-            return Some(Vec::new());
+            return Poll::Ready(Vec::new());
         }
         let walk = self.walk.get_or_insert_with(|| Walk::new(document, changes));
         let names = changes.body_set.len().saturating_add(changes.body_remove.len()).saturating_add(1);
         while walk.left > 0 {
             if *budget == 0 {
-                return None;
+                return Poll::Pending;
             }
             *budget = budget.saturating_sub(LOOK.saturating_add(names));
             walk.member(document, changes);
             if walk.cuts.len() > MAX_OCCURRENCES.saturating_mul(names) {
-                return Some(Vec::new());
+                return Poll::Ready(Vec::new());
             }
         }
         walk.append(changes);
-        Some(std::mem::take(&mut walk.cuts))
+        Poll::Ready(std::mem::take(&mut walk.cuts))
     }
 }
 
@@ -82,19 +86,19 @@ impl Walk {
         let (name, value) = (self.next, self.next.wrapping_add(1));
         let (start, place) = (document.place(name).start, document.place(value));
         let end = place.end;
-        match self.fate(document, changes) {
-            Fate::Removed if self.kept => self.cuts.push(Cut { place: self.end..end, with: Vec::new() }),
+        match self.change(document, changes) {
+            MemberChange::Remove if self.kept => self.cuts.push(Cut { place: self.end..end, with: Vec::new() }),
             // Those removed before the first that stays go in one cut, with all that stands between them.
-            Fate::Removed => match self.cuts.last_mut() {
+            MemberChange::Remove => match self.cuts.last_mut() {
                 Some(cut) => cut.place.end = end,
                 None => self.cuts.push(Cut { place: start..end, with: Vec::new() }),
             },
-            fate => {
+            change => {
                 if let (false, Some(removed)) = (self.kept, self.cuts.last_mut()) {
                     removed.place.end = start;
                 }
                 self.kept = true;
-                if let Fate::Set(with) = fate {
+                if let MemberChange::Set(with) = change {
                     self.cuts.push(Cut { place, with });
                 }
             }
@@ -104,22 +108,22 @@ impl Walk {
         self.left = self.left.saturating_sub(1);
     }
 
-    /// What becomes of the next member.
-    fn fate(&mut self, document: &Document, changes: &CopyRequest) -> Fate {
+    /// What the copy does to the next member.
+    fn change(&mut self, document: &Document, changes: &CopyRequest) -> MemberChange {
         let name = document.value(self.next);
         if changes.body_remove.iter().any(|removed| reads(name, removed)) {
-            return Fate::Removed;
+            return MemberChange::Remove;
         }
         if let Some(set) = changes.body_set.iter().position(|(set, _)| reads(name, set)) {
             if let Some(present) = self.present.get_mut(set) {
                 *present = true;
             }
-            return changes.body_set.get(set).map_or(Fate::Kept, |(_, value)| Fate::Set(value.clone().into_bytes()));
+            return changes.body_set.get(set).map_or(MemberChange::Keep, |(_, value)| MemberChange::Set(value.clone().into_bytes()));
         }
         let is_text = matches!(document.value(self.next.wrapping_add(1)).tag, Tag::Plain | Tag::Escaped);
         match &changes.model {
-            Some(model) if is_text && reads(name, "model") => Fate::Set(quoted(model).into_bytes()),
-            _ => Fate::Kept,
+            Some(model) if is_text && reads(name, "model") => MemberChange::Set(quoted(model).into_bytes()),
+            _ => MemberChange::Keep,
         }
     }
 

@@ -3,12 +3,14 @@
 //! The body is one message, a `ModelInferRequest`, whose field 1 is the name of the model. A compressed message, several of them, what is
 //! malformed, and a request that names no model, are left as they are.
 
+use core::task::Poll;
 use std::ops::Range;
 
-use super::Cut;
-use crate::grpc::{self, Frame};
+use super::cut::Cut;
+use crate::grpc::Frame;
 use crate::http::{MODEL_INFER, Request, is_grpc};
-use crate::protobuf::{self, Value};
+use crate::protobuf::Value;
+use crate::{grpc, protobuf};
 
 /// `model_name` in `ModelInferRequest`.
 const MODEL_NAME: u32 = 1;
@@ -34,24 +36,24 @@ pub struct ModelName {
 }
 
 impl ModelName {
-    /// What to cut out of `body` for a copy to `model`; `None` when `budget` was not enough.
-    pub fn step(&mut self, body: &[u8], model: &str, budget: &mut usize) -> Option<Vec<Cut>> {
+    /// What to cut out of `body` for a copy to `model`. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, body: &[u8], model: &str, budget: &mut usize) -> Poll<Vec<Cut>> {
         if self.at == 0 {
-            let Ok(Frame { compressed: false, message }) = grpc::unary(body) else { return Some(Vec::new()) };
+            let Ok(Frame { compressed: false, message }) = grpc::unary(body) else { return Poll::Ready(Vec::new()) };
             self.at = message.start;
         }
         while self.at < body.len() {
             if *budget == 0 {
-                return None;
+                return Poll::Pending;
             }
             *budget = budget.saturating_sub(FIELD);
-            let Ok((field, end)) = protobuf::field(body, self.at) else { return Some(Vec::new()) };
+            let Ok((field, end)) = protobuf::field(body, self.at) else { return Poll::Ready(Vec::new()) };
             if field.number == MODEL_NAME && matches!(field.value, Value::Bytes(_)) {
                 self.found = Some(self.at..end);
             }
             self.at = end;
         }
-        Some(self.found.take().and_then(|place| cuts(body, place, model)).unwrap_or_default())
+        Poll::Ready(self.found.take().and_then(|place| cuts(body, place, model)).unwrap_or_default())
     }
 }
 

@@ -1,13 +1,16 @@
 //! To which slice a request's pairs belong, where slices are by a value of its body.
 //!
-//! A string is what it reads, a boolean `true` or `false`, and a whole number from 0 up its digits, however it is written: `2`, `2.0` and
-//! `2e0` are one. Anything else, and no value at all, is `other`.
+//! A string stands for what it reads, a boolean for `true` or `false`, and a whole number from 0 up for its digits, however it is written:
+//! `2`, `2.0` and `2e0` are the same. Anything else, and no value at all, is `other`.
+
+use core::task::{Poll, ready};
 
 use super::lookup::{DIGIT, LOOK, Lookup};
 use crate::config::Name;
 use crate::json::number::{EXACT, double};
-use crate::json::tape::{Document, Tag, Value};
+use crate::json::tape::Document;
 use crate::json::text;
+use crate::json::value::{Tag, Value};
 use crate::path::PathPattern;
 
 /// The search for one request's slice, as far as it has come.
@@ -19,17 +22,18 @@ pub struct Slicing {
 }
 
 impl Slicing {
-    /// Index among `names` of what the value at `path` says, or their number if it is none of them; `None` when `budget` was not enough.
-    pub fn step(&mut self, document: &Document, path: &PathPattern, names: &[Name], budget: &mut usize) -> Option<usize> {
-        if self.found.is_none() {
-            let name = match self.lookup.step(document, path, budget)? {
-                Some(_) if *budget == 0 => return None,
-                Some(at) => name(document.value(at), names, budget),
-                None => None,
-            };
-            self.found = Some(name.unwrap_or(names.len()));
+    /// Index among `names` of what the value at `path` says, or their number if it is none of them. `Pending`: the budget was not enough; call
+    /// again.
+    pub fn step(&mut self, document: &Document, path: &PathPattern, names: &[Name], budget: &mut usize) -> Poll<usize> {
+        if let Some(found) = self.found {
+            return Poll::Ready(found);
         }
-        self.found
+        let name = match ready!(self.lookup.step(document, path, budget)) {
+            Some(_) if *budget == 0 => return Poll::Pending,
+            Some(at) => name(document.value(at), names, budget),
+            None => None,
+        };
+        Poll::Ready(*self.found.insert(name.unwrap_or(names.len())))
     }
 }
 

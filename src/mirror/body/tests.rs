@@ -5,6 +5,8 @@ mod members;
 mod model_infer;
 mod slicing;
 
+use std::task::Poll;
+
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -24,7 +26,7 @@ pub fn shaped(changes: &CopyRequest, headers: &[(&str, &str)], bytes: &[u8], sli
     let (headers, body) = (fields(headers), body(bytes));
     let mut shaping = Shaping::default();
     loop {
-        if let Some(shaped) = shaping.shape(changes, &Request::new(&headers), &body, &mut slice.clone()) {
+        if let Poll::Ready(shaped) = shaping.shape(changes, &Request::new(&headers), &body, &mut slice.clone()) {
             return shaped.unwrap();
         }
     }
@@ -83,7 +85,7 @@ fn only_the_json_before_binary_tensors_is_judged() {
     for (headers, expected) in [(vec![(LENGTH, "7")], true), (vec![(LENGTH, "8")], false), (vec![(LENGTH, "x")], false), (vec![], false)] {
         let (fields, body) = (fields(&headers), body(b"{\"a\":1}\x00\xff"));
         let judged = Shaping::default().qualifies(&when, &Request::new(&fields), &body, &mut usize::MAX.clone());
-        assert_eq!(judged, Some(expected), "{headers:?}");
+        assert_eq!(judged, Poll::Ready(expected), "{headers:?}");
     }
 }
 
@@ -93,15 +95,15 @@ fn what_was_read_to_judge_is_not_read_again() {
     let (body, request) = (body(text.as_bytes()), Request::new(&[]));
     let mut shaping = Shaping::default();
     let when = [BodyCondition { path: PathPattern::parse("a").unwrap(), test: BodyTest::Number(1.0) }];
-    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 5_000), None);
-    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 10_000), Some(true));
-    let shaped = shaping.shape(&changes(Some("new"), &[], &[]), &request, &body, &mut 1_000).unwrap().unwrap();
+    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 5_000), Poll::Pending);
+    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 10_000), Poll::Ready(true));
+    let Poll::Ready(Ok(shaped)) = shaping.shape(&changes(Some("new"), &[], &[]), &request, &body, &mut 1_000) else { panic!("not done") };
     assert!(shaped.bytes.unwrap().ends_with(br#""model":"new"}"#));
 }
 
 #[test]
 fn without_conditions_or_changes_nothing_is_read() {
     let (body, request) = (body(b"{}"), Request::new(&[]));
-    assert_eq!(Shaping::default().qualifies(&[], &request, &body, &mut 0), Some(true));
-    assert_eq!(Shaping::default().shape(&CopyRequest::default(), &request, &body, &mut 0), Some(Ok(Shaped::default())));
+    assert_eq!(Shaping::default().qualifies(&[], &request, &body, &mut 0), Poll::Ready(true));
+    assert_eq!(Shaping::default().shape(&CopyRequest::default(), &request, &body, &mut 0), Poll::Ready(Ok(Shaped::default())));
 }

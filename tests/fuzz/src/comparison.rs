@@ -2,10 +2,11 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::task::Poll;
 
 use gnomon::capture::{Capture, Ledger};
-use gnomon::compare::content::Bounds;
-use gnomon::compare::form::WireFormat;
+use gnomon::compare::read::reader::Bounds;
+use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::Compare;
 
@@ -14,8 +15,8 @@ use crate::{in_slices, open_ledger, pick, route, split_head, split_line};
 /// Between the two answers of an input.
 pub const BETWEEN: &[u8] = b"\n=====\n";
 
-/// What the first byte of an input chooses from: the form, and the content type of each answer.
-pub const FORMS: [(WireFormat, [&str; 2]); 10] = [
+/// What the first byte of an input chooses from: the wire format, and the content type of each answer.
+pub const FORMATS: [(WireFormat, [&str; 2]); 10] = [
     (WireFormat::Opaque, ["text/html"; 2]),
     (WireFormat::Json, ["application/json"; 2]),
     (WireFormat::KserveV1, ["application/json"; 2]),
@@ -63,8 +64,8 @@ thread_local! {
 
 /// The third byte chooses the size of the slices.
 pub fn check(data: &[u8]) {
-    let ([form, plan, slice, primary_coding, shadow_coding], answers) = split_head(data);
-    let (form, types) = *pick(&FORMS, form);
+    let ([format, plan, slice, primary_coding, shadow_coding], answers) = split_head(data);
+    let (wire_format, types) = *pick(&FORMATS, format);
     let plan = PARSED.with(|parsed| {
         let all = || PLANS.iter().map(|plan| route(&format!(r#""compare": {plan}"#)).compare.clone()).collect();
         pick(parsed.get_or_init(all), plan).clone()
@@ -75,14 +76,14 @@ pub fn check(data: &[u8]) {
     let codings = [primary_coding, shadow_coding].map(|coding| *pick(&CODINGS, coding));
     let most = most(data.len());
     let judged = |primary, shadow, budget| {
-        let mut comparison = Comparison::new(form, plan.clone(), bounds.clone(), primary, shadow);
+        let mut comparison = Comparison::new(wire_format, plan.clone(), bounds.clone(), primary, shadow);
         let (report, _) = in_slices(budget, most, |left| comparison.step(left));
-        assert_eq!(comparison.step(&mut 1).as_ref(), Some(&report), "it does not stay so");
+        assert_eq!(comparison.step(&mut 1), Poll::Ready(report.clone()), "it does not stay so");
         report
     };
 
-    let primary = answer(form, types[0], codings[0], primary, &ledger);
-    let shadow = answer(form, types[1], codings[1], shadow, &ledger);
+    let primary = answer(wire_format, types[0], codings[0], primary, &ledger);
+    let shadow = answer(wire_format, types[1], codings[1], shadow, &ledger);
     let same = primary == shadow;
     let whole = judged(primary.clone(), shadow.clone(), usize::MAX);
     let sliced = judged(primary.clone(), shadow.clone(), 1 + usize::from(slice));
@@ -117,9 +118,9 @@ fn halves(answers: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn answer(form: WireFormat, content_type: &str, coding: &str, half: &[u8], ledger: &Ledger) -> Answer {
+fn answer(wire_format: WireFormat, content_type: &str, coding: &str, half: &[u8], ledger: &Ledger) -> Answer {
     let (length, body) = if content_type == BINARY { split_line(half) } else { (&[][..], half) };
-    let (content_encoding, grpc_encoding) = if form == WireFormat::OpenInferenceGrpc { ("", coding) } else { (coding, "") };
+    let (content_encoding, grpc_encoding) = if wire_format == WireFormat::OpenInferenceGrpc { ("", coding) } else { (coding, "") };
     Answer {
         status: 200,
         content_type: content_type.into(),

@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use gnomon::capture::Held;
 use gnomon::json::number::double;
-use gnomon::json::reader::{Fault, Reader};
-use gnomon::json::tape::{Document, Tag, first_child};
+use gnomon::fault::Fault;
+use gnomon::json::reader::TapeReader;
+use gnomon::json::tape::{Document, first_child};
+use gnomon::json::value::Tag;
 use gnomon::json::text::next_code;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -37,12 +39,8 @@ pub fn check(data: &[u8]) {
 
 /// The document that `text` is.
 pub fn read(text: &[u8], budget: usize) -> Result<Document, Fault> {
-    let mut reader = Reader::default();
-    let (end, _) = in_slices(budget, text.len().saturating_mul(2) + 64, |left| match reader.step(text, left) {
-        Ok(false) => None,
-        Ok(true) => Some(Ok(())),
-        Err(fault) => Some(Err(fault)),
-    });
+    let mut reader = TapeReader::default();
+    let (end, _) = in_slices(budget, text.len().saturating_mul(2) + 64, |left| reader.step(text, left));
     end.map(|()| Document { body: Rc::new(Held::from(text.to_vec())), tape: std::mem::take(&mut reader.tape) })
 }
 

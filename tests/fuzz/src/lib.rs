@@ -15,6 +15,7 @@ pub mod seeds;
 pub mod stream;
 
 use std::rc::Rc;
+use std::task::Poll;
 
 use gnomon::capture::Ledger;
 use gnomon::config::Route;
@@ -61,13 +62,13 @@ pub fn route(members: &str) -> Rc<Route> {
 ///
 /// # Panics
 /// If a step gives up before its budget is used up, or all of them take more than `most`.
-pub fn in_slices<T>(budget: usize, most: usize, mut step: impl FnMut(&mut usize) -> Option<T>) -> (T, usize) {
+pub fn in_slices<T>(budget: usize, most: usize, mut step: impl FnMut(&mut usize) -> Poll<T>) -> (T, usize) {
     let mut work = 0_usize;
     loop {
         let mut left = budget;
         let result = step(&mut left);
         work = work.saturating_add(budget - left);
-        if let Some(result) = result {
+        if let Poll::Ready(result) = result {
             return (result, work);
         }
         assert_eq!(left, 0, "a step gave up early");

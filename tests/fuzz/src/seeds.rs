@@ -69,8 +69,8 @@ fn answers(folder: &Path, seeds: &mut Seeds<'_>) -> io::Result<()> {
         let (primary, head) = (fs::read(file)?, fs::read_to_string(format!("{case}.baseline.head"))?);
         let shadow = fs::read(format!("{case}.candidate.body")).unwrap_or_else(|_| primary.clone());
         let shadow_head = fs::read_to_string(format!("{case}.candidate.head")).unwrap_or_else(|_| head.clone());
-        let form = form(folder, &head);
-        let line = |head: &str| if form == b'4' { format!("{}\n", header(head, "inference-header-content-length")) } else { String::new() };
+        let wire_format = wire_format(folder, &head);
+        let line = |head: &str| if wire_format == b'4' { format!("{}\n", header(head, "inference-header-content-length")) } else { String::new() };
         let coding = |head: &str| match header(head, "content-encoding") {
             "gzip" => b'1',
             "deflate" => b'2',
@@ -80,11 +80,11 @@ fn answers(folder: &Path, seeds: &mut Seeds<'_>) -> io::Result<()> {
         };
         // Every pair as it is compared by default, and as one task or another.
         for plan in [0, number % PLANS.len()] {
-            let chosen = [form, b'0' + plan as u8, b'@', coding(&head), coding(&shadow_head)];
+            let chosen = [wire_format, b'0' + plan as u8, b'@', coding(&head), coding(&shadow_head)];
             let (first, second) = (line(&head), line(&shadow_head));
             seeds.add("comparison", &[&chosen, first.as_bytes(), &primary, BETWEEN, second.as_bytes(), &shadow])?;
         }
-        match form {
+        match wire_format {
             b'7' => seeds.add("stream", &[b"00", &primary])?,
             b'4' | b'5' => {}
             _ => seeds.add("json", &[b"0", &primary])?,
@@ -93,8 +93,8 @@ fn answers(folder: &Path, seeds: &mut Seeds<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The digit of the form in which an answer of this server is read.
-fn form(folder: &Path, head: &str) -> u8 {
+/// The digit of the wire format in which an answer of this server is read.
+fn wire_format(folder: &Path, head: &str) -> u8 {
     let server = folder.file_name().unwrap_or_default();
     match header(head, "content-type") {
         "application/octet-stream" => b'4',

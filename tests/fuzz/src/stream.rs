@@ -2,7 +2,7 @@
 
 use gnomon::capture::{Held, Ledger};
 use gnomon::compare::Unread;
-use gnomon::compare::openai::stream::Joiner;
+use gnomon::compare::read::openai::stream::Joiner;
 
 use crate::json::read;
 use crate::{open_ledger, split_head};

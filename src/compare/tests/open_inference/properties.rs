@@ -1,10 +1,9 @@
 //! Tensors made at random, in every form that an answer can have.
 
+use super::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
 
 /// A tensor of floating-point numbers, and how an answer writes it.
 #[derive(Clone, Debug)]
@@ -30,14 +29,14 @@ fn tensors() -> impl Strategy<Value = Vec<Made>> {
     prop::collection::vec((0_usize..3, values).prop_map(|(datatype, values)| Made { datatype, values }), 1..4)
 }
 
-/// Writes tensors, named by their index, in this order; the bits of `form` say which of them in binary form, and whether lists are nested.
-fn written(tensors: &[Made], order: &[usize], form: u8) -> Answer {
+/// Writes tensors, named by their index, in this order; the bits of `spelling` say which of them in binary form, and whether lists are nested.
+fn written(tensors: &[Made], order: &[usize], spelling: u8) -> Answer {
     let (mut parts, mut blobs) = (Vec::new(), Vec::new());
     for &index in order {
         let Made { datatype, values } = &tensors[index];
         let name = FLOATS[*datatype].0;
         let head = format!(r#""name":"t{index}","datatype":"{name}","shape":[{},1]"#, values.len());
-        if form >> index & 1 == 1 {
+        if spelling >> index & 1 == 1 {
             let from = blobs.len();
             for value in values {
                 match name {
@@ -48,7 +47,7 @@ fn written(tensors: &[Made], order: &[usize], form: u8) -> Answer {
             }
             parts.push(format!(r#"{{{head},"parameters":{{"binary_data_size":{}}}}}"#, blobs.len() - from));
         } else {
-            let number = |value: &f32| if form & 0x80 == 0 { format!("{value:e}") } else { format!("[{value:?}]") };
+            let number = |value: &f32| if spelling & 0x80 == 0 { format!("{value:e}") } else { format!("[{value:?}]") };
             parts.push(format!(r#"{{"data":[{}],{head}}}"#, values.iter().map(number).collect::<Vec<_>>().join(",")));
         }
     }

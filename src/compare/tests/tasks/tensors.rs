@@ -1,9 +1,8 @@
 //! Rows of tensors, and what is ignored of rows.
 
+use super::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-use super::*;
 
 /// An answer of the Open Inference Protocol with these outputs: name, datatype, shape, data.
 fn outputs(outputs: &[(&str, &str, &str, &str)]) -> String {

@@ -7,7 +7,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::capture::Overflow;
-use crate::compare::content::{Decided, Facts, NO_ROOM};
+use crate::compare::answer::NO_ROOM;
+use crate::compare::judgement::Decided;
+use crate::compare::part::content::Facts;
 use crate::compare::{Divergence, Unread};
 use crate::config::Labels;
 use crate::labels::Label;

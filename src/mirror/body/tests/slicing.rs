@@ -1,5 +1,7 @@
 //! Slices by a value of the body.
 
+use std::task::Poll;
+
 use proptest::prelude::*;
 use serde_json::Value;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -20,7 +22,7 @@ fn by_body(path: &str, values: &[&str]) -> Slices {
 fn found(slices: &Slices, headers: &[(&str, &str)], bytes: &[u8], turn: usize) -> usize {
     let (headers, body, mut shaping) = (fields(headers), body(bytes), Shaping::default());
     loop {
-        if let Some(slice) = shaping.slice(Some(slices), &Request::new(&headers), &body, &mut turn.clone()) {
+        if let Poll::Ready(slice) = shaping.slice(Some(slices), &Request::new(&headers), &body, &mut turn.clone()) {
             return slice.unwrap();
         }
     }
@@ -105,7 +107,7 @@ fn where_slices_are_not_by_the_body_nothing_is_read() {
     let (body, request) = (body(b"{}"), Request::new(&[]));
     let by_header = Slices { by: SliceBy::Header("x-region".into()), values: vec!["eu".into()] };
     for slices in [None, Some(&by_header)] {
-        assert_eq!(Shaping::default().slice(slices, &request, &body, &mut 0), Some(None));
+        assert_eq!(Shaping::default().slice(slices, &request, &body, &mut 0), Poll::Ready(None));
     }
 }
 
@@ -115,10 +117,10 @@ fn what_was_read_for_the_slice_is_read_once() {
     let (body, request, slices) = (body(text.as_bytes()), Request::new(&[]), by_body("a", &["2"]));
     let mut shaping = Shaping::default();
     let when = [BodyCondition { path: PathPattern::parse("a").unwrap(), test: BodyTest::Number(2.0) }];
-    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 20_000), Some(true));
-    assert_eq!(shaping.slice(Some(&slices), &request, &body, &mut 1_000), Some(Some(0)));
-    assert_eq!(shaping.slice(Some(&slices), &request, &body, &mut 0), Some(Some(0)), "it is known");
-    assert_eq!(shaping.shape(&CopyRequest::default(), &request, &body, &mut 0), Some(Ok(Shaped::default())));
+    assert_eq!(shaping.qualifies(&when, &request, &body, &mut 20_000), Poll::Ready(true));
+    assert_eq!(shaping.slice(Some(&slices), &request, &body, &mut 1_000), Poll::Ready(Some(0)));
+    assert_eq!(shaping.slice(Some(&slices), &request, &body, &mut 0), Poll::Ready(Some(0)), "it is known");
+    assert_eq!(shaping.shape(&CopyRequest::default(), &request, &body, &mut 0), Poll::Ready(Ok(Shaped::default())));
 }
 
 #[test]
@@ -126,7 +128,7 @@ fn a_turn_looks_at_no_more_than_its_budget_allows() {
     let text = format!("{{{},\"b\":\"eu\"}}", vec![r#""a":0"#; 100_000].join(","));
     let (body, mut shaping, slices) = (body(text.as_bytes()), Shaping::default(), by_body("b", &["eu"]));
     let mut turns = 1;
-    while shaping.slice(Some(&slices), &Request::new(&[]), &body, &mut 10_000).is_none() {
+    while shaping.slice(Some(&slices), &Request::new(&[]), &body, &mut 10_000).is_pending() {
         turns += 1;
     }
     assert!(turns > text.len() / 10_000 + 80, "{turns} turns");

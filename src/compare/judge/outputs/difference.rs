@@ -1,0 +1,47 @@
+//! Where two outputs of one name differ.
+
+use crate::compare::judge::place::Place;
+use crate::compare::judge::rules::Here;
+use crate::compare::judgement::{Divergence, Kind};
+
+/// A difference within an output, and what it is of: an element, or something that the output has.
+#[derive(Debug)]
+pub struct Difference {
+    pub kind: Kind,
+    /// The member of the output, and the element if it is in one.
+    pub member: Option<(&'static str, Option<u32>)>,
+    pub relative: Option<f64>,
+    pub values: (String, String),
+}
+
+/// Why a comparison of outputs ends before all of them are compared.
+#[derive(Debug)]
+pub enum Stop {
+    /// A difference that counts.
+    Difference(Difference),
+    /// A state that can't be.
+    Impossible,
+}
+
+impl From<Difference> for Stop {
+    fn from(difference: Difference) -> Self {
+        Stop::Difference(difference)
+    }
+}
+
+impl Difference {
+    /// It as a divergence of the output that paths call `index`.
+    pub fn at(self, index: u32) -> Divergence {
+        let mut place = Place::default();
+        place.push(Here::member("outputs"));
+        place.push(Here::Index(index));
+        if let Some((member, element)) = self.member {
+            place.push(Here::member(member));
+            if let Some(element) = element {
+                place.push(Here::Index(element));
+            }
+        }
+        let (path, pattern) = place.finish();
+        Divergence { kind: self.kind, path, pattern, relative: self.relative, values: self.values }
+    }
+}

@@ -1,0 +1,184 @@
+//! The rows of two answers, side by side: what the tasks look at that ask row by row what an answer says.
+//!
+//! A row is a scalar, or a vector of scalars. Where rows are, says the path of the task; without one, the protocol: the elements of
+//! `predictions` (KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of arrays
+//! are gone through down to their rows, so that a batch of matrices has a row per line. An object is no row, for nobody can know which
+//! of its members is meant.
+//!
+//! Both answers are walked together: rows have the same place in both, whatever else the answers say, and where one answer has an array
+//! of another length or no value at all, that is told before the rows they share. Rows are read from the bodies element by element;
+//! nothing of them is kept. What is done with them is up to the task. What the operator ignores is no row, and no element of one; the
+//! elements behind it keep their index.
+
+mod ignored;
+mod in_document;
+mod in_tensors;
+pub(super) mod row;
+
+use std::rc::Rc;
+
+use crate::compare::judge::place::Place;
+use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
+use crate::compare::judge::rows::in_document::InDocument;
+use crate::compare::judge::rows::in_tensors::InTensors;
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, name, named};
+use crate::compare::judge::rules::Here;
+use crate::compare::judgement::{Divergence, Kind};
+use crate::compare::part::choice::Choice;
+use crate::compare::part::content::{Content, Parts};
+use crate::compare::part::cursor::Cursor;
+use crate::compare::part::element::Element;
+use crate::compare::side::{Side, Sides};
+use crate::config::Compare;
+use crate::path::{PathPattern, Step};
+
+/// What saying where two answers are not alike costs.
+const APART: usize = 256;
+
+/// The rows of a pair.
+#[derive(Debug)]
+pub struct Rows {
+    source: Source,
+    ignored: Ignored,
+    hand: Hand,
+    /// Whether there has been anything.
+    found: bool,
+}
+
+/// Where rows are.
+#[derive(Debug)]
+enum Source {
+    /// Where a path leads to in the documents.
+    Document(InDocument),
+    /// In tensors.
+    Tensors(InTensors),
+    /// The content of each choice; so many have been looked at.
+    Choices(usize),
+    /// Nobody can know.
+    Unknown,
+}
+
+impl Rows {
+    /// The rows at `path`, or where answers like the primary's have them, without what `plan` ignores.
+    pub fn new(path: Option<&PathPattern>, unit: Unit, primary: &Parts, plan: &Rc<Compare>) -> Self {
+        let source = match (primary, path) {
+            (Parts::Tensors(_), path) => Source::Tensors(InTensors::outputs(path, unit)),
+            (Parts::Embeddings(_), path) => Source::Tensors(InTensors::embeddings(path)),
+            (_, Some(path)) => Source::Document(InDocument::new(path.clone())),
+            (Parts::Predictions(_), None) => {
+                let steps = vec![Step::Member("predictions".to_owned()), Step::AnyIndex];
+                Source::Document(InDocument::new(PathPattern::new(steps)))
+            }
+            (Parts::Choices(_), None) => Source::Choices(0),
+            (Parts::Json, None) => Source::Unknown,
+        };
+        Self { source, ignored: Ignored::new(plan.clone()), hand: Hand::default(), found: false }
+    }
+
+    /// Goes on to the next row. Costs at least one byte of the budget.
+    pub fn next(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> NextRow {
+        *budget = budget.saturating_sub(STEP);
+        let (ignored, hand) = (&mut self.ignored, &mut self.hand);
+        let next = match (&mut self.source, &pair.primary.parts, &pair.shadow.parts) {
+            _ if ignored.everything => NextRow::End,
+            (Source::Unknown, ..) => NextRow::Fault(Side::Primary, "give compare.task a path that leads to its rows"),
+            (Source::Document(walk), ..) => walk.next(pair, ignored, hand, budget),
+            (Source::Tensors(walk), Parts::Tensors(primary), Parts::Tensors(shadow))
+            | (Source::Tensors(walk), Parts::Embeddings(primary), Parts::Embeddings(shadow)) => {
+                walk.next(pair, (primary, shadow), ignored, hand, budget)
+            }
+            (Source::Choices(_), _, _) if ignored.elements_at(&[name("choices")]) == IgnoredElements::All => NextRow::End,
+            (Source::Choices(at), Parts::Choices(primary), Parts::Choices(shadow)) => {
+                if *at == 0 && primary.len() != shadow.len() && !self.found {
+                    self.found = true;
+                    let values = (primary.len().to_string(), shadow.len().to_string());
+                    return apart(Kind::Length, named(&["choices"]), values);
+                }
+                let next = primary.get(*at).zip(shadow.get(*at));
+                *at = at.saturating_add(1);
+                next.map_or(NextRow::End, |pair| next_choice(pair, ignored, hand))
+            }
+            _ => NextRow::Fault(Side::Shadow, "another kind of answer than the primary's"),
+        };
+        if matches!(next, NextRow::Apart(_)) {
+            *budget = budget.saturating_sub(APART);
+        }
+        self.found |= matches!(next, NextRow::Row | NextRow::Apart(_));
+        match next {
+            NextRow::End if !self.found => NextRow::Fault(Side::Primary, "no rows where compare.task looks: see its path"),
+            next => next,
+        }
+    }
+
+    /// The next element of the row at hand that counts, and its index in the row; `None` behind the last one.
+    pub fn element<'a>(&mut self, side: Side, pair: Sides<'a, Content>, budget: &mut usize) -> Option<(u64, Element<'a>)> {
+        let (row, document) = match side {
+            Side::Primary => (self.hand.primary.as_mut()?, &pair.primary.document),
+            Side::Shadow => (self.hand.shadow.as_mut()?, &pair.shadow.document),
+        };
+        loop {
+            let index = row.length.saturating_sub(row.left);
+            let element = row.next(document, budget)?;
+            if self.hand.ignored.binary_search(&index).is_err() {
+                return Some((index, element));
+            }
+        }
+    }
+
+    /// How many elements the rows at hand have, with those that are ignored.
+    pub fn lengths(&self) -> (u64, u64) {
+        (self.hand.primary.map_or(0, |row| row.length), self.hand.shadow.map_or(0, |row| row.length))
+    }
+
+    /// Whether rows are those of an output of the Open Inference Protocol.
+    pub fn are_of_outputs(&self) -> bool {
+        matches!(&self.source, Source::Tensors(tensors) if tensors.are_outputs())
+    }
+
+    /// A difference between the rows at hand, or between the given element of both.
+    pub fn divergence(&self, pair: Sides<'_, Content>, element: Option<u64>, kind: Kind, values: (String, String)) -> Divergence {
+        let (path, pattern) = self.place(pair, element);
+        Divergence { kind, path, pattern, relative: None, values }
+    }
+
+    /// Where the row at hand is, or the given element of it.
+    fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> (String, String) {
+        match &self.source {
+            Source::Document(walk) => walk.place(element).finish(),
+            Source::Tensors(walk) => walk.place(element).finish(),
+            Source::Choices(next) => {
+                let choice = match &pair.primary.parts {
+                    Parts::Choices(choices) => choices.get(next.saturating_sub(1)),
+                    _ => None,
+                };
+                let mut place = named(&["choices"]);
+                place.push(Here::Index(choice.map_or(0, |choice| choice.place)));
+                for name in choice.map(content_of).unwrap_or_default() {
+                    place.push_member(name);
+                }
+                place.finish()
+            }
+            Source::Unknown => Place::default().finish(),
+        }
+    }
+}
+
+/// The row of a choice of each side.
+fn next_choice((primary, shadow): (&Choice, &Choice), ignored: &mut Ignored, hand: &mut Hand) -> NextRow {
+    let mut steps = vec![name("choices"), Here::Index(primary.place)];
+    steps.extend(content_of(primary).iter().copied().map(name));
+    match (ignored.elements_at(&steps), primary.content.as_slice(), shadow.content.as_slice()) {
+        (IgnoredElements::All, ..) => NextRow::Busy,
+        (_, &[primary], &[shadow]) => {
+            hand.take(Row::new(Cursor::of_json(primary), 1), Row::new(Cursor::of_json(shadow), 1), Vec::new());
+            NextRow::Row
+        }
+        (_, &[_], _) => NextRow::Fault(Side::Shadow, "a choice has no text, or several"),
+        _ => NextRow::Fault(Side::Primary, "a choice has no text, or several"),
+    }
+}
+
+/// The names that lead to the content of a choice.
+fn content_of(choice: &Choice) -> &'static [&'static str] {
+    if choice.is_chat { &["message", "content"] } else { &["text"] }
+}

@@ -1,0 +1,110 @@
+//! Reads a list of embeddings: each an array of numbers, or, as the official clients ask for, FP32 in base64.
+
+use core::task::{Poll, ready};
+use std::collections::BTreeMap;
+
+use crate::compare::part::base64;
+use crate::compare::part::tensor::{Data, Datatype, Range, Tensor};
+use crate::compare::read::openai::members::{Items, member, whole};
+use crate::fault::Fault;
+use crate::json::tape::{Document, first_child};
+use crate::json::value::Tag;
+
+/// Most embeddings of one answer; the interface allows half as many inputs.
+const MAX_EMBEDDINGS: u32 = 4096;
+
+/// What looking at one element of an array costs.
+const ELEMENT: usize = 8;
+
+/// What beginning one embedding costs.
+const EMBEDDING: usize = 256;
+
+/// Embeddings being read.
+#[derive(Debug)]
+pub struct Embeddings {
+    items: Items,
+    /// Index and vector.
+    found: Vec<(u64, Tensor)>,
+    /// How far the last of them has been checked: a node of the array, or an offset into the base64.
+    checked: Option<usize>,
+}
+
+impl Embeddings {
+    /// Those in `items`.
+    pub fn new(items: Items) -> Result<Self, Fault> {
+        if items.remaining > MAX_EMBEDDINGS {
+            return Err("too many embeddings");
+        }
+        Ok(Self { items, found: Vec::new(), checked: None })
+    }
+
+    /// Reads on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    pub fn step(&mut self, document: &Document, budget: &mut usize) -> Poll<Result<(), Fault>> {
+        while *budget > 0 {
+            if let (Some(at), Some((_, tensor))) = (&mut self.checked, self.found.last()) {
+                ready!(check(document, tensor.data, at, budget))?;
+                self.checked = None;
+            }
+            let Some((node, place)) = self.items.next(document) else { return Poll::Ready(Ok(())) };
+            *budget = budget.saturating_sub(EMBEDDING);
+            let index = whole(document, node, "index")?.unwrap_or(u64::from(place));
+            let tensor = tensor(document, node, place)?;
+            self.checked = Some(match tensor.data {
+                Data::Json(array) => first_child(array) as usize,
+                _ => 0,
+            });
+            self.found.push((index, tensor));
+        }
+        Poll::Pending
+    }
+
+    /// All of them, in the order of their index.
+    pub fn finish(self) -> Result<Vec<Tensor>, Fault> {
+        let (count, mut ordered) = (self.found.len(), BTreeMap::new());
+        ordered.extend(self.found);
+        if ordered.len() == count { Ok(ordered.into_values().collect()) } else { Err("two embeddings with one index") }
+    }
+}
+
+/// The embedding of one item, not yet checked.
+fn tensor(document: &Document, item: u32, place: u32) -> Result<Tensor, Fault> {
+    let node = member(document, item, "embedding")?.ok_or("an item without an embedding")?;
+    let (data, elements) = match document.value(node).tag {
+        Tag::Array => (Data::Json(node), document.children(node) as usize),
+        Tag::Plain => {
+            let place = document.place(node);
+            // Without its quotes.
+            let text = Range { start: place.start.wrapping_add(1), end: place.end.wrapping_sub(1) };
+            (Data::Base64(text), base64::elements(document.value(node).text)?)
+        }
+        _ => return Err("an embedding is neither an array nor base64"),
+    };
+    if elements == 0 {
+        return Err("an embedding is empty");
+    }
+    Ok(Tensor { name: String::new(), datatype: Datatype::Fp32, shape: vec![elements as u64], data, place })
+}
+
+/// Checks `data` from `at` on. `Pending`: the budget was not enough; call again.
+fn check(document: &Document, data: Data, at: &mut usize, budget: &mut usize) -> Poll<Result<(), Fault>> {
+    let array = match data {
+        Data::Json(array) => array,
+        Data::Base64(range) => return base64::check(range.of(document.body.bytes()), at, budget),
+        _ => return Poll::Ready(Ok(())),
+    };
+    let end = document.after(array) as usize;
+    while *at < end {
+        if *budget == 0 {
+            return Poll::Pending;
+        }
+        let left = end.saturating_sub(*at);
+        let run = document.tape.run(*at as u32).iter().take(left.min(budget.div_ceil(ELEMENT)));
+        let (seen, numbers) = (run.len(), run.clone().filter(|&&node| document.read(node).tag.is_number()).count());
+        if numbers < seen {
+            return Poll::Ready(Err("an embedding is not all numbers"));
+        }
+        *at = at.saturating_add(seen);
+        *budget = budget.saturating_sub(seen.saturating_mul(ELEMENT));
+    }
+    Poll::Ready(Ok(()))
+}

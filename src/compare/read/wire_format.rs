@@ -1,0 +1,153 @@
+//! In which wire format the answers of a pair are read: the one that the route says, or the one that the request's path and the answer's type
+//! tell.
+
+use crate::config::Protocol;
+use crate::http::{MODEL_INFER, essence, is_event_stream, is_grpc};
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// KServe V1: `…/v1/models/{model}:predict`.
+    Predict,
+    /// Open Inference Protocol: `…/v2/models/{model}[/versions/{version}]/infer`.
+    Infer,
+    /// Open Inference Protocol over gRPC: `/inference.GRPCInferenceService/ModelInfer`.
+    ModelInfer,
+    /// OpenAI: `…/v1/chat/completions`, `…/v1/completions`, `…/v1/embeddings`.
+    OpenAi,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    /// What `path` (without its query) asks for. Gateways put things before `/v1` and `/v2`.
+    pub fn of(path: &[u8]) -> Self {
+        const OPENAI: [&[u8]; 3] = [b"/v1/chat/completions", b"/v1/completions", b"/v1/embeddings"];
+        if path == MODEL_INFER {
+            return Endpoint::ModelInfer;
+        }
+        if OPENAI.iter().any(|end| path.ends_with(end)) {
+            return Endpoint::OpenAi;
+        }
+        let segments: Vec<&[u8]> = path.rsplit(|&byte| byte == b'/').take(6).collect();
+        match segments.as_slice() {
+            [b"infer", model, b"models", b"v2", ..] if !model.is_empty() => Endpoint::Infer,
+            [b"infer", _, b"versions", model, b"models", b"v2"] if !model.is_empty() => Endpoint::Infer,
+            [model, b"models", b"v1", ..] if model.strip_suffix(b":predict").is_some_and(|name| !name.is_empty()) => Endpoint::Predict,
+            _ => Endpoint::Other,
+        }
+    }
+}
+
+/// Whether an answer may be a stream of generated text.
+pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
+    protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
+}
+
+/// Whether an answer of this type is a stream of generated text, which is joined before it is compared.
+pub fn is_stream(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> bool {
+    may_stream(protocol, endpoint) && is_event_stream(content_type)
+}
+
+/// How the answers of a pair are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireFormat {
+    /// As bytes.
+    Opaque,
+    /// As any JSON.
+    Json,
+    /// As KServe V1.
+    KserveV1,
+    /// As Open Inference Protocol in JSON, with or without binary tensors.
+    OpenInference,
+    /// As Open Inference Protocol in gRPC.
+    OpenInferenceGrpc,
+    /// As OpenAI.
+    OpenAi,
+}
+
+impl WireFormat {
+    /// The wire format of a pair, from what its route says, its endpoint, and the primary's `content-type`.
+    pub fn of(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> Self {
+        let grpc = is_grpc(content_type);
+        match (protocol, endpoint) {
+            (Protocol::Json, _) => WireFormat::Json,
+            (Protocol::Opaque, _) => WireFormat::Opaque,
+            (Protocol::OpenInference | Protocol::Auto, Endpoint::ModelInfer) if grpc => WireFormat::OpenInferenceGrpc,
+            // Of other methods the messages are not known.
+            _ if grpc => WireFormat::Opaque,
+            (Protocol::KserveV1, _) | (Protocol::Auto, Endpoint::Predict) => WireFormat::KserveV1,
+            (Protocol::OpenInference, _) | (Protocol::Auto, Endpoint::Infer) => WireFormat::OpenInference,
+            (Protocol::OpenAi, _) | (Protocol::Auto, Endpoint::OpenAi) => WireFormat::OpenAi,
+            _ if is_json(content_type) => WireFormat::Json,
+            _ => WireFormat::Opaque,
+        }
+    }
+}
+
+/// Whether a content type is that of a JSON text: `application/json`, `text/json`, or any with the suffix `+json` (RFC 6839).
+fn is_json(content_type: &[u8]) -> bool {
+    let essence = essence(content_type);
+    essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_path_tells_the_endpoint() {
+        for (path, want) in [
+            ("/v1/models/iris:predict", Endpoint::Predict),
+            ("/serving/v1/models/iris:predict", Endpoint::Predict),
+            ("/v1/models/:predict", Endpoint::Other),
+            ("/v1/models/iris:explain", Endpoint::Other),
+            ("/v1/models/a/b:predict", Endpoint::Other),
+            ("/v2/models/iris/infer", Endpoint::Infer),
+            ("/v2/models/iris/versions/3/infer", Endpoint::Infer),
+            ("/a/b/v2/models/iris/versions/3/infer", Endpoint::Infer),
+            ("/a/b/v2/models/iris/infer", Endpoint::Infer),
+            ("/v1/models/iris/versions/3/infer", Endpoint::Other),
+            ("/v2/models//infer", Endpoint::Other),
+            ("/v2/models/iris/ready", Endpoint::Other),
+            ("/v2/repository/index", Endpoint::Other),
+            ("/inference.GRPCInferenceService/ModelInfer", Endpoint::ModelInfer),
+            ("/inference.GRPCInferenceService/ModelReady", Endpoint::Other),
+            ("/v1/chat/completions", Endpoint::OpenAi),
+            ("/openai/v1/completions", Endpoint::OpenAi),
+            ("/v1/embeddings", Endpoint::OpenAi),
+            ("/v1/models", Endpoint::Other),
+            ("", Endpoint::Other),
+        ] {
+            assert_eq!(Endpoint::of(path.as_bytes()), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_route_decides_and_auto_detects() {
+        use Protocol::{Auto, Json, KserveV1, Opaque, OpenAi, OpenInference};
+        let (json, grpc, html) = ("application/json; charset=utf-8", "application/grpc+proto", "text/html");
+        for (protocol, endpoint, content_type, want) in [
+            (Auto, Endpoint::Predict, json, WireFormat::KserveV1),
+            (Auto, Endpoint::Infer, "application/octet-stream", WireFormat::OpenInference),
+            (Auto, Endpoint::ModelInfer, grpc, WireFormat::OpenInferenceGrpc),
+            (Auto, Endpoint::ModelInfer, json, WireFormat::Json),
+            (Auto, Endpoint::OpenAi, "text/event-stream", WireFormat::OpenAi),
+            (Auto, Endpoint::Other, json, WireFormat::Json),
+            (Auto, Endpoint::Other, "application/problem+json", WireFormat::Json),
+            (Auto, Endpoint::Other, html, WireFormat::Opaque),
+            (Auto, Endpoint::Other, grpc, WireFormat::Opaque),
+            (OpenInference, Endpoint::Other, grpc, WireFormat::Opaque),
+            (OpenInference, Endpoint::ModelInfer, grpc, WireFormat::OpenInferenceGrpc),
+            (OpenInference, Endpoint::Other, html, WireFormat::OpenInference),
+            (KserveV1, Endpoint::Other, html, WireFormat::KserveV1),
+            (OpenAi, Endpoint::Other, html, WireFormat::OpenAi),
+            (Json, Endpoint::OpenAi, html, WireFormat::Json),
+            (Opaque, Endpoint::OpenAi, json, WireFormat::Opaque),
+        ] {
+            assert_eq!(WireFormat::of(protocol, endpoint, content_type.as_bytes()), want, "{protocol:?} {endpoint:?} {content_type}");
+        }
+    }
+}
