@@ -67,16 +67,21 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        what: "code is found where the name of its module says",
+        what: "a module is in the file that its name says, and an imported name means one thing in it",
         applies: |_, _| true,
         check: |code, source| {
-            let included = |line: &usize| Finding { path: source.path.clone(), line: *line, how: "includes code from elsewhere".into() };
+            let unclear = |(line, how): &(usize, &str)| Finding { path: source.path.clone(), line: *line, how: (*how).into() };
             let lost = code.project.lost.iter().filter(|found| found.path == source.path).cloned();
-            lost.chain(source.includes.iter().map(included)).collect()
+            lost.chain(source.unclear.iter().map(unclear)).collect()
         },
         breaches: |_, _| {
-            let breaches =
-                ["mod breach;", "#[path = \"limits.rs\"] mod breach;", "include!(\"limits.rs\");", "fn breach() { core::include!(\"x\") }"];
+            let breaches = [
+                "mod breach;",
+                "#[path = \"limits.rs\"] mod breach;",
+                "include!(\"limits.rs\");",
+                "fn breach() { core::include!(\"x\") }",
+                "fn breach() { use std::time as breach; } fn other() { use std::fmt as breach; }",
+            ];
             breaches.map(str::to_owned).to_vec()
         },
     },
@@ -207,9 +212,11 @@ fn breaches(code: &Code, rule: &Rule, source: &Source) -> Vec<String> {
 #[test]
 fn the_code_keeps_its_rules() {
     let code = Code::read(&files::of_src());
-    for rule in RULES {
-        files::assert_none(rule.what, &code.findings(rule));
-    }
+    let with_rule = |rule: &Rule| {
+        let found = code.findings(rule).into_iter();
+        found.map(|found| Finding { how: format!("{} ({})", found.how, rule.what), ..found }).collect::<Vec<_>>()
+    };
+    files::assert_none("rules on code", &RULES.iter().flat_map(with_rule).collect::<Vec<_>>());
     files::assert_none("every file is that of a module", &code.project.lost);
 }
 

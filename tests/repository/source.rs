@@ -29,8 +29,8 @@ pub struct Source {
     pub declared: Vec<Declared>,
     /// Items of the file itself that are no modules, by their lines.
     pub other_items: Vec<usize>,
-    /// Lines with `include!`.
-    pub includes: Vec<usize>,
+    /// Lines that keep the rules from seeing what the compiler sees, and why.
+    pub unclear: Vec<(usize, &'static str)>,
 }
 
 /// What names mean in a module.
@@ -77,7 +77,7 @@ pub fn read(path: &str, text: &str, module: Module) -> Option<Source> {
         functions: vec![],
         declared: vec![],
         other_items: vec![],
-        includes: vec![],
+        unclear: vec![],
         module: module.clone(),
     };
     let mut reader = Reader { source, module, test_lines: BTreeSet::new() };
@@ -133,8 +133,12 @@ impl Reader {
             path.push(ident.unraw().to_string());
         }
         let known_as = if name == "self" { path.last().cloned().unwrap_or_default() } else { name.unraw().to_string() };
-        self.scope().aliases.insert(known_as, path.clone());
-        self.scope().imports.push((path, ident.span().start().line));
+        let line = ident.span().start().line;
+        let before = self.scope().aliases.insert(known_as.clone(), path.clone());
+        if known_as != "_" && before.is_some_and(|before| before != path) {
+            self.source.unclear.push((line, "imports another thing by a name that the module has imported already"));
+        }
+        self.scope().imports.push((path, line));
     }
 
     fn module(&mut self, item: &ItemMod) {
@@ -270,7 +274,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let root = path.leading_colon.map(|_| "::".to_owned());
+        let root = path.leading_colon.as_ref().map(|_| "::".to_owned());
         let segments = root.into_iter().chain(path.segments.iter().map(|segment| segment.ident.unraw().to_string())).collect();
         self.scope().paths.push((segments, path.span().start().line));
         visit::visit_path(self, path);
@@ -278,7 +282,7 @@ impl<'ast> Visit<'ast> for Reader {
 
     fn visit_macro(&mut self, invocation: &'ast Macro) {
         if invocation.path.segments.last().is_some_and(|name| name.ident == "include") {
-            self.source.includes.push(invocation.span().start().line);
+            self.source.unclear.push((invocation.span().start().line, "includes code from elsewhere"));
         }
         visit::visit_macro(self, invocation);
     }

@@ -134,14 +134,14 @@ fn with_each(path: &str, text: &str, needles: &[&str]) -> Vec<(String, String)> 
 #[test]
 fn texts_keep_their_rules() {
     let files = files::all();
+    let mut findings = Vec::new();
     for rule in RULES {
-        let bound = files.iter().filter(|(path, text)| (rule.applies)(path, text));
-        let found = |(path, text): (&String, &String)| {
-            let finding = |(line, how)| Finding { path: path.clone(), line, how };
-            (rule.check)(path, text).into_iter().map(finding).collect::<Vec<_>>()
-        };
-        files::assert_none(rule.what, &bound.flat_map(found).collect::<Vec<_>>());
+        for (path, text) in files.iter().filter(|(path, text)| (rule.applies)(path, text)) {
+            let found = (rule.check)(path, text).into_iter();
+            findings.extend(found.map(|(line, how)| Finding { path: path.clone(), line, how: format!("{how} ({})", rule.what) }));
+        }
     }
+    files::assert_none("rules on text", &findings);
 }
 
 /// A line that is added breaks the rule, each of them by itself.
