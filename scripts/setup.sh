@@ -56,6 +56,11 @@ test_environment() {
     virtual_environment test-venv tests/e2e/requirements.txt
 }
 
+# The same shellcheck everywhere, whatever the machine has.
+shellcheck_environment() {
+    virtual_environment shellcheck-venv scripts/shellcheck.d/requirements.txt
+}
+
 # Real model servers and their clients; KServe's server goes with none of the others.
 real_environments() {
     virtual_environment real-venv tests/real/requirements.txt
