@@ -8,11 +8,13 @@
 //!
 //! * [`root`]: root contexts: configuration, turns of work, answers to copies.
 //! * [`stream`]: client requests.
+//! * [`service`]: what both have in common.
 //! * [`calls`]: dispatching copies and waking a root context.
 //! * [`statistics`]: the host's series and shared data.
 
 mod calls;
 mod root;
+mod service;
 mod statistics;
 mod stream;
 

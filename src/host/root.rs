@@ -1,13 +1,12 @@
 //! Root contexts: they take the configuration, send copies and read the shadows' answers.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, MapType};
 
-use super::calls::Queue;
+use super::service::Service;
 use super::statistics::{Host, worker};
 use super::stream::Stream;
 use super::{Reaction, calls, handle, now, property};
@@ -15,22 +14,10 @@ use crate::engine::event::{Configured, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::RootId;
 use crate::engine::intake::{self, Line, Source};
-use crate::engine::plan::Plan;
 use crate::http::is_event_stream;
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
-
-/// What a root context does, and how its streams wake it.
-#[derive(Clone)]
-pub struct Service {
-    /// Its configuration at work.
-    pub plan: Rc<Plan>,
-    /// The queue of the root context.
-    pub queue: Option<Queue>,
-    /// Whether the last request may have matched a route: the next one probably will, too.
-    pub matching: Rc<Cell<bool>>,
-}
 
 /// One configuration in one VM.
 pub struct Root {

@@ -7,7 +7,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
-use super::root::Service;
+use super::service::Service;
 use super::{Reaction, handle, now, property};
 use crate::engine::effect::Follow;
 use crate::engine::ending::Ending;

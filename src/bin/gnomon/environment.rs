@@ -6,7 +6,7 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::found::field;
+use crate::protobuf_json::field;
 
 /// The variables that a VM is given.
 #[derive(Debug)]

@@ -5,7 +5,8 @@
 use gnomon::config::raw::Node;
 
 use crate::environment::Environment;
-use crate::found::{Found, Source, field, mentions_gnomon};
+use crate::found::{Found, Source, mentions_gnomon};
+use crate::protobuf_json::field;
 
 /// The type of a Wasm HTTP filter.
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";

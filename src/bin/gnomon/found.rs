@@ -68,17 +68,3 @@ pub fn mentions_gnomon(node: &Node) -> bool {
         _ => false,
     }
 }
-
-/// The value of a key in either of Protobuf's spellings, `root_id` and `rootId`.
-pub fn field<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    node.get(key).or_else(|| {
-        let mut words = key.split('_');
-        let first = words.next().unwrap_or_default().to_owned();
-        let camel = words.fold(first, |name, word| {
-            let mut letters = word.chars();
-            let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
-            name + &initial.into_iter().chain(letters).collect::<String>()
-        });
-        node.get(&camel)
-    })
-}

@@ -25,6 +25,7 @@ mod envoy;
 mod found;
 mod gates;
 mod manifest;
+mod protobuf_json;
 
 use std::io::Write;
 use std::path::PathBuf;

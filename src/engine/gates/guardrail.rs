@@ -74,7 +74,7 @@ impl Guard {
             share.cut_off.set(true);
             callback.statistics.set(self.tripped, 1);
             self.shares.show(Shown::CutOff, callback.statistics);
-            line::log(labels, &self.terms, counts, (line::GUARDRAIL, over), callback);
+            line::show(labels, &self.terms, counts, (line::GUARDRAIL, over), callback);
         }
         fails
     }

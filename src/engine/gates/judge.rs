@@ -124,7 +124,7 @@ fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback
         callback.add(gate.series.failures, 1);
     }
     if state == State::Fail && !failed && !gate.logged.replace(true) {
-        line::log(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);
+        line::show(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);
     }
     if reading.state == state as u64 {
         gate.writes.settled();

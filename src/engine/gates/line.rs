@@ -13,7 +13,7 @@ pub const LABELS: [&str; 5] = ["experiment", "route", "gate", "subject", "slice"
 pub const GUARDRAIL: &str = "guardrail";
 
 /// Logs that the gate with these `labels` fails by `counts`, or cuts its canary off. `what` is the member that says which, and its value.
-pub fn log(labels: &[Name; 5], terms: &Terms, counts: Counts, what: (&'static str, &str), callback: &mut Callback<'_>) {
+pub fn show(labels: &[Name; 5], terms: &Terms, counts: Counts, what: (&'static str, &str), callback: &mut Callback<'_>) {
     let mut line = LogLine::default();
     for (name, value) in LABELS.into_iter().zip(labels) {
         line.text(name, value);
