@@ -57,23 +57,23 @@ pub struct GateSummary {
     pub others: Cell<bool>,
 }
 
-/// How often in a row a gauge was written and did not show it. Another worker may have written in between; but Envoy drops what its
-/// `stats_matcher` excludes, and such a gauge never shows anything. So there is a bound to looking again.
+/// How often in a row a gauge was written and did not show it.
 #[derive(Debug, Default)]
 pub struct Writes {
     in_vain: Cell<u32>,
 }
 
 impl Writes {
-    /// Counts one more. Returns whether to look again what the gauge shows.
-    pub fn one_more(&self) -> bool {
-        let writes = self.in_vain.get().saturating_add(1);
-        self.in_vain.set(writes);
-        writes <= LOOKS_AFTER_WRITES
-    }
-
-    /// The gauge shows what it should.
-    pub fn settled(&self) {
+    /// Calls `put_right` until it says that it found nothing to change. Another worker may have written in between what it found; but Envoy
+    /// drops what its `stats_matcher` excludes, and such a gauge never shows anything, so there is a bound.
+    pub fn until_settled(&self, mut put_right: impl FnMut() -> bool) {
+        while put_right() {
+            let writes = self.in_vain.get().saturating_add(1);
+            self.in_vain.set(writes);
+            if writes > LOOKS_AFTER_WRITES {
+                return;
+            }
+        }
         self.in_vain.set(0);
     }
 }

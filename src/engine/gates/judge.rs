@@ -4,6 +4,8 @@
 //! [`Writes`](super::bound::Writes)). So of workers that judge at the same time the last one puts right what another wrote from older
 //! counters.
 
+use std::rc::Rc;
+
 use super::bound::{BoundGate, GateInSlice, GateSummary};
 use super::line;
 use crate::engine::callback::Callback;
@@ -42,8 +44,8 @@ impl GateReading {
 }
 
 /// Shows by what the gates of a route judge, and the states that follow: a configuration takes them over.
-pub fn take_over(gates: &[impl AsRef<BoundGate>], callback: &mut Callback<'_>) {
-    let slices = || gates.iter().flat_map(|gate| gate.as_ref().slices());
+pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
+    let slices = || gates.iter().flat_map(|gate| gate.slices());
     for gate in slices() {
         show_terms(gate, callback.statistics);
         judge(gate, true, callback);
@@ -90,7 +92,7 @@ fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn S
 /// Judges a gate, after a trial of it. `serves`: whether this configuration does, so that its guardrails act.
 pub fn judge(gate: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
     let mut slices_change = false;
-    loop {
+    gate.writes.until_settled(|| {
         let reading = GateReading::take(gate, callback.statistics);
         if let Some(guard) = gate.guard.as_ref().filter(|_| serves && reading.tripped == 0) {
             guard.check(&gate.labels, reading.counters, callback);
@@ -98,10 +100,8 @@ pub fn judge(gate: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
         let changed = show_state(gate, &reading, callback);
         // The first trial of `other` changes the state over all slices, but not its own.
         slices_change |= changed || is_first_of_other(gate, &reading);
-        if !changed || !gate.writes.one_more() {
-            break;
-        }
-    }
+        changed
+    });
     if let Some(summary) = gate.summary.as_ref().filter(|_| slices_change) {
         judge_slices(summary, callback.statistics);
     }
@@ -126,12 +126,11 @@ fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback
     if state == State::Fail && !failed && !gate.logged.replace(true) {
         line::show(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);
     }
-    if reading.state == state as u64 {
-        gate.writes.settled();
-        return false;
+    let changes = reading.state != state as u64;
+    if changes {
+        callback.statistics.set(gate.series.state, state as u64);
     }
-    callback.statistics.set(gate.series.state, state as u64);
-    true
+    changes
 }
 
 /// The terms that are shown as these numbers; `None` of numbers that are no terms.
@@ -148,19 +147,17 @@ fn is_first_of_other(gate: &GateInSlice, reading: &GateReading) -> bool {
 
 /// Puts the state of a gate over its slices right.
 fn judge_slices(summary: &GateSummary, statistics: &mut dyn Statistics) {
-    loop {
+    summary.writes.until_settled(|| {
         let mut states: Vec<State> = summary.slices.iter().map(|slice| State::of(statistics.read(slice.state))).collect();
         let others = summary.slices.last().map_or(0, |other| statistics.read(other.trials));
         let shown = statistics.read(summary.state);
         let other = states.pop().unwrap_or_default();
         let state = over_slices(states, other, others > 0) as u64;
         // A fail is for good, also if its slice has left the configuration.
-        if shown == state || State::of(shown) == State::Fail {
-            return summary.writes.settled();
+        let changes = shown != state && State::of(shown) != State::Fail;
+        if changes {
+            statistics.set(summary.state, state);
         }
-        statistics.set(summary.state, state);
-        if !summary.writes.one_more() {
-            return;
-        }
-    }
+        changes
+    });
 }
