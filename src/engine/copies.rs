@@ -254,8 +254,8 @@ impl Engine {
         let wire_format = WireFormat::of(target.route.protocol, endpoint, &primary.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: target.limits.body };
         let mut comparison = Comparison::new(wire_format, target.compare.clone(), bounds, primary.answer, reply.answer);
-        // What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer: so only the first
-        // in the queue has begun.
+        // What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer: so only the
+        // first in the queue has begun.
         let is_first = self.roots.get(&target.root).is_none_or(|root| root.comparisons.is_empty());
         if is_first && let Poll::Ready(report) = comparison.step(&mut COMPARED_AT_ONCE.clone()) {
             return self.judged(id, report, now, out);
@@ -298,8 +298,8 @@ fn count_open(target: &BoundShadow, out: &mut Effects) {
     out.add(target.series.open_pairs, 1);
 }
 
-/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is no
-/// memory for that.
+/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is
+/// no memory for that.
 fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Option<(Body, Option<usize>)> {
     let Shaped { bytes, json_length } = shaped.ok()?;
     let body = match bytes {

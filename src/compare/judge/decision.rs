@@ -1,7 +1,7 @@
 //! The task `decision`: what numbers lead to, not the numbers.
 //!
-//! Thresholds part the numbers into ranges, each with a name. A number at a threshold belongs to the range above. Every number at the path is
-//! one decision, and so is every number of a vector. The confusion matrix counts all of them, also those behind the first that differs.
+//! Thresholds part the numbers into ranges, each with a name. A number at a threshold belongs to the range above. Every number at the path
+//! is one decision, and so is every number of a vector. The confusion matrix counts all of them, also those behind the first that differs.
 
 use core::task::Poll;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! The task `embedding`: whether vectors point the same way.
 //!
-//! Two vectors are equal if their cosine, the dot product over the product of the lengths, is at least the given one; the sums are taken
-//! in doubles, in the order of the elements. Vectors that have no direction (all zero, or with an element or a square that is no finite
-//! double) are equal only if all their elements are; `NaN` equals `NaN`. So are vectors with the same elements always.
+//! Two vectors are equal if their cosine, the dot product over the product of the lengths, is at least the given one. The sums are taken in
+//! doubles, in the order of the elements. Vectors with the same elements are always equal; `NaN` equals `NaN`. Vectors that have no
+//! direction (all zero, or with an element or a square that is no finite double) are equal only if all their elements are.
 
 use core::task::Poll;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ const NO_VECTOR: Fault = "a row is no vector of numbers: see the path of compare
 pub struct EmbeddingTask {
     /// Least cosine of two vectors that are equal.
     cosine: f64,
-    /// Of the vectors at hand, as far as they have been read.
+    /// The sums over the vectors at hand, as far as they have been read.
     sums: Sums,
 }
 

@@ -1,13 +1,13 @@
 //! The task `labels`: whether each row says the same.
 //!
 //! The label of a row is its string, boolean or whole number, as text: a model that answers `7` agrees with one that answers `7.0` or
-//! `"7"`. The label of a vector of numbers is the index of the largest. Of equal numbers the first counts, and `NaN` is never the largest. An
-//! index or a whole number gets the name that the operator has given the class of that number, if there is one. A vector of strings is a list
-//! of labels, the best first. A vector of one element is that element: the index of a binary classifier's only score would tell nothing
-//! (see [`super::decision`] for such scores).
+//! `"7"`. The label of a vector of numbers is the index of the largest. Of equal numbers the first counts, and `NaN` is never the largest.
+//! An index or a whole number gets the name that the operator has given the class of that number, if there is one. A vector of strings is a
+//! list of labels, the best first. A vector of one element is that element: the index of a binary classifier's only score would tell
+//! nothing (see [`super::decision`] for such scores).
 //!
-//! With `top` above one the `top` best labels of each side are compared, whatever their order. Both sides must share `overlap` of them, or all
-//! if there are fewer. The confusion matrix counts the best label of each row, also of rows behind the first that differs.
+//! With `top` above one the `top` best labels of each side are compared, whatever their order. Both sides must share `overlap` of them, or
+//! all if there are fewer. The confusion matrix counts the best label of each row, also of rows behind the first that differs.
 
 mod ranking;
 

@@ -28,10 +28,10 @@ use crate::config::Compare;
 /// What looking at an output costs, in bytes touched.
 const OUTPUT: usize = 64;
 
-/// What is said where a task has nothing to look at.
+/// The fault of an answer in which a task finds nothing to look at.
 const NOTHING: &str = "nothing in it that the task looks at";
 
-/// An output of either answer, by its place among its tensors; at least one of the two is there.
+/// The outputs of one name, by their places among the tensors of their answers. At least one side has one.
 #[derive(Clone, Copy, Debug)]
 struct Partners {
     primary: Option<usize>,
@@ -45,7 +45,7 @@ pub struct OutputsJudge {
     scope: Scope,
     /// Whether the whole answer is ignored.
     ignored: bool,
-    /// What is still to be compared; `None` before anything was looked at.
+    /// The outputs that are still to be compared; `None` before the first step.
     waiting: Option<VecDeque<Partners>>,
     /// The index of the output that is being compared, for paths, and its elements.
     current: Option<(u32, OutputElements)>,
@@ -77,7 +77,7 @@ impl OutputsJudge {
         Ok(())
     }
 
-    /// Takes up an output: its elements, if they are to be compared.
+    /// Begins with an output: its elements, if they are to be compared.
     fn open(&mut self, index: u32, primary: Option<&Tensor>, shadow: Option<&Tensor>) -> Result<Option<OutputElements>, Difference> {
         if self.rules.enter(Here::Index(index)).ignored {
             return Ok(None);

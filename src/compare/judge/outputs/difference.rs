@@ -1,14 +1,14 @@
-//! Where two outputs of one name differ.
+//! How the comparison of two outputs of one name ends early.
 
 use crate::compare::judge::place::Place;
 use crate::compare::judge::rules::Here;
 use crate::compare::judgement::{Divergence, Kind};
 
-/// A difference within an output, and what it is of: an element, or something that the output has.
+/// A difference between two outputs of one name.
 #[derive(Debug)]
 pub struct Difference {
     pub kind: Kind,
-    /// The member of the output, and the element if it is in one.
+    /// The member of the output that differs, and the index of the element if one does; `None`: one side has no such output.
     pub member: Option<(&'static str, Option<u32>)>,
     pub relative: Option<f64>,
     pub values: (String, String),
@@ -30,7 +30,7 @@ impl From<Difference> for Stop {
 }
 
 impl Difference {
-    /// It as a divergence of the output that paths call `index`.
+    /// The divergence that it is, of the output that paths call `index`.
     pub fn at(self, index: u32) -> Divergence {
         let mut place = Place::default();
         place.push(Here::member("outputs"));
