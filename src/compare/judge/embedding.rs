@@ -7,7 +7,7 @@
 use core::task::Poll;
 use std::rc::Rc;
 
-use crate::compare::judge::row_judge::{Findings, RowJudge, RowTask};
+use crate::compare::judge::row_judge::{Found, RowFault, RowJudge, RowTask};
 use crate::compare::judge::rows::Rows;
 use crate::compare::judge::rows::row::Unit;
 use crate::compare::judgement::{Divergence, Kind};
@@ -79,31 +79,24 @@ impl RowTask for EmbeddingTask {
         false
     }
 
-    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
+    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, found: &mut Found) -> Result<(), RowFault> {
         self.sums = Sums::NONE;
         match rows.lengths() {
             (0 | 1, _) => Err((Side::Primary, NO_VECTOR)),
             (_, 0 | 1) => Err((Side::Shadow, NO_VECTOR)),
-            (primary, shadow) => {
-                let values = || (primary.to_string(), shadow.to_string());
-                findings.first = (primary != shadow).then(|| rows.divergence(pair, None, Kind::Dimension, values()));
+            _ => {
+                found.first = rows.unlike_lengths(pair, Kind::Dimension);
                 Ok(())
             }
         }
     }
 
-    fn step(
-        &mut self,
-        rows: &mut Rows,
-        pair: Sides<'_, Content>,
-        findings: &mut Findings,
-        budget: &mut usize,
-    ) -> Poll<Result<(), (Side, Fault)>> {
+    fn step(&mut self, rows: &mut Rows, pair: Sides<'_, Content>, found: &mut Found, budget: &mut usize) -> Poll<Result<(), RowFault>> {
         let mut sums = self.sums;
         while *budget > 0 {
             let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
             let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
-                findings.first = self.compare(sums, rows, pair);
+                found.first = self.compare(sums, rows, pair);
                 return Poll::Ready(Ok(()));
             };
             let primary = primary.number().ok_or((Side::Primary, NO_VECTOR))?;

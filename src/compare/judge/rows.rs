@@ -140,6 +140,12 @@ impl Rows {
         Divergence { kind, path, pattern, relative: None, values }
     }
 
+    /// The difference between the lengths of the rows at hand, if there is one.
+    pub fn unlike_lengths(&self, pair: Sides<'_, Content>, kind: Kind) -> Option<Divergence> {
+        let (primary, shadow) = self.lengths();
+        (primary != shadow).then(|| self.divergence(pair, None, kind, (primary.to_string(), shadow.to_string())))
+    }
+
     /// Where the row at hand is, or the given element of it.
     fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> (String, String) {
         match &self.source {

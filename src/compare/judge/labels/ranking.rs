@@ -31,7 +31,7 @@ impl From<String> for Label {
 }
 
 /// A row as far as it has been read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ranking {
     /// How many elements the row has.
     length: u64,
@@ -41,8 +41,9 @@ pub struct Ranking {
 }
 
 /// The best so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Best {
+    #[default]
     Unknown,
     /// Numbers of a vector with their indices, the largest first.
     Scores(Vec<(f64, u64)>),
@@ -120,7 +121,7 @@ impl Ranking {
             let name = digits.parse().ok().and_then(|index: usize| names.get(index));
             Label::from(name.map_or(digits, |name| name.to_string()))
         };
-        let labels = match core::mem::replace(&mut self.best, Best::Unknown) {
+        let labels = match core::mem::take(&mut self.best) {
             Best::Unknown => Vec::new(),
             Best::Scores(best) => best.into_iter().map(|(_, index)| name(index.to_string())).collect(),
             Best::Whole(digits) => vec![name(digits)],

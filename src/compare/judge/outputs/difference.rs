@@ -1,8 +1,10 @@
 //! How the comparison of two outputs of one name ends early.
 
+use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::judge::place::Place;
 use crate::compare::judge::rules::Here;
-use crate::compare::judgement::{Divergence, Kind};
+use crate::compare::judgement::{Divergence, Judgement, Kind};
+use crate::compare::side::Side;
 
 /// A difference between two outputs of one name.
 #[derive(Debug)]
@@ -29,19 +31,22 @@ impl From<Difference> for Stop {
     }
 }
 
-impl Difference {
-    /// The divergence that it is, of the output that paths call `index`.
-    pub fn at(self, index: u32) -> Divergence {
+impl Stop {
+    /// The judgement on an output that paths call `index`.
+    pub fn judgement(self, index: u32) -> Judgement {
+        let Stop::Difference(Difference { kind, member, relative, values }) = self else {
+            return Judgement::Incomparable { side: Side::Primary, reason: IMPOSSIBLE };
+        };
         let mut place = Place::default();
         place.push(Here::member("outputs"));
         place.push(Here::Index(index));
-        if let Some((member, element)) = self.member {
+        if let Some((member, element)) = member {
             place.push(Here::member(member));
             if let Some(element) = element {
                 place.push(Here::Index(element));
             }
         }
         let (path, pattern) = place.finish();
-        Divergence { kind: self.kind, path, pattern, relative: self.relative, values: self.values }
+        Judgement::Diverged(Divergence { kind, path, pattern, relative, values })
     }
 }
