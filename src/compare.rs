@@ -97,9 +97,9 @@ impl Comparison {
         Self { wire_format, plan, bounds, primary, shadow, stage: Stage::New, identical: false }
     }
 
-    /// Works until it is done or `budget` bytes have been touched. `Pending`: the budget was not enough; call again, with a budget above zero.
-    /// It may overrun the budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than 0.5 ms
-    /// in Wasm.
+    /// Works until it is done or `budget` bytes have been touched. `Pending`: the budget was not enough; call again, with a budget above
+    /// zero. It may overrun the budget by one comparison of two numbers (in practice some 50 bytes) or by 100 bytes. 64 KiB take less than
+    /// 0.5 ms in Wasm.
     pub fn step(&mut self, budget: &mut usize) -> Poll<Report> {
         while *budget > 0 && !matches!(self.stage, Stage::Done(..)) {
             if let Poll::Ready(next) = self.turn(budget) {

@@ -4,8 +4,8 @@
 //! from models that are on trial, so a body is taken for hostile: a [`Decoder`] reads and writes little at a time, keeps no body, holds at
 //! most [`MAX_STATE`] bytes for each coding however much comes out, and leaves it to whoever takes the pieces to say when it is enough.
 //!
-//! What is deliberately not done: no coding is ever applied; dictionaries (`dcb`, `dcz`) and the historic `compress` are unknown; nothing is
-//! salvaged of a body that is not well formed to its last byte, because half an answer can't be compared.
+//! What is deliberately not done: no coding is ever applied; dictionaries (`dcb`, `dcz`) and the historic `compress` are unknown; nothing
+//! is salvaged of a body that is not well formed to its last byte, because half an answer can't be compared.
 
 mod brotli;
 mod coding;
@@ -81,14 +81,14 @@ impl Decoder {
 
     /// Decodes on. `input` is the whole encoded body, the same at every call.
     ///
-    /// About `budget` bytes of input and output, at every coding of the chain, are touched and taken off it; nothing is done if it is 0, and
-    /// otherwise something is. Two codings can't be stopped where one likes: zstd decodes block by block, 128 KiB each (of blocks that
+    /// About `budget` bytes of input and output, at every coding of the chain, are touched and taken off it; nothing is done if it is 0,
+    /// and otherwise something is. Two codings can't be stopped where one likes: zstd decodes block by block, 128 KiB each (of blocks that
     /// yield as much from a few bytes, as only an attacker makes them, eight for a budget of 64 KiB), and brotli fills its window,
     /// [`MAX_WINDOW`] at most, when a command tells it to. What they decode ahead is part of their state, and handed on within the budget
     /// all the same.
     ///
-    /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. Ready once the end of the body was reached
-    /// and was well formed; `Pending`: the budget was not enough; call again.
+    /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. Ready once the end of the body was
+    /// reached and was well formed; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
     /// If the body is not well formed, or `sink` refuses. It is then the answer to every further call.

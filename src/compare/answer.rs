@@ -7,7 +7,7 @@ use crate::fault::Fault;
 pub const NO_ROOM: Fault = "no room for it in limits.memory";
 
 /// The reason that is a mistake of Gnomon's: a state that can't be. It ends a comparison all the same, as incomparable.
-pub const IMPOSSIBLE: Fault = "a state that can't be: please report it";
+pub const IMPOSSIBLE: Fault = "a state that can't be";
 
 /// One side of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What contents are made of.
 //!
-//! [`content`] is what an answer says. It has a document of JSON ([`crate::json`]), or [`choice`]s, or [`tensor`]s, whose elements a [`cursor`]
-//! reads one after the other as [`element`]s, whatever form they are in: JSON, [`binary`], [`typed_contents`] or [`base64`]. A [`text`] is in
-//! JSON or in bytes.
+//! [`content`] is what an answer says. It has a document of JSON ([`crate::json`]), or [`choice`]s, or [`tensor`]s, whose elements a
+//! [`cursor`] reads one after the other as [`element`]s, whatever form they are in: JSON, [`binary`], [`typed_contents`] or [`base64`]. A
+//! [`text`] is in JSON or in bytes.
 
 pub mod base64;
 pub mod binary;

@@ -75,8 +75,8 @@ impl Zstd {
         Ok(cost)
     }
 
-    /// Decodes the block that is pending. Returns what it has cost, as far as can be told: what a compressed block has yielded is known only
-    /// when the frame is over.
+    /// Decodes the block that is pending. Returns what it has cost, as far as can be told: what a compressed block has yielded is known
+    /// only when the frame is over.
     fn block(&mut self) -> Result<usize, Fault> {
         let (header, content) = self.pending.split_first_chunk::<3>().ok_or(CORRUPT)?;
         let header = BlockHeader(*header);

@@ -297,8 +297,8 @@ fn count_open(shadow: &BoundShadow, callback: &mut Callback<'_>) {
     callback.add(shadow.series.open_pairs, 1);
 }
 
-/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is no
-/// memory for that.
+/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is
+/// no memory for that.
 fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Option<(Body, Option<usize>)> {
     let Shaped { bytes, json_length } = shaped.ok()?;
     let body = match bytes {

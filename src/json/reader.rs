@@ -73,8 +73,8 @@ impl TapeReader {
         self.at
     }
 
-    /// Reads on for about `budget` bytes, and takes what it read off it. Ready once the whole text is on the tape; `Pending`: the budget was
-    /// not enough; call again.
+    /// Reads on for about `budget` bytes, and takes what it read off it. Ready once the whole text is on the tape; `Pending`: the budget
+    /// was not enough; call again.
     ///
     /// # Errors
     /// What is wrong with the text.

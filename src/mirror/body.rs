@@ -67,8 +67,8 @@ pub struct Shaped {
 pub struct NoRoom;
 
 impl Shaping {
-    /// Whether a request qualifies for a shadow with the conditions `when`. (All calls are to be about one request.) `Pending`: `budget`, in
-    /// bytes, was not enough; call again.
+    /// Whether a request qualifies for a shadow with the conditions `when`. (All calls are to be about one request.) `Pending`: `budget`,
+    /// in bytes, was not enough; call again.
     pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Poll<bool> {
         if when.is_empty() {
             return Poll::Ready(true);

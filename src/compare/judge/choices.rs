@@ -22,7 +22,7 @@ use crate::compare::side::Sides;
 use crate::config::Compare;
 use crate::json::tape::Document;
 
-/// What taking up one aspect costs.
+/// What it costs to begin with one aspect.
 const ASPECT: usize = 64;
 
 /// What of a choice counts.
@@ -30,7 +30,7 @@ const ASPECT: usize = 64;
 pub enum Scope {
     /// All of it.
     All,
-    /// All but wording; an answer that is JSON stays JSON.
+    /// All but wording: an answer that is JSON has to stay JSON.
     Structure,
     /// The text alone, with white space normalised or not.
     Text {
@@ -79,7 +79,7 @@ enum Test {
     Value,
     /// Both are JSON, or neither.
     Structure,
-    /// Known at once.
+    /// Known at once: whether they are.
     Known(bool),
 }
 
@@ -165,7 +165,7 @@ impl ChoicesJudge {
         if let Scope::Text { normalize } = self.scope {
             return if self.aspect == 1 { content(Kind::Text, Test::Text { normalize }) } else { None };
         }
-        // (That one calls more than the other may not count.)
+        // (Where the operator ignores tool calls, one side may have more of them than the other.)
         let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(2);
         match self.aspect {
             1 => {
@@ -279,7 +279,7 @@ fn source(document: &Document, strings: &[u32]) -> String {
     strings.first().map(|&string| excerpt(document.source(string))).unwrap_or_default()
 }
 
-/// What a choice without a partner begins with, for evidence.
+/// The beginning of a choice without a partner, for evidence.
 fn beginning(content: &Content, choice: &Choice) -> String {
     source(&content.document, &choice.content)
 }

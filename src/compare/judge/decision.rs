@@ -1,13 +1,13 @@
 //! The task `decision`: what numbers lead to, not the numbers.
 //!
-//! Thresholds part the numbers into ranges, each with a name. A number at a threshold belongs to the range above. Every number at the path is
-//! one decision, and so is every number of a vector. The confusion matrix counts all of them, also those behind the first that differs.
+//! Thresholds part the numbers into ranges, each with a name. A number at a threshold belongs to the range above. Every number at the path
+//! is one decision, and so is every number of a vector. The confusion matrix counts all of them, also those behind the first that differs.
 
 use core::task::Poll;
 use std::rc::Rc;
 
 use crate::compare::judge::confusion_matrix::ConfusionMatrix;
-use crate::compare::judge::row_judge::{Findings, RowJudge, RowTask};
+use crate::compare::judge::row_judge::{Found, RowFault, RowJudge, RowTask};
 use crate::compare::judge::rows::Rows;
 use crate::compare::judge::rows::row::Unit;
 use crate::compare::judgement::Kind;
@@ -36,29 +36,22 @@ impl RowTask for DecisionTask {
         true
     }
 
-    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
-        let (primary, shadow) = rows.lengths();
-        if primary != shadow && findings.first.is_none() {
-            findings.first = Some(rows.divergence(pair, None, Kind::Length, (primary.to_string(), shadow.to_string())));
+    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, found: &mut Found) -> Result<(), RowFault> {
+        if found.first.is_none() {
+            found.first = rows.unlike_lengths(pair, Kind::Length);
         }
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        rows: &mut Rows,
-        pair: Sides<'_, Content>,
-        findings: &mut Findings,
-        budget: &mut usize,
-    ) -> Poll<Result<(), (Side, Fault)>> {
+    fn step(&mut self, rows: &mut Rows, pair: Sides<'_, Content>, found: &mut Found, budget: &mut usize) -> Poll<Result<(), RowFault>> {
         while *budget > 0 {
             let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
             let (Some((at, primary)), Some((_, shadow))) = (primary, shadow) else { return Poll::Ready(Ok(())) };
             *budget = budget.saturating_sub(ConfusionMatrix::COST);
             let (primary, shadow) = (name(&self.0, primary, Side::Primary)?, name(&self.0, shadow, Side::Shadow)?);
-            findings.matrix.count(primary, shadow);
-            if primary != shadow && findings.first.is_none() {
-                findings.first = Some(rows.divergence(pair, Some(at), Kind::Label, (primary.to_owned(), shadow.to_owned())));
+            found.matrix.count(primary, shadow);
+            if primary != shadow && found.first.is_none() {
+                found.first = Some(rows.divergence(pair, Some(at), Kind::Label, (primary.to_owned(), shadow.to_owned())));
             }
         }
         Poll::Pending
@@ -66,7 +59,7 @@ impl RowTask for DecisionTask {
 }
 
 /// The decision that a number of one side leads to.
-fn name<'a>(decision: &'a Decision, element: Element<'_>, side: Side) -> Result<&'a str, (Side, Fault)> {
+fn name<'a>(decision: &'a Decision, element: Element<'_>, side: Side) -> Result<&'a str, RowFault> {
     let number = element.number().filter(|number| !number.is_nan()).ok_or((side, NO_NUMBER))?;
     let range = decision.thresholds.partition_point(|threshold| number >= *threshold);
     Ok(decision.names.get(range).map(|name| &**name).unwrap_or_default())

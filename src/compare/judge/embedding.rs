@@ -1,13 +1,13 @@
 //! The task `embedding`: whether vectors point the same way.
 //!
-//! Two vectors are equal if their cosine, the dot product over the product of the lengths, is at least the given one; the sums are taken
-//! in doubles, in the order of the elements. Vectors that have no direction (all zero, or with an element or a square that is no finite
-//! double) are equal only if all their elements are; `NaN` equals `NaN`. So are vectors with the same elements always.
+//! Two vectors are equal if their cosine, the dot product over the product of the lengths, is at least the given one. The sums are taken in
+//! doubles, in the order of the elements. Vectors with the same elements are always equal; `NaN` equals `NaN`. Vectors that have no
+//! direction (all zero, or with an element or a square that is no finite double) are equal only if all their elements are.
 
 use core::task::Poll;
 use std::rc::Rc;
 
-use crate::compare::judge::row_judge::{Findings, RowJudge, RowTask};
+use crate::compare::judge::row_judge::{Found, RowFault, RowJudge, RowTask};
 use crate::compare::judge::rows::Rows;
 use crate::compare::judge::rows::row::Unit;
 use crate::compare::judgement::{Divergence, Kind};
@@ -24,7 +24,7 @@ const NO_VECTOR: Fault = "a row is no vector of numbers: see the path of compare
 pub struct EmbeddingTask {
     /// Least cosine of two vectors that are equal.
     cosine: f64,
-    /// Of the vectors at hand, as far as they have been read.
+    /// The sums over the vectors at hand, as far as they have been read.
     sums: Sums,
 }
 
@@ -79,31 +79,24 @@ impl RowTask for EmbeddingTask {
         false
     }
 
-    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)> {
+    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, found: &mut Found) -> Result<(), RowFault> {
         self.sums = Sums::NONE;
         match rows.lengths() {
             (0 | 1, _) => Err((Side::Primary, NO_VECTOR)),
             (_, 0 | 1) => Err((Side::Shadow, NO_VECTOR)),
-            (primary, shadow) => {
-                let values = || (primary.to_string(), shadow.to_string());
-                findings.first = (primary != shadow).then(|| rows.divergence(pair, None, Kind::Dimension, values()));
+            _ => {
+                found.first = rows.unlike_lengths(pair, Kind::Dimension);
                 Ok(())
             }
         }
     }
 
-    fn step(
-        &mut self,
-        rows: &mut Rows,
-        pair: Sides<'_, Content>,
-        findings: &mut Findings,
-        budget: &mut usize,
-    ) -> Poll<Result<(), (Side, Fault)>> {
+    fn step(&mut self, rows: &mut Rows, pair: Sides<'_, Content>, found: &mut Found, budget: &mut usize) -> Poll<Result<(), RowFault>> {
         let mut sums = self.sums;
         while *budget > 0 {
             let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
             let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
-                findings.first = self.compare(sums, rows, pair);
+                found.first = self.compare(sums, rows, pair);
                 return Poll::Ready(Ok(()));
             };
             let primary = primary.number().ok_or((Side::Primary, NO_VECTOR))?;

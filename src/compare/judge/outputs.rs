@@ -12,7 +12,6 @@ use core::task::{Poll, ready};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::judge::outputs::difference::{Difference, Stop};
 use crate::compare::judge::outputs::elements::OutputElements;
 use crate::compare::judge::outputs::scope::{Cover, Scope};
@@ -28,10 +27,10 @@ use crate::config::Compare;
 /// What looking at an output costs, in bytes touched.
 const OUTPUT: usize = 64;
 
-/// What is said where a task has nothing to look at.
+/// The fault of an answer in which a task finds nothing to look at.
 const NOTHING: &str = "nothing in it that the task looks at";
 
-/// An output of either answer, by its place among its tensors; at least one of the two is there.
+/// The outputs of one name, by their places among the tensors of their answers. At least one side has one.
 #[derive(Clone, Copy, Debug)]
 struct Partners {
     primary: Option<usize>,
@@ -45,7 +44,7 @@ pub struct OutputsJudge {
     scope: Scope,
     /// Whether the whole answer is ignored.
     ignored: bool,
-    /// What is still to be compared; `None` before anything was looked at.
+    /// The outputs that are still to be compared; `None` before the first step.
     waiting: Option<VecDeque<Partners>>,
     /// The index of the output that is being compared, for paths, and its elements.
     current: Option<(u32, OutputElements)>,
@@ -77,7 +76,7 @@ impl OutputsJudge {
         Ok(())
     }
 
-    /// Takes up an output: its elements, if they are to be compared.
+    /// Begins with an output: its elements, if they are to be compared.
     fn open(&mut self, index: u32, primary: Option<&Tensor>, shadow: Option<&Tensor>) -> Result<Option<OutputElements>, Difference> {
         if self.rules.enter(Here::Index(index)).ignored {
             return Ok(None);
@@ -111,24 +110,27 @@ impl OutputsJudge {
         ignored
     }
 
-    /// Does a little. Ready once all is compared, or with what ends it and the index of its output.
-    fn advance(&mut self, pair: Sides<'_, Content>, tensors: (&[Tensor], &[Tensor]), budget: &mut usize) -> Poll<Result<(), (u32, Stop)>> {
+    /// Does a little. Ready once it is known how the comparison ends.
+    fn turn(&mut self, pair: Sides<'_, Content>, tensors: (&[Tensor], &[Tensor]), budget: &mut usize) -> Poll<Judgement> {
         if let Some((index, elements)) = &mut self.current {
-            ready!(elements.step(pair.documents(), &mut self.rules, budget)).map_err(|stop| (*index, stop))?;
+            if let Err(stop) = ready!(elements.step(pair.documents(), &mut self.rules, budget)) {
+                return Poll::Ready(stop.judgement(*index));
+            }
             self.current = None;
             // Of the data, and of the output.
             self.rules.leave();
             self.rules.leave();
             return Poll::Pending;
         }
-        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Poll::Ready(Ok(())) };
+        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Poll::Ready(Judgement::Equivalent) };
         *budget = budget.saturating_sub(OUTPUT);
         let primary = partners.primary.and_then(|at| tensors.0.get(at));
         let shadow = partners.shadow.and_then(|at| tensors.1.get(at));
-        let index = primary.or(shadow).map(|tensor| tensor.place).ok_or((0, Stop::Impossible))?;
-        match self.open(index, primary, shadow).map_err(|difference| (index, difference.into()))? {
-            Some(elements) => self.current = Some((index, elements)),
-            None => self.rules.leave(),
+        let Some(index) = primary.or(shadow).map(|tensor| tensor.place) else { return Poll::Ready(Stop::Impossible.judgement(0)) };
+        match self.open(index, primary, shadow) {
+            Ok(Some(elements)) => self.current = Some((index, elements)),
+            Ok(None) => self.rules.leave(),
+            Err(difference) => return Poll::Ready(Stop::Difference(difference).judgement(index)),
         }
         Poll::Pending
     }
@@ -147,12 +149,8 @@ impl Judge for OutputsJudge {
             }
         }
         while *budget > 0 {
-            if let Poll::Ready(found) = self.advance(pair, (primary, shadow), budget) {
-                return Poll::Ready(match found {
-                    Ok(()) => Judgement::Equivalent,
-                    Err((index, Stop::Difference(difference))) => Judgement::Diverged(difference.at(index)),
-                    Err((_, Stop::Impossible)) => Judgement::Incomparable { side: Side::Primary, reason: IMPOSSIBLE },
-                });
+            if let Poll::Ready(judgement) = self.turn(pair, (primary, shadow), budget) {
+                return Poll::Ready(judgement);
             }
         }
         Poll::Pending

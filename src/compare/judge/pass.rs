@@ -13,8 +13,8 @@ use crate::json::value::Value;
 /// What looking at two numbers of JSON costs beside the text they touch.
 const ELEMENT: usize = 8;
 
-/// How many of the next numbers, from these nodes on and at most `most`, are `equal`. It may stop early,
-/// for want of budget or at the end of a chunk of nodes.
+/// How many of the next numbers, from these nodes on and at most `most`, are `equal`. It may stop early, for want of budget or at the end
+/// of a chunk of nodes.
 #[inline]
 pub fn pass_numbers(
     pair: Sides<'_, Document>,
@@ -36,7 +36,8 @@ pub fn pass_numbers(
     passed
 }
 
-/// Moves two cursors over elements that are plainly equal, at most `most`, where both are in the same form; how many. It may stop early.
+/// Moves two cursors over elements that are plainly equal, at most `most`, if both are written in the same way. Says how many they were. It
+/// may stop early.
 pub fn pass_elements(
     pair: Sides<'_, Document>,
     cursors: (&mut Cursor, &mut Cursor),

@@ -1,6 +1,5 @@
 //! Goes through the rows of two answers for a task that looks at them one by one.
 
-use core::fmt::{self, Debug, Formatter};
 use core::task::Poll;
 
 use crate::compare::judge::confusion_matrix::ConfusionMatrix;
@@ -12,6 +11,9 @@ use crate::compare::part::content::Content;
 use crate::compare::side::{Side, Sides};
 use crate::fault::Fault;
 
+/// Why rows can't be compared: of which side, and the reason.
+pub type RowFault = (Side, Fault);
+
 /// A task that looks at rows one by one.
 pub trait RowTask {
     /// Whether rows behind the first difference are looked at, too, because they are counted.
@@ -20,32 +22,19 @@ pub trait RowTask {
     /// Begins with the rows at hand, one of each side.
     ///
     /// # Errors
-    /// If they can't be compared: of which side, and why.
-    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, findings: &mut Findings) -> Result<(), (Side, Fault)>;
+    /// If they can't be compared.
+    fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, found: &mut Found) -> Result<(), RowFault>;
 
     /// Goes on with the rows at hand for about `budget` bytes. Ready once both are read and compared; `Pending`: call again.
     ///
     /// # Errors
-    /// If they can't be compared: of which side, and why.
-    fn step(
-        &mut self,
-        rows: &mut Rows,
-        pair: Sides<'_, Content>,
-        findings: &mut Findings,
-        budget: &mut usize,
-    ) -> Poll<Result<(), (Side, Fault)>>;
-}
-
-// As of readers and judges: without the formatting of all that a task is made of.
-impl Debug for dyn RowTask {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("RowTask")
-    }
+    /// If they can't be compared.
+    fn step(&mut self, rows: &mut Rows, pair: Sides<'_, Content>, found: &mut Found, budget: &mut usize) -> Poll<Result<(), RowFault>>;
 }
 
 /// What was found in the rows so far.
-#[derive(Debug, Default)]
-pub struct Findings {
+#[derive(Default)]
+pub struct Found {
     /// How often the primary's rows said one thing and the shadow's another.
     pub matrix: ConfusionMatrix,
     /// The first difference.
@@ -53,41 +42,40 @@ pub struct Findings {
 }
 
 /// Compares the rows of two answers.
-#[derive(Debug)]
 pub struct RowJudge {
     task: Box<dyn RowTask>,
     rows: Rows,
     /// Whether there are rows at hand that the task has not done with.
     is_within: bool,
-    findings: Findings,
+    found: Found,
 }
 
 impl RowJudge {
     /// Of `rows`, as `task` says.
     pub fn new(task: Box<dyn RowTask>, rows: Rows) -> Self {
-        Self { task, rows, is_within: false, findings: Findings::default() }
+        Self { task, rows, is_within: false, found: Found::default() }
     }
 
     /// Goes on with the rows at hand, or to the next ones. Ready once all rows that are looked at have been, or some can't be compared.
-    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Result<(), (Side, Fault)>> {
-        let Self { task, rows, is_within, findings } = self;
+    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Result<(), RowFault>> {
+        let Self { task, rows, is_within, found } = self;
         if *is_within {
-            *is_within = task.step(rows, pair, findings, budget)?.is_pending();
+            *is_within = task.step(rows, pair, found, budget)?.is_pending();
         } else {
             match rows.next(pair, budget) {
                 NextRow::Busy => {}
                 NextRow::Row => {
-                    task.begin(rows, pair, findings)?;
+                    task.begin(rows, pair, found)?;
                     *is_within = true;
                 }
                 NextRow::Apart(divergence) => {
-                    findings.first.get_or_insert(divergence);
+                    found.first.get_or_insert(divergence);
                 }
                 NextRow::Fault(side, reason) => return Poll::Ready(Err((side, reason))),
                 NextRow::End => return Poll::Ready(Ok(())),
             }
         }
-        if findings.first.is_some() && !task.looks_at_all() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if found.first.is_some() && !task.looks_at_all() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
@@ -95,12 +83,12 @@ impl Judge for RowJudge {
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         while *budget > 0 {
             let Poll::Ready(end) = self.turn(pair, budget) else { continue };
-            return Poll::Ready(match (end, self.findings.first.take()) {
+            return Poll::Ready(match (end, self.found.first.take()) {
                 (Ok(()), None) => Judgement::Equivalent,
                 (Ok(()), Some(divergence)) => Judgement::Diverged(divergence),
                 (Err((side, reason)), _) => {
                     // Of a pair that can't be compared nothing is counted.
-                    self.findings.matrix.clear();
+                    self.found.matrix.clear();
                     Judgement::Incomparable { side, reason }
                 }
             });
@@ -109,6 +97,6 @@ impl Judge for RowJudge {
     }
 
     fn decided(&mut self) -> Vec<Decided> {
-        self.findings.matrix.take()
+        self.found.matrix.take()
     }
 }

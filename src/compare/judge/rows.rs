@@ -1,14 +1,13 @@
-//! The rows of two answers, side by side: what the tasks look at that ask row by row what an answer says.
+//! Finds the rows of two answers, side by side.
 //!
-//! A row is a scalar, or a vector of scalars. Where rows are, says the path of the task; without one, the protocol: the elements of
-//! `predictions` (KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of arrays
-//! are gone through down to their rows, so that a batch of matrices has a row per line. An object is no row, for nobody can know which
+//! A row is a scalar, or a vector of scalars. The path of the task says where rows are. Without a path the protocol does: they are the
+//! elements of `predictions` (KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of
+//! arrays are gone through down to their rows, so that a batch of matrices has a row per line. An object is no row: nobody can know which
 //! of its members is meant.
 //!
-//! Both answers are walked together: rows have the same place in both, whatever else the answers say, and where one answer has an array
-//! of another length or no value at all, that is told before the rows they share. Rows are read from the bodies element by element;
-//! nothing of them is kept. What is done with them is up to the task. What the operator ignores is no row, and no element of one; the
-//! elements behind it keep their index.
+//! Both answers are walked together: a row has the same place in both. Where one answer has an array of another length, or no value, that
+//! is told before the rows they share. Rows are read from the bodies element by element, and nothing of them is kept. The task decides what
+//! is done with them. A value that the operator ignores is no row, and no element of a row; the elements behind it keep their index.
 
 mod ignored;
 mod in_document;
@@ -32,7 +31,7 @@ use crate::compare::side::{Side, Sides};
 use crate::config::Compare;
 use crate::path::{PathPattern, Step};
 
-/// What saying where two answers are not alike costs.
+/// What it costs to say where two answers have unlike structures.
 const APART: usize = 256;
 
 /// The rows of a pair.
@@ -41,7 +40,7 @@ pub struct Rows {
     source: Source,
     ignored: Ignored,
     hand: Hand,
-    /// Whether there has been anything.
+    /// Whether a row or a difference has been found.
     found: bool,
 }
 
@@ -52,9 +51,9 @@ enum Source {
     Document(InDocument),
     /// In tensors.
     Tensors(InTensors),
-    /// The content of each choice; so many have been looked at.
+    /// The content of each choice. With the number of choices that have been looked at.
     Choices(usize),
-    /// Nobody can know.
+    /// Nowhere: nobody can know which values are meant.
     Unknown,
 }
 
@@ -125,7 +124,7 @@ impl Rows {
         }
     }
 
-    /// How many elements the rows at hand have, with those that are ignored.
+    /// How many elements the rows at hand have, ignored ones included.
     pub fn lengths(&self) -> (u64, u64) {
         (self.hand.primary.map_or(0, |row| row.length), self.hand.shadow.map_or(0, |row| row.length))
     }
@@ -139,6 +138,12 @@ impl Rows {
     pub fn divergence(&self, pair: Sides<'_, Content>, element: Option<u64>, kind: Kind, values: (String, String)) -> Divergence {
         let (path, pattern) = self.place(pair, element);
         Divergence { kind, path, pattern, relative: None, values }
+    }
+
+    /// The difference between the lengths of the rows at hand, if there is one.
+    pub fn unlike_lengths(&self, pair: Sides<'_, Content>, kind: Kind) -> Option<Divergence> {
+        let (primary, shadow) = self.lengths();
+        (primary != shadow).then(|| self.divergence(pair, None, kind, (primary.to_string(), shadow.to_string())))
     }
 
     /// Where the row at hand is, or the given element of it.

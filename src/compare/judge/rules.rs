@@ -1,6 +1,6 @@
 //! Which of an operator's paths hold at the value being walked.
 //!
-//! For each level of the walk it keeps the paths whose steps so far all fit. Where none is left, a level costs nothing, and an array whose
+//! For each level of the walk the rules keep the paths whose steps so far all fit. A level without such paths costs nothing. An array whose
 //! elements no path tells apart is looked up once instead of once per element.
 
 use std::rc::Rc;
@@ -38,14 +38,14 @@ impl<'a> Here<'a> {
 /// What the operator's paths say of one value.
 #[derive(Clone, Copy, Debug)]
 pub struct Effect {
-    /// It does not count, nor does anything below.
+    /// The value does not count, nor does anything below it.
     pub ignored: bool,
-    /// It is within the scope, if there is one; otherwise it is ignored or on the way there.
+    /// The value is within the scope, or there is none. Otherwise it is ignored or on the way to the scope.
     pub in_scope: bool,
-    /// For it as a number.
+    /// The tolerance for the value as a number.
     pub tolerance: GivenTolerance,
     has_own_tolerance: bool,
-    /// For it as an array: index into [`Compare::unordered`].
+    /// Whether the value is compared unordered, as an array: index into [`Compare::unordered`].
     pub unordered: Option<usize>,
 }
 

@@ -10,8 +10,8 @@ use crate::json::number;
 use crate::json::number::{EXACT, close_doubles};
 use crate::json::value::{Tag, Value};
 
-/// Whether two elements are equal, numbers within `tolerance`. Texts are compared in one go: where they can be long, [`Element::text`]
-/// and [`TextMatch`] do it in slices.
+/// Whether two elements are equal, numbers within `tolerance`. Texts are compared in one go. Where they can be long, compare them
+/// by [`Element::text`] and [`TextMatch`], in slices.
 ///
 /// # Errors
 /// What differs: number, text, boolean, null (exactly one is) or type.
@@ -29,7 +29,7 @@ pub fn same(primary: Element<'_>, shadow: Element<'_>, tolerance: Tolerance) -> 
     if equal { Ok(()) } else { Err(kind) }
 }
 
-/// Numbers are equal as doubles within the tolerance, as in JSON; two whole numbers of which one is beyond 2^53 only exactly.
+/// Numbers are equal as doubles within the tolerance, as in JSON. Two whole numbers of which one is beyond 2^53 are equal only exactly.
 fn same_number(primary: Element<'_>, shadow: Element<'_>, tolerance: Tolerance) -> bool {
     if let (Element::Json(a), Element::Json(b)) = (primary, shadow) {
         return number::equal(a, b, tolerance);

@@ -10,8 +10,8 @@ use crate::compare::side::Sides;
 
 /// A task comparing two answers.
 pub trait Judge {
-    /// Compares on for about `budget` bytes, which it takes off it. Never [`Judgement::Identical`]. `Pending`: the budget was not enough; call
-    /// again.
+    /// Compares on for about `budget` bytes, which it takes off it. Never [`Judgement::Identical`]. `Pending`: the budget was not enough;
+    /// call again.
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement>;
 
     /// Once it is done: the cells of the confusion matrix, for tasks that name answers.

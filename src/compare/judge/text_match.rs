@@ -1,4 +1,7 @@
-//! Whether two texts are equal, to the letter or but for white space. A comparison goes on in slices.
+//! Whether two texts are equal, to the letter or but for white space.
+//!
+//! A string of JSON is compared by the code points that its escapes stand for. Bytes that are not UTF-8 equal only the same bytes. A
+//! comparison goes on in slices.
 
 use core::task::{Poll, ready};
 
@@ -7,7 +10,7 @@ use crate::compare::part::text::Text;
 /// A comparison of two texts under way.
 #[derive(Clone, Copy, Debug)]
 pub struct TextMatch {
-    /// Whether runs of white space count as one space, and those at the ends as nothing.
+    /// Whether a run of white space counts as one space, and white space at the ends as nothing.
     normalize: bool,
     primary: Progress,
     shadow: Progress,
@@ -19,14 +22,15 @@ struct Progress {
     at: usize,
     /// Whether anything but white space has come.
     begun: bool,
-    /// Whether white space has come since then that still counts for nothing.
+    /// Whether white space has come since then. It counts as one space once something follows it.
     blank: bool,
     /// What comes next: a code point, or `None` at the end. `Pending`: it is not known yet.
     next: Poll<Option<u32>>,
 }
 
 impl TextMatch {
-    /// A comparison to the letter, or one for which runs of white space are one space, and those at the ends nothing.
+    /// A comparison to the letter; or, to `normalize`, one for which a run of white space is one space, and white space at the ends is
+    /// nothing.
     pub fn new(normalize: bool) -> Self {
         Self { normalize, primary: Progress::START, shadow: Progress::START }
     }

@@ -7,7 +7,7 @@ pub struct Choice {
     pub index: u64,
     /// Its place in the array `choices`, for paths.
     pub place: u32,
-    /// Whether it is one of a chat, with a `message`.
+    /// Whether it comes from a chat: then it has a `message`, otherwise a `text`.
     pub is_chat: bool,
     /// The strings that follow each other in `message.content`, or `text`.
     pub content: Vec<u32>,
@@ -22,7 +22,7 @@ pub struct Choice {
 /// A tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// As what it is written.
+    /// How it is written.
     pub kind: ToolKind,
     /// The string that names the tool.
     pub name: Option<u32>,
@@ -37,6 +37,6 @@ pub enum ToolKind {
     Function,
     /// `tool_calls[j].custom`, with `name` and `input`.
     Custom,
-    /// `function_call`, as calls were before there were tools.
+    /// `function_call`: how functions were called before there were tools.
     Legacy,
 }

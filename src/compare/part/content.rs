@@ -1,4 +1,4 @@
-//! What an answer says: what of it is compared, and what it tells beside.
+//! What an answer says: the parts that are compared, and the facts that it tells beside.
 
 use crate::compare::part::choice::Choice;
 use crate::compare::part::tensor::Tensor;
@@ -11,18 +11,18 @@ use crate::labels::End;
 pub struct Content {
     /// The body, with an index if it is JSON.
     pub document: Document,
-    /// What of it can be compared.
+    /// The parts of it that can be compared.
     pub parts: Parts,
-    /// What else it tells.
+    /// The facts that it tells beside.
     pub facts: Facts,
 }
 
-/// What of an answer can be compared.
+/// The parts of an answer that can be compared.
 #[derive(Debug)]
 pub enum Parts {
     /// All values of the document.
     Json,
-    /// The values below this node of the document, which is at `predictions`.
+    /// The values below `predictions`, which is at this node of the document.
     Predictions(u32),
     /// Named tensors.
     Tensors(Vec<Tensor>),
@@ -32,7 +32,7 @@ pub enum Parts {
     Embeddings(Vec<Tensor>),
 }
 
-/// What an answer tells beside what is compared.
+/// What an answer tells beside its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// How it ended, if it is a generated one.

@@ -12,7 +12,7 @@ pub struct Cursor {
     pub data: Data,
     /// What they are.
     pub datatype: Datatype,
-    /// A node, or an offset into the body, or for base64 how many elements are behind.
+    /// Where the next element is: a node of JSON, an offset into the body, or in base64 its index.
     pub at: usize,
 }
 

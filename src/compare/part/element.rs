@@ -10,8 +10,8 @@ use crate::json::value::{Tag, Value};
 pub enum Element<'a> {
     /// A number, string, boolean or null of a JSON text.
     Json(Value<'a>),
-    /// A number of a JSON text that stands for an FP32: to be rounded to one, so that it equals the same number in binary form. (FP16 and
-    /// BF16 have no JSON form in the protocol; servers that write one all the same are read as they write.)
+    /// A number of a JSON text that stands for an FP32. It is rounded to one, so that it equals the same number in binary form. (FP16 and
+    /// BF16 have no JSON form in the protocol. Where a server writes one all the same, the number is taken as it is written.)
     Single(Value<'a>),
     /// A floating-point number in binary form.
     Float(f64),
@@ -36,7 +36,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// It as a text, if it is one.
+    /// The element as a text, if it is one.
     #[inline]
     pub fn text(self) -> Option<Text<'a>> {
         match self {
@@ -46,7 +46,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// It as a boolean, if it is one.
+    /// The element as a boolean, if it is one.
     pub fn boolean(self) -> Option<bool> {
         match self {
             Element::Bool(value) => Some(value),

@@ -1,5 +1,5 @@
-//! Tensors, wherever their elements are: in JSON, behind it, in a Protobuf message. Nothing is copied; a [`Cursor`] reads element after
-//! element, and [`same`] tells whether two are equal.
+//! Tensors, wherever their elements are: in JSON, behind it, in a Protobuf message. Nothing is copied: a tensor says where its elements
+//! are, and a [`super::cursor::Cursor`] reads one after the other.
 
 use crate::config::Tolerance;
 use crate::fault::Fault;
@@ -10,7 +10,7 @@ pub const MAX_OUTPUTS: u32 = 1024;
 /// Most dimensions of a tensor: as many as numpy allows.
 pub const MAX_DIMENSIONS: usize = 64;
 
-/// Largest dimension, of tensors without elements too: what is larger can't be meant.
+/// Largest dimension, also of tensors without elements: no model means a larger one.
 pub const MAX_DIMENSION: u64 = u32::MAX as u64;
 
 /// Most bytes of a tensor's name, and of a model's version: they are copied, and the names of all outputs are sorted within one step.

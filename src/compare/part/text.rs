@@ -1,7 +1,7 @@
-//! Texts of answers, in JSON or as bytes: whether two of them are equal, to the letter or but for white space.
+//! Texts of answers, in JSON or as bytes, read code point by code point.
 //!
-//! A string of JSON is compared by the code points that its escapes stand for; bytes need not be UTF-8, and then equal only the same bytes.
-//! Nothing is copied, and a comparison goes on in slices.
+//! An escape in a string of JSON reads as the code point that it stands for. Bytes need not be UTF-8: one that is not reads as what equals
+//! no code point. Nothing is copied.
 
 use crate::json::tape::Document;
 use crate::json::text::{character, next_code};
@@ -14,7 +14,7 @@ pub enum Text<'a> {
     Json(Value<'a>),
     /// Strings of a JSON text that follow each other: their nodes. There are only few.
     Strings(&'a Document, &'a [u32]),
-    /// As it is.
+    /// Bytes that stand for themselves.
     Bytes(&'a [u8]),
 }
 
@@ -22,7 +22,7 @@ pub enum Text<'a> {
 const NO_CODE: u32 = u32::MAX;
 
 impl<'a> Text<'a> {
-    /// Its bytes, if they are what it says: there are no escapes in them.
+    /// Its bytes, if there are no escapes in them and they stand in one piece.
     pub fn plain(self) -> Option<&'a [u8]> {
         match self {
             Text::Json(value) if value.tag == Tag::Escaped => None,
@@ -34,7 +34,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// How long it is as it is spelled.
+    /// How many bytes its spelling has.
     pub fn length(self) -> usize {
         match self {
             Text::Json(value) => value.text.len(),

@@ -28,8 +28,8 @@ pub fn field_of(datatype: Datatype) -> Option<u32> {
 
 /// The next element of `datatype` in typed contents, which are in `body`; `None` behind the last one.
 ///
-/// `rest` is what of the message lies behind the packed run that `at` is in; at first, and between fields, it begins at `at`. Both are
-/// moved on.
+/// `at` is where the next element is. `rest` is the part of the message behind the packed run that `at` is in; at first, and between
+/// fields, it begins at `at`. Both are moved on.
 ///
 /// # Errors
 /// If the contents are malformed, or the element does not fit its datatype.

@@ -2,8 +2,8 @@
 //!
 //! An answer is an object with `outputs`. Each output has its elements as `data` in the JSON, flat or nested, or behind it in binary form,
 //! `parameters.binary_data_size` bytes in the order of outputs; the header `inference-header-content-length` then says where the JSON ends.
-//! An answer that breaks these rules anywhere, down to its last element, is a fault: whoever compares needs to check nothing. Ids, names of models and
-//! parameters are not read.
+//! An answer that breaks these rules anywhere, down to its last element, is a fault: whoever compares needs to check nothing. Ids, names of
+//! models and parameters are not read.
 
 mod elements;
 mod output;

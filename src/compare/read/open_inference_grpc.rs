@@ -1,7 +1,7 @@
 //! The Open Inference Protocol over gRPC: reads the answer to `ModelInfer`.
 //!
-//! The body is one message, perhaps compressed; the message is a `ModelInferResponse` (see [`response`]). Its tensors and the version of the
-//! model count. Its id, the model's name and parameters do not. Tensors stay where they are, in raw contents or in typed ones (see
+//! The body is one message, perhaps compressed; the message is a `ModelInferResponse` (see [`response`]). Its tensors and the version of
+//! the model count. Its id, the model's name and parameters do not. Tensors stay where they are, in raw contents or in typed ones (see
 //! [`crate::compare::part::typed_contents`]), and are checked there (`check`).
 
 mod check;

@@ -1,5 +1,5 @@
-//! In which wire format the answers of a pair are read: the one that the route says, or the one that the request's path and the answer's type
-//! tell.
+//! In which wire format the answers of a pair are read: the one that the route says, or the one that the request's path and the answer's
+//! type tell.
 
 use crate::config::Protocol;
 use crate::http::{MODEL_INFER, essence, is_event_stream, is_grpc};

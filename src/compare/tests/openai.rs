@@ -1,6 +1,7 @@
 //! OpenAI's interface: what is read of an answer, and when two of them say the same.
 
 use super::*;
+use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::content::{Facts, Parts};
 use crate::compare::part::cursor::Cursor;
 use crate::compare::part::element::Element;
@@ -317,6 +318,13 @@ fn what_is_no_answer_is_a_fault() {
         Comparison::new(WireFormat::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
     let report = done({ invalid }.step(&mut usize::MAX.clone()));
     assert_eq!((report.primary.end, report.shadow.end), (Some(End::Invalid), Some(End::Stop)));
+}
+
+#[test]
+fn an_answer_is_read_once_and_never_waited_for_again() {
+    let mut reader = OpenAiReader::new(Rc::new(Held::from(chat(&says("a")).into_bytes())));
+    assert!(until_done(|| reader.step(&mut 100)).is_ok());
+    assert_eq!(done(reader.step(&mut 100)).map(|_| ()), Err(IMPOSSIBLE));
 }
 
 #[test]

@@ -46,8 +46,8 @@ enum MemberChange {
 }
 
 impl Members {
-    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `Pending`: the budget was not enough;
-    /// call again.
+    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `Pending`: the budget was not
+    /// enough; call again.
     pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Poll<Vec<Cut>> {
         if document.value(0).tag != Tag::Object {
             return Poll::Ready(Vec::new());

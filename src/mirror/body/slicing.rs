@@ -22,8 +22,8 @@ pub struct Slicing {
 }
 
 impl Slicing {
-    /// Index among `names` of what the value at `path` says, or their number if it is none of them. `Pending`: the budget was not enough; call
-    /// again.
+    /// Index among `names` of what the value at `path` says, or their number if it is none of them. `Pending`: the budget was not enough;
+    /// call again.
     pub fn step(&mut self, document: &Document, path: &PathPattern, names: &[Name], budget: &mut usize) -> Poll<usize> {
         if let Some(found) = self.found {
             return Poll::Ready(found);

@@ -16,7 +16,7 @@ use crate::json::tape::Document;
 /// The reading of a text as JSON.
 #[derive(Debug)]
 pub enum Embedded {
-    /// The text is being written out: it has been read so far.
+    /// The text is being written out without escapes. With how far it has been read, and what has been written.
     Unescape(usize, Vec<u8>),
     /// It is being read.
     Read(DocumentReader),
@@ -113,7 +113,7 @@ impl ValueMatch {
     }
 }
 
-/// A comparison of whether two texts are JSON, objects or arrays: text does not count.
+/// A comparison of whether two texts are both JSON objects or arrays, or neither is.
 #[derive(Debug)]
 pub enum StructureMatch {
     /// The primary's is being read.

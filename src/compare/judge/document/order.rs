@@ -18,8 +18,8 @@ pub struct ScalarOrder {
 }
 
 impl ScalarOrder {
-    /// Compares on for about `budget` bytes. Once it has an answer it can begin with the next two. `Pending`: the budget was not enough; call
-    /// again.
+    /// Compares on for about `budget` bytes. Once it has an answer it can begin with the next two. `Pending`: the budget was not enough;
+    /// call again.
     #[inline]
     pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Poll<Ordering> {
         let rank = rank(left.tag);
@@ -98,8 +98,8 @@ impl Sort {
         &self.items
     }
 
-    /// Sorts on for about `budget` bytes by the scalars at the nodes that `key` gives. Ready when all items are in order; `Pending`: the budget
-    /// was not enough; call again.
+    /// Sorts on for about `budget` bytes by the scalars at the nodes that `key` gives. Ready when all items are in order; `Pending`: the
+    /// budget was not enough; call again.
     pub fn step(&mut self, document: &Document, key: impl Fn(u32) -> u32, budget: &mut usize) -> Poll<()> {
         if self.width == 0 {
             self.width = 1;

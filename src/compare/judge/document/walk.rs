@@ -42,7 +42,7 @@ struct ArrayElements {
     remaining: u32,
     /// The index of the next element.
     index: u32,
-    /// Of the element that the walk is at; of every element, if uniform.
+    /// What the plan says of the element that the walk is at; of every element, if that is uniform.
     effect: Option<Effect>,
     uniform: bool,
 }
@@ -127,7 +127,7 @@ impl Walk {
                 },
                 Some(Frame::Elements(elements)) => {
                     let next = elements.next(pair, &mut self.rules, budget);
-                    // ArrayElements may be passed over.
+                    // Elements may be passed over.
                     self.found |= elements.effect.is_some_and(|effect| effect.in_scope);
                     next
                 }

@@ -1,7 +1,7 @@
 //! The labels of one row, the best first.
 //!
-//! Labels that differ in any byte differ. So what is no text (bytes that are no UTF-8, half of a surrogate pair) is written as `\xNN` or
-//! `\uNNNN`, with each backslash beside it doubled, and such a label never equals one that is a text and reads the same.
+//! Labels that differ in any byte differ. Bytes that are no UTF-8 are written as `\xNN`, and half of a surrogate pair as `\uNNNN`, with
+//! each backslash beside it doubled. Such a label never equals one that is all text, even if both read the same.
 
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ impl From<String> for Label {
 }
 
 /// A row as far as it has been read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ranking {
     /// How many elements the row has.
     length: u64,
@@ -41,8 +41,9 @@ pub struct Ranking {
 }
 
 /// The best so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Best {
+    #[default]
     Unknown,
     /// Numbers of a vector with their indices, the largest first.
     Scores(Vec<(f64, u64)>),
@@ -58,7 +59,8 @@ impl Ranking {
         Self { length, top, best: Best::Unknown }
     }
 
-    /// Takes the next element, with its index. `of_output`: of an output of the Open Inference Protocol, where strings may be Triton's classifications.
+    /// Takes the next element, with its index. `of_output`: it is of an output of the Open Inference Protocol, where strings may be
+    /// Triton's classifications.
     ///
     /// # Errors
     /// If a row with such an element has no label.
@@ -99,7 +101,7 @@ impl Ranking {
             return;
         }
         let at = best.partition_point(|(other, _)| *other >= number);
-        // One byte for each that moves: they move fast.
+        // One byte for each number that moves: they move fast.
         *budget = budget.saturating_sub(best.len().saturating_sub(at));
         best.insert(at, (number, index));
         best.truncate(self.top);
@@ -119,7 +121,7 @@ impl Ranking {
             let name = digits.parse().ok().and_then(|index: usize| names.get(index));
             Label::from(name.map_or(digits, |name| name.to_string()))
         };
-        let labels = match core::mem::replace(&mut self.best, Best::Unknown) {
+        let labels = match core::mem::take(&mut self.best) {
             Best::Unknown => Vec::new(),
             Best::Scores(best) => best.into_iter().map(|(_, index)| name(index.to_string())).collect(),
             Best::Whole(digits) => vec![name(digits)],

@@ -32,14 +32,14 @@ pub struct OutputElements {
     end: u32,
     /// The only element that counts.
     only: Option<u32>,
-    /// For its numbers where none is given.
+    /// The tolerance for numbers for which the operator gives none.
     tolerance: Tolerance,
-    /// Whether the operator's paths say the same of every element; then what they say, once it is known.
+    /// Whether the operator's paths say the same of every element. `effect` is what they say, once it is known.
     uniform: bool,
     effect: Option<Effect>,
     /// Two texts that are being compared.
     text: Option<TextMatch>,
-    /// How texts are compared.
+    /// Whether white space is normalised in texts.
     normalize: bool,
 }
 
@@ -79,7 +79,7 @@ impl OutputElements {
     /// Compares on for about `budget` bytes. Ready when no more elements are left; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
-    /// The first difference that counts.
+    /// The first difference that counts, or a state that can't be.
     pub fn step(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Poll<Result<(), Stop>> {
         while *budget > 0 {
             let effect = self.effect(rules);

@@ -37,7 +37,7 @@ pub enum Cover {
 }
 
 impl Scope {
-    /// Of a task: those that look at more than equality of elements see everything here.
+    /// Of a task. Tasks that do more than compare elements look at everything here.
     pub fn new(task: &Task) -> Self {
         let (datatypes, path, normalize) = match task {
             Task::Scores { path } => (Datatypes::Floats, path, false),

@@ -5,15 +5,15 @@ use std::rc::Rc;
 use crate::compare::judge::rules::{Here, Rules};
 use crate::config::Compare;
 
-/// The ignored paths, at a place.
+/// The paths that the operator ignores, as seen from a place in the answers.
 #[derive(Debug)]
 pub struct Ignored {
     rules: Rules,
-    /// Whether all is ignored.
+    /// Whether the whole answer is ignored.
     pub everything: bool,
 }
 
-/// What is ignored of the elements of an array.
+/// Which elements of an array are ignored.
 #[derive(Debug, PartialEq, Eq)]
 pub enum IgnoredElements {
     /// All of them.
@@ -29,7 +29,7 @@ impl Ignored {
         Self { rules, everything: effect.ignored }
     }
 
-    /// Goes one step down; whether what is there is ignored.
+    /// Goes one step down. Whether the value there is ignored.
     pub fn enter(&mut self, here: Here<'_>) -> bool {
         self.rules.enter(here).ignored
     }
@@ -39,12 +39,12 @@ impl Ignored {
         self.rules.leave();
     }
 
-    /// What is ignored of the elements of the array that is here.
+    /// Which elements are ignored of the array that is here.
     pub fn elements(&self) -> IgnoredElements {
         self.rules.ignored_elements().map_or(IgnoredElements::All, IgnoredElements::At)
     }
 
-    /// What is ignored of the elements of what these steps lead to from here.
+    /// Which elements are ignored of the array that these steps lead to from here.
     pub fn elements_at(&mut self, steps: &[Here<'_>]) -> IgnoredElements {
         let mut ignored = false;
         for step in steps {

@@ -29,22 +29,22 @@ enum Frame {
     Elements {
         /// The next elements.
         next: Nodes,
-        /// How many there still are on both sides.
+        /// How many elements both sides still have.
         remaining: u32,
         /// The index of the next one.
         index: u32,
-        /// The only one that is meant.
+        /// The index of the only element that is meant; `None`: all are.
         only: Option<usize>,
     },
 }
 
-/// The values that a path leads to, and below them what is no array of arrays.
+/// A walk to the values that a path leads to, and further down to the first that are no arrays of arrays.
 #[derive(Debug)]
 pub struct InDocument {
     path: PathPattern,
     /// One for each step down to where the walk is; below the end of the path there may be more.
     frames: Vec<Frame>,
-    /// What is to be looked at.
+    /// The values to be looked at next.
     value: Option<Nodes>,
     /// Whether the row at hand is an array.
     is_vector: bool,

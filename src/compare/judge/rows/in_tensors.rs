@@ -22,13 +22,13 @@ use crate::path::{PathPattern, Step};
 /// Which rows of an output are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
-    /// As the shape has them.
+    /// The rows of the shape.
     Rows,
-    /// All in one.
+    /// All elements are one row.
     Whole,
-    /// Each element is one.
+    /// Each element is a row.
     Elements,
-    /// One element.
+    /// One element is the only row.
     Element(u64),
 }
 
@@ -37,7 +37,7 @@ enum Within {
 enum Which {
     /// Those that are likely to hold what a task looks at.
     Likely(Unit),
-    /// One, by its place.
+    /// One output, by its place.
     At(usize),
     /// All.
     All,
@@ -64,7 +64,7 @@ struct Open {
     rows: u64,
     /// Rows to pass over before.
     skip: u64,
-    /// IgnoredElements of a row of each side.
+    /// How many elements a row of each side has.
     lengths: (u64, u64),
     /// Flat indices of elements that are ignored, in order.
     ignored: Vec<u64>,
@@ -84,11 +84,11 @@ impl Open {
 #[derive(Debug)]
 pub struct InTensors {
     names: Names,
-    /// What is meant; a path may lead elsewhere.
+    /// Which rows of which tensors are meant. A fault: the path leads elsewhere.
     meant: Result<(Which, Within), Fault>,
     /// How a tensor of a single dimension is cut up where nothing else is said.
     unit: Unit,
-    /// Places among the primary's tensors that are still to come, once that is known.
+    /// Places of tensors among the primary's that are still to come; `None` before they are chosen.
     waiting: Option<VecDeque<usize>>,
     open: Option<Open>,
 }
@@ -141,7 +141,7 @@ impl InTensors {
             let (Some(primary), Some(shadow)) = (&mut hand.primary, &mut hand.shadow) else {
                 return NextRow::Fault(Side::Primary, IMPOSSIBLE);
             };
-            // What is left of the rows before.
+            // The elements that are left of the rows before.
             while primary.left > 0 || shadow.left > 0 {
                 primary.next(&pair.primary.document, budget);
                 shadow.next(&pair.shadow.document, budget);
@@ -180,7 +180,7 @@ impl InTensors {
                     IgnoredElements::At(elements) => self.open((primary, shadow), within, elements, hand),
                 }
             }
-            // Of embeddings it was said before that there are fewer.
+            // That one side has fewer embeddings was said before.
             None if !self.are_outputs() => NextRow::Busy,
             None => {
                 let mut place = named(&[self.names.list]);

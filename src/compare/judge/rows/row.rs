@@ -1,4 +1,4 @@
-//! A row, and what the walks to rows have in common.
+//! A row of each side, and what all ways to find rows have in common.
 
 use crate::compare::judge::place::{Place, excerpt};
 use crate::compare::judge::rules::Here;
@@ -14,25 +14,25 @@ use crate::json::value::{Tag, Value};
 /// What one step of a walk, or one element, costs beside the text it touches.
 pub const STEP: usize = 16;
 
-/// What a task takes for a row where no path says it.
+/// What a row is to a task where no path says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Labels: those of one output, the likeliest to hold labels.
+    /// A label: rows are those of the one output that most likely holds labels.
     Label,
-    /// Vectors: those of all outputs of floating-point numbers; one of a single dimension is one vector.
+    /// A vector: rows are those of all outputs of floating-point numbers. An output of a single dimension is one vector.
     Vector,
 }
 
-/// What comes next.
+/// What the way to rows comes to next.
 #[derive(Debug)]
 pub enum NextRow {
     /// Nothing yet: ask again while there is budget.
     Busy,
-    /// A row of each side, to be read by [`Rows::element`].
+    /// A row of each side, to be read by [`super::Rows::element`].
     Row,
-    /// The answers are not alike here. Rows may follow.
+    /// The answers have unlike structures here. Rows may follow.
     Apart(Divergence),
-    /// An answer has something that is no row, or nothing.
+    /// An answer has something that is no row, or has no row at all: of which side, and why.
     Fault(Side, Fault),
     /// No more rows.
     End,
@@ -43,7 +43,7 @@ pub enum NextRow {
 pub struct Row {
     pub cursor: Cursor,
     pub length: u64,
-    /// IgnoredElements that have not been read.
+    /// How many elements have not been read.
     pub left: u64,
 }
 

@@ -1,8 +1,8 @@
 //! `ModelInferResponse`, checked: every tensor has the elements that its shape and datatype ask for.
 //!
-//! Unknown fields, and known ones of another wire type, are passed over, as Google's readers do. Where a single field comes several times the
-//! last one counts. Two things are refused that those readers take, because no writer makes them: typed contents of one tensor in several
-//! messages, which would be merged, and tensors that go over the bounds.
+//! Unknown fields, and known ones of another wire type, are passed over, as Google's readers do. Where a single field comes several times
+//! the last one counts. Two things are refused that those readers take, because no writer makes them: typed contents of one tensor in
+//! several messages, which would be merged, and tensors that go over the bounds.
 
 use core::str;
 use core::task::{Poll, ready};
@@ -52,8 +52,8 @@ impl ResponseReader {
         Self { model_version: Range { start: 0, end: 0 }, outputs: Vec::new(), raw: Vec::new(), tensors: Vec::new(), stage }
     }
 
-    /// Reads on for about `budget` bytes of `body`, the same at every call, which holds the message. `Pending`: the budget was not enough; call
-    /// again.
+    /// Reads on for about `budget` bytes of `body`, the same at every call, which holds the message. `Pending`: the budget was not enough;
+    /// call again.
     ///
     /// # Errors
     /// What is wrong with the message.

@@ -1,4 +1,4 @@
-//! Server-sent events: bytes as they come, in any pieces, to the data of one event after the other.
+//! Reads server-sent events: takes bytes as they come, in any pieces, and gives the data of one event after the other.
 //!
 //! As the HTML standard says: lines end in CR, LF or both; a byte order mark may come first; the `data` lines of an event are joined by
 //! LF; a blank line ends it; an event that is not ended when the stream ends never was. Only data are kept, and only until their event is
@@ -94,7 +94,7 @@ impl Events {
         self.data.as_ref().map(Capture::bytes).unwrap_or_default()
     }
 
-    /// Takes what `chunk` has of the line at hand; what comes after it.
+    /// Takes the part of `chunk` that belongs to the line at hand. Returns what comes after it.
     fn rest_of_line<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Overflow> {
         let end = chunk.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(chunk.len());
         let (value, rest) = chunk.split_at_checked(end).unwrap_or_default();
@@ -116,7 +116,7 @@ impl Events {
         }
     }
 
-    /// A line is over; the data of the event, if that is over, too.
+    /// Ends a line. Returns the data of the event, if that is over, too.
     fn end_line(&mut self) -> Result<Option<Body>, Overflow> {
         match core::mem::replace(&mut self.line, Line::Name(0)) {
             Line::Name(0) => return self.data.take().map(Capture::into_body).transpose(),

@@ -1,4 +1,4 @@
-//! An answer that comes as a stream of deltas, joined while it comes into the one it would have been unstreamed.
+//! Joins an answer that comes as a stream of deltas, while it comes, into the answer that it would have been without streaming.
 //!
 //! Deltas are kept as they are spelled in JSON: strings that are put one after the other, escapes and all, mean what their contents mean
 //! one after the other, even where a surrogate pair was torn apart. Of the rest only an answer's facts are kept. Whether the joined
@@ -17,14 +17,15 @@ use crate::json::value::Tag;
 /// How much longer than all text an event may be: names, ids, probabilities of alternatives.
 const AROUND: usize = 64 << 10;
 
-/// Data of an event that is read ahead, and how far it never is: a token that is read at once may be so long (`-Infinity`).
+/// Longer data of an event are read ahead, but never the last [`LONGEST_TOKEN`] bytes: a token that is read at once may be so long
+/// (`-Infinity`).
 const LONG: usize = 16 << 10;
 const LONGEST_TOKEN: usize = 16;
 
 /// Longest value that is kept of what stands around the text, such as the model's name.
 const MAX_AROUND: usize = 4096;
 
-/// Joins a stream of server-sent events into the answer it would have been unstreamed.
+/// Joins a stream of server-sent events into the answer that it would have been without streaming.
 #[derive(Debug)]
 pub struct Joiner {
     ledger: Ledger,

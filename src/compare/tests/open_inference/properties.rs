@@ -29,7 +29,8 @@ fn tensors() -> impl Strategy<Value = Vec<Made>> {
     prop::collection::vec((0_usize..3, values).prop_map(|(datatype, values)| Made { datatype, values }), 1..4)
 }
 
-/// Writes tensors, named by their index, in this order; the bits of `spelling` say which of them in binary form, and whether lists are nested.
+/// Writes tensors, named by their index, in this order; the bits of `spelling` say which of them in binary form, and whether lists are
+/// nested.
 fn written(tensors: &[Made], order: &[usize], spelling: u8) -> Answer {
     let (mut parts, mut blobs) = (Vec::new(), Vec::new());
     for &index in order {
