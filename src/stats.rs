@@ -4,6 +4,8 @@
 //! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
 //! where the counts of all workers add up.
 
+#[cfg(test)]
+mod contended;
 pub mod definer;
 pub mod dynamic;
 pub mod gates;

@@ -10,8 +10,7 @@
 //! [`series`] is held against it are shared with other tests, and so is the reading of documents ([`markdown`]).
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
-//! [`configuration`], [`updates`]; with gates ([`gated`]) [`measures`], [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`],
-//! [`windows`], [`warmup`], [`triplets`]; and [`random_schedules`] of all that together, with [`random_configurations`].
+//! [`configuration`], [`updates`]; with gates ([`gated`]) [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`]; and [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -63,8 +62,6 @@ mod interleaving;
 mod invariants;
 #[path = "simulated_host/labels.rs"]
 mod labels;
-#[path = "simulated_host/measures.rs"]
-mod measures;
 #[path = "simulated_host/metrics.rs"]
 mod metrics;
 #[path = "simulated_host/network.rs"]
@@ -89,18 +86,12 @@ mod shared;
 mod told;
 #[path = "simulated_host/traffic.rs"]
 mod traffic;
-#[path = "simulated_host/triplets.rs"]
-mod triplets;
 #[path = "simulated_host/updates.rs"]
 mod updates;
 #[path = "simulated_host/verdicts.rs"]
 mod verdicts;
 #[path = "simulated_host/vm.rs"]
 mod vm;
-#[path = "simulated_host/warmup.rs"]
-mod warmup;
-#[path = "simulated_host/windows.rs"]
-mod windows;
 #[path = "simulated_host/wire.rs"]
 mod wire;
 #[path = "simulated_host/workers.rs"]

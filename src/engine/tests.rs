@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod gates;
 mod grpc;
+mod intake;
 mod roots;
 mod schedules;
 mod shaping;

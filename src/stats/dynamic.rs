@@ -153,3 +153,87 @@ impl DynamicSeries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::contended::Contended;
+    use crate::stats::memory::Memory;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const LABELS: [(&str, &str); 2] = [("route", "r"), ("shadow", "s")];
+    const REGISTRY: &str = "gnomon/v1/paths/r/s";
+
+    fn paths(host: &mut dyn Statistics) -> DynamicSeries {
+        DynamicSeries::paths(&mut Definer::new(host), &LABELS)
+    }
+
+    /// How often a path was counted.
+    fn counted(host: &Memory, path: &str) -> i64 {
+        host.sum(&["gnomon_divergent_paths_total", &format!("path=.={path};")])
+    }
+
+    #[test]
+    fn the_last_place_is_of_who_comes_first() {
+        let mut host = Contended::adding_lines(1);
+        (1..MAX_PATHS).for_each(|number| host.memory.append(REGISTRY, &format!("p{number}")));
+        let paths = paths(&mut host);
+        paths.count(&["ours"], 1, &mut host);
+        assert_eq!((counted(&host.memory, "ours"), counted(&host.memory, OTHER)), (0, 1));
+        assert_eq!(host.memory.list(REGISTRY).len(), MAX_PATHS);
+        let loads = host.memory.loads;
+        paths.count(&["another"], 2, &mut host);
+        paths.count(&["theirs-0"], 4, &mut host);
+        assert_eq!((counted(&host.memory, "theirs-0"), counted(&host.memory, OTHER)), (4, 3));
+        assert_eq!(host.memory.loads, loads + 1, "it is full: of what is not in it nobody asks again");
+    }
+
+    /// Workers that know nothing of each other, each with more values than there is room for.
+    #[test]
+    fn a_registry_never_gets_longer_than_it_may() {
+        let mut host = Contended::default();
+        let workers = [0, 1, 2].map(|_| paths(&mut host));
+        for number in 0..MAX_PATHS {
+            for (worker, paths) in workers.iter().enumerate() {
+                paths.count(&[&format!("w{worker}-{number}")], 1, &mut host);
+                paths.count(&["common"], 1, &mut host);
+            }
+        }
+        let registered = host.memory.list(REGISTRY);
+        assert_eq!(registered.len(), MAX_PATHS);
+        let with_series: i64 = registered.iter().map(|path| counted(&host.memory, path)).sum();
+        assert_eq!((counted(&host.memory, "common"), with_series), (48, 48 + 15));
+        assert_eq!(counted(&host.memory, OTHER), 48 - 15);
+        assert_eq!(paths(&mut host).known.take().series.len(), MAX_PATHS + 1, "who starts later defines all of them");
+    }
+
+    #[test]
+    fn what_cannot_be_registered_counts_as_other_until_it_can() {
+        for mut host in [Contended::adding_lines(usize::MAX), Contended::refusing()] {
+            let paths = paths(&mut host);
+            host.memory.shared.clear();
+            paths.count(&["ours"], 1, &mut host);
+            assert_eq!((counted(&host.memory, "ours"), counted(&host.memory, OTHER), host.anomalies()), (0, 1, 1));
+            host.calm();
+            paths.count(&["ours"], 1, &mut host);
+            assert_eq!((counted(&host.memory, "ours"), counted(&host.memory, OTHER), host.anomalies()), (1, 1, 1));
+        }
+    }
+
+    #[test]
+    fn of_two_labels_each_is_registered_as_far_as_there_is_room() {
+        let mut host = Contended::default();
+        let registry = "gnomon/v1/answers/r/s";
+        (1..MAX_ANSWER_NAMES).for_each(|number| host.memory.append(registry, &format!("n{number}")));
+        let labels = crate::config::Labels { path: None, top: 1, overlap: 1, names: Vec::new() };
+        let answers = DynamicSeries::answers(&mut Definer::new(&mut host), &LABELS, &Task::Labels(labels)).unwrap();
+        answers.count(&["n1", "last"], 1, &mut host);
+        answers.count(&["late", "last"], 1, &mut host);
+        for (primary, shadow, count) in [("n1", "last", 1), (OTHER, "last", 1), ("late", "last", 0)] {
+            let both = [format!("primary_answer=.={primary};"), format!("shadow_answer=.={shadow};")];
+            assert_eq!(host.memory.sum(&[&both[0], &both[1]]), count, "{primary} {shadow}");
+        }
+        assert_eq!(host.memory.list(registry).len(), MAX_ANSWER_NAMES);
+    }
+}

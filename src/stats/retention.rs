@@ -77,6 +77,7 @@ fn mark(experiment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::contended::Contended;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -94,5 +95,88 @@ mod tests {
         let is_of = |experiment| line.contains(&mark(experiment));
         assert!(is_of("e2"));
         assert!(!is_of("e") && !is_of("2") && !is_of("r"));
+    }
+    /// Series of each retention, of experiment `e`.
+    const SERIES: [(Retention, &str); 3] = [
+        (Retention::Counter, "gnomon_aexperiment=.=e;.;"),
+        (Retention::Latch, "gnomon_bexperiment=.=e;.;"),
+        (Retention::Shown, "gnomon_cexperiment=.=e;.;"),
+    ];
+
+    fn lines() -> Vec<String> {
+        SERIES.map(|(retention, name)| retention.line(name)).into()
+    }
+
+    /// A proxy whose plugin `p` has these series, each with the value 7.
+    fn start(mut host: Contended) -> Contended {
+        for (retention, name) in SERIES {
+            let id = host.define(retention.kind(), name);
+            host.add(id, 7);
+        }
+        retire(&mut host, "p", &lines(), ["e"].into_iter());
+        host.memory.defined.clear();
+        host
+    }
+
+    fn values(host: &Contended) -> [i64; 3] {
+        SERIES.map(|(_, name)| host.memory.values[name])
+    }
+
+    fn defined(host: &Contended) -> Vec<&str> {
+        host.memory.defined.iter().map(|(_, name)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_series_that_is_gone_is_kept_as_long_as_its_experiment() {
+        let mut host = start(Contended::default());
+        retire(&mut host, "p", &lines(), ["e"].into_iter());
+        assert_eq!((values(&host), defined(&host)), ([7, 7, 7], vec![]), "nothing is gone");
+        for update in 1..3 {
+            retire(&mut host, "p", &[], ["e"].into_iter());
+            assert_eq!((values(&host), host.memory.defined.len()), ([7, 7, 0], 3 * update), "defined again by each configuration");
+        }
+        retire(&mut host, "p", &lines()[..1], ["e"].into_iter());
+        assert_eq!((values(&host), host.memory.defined.len()), ([7, 7, 0], 8), "one of them is back");
+        retire(&mut host, "p", &[], ["f"].into_iter());
+        assert_eq!(values(&host), [7, 0, 0], "a counter never goes back");
+        host.memory.defined.clear();
+        retire(&mut host, "p", &[], ["e"].into_iter());
+        assert_eq!(defined(&host), Vec::<&str>::new(), "what was over is forgotten");
+    }
+
+    #[test]
+    fn a_series_that_another_plugin_has_is_left_alone() {
+        let mut host = start(Contended::default());
+        retire(&mut host, "q", &lines()[2..], ["e"].into_iter());
+        retire(&mut host, "p", &[], ["f"].into_iter());
+        assert_eq!(values(&host), [7, 0, 7]);
+        retire(&mut host, "q", &[], ["f"].into_iter());
+        assert_eq!(values(&host), [7, 0, 0]);
+    }
+
+    /// A younger VM of the same plugin, with a configuration of its own.
+    #[test]
+    fn lines_that_another_vm_writes_meanwhile_are_not_lost() {
+        let theirs = Retention::Counter.line("gnomon_dexperiment=.=e;.;");
+        let (line, mut written) = (theirs.clone(), false);
+        let mut host = start(Contended::with(move |memory, key| {
+            if key.ends_with("lasting/p") && memory.shared.contains_key(key) && !written {
+                written = true;
+                memory.append(key, &line);
+            }
+        }));
+        retire(&mut host, "p", &lines()[1..], ["e"].into_iter());
+        assert_eq!(host.memory.list("gnomon/v1/lasting/p"), [&lines()[1..], &lines()[..1], &[theirs]].concat());
+        assert_eq!(defined(&host), [SERIES[0].1, "gnomon_dexperiment=.=e;.;"]);
+        assert_eq!((values(&host), host.anomalies()), ([7, 7, 7], 0));
+    }
+
+    #[test]
+    fn what_cannot_be_remembered_is_counted_and_gauges_say_nothing_all_the_same() {
+        let mut host = start(Contended::default());
+        host.refuses = true;
+        retire(&mut host, "p", &[], ["f"].into_iter());
+        assert_eq!((values(&host), defined(&host).len(), host.anomalies()), ([7, 0, 0], 3, 1));
+        assert_eq!(host.memory.list("gnomon/v1/lasting/p"), lines());
     }
 }

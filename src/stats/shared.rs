@@ -14,6 +14,10 @@ pub const PREFIX: &str = "gnomon/v1/";
 /// How often a write is tried against other workers' writes.
 const TRIES: usize = 8;
 
+/// A version that no write has: the host counts its writes from 1 on. It creates a key that is absent, and conflicts with whoever has
+/// created it meanwhile. (Without a version two workers that find no key could overwrite each other.)
+const NOT_YET_WRITTEN: Version = Version::MAX;
+
 /// Adds `lines` to the list under `key` as long as it has fewer than `most`, and returns the list as it is then; an empty one if it could
 /// not be written.
 pub fn add_lines<'a>(
@@ -55,9 +59,9 @@ pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String
 /// try. Returns whether it came to an end; if not, that is counted as an anomaly.
 pub fn update(statistics: &mut dyn Statistics, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
     for _ in 0..TRIES {
-        let (bytes, version) = read(statistics, key);
+        let (bytes, version) = statistics.load(key).unwrap_or((Vec::new(), NOT_YET_WRITTEN));
         let Some(changed) = change(&bytes) else { return true };
-        match statistics.store(key, &changed, version) {
+        match statistics.store(key, &changed, Some(version)) {
             Stored::Done => return true,
             Stored::Conflict => {}
             Stored::Refused => break,
@@ -67,12 +71,88 @@ pub fn update(statistics: &mut dyn Statistics, key: &str, mut change: impl FnMut
     false
 }
 
-/// The bytes under `key` and their version. An absent key is created first, because the host ignores the version of a write to one that is
-/// absent: two workers could overwrite each other.
-fn read(statistics: &mut dyn Statistics, key: &str) -> (Vec<u8>, Option<Version>) {
-    let there = statistics.load(key).or_else(|| {
-        statistics.store(key, b"", None);
-        statistics.load(key)
-    });
-    there.map_or_else(Default::default, |(bytes, version)| (bytes, Some(version)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::contended::Contended;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const KEY: &str = "gnomon/v1/list";
+
+    fn texts(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    /// What others write before the first, the second and the third try.
+    #[test]
+    fn a_line_that_another_worker_adds_meanwhile_stays() {
+        for times in 0..4 {
+            let mut host = Contended::adding_lines(times);
+            let list = add_lines(&mut host, KEY, ["ours"], 9);
+            let mut expected: Vec<String> = (0..times).map(|number| format!("theirs-{number}")).collect();
+            expected.push("ours".to_owned());
+            assert_eq!((&list, &host.memory.list(KEY), host.anomalies()), (&expected, &expected, 0), "{times}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_another_worker_creates_meanwhile_keeps_what_is_in_it() {
+        let mut host = Contended::adding_lines(1);
+        assert!(update(&mut host, KEY, |bytes| Some([bytes, b"\nours"].concat())));
+        assert_eq!(host.memory.list(KEY), ["theirs-0", "ours"]);
+    }
+
+    #[test]
+    fn a_list_never_gets_longer_than_it_may() {
+        for (most, expected) in [(0, &[][..]), (1, &["ours"]), (2, &["ours", "more"]), (9, &["ours", "more", "last"])] {
+            let mut host = Contended::default();
+            assert_eq!(add_lines(&mut host, KEY, ["ours", "more", "ours", "last"], most), texts(expected), "{most}");
+            assert_eq!(host.memory.list(KEY), texts(expected), "{most}");
+        }
+        // The last place goes to who writes first.
+        let mut host = Contended::adding_lines(1);
+        host.memory.append(KEY, "first");
+        assert_eq!(add_lines(&mut host, KEY, ["ours"], 2), ["first", "theirs-0"]);
+        assert_eq!(host.memory.list(KEY), ["first", "theirs-0"]);
+    }
+
+    #[test]
+    fn what_is_known_is_not_written_again() {
+        let mut host = Contended::default();
+        host.memory.append(KEY, "ours");
+        assert_eq!(add_lines(&mut host, KEY, ["ours"], 9), ["ours"]);
+        assert_eq!(host.stores, 0);
+    }
+
+    #[test]
+    fn a_write_that_others_always_forestall_is_given_up_and_counted() {
+        let mut host = Contended::adding_lines(usize::MAX);
+        assert_eq!(add_lines(&mut host, KEY, ["ours"], 99), texts(&[]), "nothing is known of it");
+        let theirs = host.memory.list(KEY);
+        assert_eq!((host.stores, theirs.len(), host.anomalies()), (TRIES, TRIES, 1));
+        assert!(theirs.iter().all(|line| line.starts_with("theirs")), "{theirs:?}");
+        host.calm();
+        assert_eq!(add_lines(&mut host, KEY, ["ours"], 99).len(), TRIES + 1);
+    }
+
+    #[test]
+    fn a_write_that_the_host_refuses_is_not_tried_again() {
+        let mut host = Contended::refusing();
+        assert_eq!(add_lines(&mut host, KEY, ["ours"], 9), texts(&[]));
+        assert!(!update(&mut host, KEY, |_| Some(Vec::new())));
+        assert_eq!((host.stores, host.anomalies(), host.memory.shared.len()), (2, 2, 0));
+    }
+
+    #[test]
+    fn a_list_that_takes_the_place_of_another_keeps_what_has_to_stay() {
+        let mut host = Contended::adding_lines(1);
+        ["old", "both", "theirs-to-come"].into_iter().for_each(|line| host.memory.append(KEY, line));
+        let gone = replace_lines(&mut host, KEY, &texts(&["both", "new"]), |line| line.starts_with("theirs"));
+        assert_eq!(gone, ["old", "theirs-to-come", "theirs-0"], "also what another worker adds meanwhile");
+        assert_eq!(host.memory.list(KEY), ["both", "new", "theirs-to-come", "theirs-0"]);
+        let stores = host.stores;
+        assert_eq!(replace_lines(&mut host, KEY, &texts(&["both", "new"]), |_| true), ["theirs-to-come", "theirs-0"]);
+        assert_eq!(host.stores, stores, "what stands there is not written again");
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::access::Access;
-use crate::gated::{canary, errors, labels, pinned, start};
+use crate::gated::{canary, errors, guarded, labels, pinned, start};
 use crate::random::SplitMix64;
 use crate::setup::With;
 use crate::verdicts::{FAIL, PASS, UNDECIDED};
@@ -139,6 +140,52 @@ fn workers_that_judge_at_the_same_time_agree() {
             world.check_verdicts();
         }
         assert_eq!(world.gate("exp", "errors", "all").trials, 75);
+        world.settle();
+        world.check();
+    }
+}
+
+#[test]
+fn workers_that_end_a_warm_up_at_the_same_time_leave_out_hardly_more() {
+    for seed in 0..30 {
+        let configuration = canary(json!([errors()])).with("/routes/0/split/canaries/0/warmup", json!({"pairs": 4}));
+        let left_out = |world: &World| world.sum("gnomon_warmup_total", &[("experiment", "exp")]);
+        let (mut world, one) = start(&configuration);
+        let more = (0..2).map(|_| world.load_worker(&configuration.to_string()).expect("accepted"));
+        let places = [vec![one], more.collect()].concat();
+        for round in 0..4 {
+            let exchanges: Vec<_> = places.iter().map(|place| world.up_to_its_end(*place, pinned(200))).collect();
+            world.end_together(&exchanges, seed * 10 + round);
+            assert_eq!(left_out(&world) + world.gate("exp", "errors", "all").trials, 3 * (round + 1), "each is one or the other");
+        }
+        assert!((4..=6).contains(&left_out(&world)), "seed {seed}: {}", left_out(&world));
+        world.settle();
+        world.check();
+    }
+}
+
+/// Three workers look into a new window at the same moment: they agree on what it begins with.
+#[test]
+fn workers_that_begin_a_window_at_the_same_time_agree() {
+    for seed in 0..30 {
+        let configuration = guarded(json!([errors()]));
+        let (mut world, one) = start(&configuration);
+        world.succeed(one, 1);
+        world.count_elsewhere(0, 100_000);
+        // A good history, and then a window that nobody has looked into.
+        world.advance(Duration::from_secs(600));
+        let more = (0..2).map(|_| world.load_worker(&configuration.to_string()).expect("accepted"));
+        let places = [vec![one], more.collect()].concat();
+        let first: Vec<_> = places.iter().map(|place| world.up_to_its_end(*place, pinned(200))).collect();
+        world.end_together(&first, seed);
+        let mut failures = 0;
+        while world.sum("gnomon_guardrail_tripped", &[("variant", "v2")]) == 0 {
+            let exchanges: Vec<_> = places.iter().map(|place| world.up_to_its_end(*place, pinned(503))).collect();
+            world.end_together(&exchanges, seed * 100 + failures);
+            failures += 3;
+        }
+        // A snapshot is of before, between or after the first three; and the last three came at the same time.
+        assert!((18..=21).contains(&failures), "seed {seed}: {failures}");
         world.settle();
         world.check();
     }

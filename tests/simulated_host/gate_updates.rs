@@ -1,8 +1,8 @@
 //! Gates when the configuration changes, also while answers of the one before are on their way, at the worst moment that there is.
 
 use std::cell::Cell;
+use std::time::Duration;
 
-use proxy_wasm::types::LogLevel;
 use serde_json::{Value, json};
 
 use crate::gated::{canary, errors, guarded, pinned, start};
@@ -15,6 +15,29 @@ const MOST: usize = 60;
 
 fn told(world: &World) -> Told {
     world.gate("exp", "errors", "all")
+}
+
+#[test]
+fn a_fail_is_for_good_whoever_asks() {
+    for way in ["a new VM", "the same VM", "a VM built anew", "a worker that starts later"] {
+        let configuration = canary(json!([errors()]));
+        let (mut world, old) = start(&configuration);
+        world.fail(old, 3);
+        assert_eq!(told(&world).state, FAIL);
+        world.count_elsewhere(0, 100_000);
+        // Another text, so that it is another root context.
+        let next = configuration.clone().with("/evidence", json!({"per_second": 2})).to_string();
+        let place = match way {
+            "a worker that starts later" => world.load_worker(&configuration.to_string()).expect("accepted"),
+            _ => world.go_on(old, way, &next),
+        };
+        assert_eq!(told(&world).state, FAIL, "{way}: before any request");
+        world.succeed(place, 3);
+        assert_eq!(told(&world).naive_state(), Some(PASS));
+        assert_eq!((told(&world).state, told(&world).failures), (FAIL, 1), "{way}");
+        world.settle();
+        world.check();
+    }
 }
 
 #[test]
@@ -68,52 +91,6 @@ fn a_gate_that_comes_back_is_what_it_was() {
     }
 }
 
-#[test]
-fn another_limit_in_the_same_experiment_is_taken_and_told() {
-    for new_vm in [false, true] {
-        let (mut world, old) = start(&canary(json!([errors()])));
-        world.fail(old, 2);
-        world.succeed(old, 8);
-        assert_eq!(told(&world).state, UNDECIDED);
-        let before = world.lines(LogLevel::Warn).len();
-        let next = canary(json!([errors().with("/limit", 0.5)])).to_string();
-        if new_vm {
-            world.load(&next).expect("accepted");
-            world.retire(old.vm);
-        } else {
-            world.update(old, &next).expect("accepted");
-        }
-        assert_eq!((told(&world).limit, told(&world).state), (5_000, told(&world).naive_state().expect("not near")), "new VM: {new_vm}");
-        let lines = &world.lines(LogLevel::Warn)[before..];
-        assert!(lines.iter().any(|line| line.contains("errors") && line.contains("limit")), "new VM: {new_vm}: {lines:?}");
-    }
-}
-
-/// What an old root context still counts is judged by what is shown now, so that states follow from the figures beside them.
-#[test]
-fn answers_that_end_after_an_update_are_judged_by_the_new_terms() {
-    for (member, value) in [("limit", json!(0.5)), ("alpha", json!(0.06))] {
-        for new_vm in [false, true] {
-            let (mut world, old) = start(&canary(json!([errors()])));
-            world.fail(old, 1);
-            let last = world.up_to_its_end(old, pinned(503));
-            let next = canary(json!([errors().with(&format!("/{member}"), value.clone())])).to_string();
-            if new_vm {
-                world.load(&next).expect("accepted");
-                world.retire(old.vm);
-            } else {
-                world.update(old, &next).expect("accepted");
-            }
-            assert_eq!(told(&world).state, UNDECIDED);
-            world.step(last);
-            assert_eq!((told(&world).bad, told(&world).trials), (2, 2));
-            assert_eq!(told(&world).state, FAIL, "two of two are enough at this {member}, new VM: {new_vm}");
-            world.settle();
-            world.check();
-        }
-    }
-}
-
 /// An answer ends that makes a gate pass; before host call `at` of that a new VM takes `next`. Whether there was such a call.
 fn update_between(world: &mut World, last: usize, at: usize, next: &Value) -> bool {
     let mut calls = 0;
@@ -150,44 +127,6 @@ fn a_worker_in_the_middle_of_judging_does_not_undo_an_update() {
     }
 }
 
-/// Answers of the configuration before may be the ones that cut a canary off.
-#[test]
-fn a_cut_off_by_an_old_answer_shows_the_new_shares() {
-    for new_vm in [false, true] {
-        let canaries = |percent: u64| json!([{"name": "v2", "percent": 30}, {"name": "v3", "percent": percent}]);
-        let configuration = guarded(json!([errors()])).with("/routes/0/split/canaries", canaries(30));
-        let (mut world, old) = start(&configuration);
-        world.fail(old, 19);
-        let last = world.up_to_its_end(old, pinned(503));
-        let next = configuration.with("/routes/0/split/canaries", canaries(40)).to_string();
-        let place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
-        if new_vm {
-            world.retire(old.vm);
-        }
-        world.step(last);
-        assert_eq!(world.sum("gnomon_guardrail_tripped", &[]), 1, "new VM: {new_vm}");
-        assert_eq!(world.ask(place, pinned(200)), "v1", "new VM: {new_vm}");
-        let shares = world.counted("gnomon_split_ppm", &[], "variant");
-        assert_eq!(shares, [("v1".to_owned(), 600_000), ("v3".to_owned(), 400_000)].into(), "new VM: {new_vm}");
-        world.settle();
-        world.check();
-    }
-}
-
-/// The canary that an old answer would cut off is gone.
-#[test]
-fn an_old_answer_brings_no_variant_back() {
-    let (mut world, old) = start(&guarded(json!([errors()])));
-    world.fail(old, 19);
-    let last = world.up_to_its_end(old, pinned(503));
-    let place = world.update(old, &canary(json!([])).with("/routes/0/split/canaries/0/percent", 0).to_string()).expect("accepted");
-    world.step(last);
-    assert_eq!(world.counted("gnomon_split_ppm", &[], "variant"), [("v1".to_owned(), 1_000_000)].into());
-    world.ask(place, pinned(200));
-    world.settle();
-    world.check();
-}
-
 /// As when a route moves from one plugin to another: both have it for a while.
 #[test]
 fn a_gate_that_another_plugin_no_longer_has_goes_on() {
@@ -211,18 +150,23 @@ fn a_gate_that_another_plugin_no_longer_has_goes_on() {
 }
 
 #[test]
-fn another_measure_goes_on_with_the_counters() {
-    let (mut world, old) = start(&canary(json!([errors()])));
-    world.count_elsewhere(0, 395);
-    world.succeed(old, 1);
-    assert_eq!(told(&world).state, PASS);
-    let slow = json!({"name": "errors", "of": "v2", "measure": "slower_than", "threshold": "1ms", "limit": 1});
-    let place = world.update(old, &canary(json!([slow])).to_string()).expect("accepted");
-    assert_eq!(told(&world).state, PASS, "what was counted counts");
-    world.succeed(place, 1);
-    assert_eq!(told(&world).state, UNDECIDED, "an answer in 2 ms is a bad trial now");
-    world.succeed(place, 40);
-    assert_eq!(told(&world).state, FAIL);
-    world.settle();
-    world.check();
+fn a_warm_up_goes_on_in_who_starts_later() {
+    for warmup in [json!({"pairs": 5}), json!("30s")] {
+        for way in ["a new VM", "the same VM", "a VM built anew"] {
+            let left_out = |world: &World| world.sum("gnomon_warmup_total", &[("experiment", "exp")]);
+            let configuration = canary(json!([errors()])).with("/routes/0/split/canaries/0/warmup", warmup.clone());
+            let (mut world, old) = start(&configuration);
+            world.fail(old, 3);
+            world.advance(Duration::from_secs(20));
+            let next = configuration.with("/evidence", json!({"per_second": 2})).to_string();
+            let place = world.go_on(old, way, &next);
+            world.fail(place, 2);
+            assert_eq!((left_out(&world), told(&world).trials), (5, 0), "{warmup}, {way}");
+            world.advance(Duration::from_secs(11));
+            world.succeed(place, 2);
+            assert_eq!((left_out(&world), told(&world).trials), (5, 2), "{warmup}, {way}");
+            world.settle();
+            world.check();
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! Proxies with gates, and requests that are bad trials of these or not.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::network::{Answer, Reply};
@@ -9,9 +7,8 @@ use crate::setup::{QUESTION, SCORE, With, agreeing, split};
 use crate::traffic::Request;
 use crate::world::{Place, World};
 
-/// What a request asks its model for: a status, and how many milliseconds it takes.
+/// The status that a request asks its model for.
 const STATUS: &str = "x-wanted-status";
-const TAKES: &str = "x-takes";
 
 /// A gate on the errors of `v2`, at a limit of 1 %.
 pub fn errors() -> Value {
@@ -35,9 +32,8 @@ pub fn start(configuration: &Value) -> (World, Place) {
     let mut world = agreeing(1);
     for cluster in ["primary", "v1", "v2", "v3"] {
         world.serve(cluster, |request| {
-            let number = |name: &str| request.header(name).and_then(|text| text.parse::<u16>().ok());
-            let after = Duration::from_millis(number(TAKES).unwrap_or(2).into());
-            Reply::Whole(Answer::json(SCORE).status(number(STATUS).unwrap_or(200)).after(after))
+            let status = request.header(STATUS).and_then(|text| text.parse().ok());
+            Reply::Whole(Answer::json(SCORE).status(status.unwrap_or(200)))
         });
     }
     let place = world.load(&configuration.to_string()).expect("the configuration is accepted");
@@ -53,11 +49,6 @@ pub fn pinned(status: u16) -> Request {
 /// A request of a user, who is assigned to a variant by name.
 pub fn of_user(user: &str, status: u16) -> Request {
     Request::post("r", QUESTION).header("x-user-id", user).header(STATUS, status.to_string())
-}
-
-/// Makes a request take so many milliseconds.
-pub fn slowly(request: Request, milliseconds: u64) -> Request {
-    request.header(TAKES, milliseconds.to_string())
 }
 
 impl World {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::gated::{canary, errors, guarded, of_user, pinned, start};
 use crate::setup::With;
-use crate::verdicts::{FAIL, UNDECIDED};
 use crate::world::{Place, World};
 
 /// Failures that cut off by default: at a limit of 1 % fewer would do, but fewer are not judged.
@@ -27,12 +26,6 @@ fn reasons(world: &World) -> BTreeMap<String, u64> {
 /// Who gets what.
 fn assignments(world: &mut World, place: Place) -> Vec<String> {
     (0..60).map(|n| world.ask(place, of_user(&format!("user-{n}"), 200))).collect()
-}
-
-/// Two canaries, of which the first is guarded.
-fn two_canaries() -> Value {
-    let canaries = json!([{"name": "v2", "percent": 30}, {"name": "v3", "percent": 30}]);
-    guarded(json!([errors()])).with("/routes/0/split/canaries", canaries)
 }
 
 #[test]
@@ -63,37 +56,6 @@ fn a_canary_that_fails_gets_nothing_more_from_the_next_request_on() {
 }
 
 #[test]
-fn one_line_tells_why() {
-    let (mut world, place) = start(&guarded(json!([errors()])));
-    world.fail(place, ENOUGH);
-    let lines: Vec<String> = world.proxy().log.iter().map(|line| line.text.clone()).filter(|line| line.contains("guardrail")).collect();
-    let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    for part in ["errors", "v2", "fraud", "exp", "20"] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
-    world.succeed(place, 20);
-    world.load_worker(&guarded(json!([errors()])).to_string()).expect("accepted");
-    let again = world.proxy().log.iter().filter(|line| line.text.contains("guardrail")).count();
-    assert_eq!(again, 1, "once");
-    world.check();
-}
-
-#[test]
-fn others_keep_who_they_had() {
-    let (mut world, place) = start(&two_canaries());
-    let before = assignments(&mut world, place);
-    assert_eq!(shares(&world), [("v1".to_owned(), 400_000), ("v2".to_owned(), 300_000), ("v3".to_owned(), 300_000)].into());
-    world.fail(place, ENOUGH + 20);
-    assert_eq!(tripped(&world), 1);
-    assert_eq!(shares(&world), [("v1".to_owned(), 700_000), ("v3".to_owned(), 300_000)].into());
-    let expected: Vec<String> = before.iter().map(|variant| variant.replace("v2", "v1")).collect();
-    assert!(["v1", "v2", "v3"].iter().all(|variant| before.iter().any(|it| it == variant)));
-    assert_eq!(assignments(&mut world, place), expected);
-    world.settle();
-    world.check();
-}
-
-#[test]
 fn whoever_starts_later_obeys() {
     for way in ["a new VM", "the same VM", "a VM built anew", "a worker that starts later"] {
         let configuration = guarded(json!([errors()]));
@@ -111,18 +73,6 @@ fn whoever_starts_later_obeys() {
         world.settle();
         world.check();
     }
-}
-
-#[test]
-fn another_percentage_does_not_end_it() {
-    let configuration = guarded(json!([errors()]));
-    let (mut world, old) = start(&configuration);
-    world.fail(old, ENOUGH);
-    let next = configuration.with("/routes/0/split/canaries/0/percent", 80);
-    let place = world.update(old, &next.to_string()).expect("accepted");
-    assert_eq!((world.ask(place, pinned(200)).as_str(), shares(&world).len()), ("v1", 1));
-    world.settle();
-    world.check();
 }
 
 /// Only another experiment lets it in again.
@@ -143,108 +93,4 @@ fn a_canary_stays_cut_off_without_its_guardrail() {
         world.settle();
         world.check();
     }
-}
-
-/// A listener that drains, or one that Envoy goes on with because it refused the next, serves by the configuration before.
-#[test]
-fn the_configuration_before_goes_on_to_guard_what_it_serves() {
-    let configuration = guarded(json!([errors()]));
-    for (member, value) in [("/routes/0/experiment", json!("exp-2")), ("/routes/0/gates/0/limit", json!(3)), ("/routes/0/gates", json!([]))]
-    {
-        for cut_off_before in [false, true] {
-            let (mut world, old) = start(&configuration);
-            if cut_off_before {
-                world.fail(old, ENOUGH);
-            }
-            let mut next = configuration.clone().with(member, value.clone());
-            if member.ends_with("gates") {
-                next["routes"][0].as_object_mut().unwrap().remove("guardrail");
-            }
-            world.load(&next.to_string()).expect("accepted");
-            if !cut_off_before {
-                assert_eq!(world.ask(old, pinned(200)), "v2");
-                world.fail(old, ENOUGH);
-            }
-            assert_eq!(world.ask(old, pinned(200)), "v1", "another {member}, cut off before: {cut_off_before}");
-            world.settle();
-        }
-    }
-}
-
-#[test]
-fn a_new_experiment_ends_it() {
-    for new_vm in [false, true] {
-        let configuration = guarded(json!([errors()]));
-        let (mut world, old) = start(&configuration);
-        world.fail(old, ENOUGH);
-        let next = configuration.with("/routes/0/experiment", "exp-2").to_string();
-        let place = if new_vm { world.load(&next) } else { world.update(old, &next) }.expect("accepted");
-        if new_vm {
-            world.retire(old.vm);
-        }
-        assert_eq!(world.ask(place, pinned(200)), "v2", "new VM: {new_vm}");
-        assert_eq!(world.sum("gnomon_split_ppm", &[("experiment", "exp-2"), ("variant", "v2")]), 500_000);
-        assert_eq!(world.sum("gnomon_guardrail_tripped", &[("experiment", "exp-2")]), 0);
-        world.settle();
-        world.check();
-    }
-}
-
-#[test]
-fn requests_that_the_canary_has_are_left_to_it() {
-    let configuration = guarded(json!([errors()]));
-    let (mut world, place) = start(&configuration);
-    let upload = world.open(place, pinned(200).pieces(vec![b"{\"a\":".to_vec(), b"1}".to_vec()]));
-    world.step(upload);
-    world.fail(place, ENOUGH);
-    world.play(upload);
-    world.settle();
-    assert_eq!((world.exchanges[upload].cluster.as_str(), world.exchanges[upload].client.status()), ("v2", 200));
-    assert_eq!(world.gate("exp", "errors", "all").trials, ENOUGH as u64 + 1);
-    world.check();
-}
-
-#[test]
-fn it_has_an_alpha_and_least_trials_of_its_own() {
-    let own = guarded(json!([errors()])).with("/routes/0/guardrail/min_trials", 0);
-    let (mut world, place) = start(&own);
-    world.fail(place, 4);
-    assert_eq!((world.gate("exp", "errors", "all").state, tripped(&world)), (FAIL, 0), "sure enough for a verdict");
-    world.fail(place, 1);
-    assert_eq!(tripped(&world), 1);
-    let late = guarded(json!([errors().with("/min_trials", 1000)]));
-    let (mut world, place) = start(&late);
-    world.fail(place, ENOUGH);
-    assert_eq!((world.gate("exp", "errors", "all").state, tripped(&world)), (UNDECIDED, 1), "the gate's own least does not bind it");
-    world.settle();
-    world.check();
-}
-
-#[test]
-fn only_guarded_gates_cut_off() {
-    let other = errors().with("/name", "lenient").with("/limit", 99);
-    let configuration = canary(json!([errors(), other])).with("/routes/0/guardrail", json!({"gates": ["lenient"]}));
-    let (mut world, place) = start(&configuration);
-    world.fail(place, 60);
-    assert_eq!((world.gate("exp", "errors", "all").state, tripped(&world)), (FAIL, 0));
-    assert_eq!(world.ask(place, pinned(200)), "v2");
-    world.settle();
-    world.check();
-}
-
-#[test]
-fn one_slice_is_enough() {
-    let each = errors().with("/each_slice", true);
-    let configuration = guarded(json!([each])).with("/routes/0/slices", json!({"header": "x-region", "values": ["eu", "us"]}));
-    let (mut world, place) = start(&configuration);
-    for _ in 0..60 {
-        world.ask(place, pinned(200).header("x-region", "eu"));
-    }
-    for _ in 0..ENOUGH {
-        assert_eq!(tripped(&world), 0);
-        world.ask(place, pinned(503).header("x-region", "us"));
-    }
-    assert_eq!((tripped(&world), world.ask(place, pinned(200).header("x-region", "eu")).as_str()), (1, "v1"));
-    world.settle();
-    world.check();
 }

@@ -105,16 +105,6 @@ impl Metrics {
         self.series.values().flat_map(BTreeMap::values)
     }
 
-    /// All begin again at 0, as in a proxy that was restarted.
-    pub fn restart(&mut self) {
-        for value in self.values.values_mut() {
-            match value {
-                Value::Counter(value) | Value::Gauge(value) => *value = 0,
-                Value::Histogram(samples) => samples.clear(),
-            }
-        }
-    }
-
     /// Lets another worker count trials of a gate, and then the bad ones of them; `labels` are the gate's, as they are spelled in names.
     pub fn count_elsewhere(&mut self, labels: &str, bad: u64, trials: u64) {
         for (stat, count) in [("gnomon_gate_trials_total", trials), ("gnomon_gate_bad_total", bad)] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 mod guardrail;
 mod properties;
 mod triplets;
+mod updates;
 mod warmup;
 
 use serde_json::{Value, json};
@@ -65,6 +66,15 @@ fn good(worker: &mut Worker, how_many: usize) {
 
 fn bad(worker: &mut Worker, how_many: usize) {
     answers(worker, ANY, 503, how_many);
+}
+
+/// Sets the counters of the only gate, as if other workers had counted for it, and judged nothing.
+fn count_elsewhere(worker: &Worker, bad: i64, trials: i64) {
+    let mut host = worker.host_mut();
+    for (stat, count) in [("gnomon_gate_bad_total", bad), ("gnomon_gate_trials_total", trials)] {
+        let (_, name) = host.defined.iter().find(|(_, name)| name.starts_with(stat)).unwrap().clone();
+        host.values.insert(name, count);
+    }
 }
 
 /// The value of a gate's series in a slice.
@@ -233,6 +243,23 @@ fn one_pair_counts_for_every_gate_of_its_shadow() {
     worker.assert_at_rest();
 }
 
+/// What a comparison finds reaches the measures that go by decisions.
+#[test]
+fn a_pair_that_flips_is_one_trial_in_the_direction_of_its_gate() {
+    let flips = |direction| json!({"name": direction, "of": "s", "measure": "flipped", "direction": direction, "limit": 50});
+    let task = json!({"decision": {"path": "scores[*]", "thresholds": [0.3, 0.7], "names": ["approve", "ask", "block"]}});
+    let gates = json!([flips("up"), flips("down"), flips("both")]);
+    let mut worker = Worker::new(route(json!({"compare": {"task": task}, "gates": gates})));
+    let scores = |scores: [f64; 2]| json!({"scores": scores}).to_string();
+    for (shadow, up, down, both) in
+        [([0.2, 0.6], (0, 1), (0, 1), (0, 1)), ([0.5, 0.8], (1, 2), (0, 2), (1, 2)), ([0.1, 0.1], (1, 3), (1, 3), (2, 3))]
+    {
+        worker.pair(1, (200, &scores([0.1, 0.5])), (200, &scores(shadow)));
+        let counts = ["up", "down", "both"].map(|gate| told(&worker, gate, "all")).map(|(bad, trials, _)| (bad, trials));
+        assert_eq!(counts, [up, down, both], "{shadow:?}");
+    }
+}
+
 const REGIONS: [&str; 2] = ["eu", "us"];
 
 /// The gate `errors` on each slice, with `change` put over it.
@@ -285,6 +312,7 @@ fn slices_pass_together_and_fail_alone() {
     assert_eq!(states(&worker), [PASS, FAIL, PASS, FAIL]);
     answers(&mut worker, ("x-region", "us"), 200, 2_000);
     assert_eq!(states(&worker), [PASS, FAIL, PASS, FAIL]);
+    assert_eq!(states(&Worker::beside(&worker, sliced(json!({})))), [PASS, FAIL, PASS, FAIL], "a worker that starts later finds the same");
     let [line] = lines(&worker, "state")[..] else { panic!("{:?}", worker.evidence) };
     assert_eq!(line["slice"], "us");
     for (slice, terms) in [("eu", 16_666), ("all", 0)] {
@@ -296,7 +324,9 @@ fn slices_pass_together_and_fail_alone() {
 fn what_is_never_read_counts_in_the_slice_other() {
     let gate = json!({"name": "covered", "of": "s", "measure": "coverage", "limit": 50, "each_slice": true});
     let slices = json!({"body": "region", "values": REGIONS});
-    let mut worker = Worker::new(route(json!({"gates": [gate], "slices": slices})));
+    let mut configuration = route(json!({"gates": [gate], "slices": slices}));
+    configuration["limits"] = json!({"body": "100B"});
+    let mut worker = Worker::new(configuration);
     for (body, shadow) in [(r#"{"region": "us"}"#, 200), (r#"{"region": "us"}"#, 503), (r#"{"region": "asia"}"#, 200), ("{", 200)] {
         worker.request(ROOT, 1, &[], false);
         worker.upload(1, body, true);
@@ -307,47 +337,11 @@ fn what_is_never_read_counts_in_the_slice_other() {
     }
     worker.request(ROOT, 1, &[("upgrade", "websocket"), ("connection", "upgrade")], true);
     worker.end(1);
-    assert_eq!(["eu", "us", "other"].map(|slice| told(&worker, "covered", slice)), [(0, 0, 0), (1, 2, 0), (1, 3, 0)]);
+    worker.request(ROOT, 1, &[], false);
+    worker.upload(1, &format!(r#"{{"region": "us", "pad": "{}"}}"#, "x".repeat(100)), true);
+    worker.end(1);
+    assert_eq!(["eu", "us", "other"].map(|slice| told(&worker, "covered", slice)), [(0, 0, 0), (1, 2, 0), (2, 4, 0)]);
     worker.assert_at_rest();
-}
-
-#[test]
-fn another_limit_judges_what_it_finds_and_an_older_plan_not_by_its_own() {
-    let with = |limit: u32| canary(json!([errors(json!({"limit": limit}))]));
-    let mut worker = Worker::new(with(50));
-    worker.request(ROOT, 9, &[], true);
-    bad(&mut worker, 3);
-    assert_eq!(of_errors(&worker), (3, 3, UNDECIDED));
-    worker.configure(2, with(99));
-    assert_eq!(shown(&worker, "gnomon_gate_limit_ppm", "errors", "all"), 990_000);
-    // Streams of the older configuration go on: they count, and 8 of 8 would be too many at its limit.
-    worker.answer(9, 503, "");
-    worker.end(9);
-    bad(&mut worker, 4);
-    assert_eq!(of_errors(&worker), (8, 8, UNDECIDED));
-    assert_eq!(worker.sum(&["gnomon_gate_failures_total"]), 0);
-    worker.configure(3, with(1));
-    assert_eq!((of_errors(&worker), worker.sum(&["gnomon_gate_failures_total"])), ((8, 8, FAIL), 1), "at once");
-    worker.configure(4, with(99));
-    assert_eq!(of_errors(&worker), (8, 8, FAIL), "for good, whatever the limit");
-}
-
-/// Slices and the whole are one gate: what it was found to be stays, as long as the experiment does.
-#[test]
-fn a_fail_stays_when_its_slice_leaves_the_configuration() {
-    let mut worker = Worker::new(sliced(json!({})));
-    answers(&mut worker, ("x-region", "us"), 503, 30);
-    assert_eq!(["us", "all"].map(|slice| shown(&worker, "gnomon_gate_state", "errors", slice)), [FAIL, FAIL]);
-    let mut without = sliced(json!({}));
-    without["routes"][0]["slices"]["values"] = json!(["eu"]);
-    worker.configure(2, without);
-    assert_eq!(shown(&worker, "gnomon_gate_state", "errors", "all"), FAIL);
-    worker.configure(3, sliced(json!({"each_slice": false})));
-    assert_eq!((of_errors(&worker), shown(&worker, "gnomon_gate_failures_total", "errors", "all")), ((0, 0, FAIL), 1));
-    good(&mut worker, 20);
-    assert_eq!(lines(&worker, "state").len(), 1, "it was told when it was found");
-    worker.configure(4, sliced(json!({})));
-    assert_eq!(shown(&worker, "gnomon_gate_state", "errors", "all"), FAIL);
 }
 
 /// Envoy drops what its `stats_matcher` excludes: such a gauge stays 0 whatever is written. Nobody may wait for it.

@@ -13,10 +13,10 @@ use crate::engine::event::Event;
 use crate::engine::tests::worker::{ROOT, Worker, at};
 
 /// So many bad answers are enough at a limit of 50 % and the guardrail's alpha of 0.1 %, if it asks for no more.
-const TO_TRIP: usize = 15;
+pub(super) const TO_TRIP: usize = 15;
 
 /// [`canary`] with `errors` and a guardrail on it, with `change` put over that.
-fn guarded(change: Value) -> Value {
+pub(super) fn guarded(change: Value) -> Value {
     let mut guardrail = json!({"gates": ["errors"], "min_trials": 0});
     merge(&mut guardrail, change);
     let mut all = canary(json!([errors(json!({}))]));
@@ -24,17 +24,17 @@ fn guarded(change: Value) -> Value {
     all
 }
 
-fn tripped(worker: &Worker, variant: &str) -> i64 {
+pub(super) fn tripped(worker: &Worker, variant: &str) -> i64 {
     worker.sum(&["gnomon_guardrail_tripped", &format!("variant=.={variant};")])
 }
 
-fn shares(worker: &Worker) -> BTreeMap<String, i64> {
+pub(super) fn shares(worker: &Worker) -> BTreeMap<String, i64> {
     let by_variant = worker.series().into_iter().filter(|(name, _)| name.starts_with("gnomon_split_ppm"));
     by_variant.map(|(name, ppm)| (name.rsplit("=.=").next().unwrap().trim_end_matches(";.;").to_owned(), ppm)).collect()
 }
 
 /// To which variant a request with this header goes, and why.
-fn decision(worker: &mut Worker, header: (&str, &str)) -> (String, String) {
+pub(super) fn decision(worker: &mut Worker, header: (&str, &str)) -> (String, String) {
     let before = worker.series();
     worker.headers.clear();
     worker.request(ROOT, 99, &[header], true);
@@ -48,7 +48,7 @@ fn decision(worker: &mut Worker, header: (&str, &str)) -> (String, String) {
     (set, series.rsplit("reason=.=").next().unwrap().trim_end_matches(";.;").to_owned())
 }
 
-fn to(variant: &str, reason: &str) -> (String, String) {
+pub(super) fn to(variant: &str, reason: &str) -> (String, String) {
     (variant.to_owned(), reason.to_owned())
 }
 
@@ -104,6 +104,7 @@ fn two_canaries() -> Value {
 #[test]
 fn pins_and_users_of_it_go_to_the_baseline_and_all_others_stay() {
     let mut worker = Worker::new(two_canaries());
+    assert_eq!(worker.defined(&["gnomon_guardrail_tripped"]), 2, "of each canary, guarded or not");
     let users: Vec<String> = (0..60).map(|user| format!("u{user}")).collect();
     let assign = |worker: &mut Worker| users.iter().map(|user| decision(worker, ("x-user", user))).collect::<Vec<_>>();
     let before = assign(&mut worker);
@@ -149,7 +150,7 @@ fn it_may_cut_off_before_the_gate_fails() {
 }
 
 /// How many bad answers in a row it takes until the canary is cut off.
-fn until_cut_off(worker: &mut Worker) -> usize {
+pub(super) fn until_cut_off(worker: &mut Worker) -> usize {
     (1..2_000)
         .find(|_| {
             bad(worker, 1);
@@ -268,4 +269,5 @@ fn what_was_cut_off_stays_so_until_the_experiment_changes() {
     worker.configure(ROOT, fewer);
     assert_eq!(worker.sum(&["gnomon_split_ppm", "experiment=.=f;", "variant=.=v2;"]), 400_000);
     assert_eq!(worker.sum(&["gnomon_guardrail_tripped", "experiment=.=f;"]), 0);
+    assert_eq!(decision(&mut worker, ANY).1, "weight");
 }

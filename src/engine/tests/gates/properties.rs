@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{ANY, FAIL, PASS, UNDECIDED, answers, bad, canary, errors, good, lines, of_errors, shown};
+use super::{ANY, FAIL, PASS, UNDECIDED, answers, bad, canary, count_elsewhere, errors, good, lines, of_errors, shown};
 use crate::engine::tests::worker::{ROOT, Worker};
 use crate::timestamp::Timestamp;
 
@@ -158,11 +158,7 @@ fn counters_and_limits_may_be_extreme() {
         let mut configuration = canary(json!([errors(json!({"limit": limit}))]));
         configuration["routes"][0]["guardrail"] = json!({"gates": ["errors"], "min_trials": 0});
         let mut worker = Worker::new(configuration);
-        for (stat, count) in [("gnomon_gate_bad_total", bad), ("gnomon_gate_trials_total", trials)] {
-            let mut host = worker.host_mut();
-            let (_, name) = host.defined.iter().find(|(_, name)| name.starts_with(stat)).unwrap().clone();
-            host.values.insert(name, count);
-        }
+        count_elsewhere(&worker, bad, trials);
         good(&mut worker, 1);
         assert_eq!(of_errors(&worker), (bad, trials + 1, state), "{limit}: {bad} of {trials}");
         let expected = i64::from(state == FAIL && trials > 10);

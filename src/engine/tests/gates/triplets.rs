@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{UNDECIDED, merge, route, told};
+use super::{UNDECIDED, merge, route, shown, told};
 use crate::engine::ending::Ending;
 use crate::engine::event::Event;
 use crate::engine::head::Reply;
-use crate::engine::tests::worker::{ROOT, Worker, head};
+use crate::engine::tests::worker::{ROOT, Worker, arrival, head};
 
 /// Two candidates, the second of which is copied less often, and a control between them.
 fn configuration(change: Value) -> Value {
@@ -90,19 +90,19 @@ fn the_primary_may_be_the_last_to_answer() {
 
 #[test]
 fn without_a_good_primary_there_is_no_trial() {
-    for status in [Some(500), None] {
+    for answer in [Some((500, "1")), Some((200, "{")), None] {
         let mut worker = Worker::new(configuration(json!({})));
         worker.request(ROOT, 1, &[], true);
         worker.send(10);
-        match status {
-            Some(status) => {
-                worker.answer(1, status, "1");
+        match answer {
+            Some((status, body)) => {
+                worker.answer(1, status, body);
                 worker.end(1);
             }
             None => worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None }),
         }
         shadows(&mut worker, 1, "a* c b");
-        assert_eq!(counts(&worker), [(0, 0), (0, 0)], "{status:?}");
+        assert_eq!(counts(&worker), [(0, 0), (0, 0)], "{answer:?}");
         worker.assert_at_rest();
     }
 }
@@ -120,6 +120,47 @@ fn answers_of_different_requests_are_never_set_against_each_other() {
     shadows(&mut worker, 1, "c* b");
     assert_eq!(counts(&worker), [(0, 0), (0, 1)]);
     worker.assert_at_rest();
+}
+
+#[test]
+fn a_control_that_gets_fewer_requests_makes_fewer_trials() {
+    let mut all = configuration(json!({}));
+    all["routes"][0]["shadows"][1]["percent"] = 40.into();
+    let mut worker = Worker::new(all);
+    for stream in 1..=100 {
+        let fields = [
+            (":method", "POST".to_owned()),
+            (":path", "/v1/x".to_owned()),
+            (":authority", "a".to_owned()),
+            ("x-request-id", format!("id-{stream}")),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        worker.handle(Event::RequestHeaders(arrival(stream, fields.into(), true)));
+        let copies = worker.send(10 * stream);
+        worker.answer(stream, 200, "1");
+        worker.end(stream);
+        // The candidate's is the first copy, and the only one that diverges.
+        for copy in 0..copies as u32 {
+            worker.shadow(10 * stream + copy, 200, if copy == 0 { "2" } else { "1" });
+        }
+    }
+    let sampled = worker.sum(&["gnomon_sampled_total", "shadow=.=c;"]);
+    assert!((20..60).contains(&sampled), "{sampled}");
+    assert_eq!(counts(&worker)[0], (sampled, sampled));
+    worker.assert_at_rest();
+}
+
+#[test]
+fn answers_that_come_after_an_update_count_and_show_nothing_of_a_gate_that_is_gone() {
+    for (next, limits) in [(configuration(json!({})), [500_000, 500_000]), (configuration(json!({"gates": []})), [0, 0])] {
+        let mut worker = Worker::new(configuration(json!({})));
+        begin(&mut worker, 1, &[]);
+        worker.configure(2, next);
+        shadows(&mut worker, 1, "a* c b");
+        assert_eq!(counts(&worker), [(1, 1), (0, 0)]);
+        assert_eq!(["noise-a", "noise-b"].map(|gate| shown(&worker, "gnomon_gate_limit_ppm", gate, "all")), limits);
+        assert_eq!(told(&worker, "noise-a", "all").2, UNDECIDED);
+    }
 }
 
 #[test]

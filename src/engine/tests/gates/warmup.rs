@@ -159,6 +159,8 @@ fn what_is_not_sent_and_who_does_not_wait_warm_nothing_up() {
 fn what_has_no_gate_warms_nothing_up() {
     let mut configuration = warming(json!({"pairs": 3}));
     configuration["routes"][0]["gates"] = json!([]);
+    let unwarmed = Worker::new(canary(json!([errors(json!({}))])));
+    assert_eq!(unwarmed.defined(&["gnomon_warmup"]), 0, "only who warms up has its series");
     let mut worker = Worker::new(configuration);
     answers(&mut worker, ANY, 200, 5);
     assert_eq!((left_out(&worker), began(&worker)), (0, 0));
