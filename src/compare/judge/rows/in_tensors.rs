@@ -68,6 +68,8 @@ struct Open {
     lengths: (u64, u64),
     /// Flat indices of elements that are ignored, in order.
     ignored: Vec<u64>,
+    /// Whether the last row has been passed.
+    is_over: bool,
 }
 
 impl Open {
@@ -77,6 +79,35 @@ impl Open {
         let rest = self.ignored.get(begin..).unwrap_or_default();
         let longest = self.lengths.0.max(self.lengths.1);
         rest.iter().map(|index| index.saturating_sub(self.here)).take_while(|index| *index < longest).collect()
+    }
+
+    /// Goes on to the next row of the two tensors, which it leaves in `hand`.
+    fn next_row(&mut self, pair: Sides<'_, Content>, hand: &mut Hand, budget: &mut usize) -> NextRow {
+        let (Some(primary), Some(shadow)) = (&mut hand.primary, &mut hand.shadow) else {
+            return NextRow::Fault(Side::Primary, IMPOSSIBLE);
+        };
+        // What is left of the rows before.
+        while primary.left > 0 || shadow.left > 0 {
+            primary.next(&pair.primary.document, budget);
+            shadow.next(&pair.shadow.document, budget);
+            if *budget == 0 {
+                return NextRow::Busy;
+            }
+        }
+        if self.rows == 0 {
+            self.is_over = true;
+            return NextRow::Busy;
+        }
+        let rows = (Row::new(primary.cursor, self.lengths.0), Row::new(shadow.cursor, self.lengths.1));
+        self.here = self.next;
+        self.next = self.next.saturating_add(self.lengths.0);
+        self.rows = self.rows.saturating_sub(1);
+        let counts = hand.take(rows.0, rows.1, self.ignored());
+        if self.skip > 0 {
+            self.skip = self.skip.saturating_sub(1);
+            return NextRow::Busy;
+        }
+        if counts { NextRow::Row } else { NextRow::Busy }
     }
 }
 
@@ -138,31 +169,11 @@ impl InTensors {
             return NextRow::Busy;
         };
         if let Some(open) = &mut self.open {
-            let (Some(primary), Some(shadow)) = (&mut hand.primary, &mut hand.shadow) else {
-                return NextRow::Fault(Side::Primary, IMPOSSIBLE);
-            };
-            // The elements that are left of the rows before.
-            while primary.left > 0 || shadow.left > 0 {
-                primary.next(&pair.primary.document, budget);
-                shadow.next(&pair.shadow.document, budget);
-                if *budget == 0 {
-                    return NextRow::Busy;
-                }
-            }
-            if open.rows == 0 {
+            let row = open.next_row(pair, hand, budget);
+            if open.is_over {
                 self.open = None;
-                return NextRow::Busy;
             }
-            let rows = (Row::new(primary.cursor, open.lengths.0), Row::new(shadow.cursor, open.lengths.1));
-            open.here = open.next;
-            open.next = open.next.saturating_add(open.lengths.0);
-            open.rows = open.rows.saturating_sub(1);
-            let counts = hand.take(rows.0, rows.1, open.ignored());
-            if open.skip > 0 {
-                open.skip = open.skip.saturating_sub(1);
-                return NextRow::Busy;
-            }
-            return if counts { NextRow::Row } else { NextRow::Busy };
+            return row;
         }
         let Some(at) = waiting.pop_front() else { return NextRow::End };
         let Some(primary) = tensors.0.get(at) else { return NextRow::Fault(Side::Primary, IMPOSSIBLE) };
@@ -221,7 +232,7 @@ impl InTensors {
         };
         if fits == (true, true) {
             hand.take(Row::new(Cursor::new(primary), 0), Row::new(Cursor::new(shadow), 0), Vec::new());
-            self.open = Some(Open { place: primary.place, here: 0, next: 0, rows: taken, skip, lengths, ignored });
+            self.open = Some(Open { place: primary.place, here: 0, next: 0, rows: taken, skip, lengths, ignored, is_over: false });
         }
         next
     }
