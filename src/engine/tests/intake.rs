@@ -79,7 +79,7 @@ fn a_first_configuration_is_taken_or_leaves_all_requests_untouched() {
         ("a good one", good(json!({})), accepted("e")),
         ("a good one that may be rejected", good(rejecting()), accepted("e")),
         ("two problems", broken(json!({})), UNTOUCHED),
-        ("two problems, to pass", broken(json!({"on_invalid": "passthrough"})), UNTOUCHED),
+        ("two problems, to pass", broken(json!({"on_invalid": "pass"})), UNTOUCHED),
         ("two problems, to be rejected", broken(rejecting()), None),
         ("nothing but `reject`", rejecting().to_string(), None),
         ("another word", good(json!({"on_invalid": "explode"})), UNTOUCHED),

@@ -33,13 +33,14 @@ fn begin(worker: &mut Worker, stream: u32, fields: &[(&str, &str)]) {
     worker.end(stream);
 }
 
-/// The shadows answer in this order; those with a star diverge, those with a minus fail.
+/// The shadows answer in this order; those with a star diverge, those with a minus fail, those with a question mark can't be read.
 fn shadows(worker: &mut Worker, stream: u32, order: &str) {
     for told in order.split(' ') {
         let token = token(stream, told.chars().next().unwrap());
         match &told[1..] {
             "*" => worker.shadow(token, 200, "2"),
             "-" => worker.shadow(token, 500, ""),
+            "?" => worker.shadow(token, 200, "{"),
             _ => worker.shadow(token, 200, "1"),
         }
     }
@@ -66,6 +67,8 @@ fn exactly_one_of_both_has_to_diverge_in_any_order() {
         ("a* c- b*", [(0, 0), (0, 0)]),
         ("c* b- a", [(0, 1), (0, 0)]),
         ("c- a- b-", [(0, 0), (0, 0)]),
+        ("a* c? b", [(0, 0), (0, 0)]),
+        ("c* a? b", [(0, 0), (0, 1)]),
     ] {
         let mut worker = Worker::new(configuration(json!({})));
         begin(&mut worker, 1, &[]);

@@ -134,9 +134,7 @@ fn an_old_answer_brings_no_variant_back() {
 /// A listener that drains, or one that Envoy goes on with because it refused the next, serves by the configuration before.
 #[test]
 fn the_configuration_before_goes_on_to_guard_what_it_serves() {
-    let mut unguarded = canary(json!([]));
-    unguarded["routes"][0]["guardrail"] = Value::Null;
-    unguarded["routes"][0].as_object_mut().unwrap().remove("guardrail");
+    let unguarded = canary(json!([]));
     let mut lenient = guarded(json!({}));
     lenient["routes"][0]["gates"][0]["limit"] = 99.into();
     let mut other = guarded(json!({}));
@@ -144,12 +142,15 @@ fn the_configuration_before_goes_on_to_guard_what_it_serves() {
     for next in [unguarded, lenient, other] {
         for cut_off_before in [false, true] {
             let mut worker = Worker::new(guarded(json!({})));
+            worker.request(ROOT, 9, &[], true);
             bad(&mut worker, if cut_off_before { TO_TRIP } else { 0 });
             Worker::beside(&worker, next.clone());
             if !cut_off_before {
                 assert_eq!(until_cut_off(&mut worker), TO_TRIP, "{next}");
             }
             assert_eq!(decision(&mut worker, ANY), to("v1", "guardrail"), "{next}");
+            late(&mut worker, 9, 503);
+            assert_eq!(lines(&worker, "guardrail").len(), 1, "once: {next}");
         }
     }
 }
