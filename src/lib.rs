@@ -11,7 +11,7 @@
 //! 7. [`gate`]: verdicts from two counters.
 //! 8. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
 //! 9. [`json`]: JSON texts, read in slices.
-//! 10. [`route`]: whether Gnomon has to do with a request at all; [`split`]: which variant answers it; [`slice`]: its slice of the traffic.
+//! 10. [`route`]: whether Gnomon has to do with a request at all; [`split`]: which variant answers it; [`slice`](mod@slice): its slice of the traffic.
 //! 11. [`mirror`]: which requests are copied, and what the copy looks like.
 //! 12. [`compare`]: whether two answers agree.
 //! 13. [`stats`]: the exported series.

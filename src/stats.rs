@@ -4,8 +4,6 @@
 //! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
 //! where the counts of all workers add up.
 
-#[cfg(test)]
-mod contended;
 pub mod definer;
 pub mod dynamic;
 pub mod gates;
@@ -232,28 +230,4 @@ impl WorkerSeries {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    fn in_order<L: Label>() {
-        for (place, value) in L::ALL.iter().enumerate() {
-            assert_eq!(value.index(), place, "{} is not where its index says", value.label());
-        }
-    }
-
-    #[test]
-    fn labels_stand_in_the_order_of_their_enum() {
-        in_order::<Outcome>();
-        in_order::<Verdict>();
-        in_order::<Class>();
-        in_order::<ShadowClass>();
-        in_order::<Anomaly>();
-        in_order::<Line>();
-        in_order::<End>();
-        in_order::<Token>();
-        in_order::<Kind>();
-        in_order::<Reason>();
-    }
-}
+mod tests;

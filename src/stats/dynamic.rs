@@ -157,8 +157,8 @@ impl DynamicSeries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::contended::Contended;
     use crate::stats::memory::Memory;
+    use crate::stats::tests::contended::Contended;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -77,7 +77,7 @@ fn mark(experiment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::contended::Contended;
+    use crate::stats::tests::contended::Contended;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

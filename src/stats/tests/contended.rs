@@ -1,8 +1,8 @@
 //! A host whose other workers come between two calls, or that refuses what is written: for tests of what shares data.
 
-use super::memory::Memory;
-use super::port::{MetricId, MetricType, Statistics, Stored, Version};
 use crate::labels::Anomaly;
+use crate::stats::memory::Memory;
+use crate::stats::port::{MetricId, MetricType, Statistics, Stored, Version};
 
 /// What other workers do before a write of shared data; the text is the key.
 type Meanwhile = Box<dyn FnMut(&mut Memory, &str)>;
