@@ -1,6 +1,7 @@
 //! Gates when the configuration changes, also while answers of the one before are on their way, at the worst moment that there is.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -98,7 +99,7 @@ fn update_between(world: &mut World, last: usize, at: usize, next: &Value) -> bo
         calls += 1;
         calls == at + 1
     };
-    let (next, happened) = (next.to_string(), std::rc::Rc::new(Cell::new(false)));
+    let (next, happened) = (next.to_string(), Rc::new(Cell::new(false)));
     let here = happened.clone();
     world.come_between(when, move |world| {
         here.set(true);
@@ -107,6 +108,36 @@ fn update_between(world: &mut World, last: usize, at: usize, next: &Value) -> bo
     world.step(last);
     world.stop_interleaving();
     happened.get()
+}
+
+/// Three of three are not enough at a limit of 50 %, nor at one of 1 % with at least 100 trials: but at 1 % without.
+#[test]
+fn a_worker_that_judges_in_the_middle_of_an_update_mixes_no_terms() {
+    let mut between = 0;
+    for at in 0..MOST {
+        let (mut world, old) = start(&canary(json!([errors().with("/limit", 50)])));
+        world.fail(old, 2);
+        let (mut calls, happened) = (0, Rc::new(Cell::new(false)));
+        let here = happened.clone();
+        let when = move |function: &str| {
+            calls += usize::from(matches!(function, "proxy_get_metric" | "proxy_record_metric"));
+            calls == at + 1
+        };
+        world.come_between(when, move |world| {
+            if !here.replace(true) {
+                world.ask_at_once(old, pinned(503));
+            }
+        });
+        let next = canary(json!([errors().with("/min_trials", 100)])).to_string();
+        world.load_worker(&next).expect("accepted");
+        world.stop_interleaving();
+        let failures = told(&world).failures;
+        assert_eq!((failures, told(&world).state), (0, UNDECIDED), "before call {at}");
+        world.retire(old.vm);
+        world.check();
+        between += usize::from(happened.get());
+    }
+    assert!((8..MOST).contains(&between), "{between} host calls are too few, or more than are tried");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Configuration updates and ends of VMs while pairs are in flight.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proxy_wasm::types::LogLevel;
 use serde_json::json;
 
 use crate::network::Reply;
-use crate::setup::{QUESTION, SCORE, SHADOW, With, another, says, shadowed, start};
+use crate::setup::{QUESTION, SCORE, SHADOW, With, agreeing, another, says, shadowed, start};
 use crate::traffic::Request;
 use crate::world::PLUGIN;
 
@@ -289,5 +290,29 @@ fn what_an_update_judges_otherwise_is_told_once_and_taken() {
         world.load_worker(&gated(1.0, 0.2).to_string()).expect("accepted");
         world.load_worker(&gated(2.0, 0.2).with("/experiment", "exp-2").to_string()).expect("accepted");
         assert_eq!(world.lines(LogLevel::Warn).len(), 2);
+    }
+}
+
+/// A plugin is added to the list of all while another worker adds one: whichever of its writes of shared data it is held up before.
+#[test]
+fn what_another_worker_writes_meanwhile_is_not_lost() {
+    // Its text, and the list.
+    for at in 0..2 {
+        let mut world = agreeing(1);
+        let first = world.load_worker(&shadowed().to_string()).expect("accepted");
+        let mut writes = 0;
+        let when = move |function: &str| {
+            writes += usize::from(function == "proxy_set_shared_data");
+            function == "proxy_set_shared_data" && writes == at + 1
+        };
+        let other = world.load_worker(&shadowed().to_string()).expect("accepted");
+        world.come_between(when, move |world| {
+            world.load_beside(first, "meanwhile", &shadowed().to_string()).expect("accepted");
+        });
+        world.load_beside(other, "held-up", &shadowed().to_string()).expect("accepted");
+        world.stop_interleaving();
+        let plugins = world.proxy().shared_data.get(b"gnomon/v1/plugins").expect("a list").0;
+        let plugins: BTreeSet<&str> = std::str::from_utf8(&plugins).expect("text").lines().collect();
+        assert_eq!(plugins, [PLUGIN, "held-up", "meanwhile"].into(), "before write {at}");
     }
 }

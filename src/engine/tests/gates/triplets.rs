@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{UNDECIDED, merge, route, shown, told};
+use super::{FAIL, TO_FAIL, UNDECIDED, merge, route, shown, told};
 use crate::engine::ending::Ending;
 use crate::engine::event::Event;
 use crate::engine::head::Reply;
@@ -155,14 +155,13 @@ fn a_control_that_gets_fewer_requests_makes_fewer_trials() {
 
 #[test]
 fn answers_that_come_after_an_update_count_and_show_nothing_of_a_gate_that_is_gone() {
-    for (next, limits) in [(configuration(json!({})), [500_000, 500_000]), (configuration(json!({"gates": []})), [0, 0])] {
+    for (next, limit, state) in [(configuration(json!({})), 500_000, FAIL), (configuration(json!({"gates": []})), 0, UNDECIDED)] {
         let mut worker = Worker::new(configuration(json!({})));
-        begin(&mut worker, 1, &[]);
+        (1..=TO_FAIL as u32).for_each(|stream| begin(&mut worker, stream, &[]));
         worker.configure(2, next);
-        shadows(&mut worker, 1, "a* c b");
-        assert_eq!(counts(&worker), [(1, 1), (0, 0)]);
-        assert_eq!(["noise-a", "noise-b"].map(|gate| shown(&worker, "gnomon_gate_limit_ppm", gate, "all")), limits);
-        assert_eq!(told(&worker, "noise-a", "all").2, UNDECIDED);
+        (1..=TO_FAIL as u32).for_each(|stream| shadows(&mut worker, stream, "a* c b"));
+        assert_eq!(counts(&worker), [(7, 7), (0, 0)]);
+        assert_eq!((shown(&worker, "gnomon_gate_limit_ppm", "noise-a", "all"), told(&worker, "noise-a", "all").2), (limit, state));
     }
 }
 

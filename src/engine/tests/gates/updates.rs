@@ -10,6 +10,7 @@ use super::guardrail::{TO_TRIP, decision, guarded, shares, to, tripped, until_cu
 use super::{
     ANY, FAIL, PASS, TO_PASS, UNDECIDED, answers, bad, canary, count_elsewhere, errors, good, lines, merge, of_errors, shown, sliced,
 };
+use crate::engine::event::Event;
 use crate::engine::tests::worker::{ROOT, Worker};
 
 /// An answer to a request that began before.
@@ -153,6 +154,17 @@ fn the_configuration_before_goes_on_to_guard_what_it_serves() {
             assert_eq!(lines(&worker, "guardrail").len(), 1, "once: {next}");
         }
     }
+}
+
+#[test]
+fn a_configuration_that_no_longer_serves_cuts_nobody_off() {
+    let mut worker = Worker::new(guarded(json!({})));
+    worker.request(ROOT, 9, &[], true);
+    bad(&mut worker, TO_TRIP - 1);
+    worker.configure(2, canary(json!([])));
+    worker.handle(Event::Retire { root: ROOT });
+    late(&mut worker, 9, 503);
+    assert_eq!((of_errors(&worker).1, tripped(&worker, "v2")), (15, 0));
 }
 
 #[test]
