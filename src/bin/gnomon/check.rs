@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 
-use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
 use crate::found::Found;
