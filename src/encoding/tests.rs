@@ -156,7 +156,7 @@ fn nothing_may_follow_the_end() {
             let body = [body, &vec![b'x'; more]].concat();
             for budget in [usize::MAX, 1] {
                 let result = decode(codings, &body, budget);
-                // Bytes that begin like a frame's magic number may be a truncated frame.
+                // Fewer than four bytes may be the beginning of a magic number.
                 let short_of_a_frame = result == Err(TRUNCATED) && codings == "zstd" && more < 4;
                 assert!(result == Err(GARBAGE) || short_of_a_frame, "{codings}, {more} bytes: {result:?}");
             }
@@ -251,7 +251,7 @@ fn a_bomb_costs_bounded_steps_and_pieces() {
 
 #[test]
 fn tables_cost_more_than_their_bytes() {
-    // A thousand empty blocks of bare deflate, each a little more than a byte.
+    // A thousand empty blocks of bare deflate, five bytes each.
     let blocks = [&[0, 0, 0, 0xff, 0xff].repeat(1000)[..], &[3, 0]].concat();
     let mut budget = blocks.len() * 16;
     assert_eq!(decoder("deflate").step(&blocks, &mut budget, &mut |_| Ok(())), Poll::Pending);
