@@ -1,12 +1,12 @@
-//! Bounded buffers for bodies, and the account of what they hold together.
+//! Bounded buffers for bodies, and a ledger of all bytes that they hold.
 //!
-//! A body that would go over a bound is given up at once and whole: half a body can be neither sent nor compared. Bytes are on the
-//! [`Ledger`] for exactly as long as they are held: dropping a body, wherever that happens, gives them back.
+//! A body that would exceed a bound is given up at once and as a whole, because half a body can be neither sent nor compared. Bytes are on
+//! the [`Ledger`] for exactly as long as they are held: dropping a body takes them off.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// A worker's account of captured bytes, shared by everything that holds some.
+/// The number of captured bytes of a worker, shared by all that hold captured bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Rc<Account>);
 
@@ -17,7 +17,7 @@ struct Account {
 }
 
 impl Ledger {
-    /// An empty account that may rise to `limit` bytes.
+    /// Returns an empty ledger with room for `limit` bytes.
     #[cfg(test)]
     pub fn new(limit: usize) -> Self {
         let ledger = Self::default();
@@ -25,17 +25,17 @@ impl Ledger {
         ledger
     }
 
-    /// Changes the bound. What is held stays, even if it is more than the new bound allows.
+    /// Changes the bound, in bytes. Bytes that are already held stay, even if they exceed the new bound.
     pub fn set_limit(&self, limit: usize) {
         self.0.limit.set(limit);
     }
 
-    /// Bytes held now.
+    /// Returns the number of bytes held now.
     pub fn used(&self) -> usize {
         self.0.used.get()
     }
 
-    /// Puts `bytes` on the account if they fit.
+    /// Puts `bytes` on the ledger if they fit; returns whether they do.
     fn take(&self, bytes: usize) -> bool {
         let used = self.used().saturating_add(bytes);
         let fits = used <= self.0.limit.get();
@@ -53,9 +53,9 @@ impl Ledger {
 /// Why a body was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
-    /// It is longer than one body may be.
+    /// The body is longer than one body may be.
     Body,
-    /// All bodies together would hold too much, or the allocator had no more.
+    /// All bodies together would exceed the ledger's bound, or the allocator has no memory left.
     Memory,
 }
 
@@ -67,14 +67,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 impl From<Vec<u8>> for Held {
-    /// Bytes on an account of their own: what a comparison works out for itself is bounded by the bodies it works on.
+    /// Holds bytes that a comparison has made, on a ledger of their own. The bodies that are compared bound their number.
     fn from(bytes: Vec<u8>) -> Self {
         Self { bytes, ledger: Ledger::default() }
     }
@@ -94,15 +94,15 @@ impl PartialEq for Held {
 
 impl Eq for Held {}
 
-/// A complete body, shared by those who need it.
+/// A complete body, with shared ownership.
 pub type Body = Rc<Held>;
 
-/// A body as far as it has come.
+/// The part of a body that has arrived, or why the body was given up.
 #[derive(Debug)]
 pub struct Capture(Result<Held, Overflow>);
 
 impl Capture {
-    /// An empty one on `ledger`.
+    /// Returns an empty capture on `ledger`.
     pub fn new(ledger: &Ledger) -> Self {
         Self(Ok(Held { bytes: Vec::new(), ledger: ledger.clone() }))
     }
@@ -110,21 +110,21 @@ impl Capture {
     /// Appends `chunk`.
     ///
     /// # Errors
-    /// If the body is, or was already, given up: it would be longer than `limit`, or the ledger has no room.
+    /// If the body is given up, now or earlier: it would be longer than `limit` bytes, or the ledger has no room.
     pub fn push(&mut self, chunk: &[u8], limit: usize) -> Result<(), Overflow> {
         let held = self.0.as_mut().map_err(|overflow| *overflow)?;
         append(held, chunk, limit).inspect_err(|overflow| self.0 = Err(*overflow))
     }
 
-    /// What has come so far; nothing once it has been given up.
+    /// Returns the bytes that have arrived; none once the body was given up.
     pub fn bytes(&self) -> &[u8] {
         self.0.as_ref().map(Held::bytes).unwrap_or_default()
     }
 
-    /// A body that came whole.
+    /// Captures a body that arrived as a whole.
     ///
     /// # Errors
-    /// If it is longer than `limit`, or `ledger` has no room.
+    /// If it is longer than `limit` bytes, or `ledger` has no room.
     pub fn whole(bytes: Vec<u8>, limit: usize, ledger: &Ledger) -> Result<Body, Overflow> {
         if bytes.len() > limit {
             return Err(Overflow::Body);
@@ -135,10 +135,10 @@ impl Capture {
         Ok(Rc::new(Held { bytes, ledger: ledger.clone() }))
     }
 
-    /// The body, or why there is none.
+    /// Returns the complete body.
     ///
     /// # Errors
-    /// If it was given up.
+    /// Why the body was given up.
     pub fn into_body(self) -> Result<Body, Overflow> {
         self.0.map(Rc::new)
     }
@@ -149,7 +149,7 @@ fn append(held: &mut Held, chunk: &[u8], limit: usize) -> Result<(), Overflow> {
     if length > limit {
         return Err(Overflow::Body);
     }
-    // Doubling, as a vector does by itself, but never far beyond the limit.
+    // Capacity doubles as in any vector, but never exceeds the limit.
     if length > held.bytes.capacity() {
         let capacity = length.saturating_mul(2).min(limit);
         let more = capacity.saturating_sub(held.bytes.len());

@@ -1,7 +1,7 @@
-//! The validated configuration: what the rest of the filter reads.
+//! The validated configuration.
 //!
-//! Text becomes a [`raw::Node`] (nothing lost: order, duplicates), [`parse::parse`] turns that into a [`Config`] or into every
-//! [`problem::Problem`] at once. The types here hold only what is legal, so nothing after parsing checks a configuration again.
+//! A text is read into a [`raw::Node`], which keeps the order of keys and duplicate keys. [`parse::parse`] makes a [`Config`] of it, or lists all
+//! its [`problem::Problem`]s. The types here hold only legal values, so nothing checks a configuration again after parsing.
 
 pub mod changes;
 mod gate;
@@ -21,27 +21,27 @@ pub use self::name::Name;
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Scopes every counter.
+    /// The experiment of all routes that have none of their own; a label of every series of a route.
     pub experiment: Name,
-    /// Whether a request that carries `x-gnomon-shadow` is believed to be a copy.
+    /// Whether a request with the header `x-gnomon-shadow` counts as a copy.
     pub trust_copies: bool,
-    /// In order: the first that matches wins.
+    /// The routes. The first one that matches a request takes it.
     pub routes: Vec<Rc<Route>>,
     /// Bounds per worker.
     pub limits: Limits,
     /// What is logged.
     pub evidence: Evidence,
-    /// Every distinct split header named by a route, in lower case; each is removed from every request.
+    /// The distinct split headers of all routes, in lower case. They are removed from every request.
     pub split_headers: Vec<Rc<str>>,
 }
 
-/// How many bytes the indices of bodies being read may need, as a multiple of the largest body: those of both answers of the comparison at
-/// hand, and that of the request whose copy is being made. Each needs up to eight: two bytes of brackets make an array, which takes sixteen.
+/// Most bytes of indices for each byte of the largest body. Three bodies are indexed at a time: both answers of a comparison, and the request
+/// whose copy is being made. Each index has up to eight bytes for each byte: an empty array has two bytes and takes sixteen.
 const INDEX: usize = 24;
 
 impl Config {
-    /// Bytes that one worker holds at most because of this configuration: all captured bodies (their buffers grow by doubling, so twice
-    /// that), the indices of those being read, and one answer that is just being taken. The VM itself, its code and its counters
+    /// Returns the most bytes that one worker needs because of this configuration: twice the captured bodies, because their buffers grow by
+    /// doubling; the indices of the bodies that are being read; and one answer that is just arriving. The VM itself, its code and its counters
     /// (4 MiB when idle) come on top.
     pub fn worst_case_memory(&self) -> usize {
         let bodies = self.limits.memory.saturating_mul(2);
@@ -49,79 +49,87 @@ impl Config {
     }
 }
 
-/// A named class of inference requests.
+/// A class of inference requests, and what is done with them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// Its name.
+    /// The route's name.
     pub name: Name,
-    /// The experiment its counters belong to: its own, or that of the configuration.
+    /// The experiment of the route's series: its own, or that of the configuration.
     pub experiment: Name,
-    /// Sets of conditions of which one must hold; never empty (without `match`: one set that takes every POST).
+    /// Sets of conditions, one of which must hold; never empty. Without `match` there is one set that takes every POST.
     pub matches: Rc<[Match]>,
-    /// How answers are read.
+    /// The protocol of the answers.
     pub protocol: Protocol,
     /// How the variant is chosen; `None` reroutes nothing.
     pub split: Option<Split>,
-    /// What is hashed for sampling; `None`: `x-request-id`.
+    /// The key that is hashed for sampling; `None` means `x-request-id`.
     pub sample_by: Option<Key>,
-    /// In the order configured.
+    /// The shadows, in the order of the configuration.
     pub shadows: Vec<Rc<Shadow>>,
     /// How answers are compared.
     pub compare: Rc<Compare>,
-    /// How pairs are segmented; `None`: all in slice `all`.
+    /// How requests are divided into slices; `None` means one slice, `all`.
     pub slices: Option<Slices>,
-    /// In the order configured.
+    /// The gates, in the order of the configuration.
     pub gates: Vec<Gate>,
-    /// When canaries are cut off; `None`: never.
+    /// When canaries are cut off; `None` means never.
     pub guardrail: Option<Guardrail>,
 }
 
 /// Conditions that must all hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
-    /// Upper-case methods, never empty.
+    /// The allowed methods, in upper case; never empty.
     pub methods: Vec<String>,
-    /// Compared with the path without its query.
+    /// The condition on the path without its query.
     pub path: Option<Text>,
-    /// In lower case. Compared without regard to case, and to the request's port unless the text has one.
+    /// The condition on the authority, in lower case. Case does not count. The request's port counts only if this text has a port.
     pub authority: Option<Text>,
-    /// All must hold.
+    /// The conditions on headers.
     pub headers: Vec<HeaderMatch>,
 }
 
 /// A condition on a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// The whole text.
+    /// The text is this one.
     Exact(String),
-    /// Its beginning.
+    /// The text begins with this one.
     Prefix(String),
-    /// Its end.
+    /// The text ends with this one.
     Suffix(String),
+}
+
+impl Text {
+    /// Returns the text that the condition compares with.
+    pub fn text(&self) -> &str {
+        let (Text::Exact(text) | Text::Prefix(text) | Text::Suffix(text)) = self;
+        text
+    }
 }
 
 /// A condition on a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderMatch {
-    /// In lower case.
+    /// The name of the header, in lower case.
     pub name: Rc<str>,
-    /// What must hold of the first value.
+    /// The condition on its first value, or on its presence.
     pub value: HeaderValueMatch,
 }
 
-/// What a header must be like.
+/// A condition on the value or the presence of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderValueMatch {
-    /// Its first value matches.
+    /// The header's first value matches.
     Text(Text),
-    /// It is there (`true`) or not (`false`).
+    /// The header is present (`true`) or absent (`false`).
     Present(bool),
 }
 
-/// How answers are read.
+/// The protocol of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Chosen by path and content type.
+    /// The protocol is found by path and content type.
     Auto,
     /// Any JSON.
     Json,
@@ -135,7 +143,7 @@ pub enum Protocol {
     Opaque,
 }
 
-/// Where a key is taken from; the first value counts, raw.
+/// The part of a request that is the key. The first value counts, without any decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// A request header (lower case).
@@ -144,44 +152,44 @@ pub enum Key {
     Cookie(String),
     /// A parameter of the query.
     Query(String),
-    /// `x-request-id`: not sticky.
+    /// The header `x-request-id`. Requests of one user get different keys.
     Request,
 }
 
 /// How the variant of a request is chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// Index 0 is the baseline, the canaries follow in the order listed.
+    /// The baseline at index 0, then the canaries in the order of the configuration.
     pub variants: Vec<Variant>,
-    /// What is hashed; always there when there are canaries.
+    /// The key that is hashed; always given if there are canaries.
     pub key: Option<Key>,
-    /// Part of the hashed text.
+    /// A text that is hashed with the key.
     pub salt: String,
-    /// First match wins over the percentage.
+    /// The pins. The first one that matches decides, before the percentages.
     pub pins: Vec<Pin>,
-    /// The request header that carries the choice (lower case).
+    /// The request header that gets the name of the variant (lower case).
     pub header: Rc<str>,
-    /// Whether the response carries it too.
+    /// Whether the response gets the header too.
     pub expose: bool,
 }
 
 /// A model version that may answer the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
-    /// Its name.
+    /// The variant's name.
     pub name: Name,
-    /// Buckets of a million that it gets; those of all variants sum to a million.
+    /// How many of a million buckets the variant has. The sum over all variants is a million.
     pub ppm: u32,
-    /// What of its answers gates leave out; of the baseline nothing.
+    /// The variant's first answers, which gates leave out; `None` for the baseline.
     pub warmup: Option<Warmup>,
 }
 
 /// Sends requests with a certain header to one variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// Lower case.
+    /// The name of the header, in lower case.
     pub header: Rc<str>,
-    /// What the first value must be like.
+    /// The condition on its first value.
     pub value: Text,
     /// Index into [`Split::variants`].
     pub variant: usize,
@@ -190,66 +198,66 @@ pub struct Pin {
 /// A model version that gets copies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shadow {
-    /// Its name.
+    /// The shadow's name.
     pub name: Name,
-    /// What it is for.
+    /// Whether the shadow is tested or measures noise.
     pub role: Role,
-    /// Where copies go.
+    /// The clusters that copies are sent to.
     pub cluster: Cluster,
-    /// What must hold of a request's body, each of them; a request of which it does not hold is not sampled.
+    /// Conditions on the body of a request. A request is sampled only if all of them hold.
     pub when: Vec<BodyCondition>,
-    /// The model version that it should serve; answers of another one are not compared.
+    /// The model version that the shadow should serve. Answers of another version are not compared.
     pub expect_version: Option<String>,
-    /// Requests of a million that are drawn.
+    /// How many of a million buckets are sampled.
     pub ppm: u32,
-    /// Indices into [`Split::variants`] whose requests are copied; `None` (a route without split): all.
+    /// The variants whose requests are copied, as indices into [`Split::variants`]; `None` (a route without split) means all requests.
     pub of: Option<Vec<usize>>,
-    /// Above zero, at most [`crate::limits::MAX_TIMEOUT`].
+    /// How long a copy may wait for its answer; above zero, at most [`crate::limits::MAX_TIMEOUT`].
     pub timeout: Duration,
-    /// Copies in flight per worker, above zero.
+    /// Most copies in flight per worker; above zero.
     pub max_in_flight: u32,
     /// How the copy differs from the request.
     pub request: CopyRequest,
-    /// What of its pairs gates leave out.
+    /// The shadow's first pairs, which gates leave out.
     pub warmup: Option<Warmup>,
 }
 
-/// Envoy's clusters of a shadow: one for each port of its model, or the same twice.
+/// Envoy's clusters of a shadow. Both are the same if the model has one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// For all but gRPC.
+    /// The cluster for all requests but gRPC.
     pub http: String,
-    /// For gRPC.
+    /// The cluster for gRPC.
     pub grpc: String,
 }
 
 /// A condition on a value of a JSON body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BodyCondition {
-    /// Where the value is; without `[*]`.
+    /// The path of the value, without `[*]`.
     pub path: PathPattern,
-    /// What it must be like; a value of another type never is.
+    /// The condition on the value.
     pub test: BodyTest,
 }
 
-/// What a value of a body must be like.
+/// A condition on a value. It does not hold for values of another type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BodyTest {
-    /// A string, this one.
+    /// The string is this one.
     Exact(String),
-    /// A string that begins so.
+    /// The string begins with this one.
     Prefix(String),
-    /// The same boolean.
+    /// The boolean is this one.
     Boolean(bool),
-    /// A number, this one.
+    /// The number is this one.
     Number(f64),
-    /// A number up to this one.
+    /// The number is at most this one.
     AtMost(f64),
-    /// A number from this one up.
+    /// The number is at least this one.
     AtLeast(f64),
 }
 
-/// What a shadow is for.
+/// The purpose of a shadow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A version under test.
@@ -258,170 +266,172 @@ pub enum Role {
     Control,
 }
 
-/// How a copy differs from its request: remove, then rewrite, then set.
+/// How a copy differs from its request. First is removed, then rewritten, then set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopyRequest {
-    /// `(prefix, with)`: a path with that prefix gets the other one.
+    /// A prefix of paths, and the text that replaces it.
     pub path: Option<(String, String)>,
-    /// Replaces `:authority`.
+    /// The new `:authority`.
     pub authority: Option<String>,
-    /// Replaces the top-level `model` of a JSON body, and `model_name` of a ModelInfer request.
+    /// The new value of the top-level member `model` of a JSON body, or of `model_name` in a ModelInfer request.
     pub model: Option<String>,
     /// Top-level members of a JSON body that are set, each with its value as JSON text.
     pub body_set: Vec<(String, String)>,
     /// Top-level members of a JSON body that are removed.
     pub body_remove: Vec<String>,
-    /// Headers set (lower case) to what an environment variable of the VM holds.
+    /// Headers (lower case) that are set to the value of an environment variable of the VM, each with the variable's name.
     pub from_env: Vec<(Rc<str>, String)>,
-    /// Headers set (lower case).
+    /// Headers (lower case) that are set, each with its value.
     pub set: Vec<(Rc<str>, String)>,
-    /// Headers removed (lower case).
+    /// Headers (lower case) that are removed.
     pub remove: Vec<Rc<str>>,
-    /// Whether `authorization`, `cookie`, `proxy-authorization` and `x-forwarded-client-cert` stay.
+    /// Whether the copy keeps `authorization`, `cookie`, `proxy-authorization` and `x-forwarded-client-cert`.
     pub keep_credentials: bool,
 }
 
 /// How answers are compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
-    /// What of an answer counts.
+    /// The part of an answer that is compared.
     pub task: Task,
-    /// Used where none of `tolerances` matches.
+    /// The tolerance for values that no path of `tolerances` matches.
     pub default: GivenTolerance,
-    /// The first whose path matches wins; each holds all that is given for its path, also what `default` gives.
+    /// Tolerances by path; the first path that matches decides. Parts that were not given for a path are those of `default`.
     pub tolerances: Vec<(PathPattern, GivenTolerance)>,
-    /// Paths (with all below them) that never count.
+    /// Paths of values that are not compared, neither are the values below them.
     pub ignore: Vec<PathPattern>,
-    /// Arrays whose order does not count.
+    /// Arrays that are compared without regard to order.
     pub unordered: Vec<Unordered>,
 }
 
 impl Compare {
-    /// Exact numbers, nothing ignored, everything in order.
+    /// Returns the strictest comparison: exact numbers, nothing ignored, every array in order.
     pub fn exact() -> Self {
         let default = GivenTolerance { absolute: Some(0.0), relative: Some(0.0) };
         Self { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
     }
 }
 
-/// What of an answer counts.
+/// The part of an answer that is compared.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
-    /// All of it, as its protocol says.
+    /// The whole answer, as its protocol defines.
     Auto,
     /// The label of each row.
     Labels(Labels),
-    /// Floating-point numbers alone.
+    /// Floating-point numbers only.
     Scores {
-        /// Where they are; `None`: everywhere.
+        /// The path of the numbers; `None` means everywhere.
         path: Option<PathPattern>,
     },
     /// All numbers, and nothing else.
     Regression {
-        /// Where they are; `None`: everywhere.
+        /// The path of the numbers; `None` means everywhere.
         path: Option<PathPattern>,
     },
-    /// The direction of vectors.
+    /// The directions of vectors.
     Embedding {
-        /// Where they are; `None`: each row.
+        /// The path of the vectors; `None` means each row.
         path: Option<PathPattern>,
-        /// Least cosine of two that are equal, from -1 to 1.
+        /// The least cosine of two vectors that count as equal, from -1 to 1.
         cosine: f64,
     },
     /// Strings.
     Text {
-        /// Where they are; `None`: everywhere the answer has text.
+        /// The path of the strings; `None` means everywhere the answer has text.
         path: Option<PathPattern>,
-        /// Whether runs of white space count as one space, and those at the ends as nothing.
+        /// Whether runs of white space count as one space, and are dropped at both ends.
         normalize: bool,
     },
-    /// How an answer ended, which tools it calls, whether it refuses, whether it is JSON; wording does not count.
+    /// How an answer ended, which tools it calls, whether it is a refusal, and whether it is JSON. Wording does not count.
     Structure,
-    /// What numbers lead to.
+    /// The decision that follows from each number.
     Decision(Decision),
 }
 
 impl Task {
-    /// Least cosine of vectors that are equal, where none is given.
+    /// The default of the least cosine of equal vectors.
     pub const COSINE: f64 = 0.999;
 }
 
-/// How the label of a row is found: a string, boolean or whole number is one; of a vector it is the index of the largest number.
+/// How the label of a row is found. A string, boolean or whole number is the label itself. For a vector of scores the label is the index of the
+/// largest score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
-    /// Where labels or score vectors are; `None`: where the protocol has its rows.
+    /// The path of the labels or vectors; `None` means the rows of the protocol.
     pub path: Option<PathPattern>,
-    /// How many of the best are looked at, above zero.
+    /// How many labels with the largest scores are compared; above zero.
     pub top: usize,
-    /// How many of these both answers must share, from 1 to `top`.
+    /// How many of these labels both answers must share; from 1 to `top`.
     pub overlap: usize,
-    /// Names of the indices of score vectors; if empty, an index is its own name.
+    /// The names of the labels by index; if empty, the index is the name.
     pub names: Vec<Rc<str>>,
 }
 
-/// What numbers lead to.
+/// How decisions follow from numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// Where the numbers are.
+    /// The path of the numbers.
     pub path: PathPattern,
-    /// Ascending: a number from the i-th up leads to at least `names[i + 1]`.
+    /// Thresholds in ascending order. A number that reaches `n` of them leads to the decision `names[n]`.
     pub thresholds: Vec<f64>,
-    /// One more than thresholds, at most [`crate::limits::MAX_ANSWER_NAMES`].
+    /// The names of the decisions: one more than thresholds, at most [`crate::limits::MAX_ANSWER_NAMES`].
     pub names: Vec<Rc<str>>,
 }
 
-/// A tolerance as far as it is given.
+/// The parts of a [`Tolerance`] that the configuration gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GivenTolerance {
-    /// Not negative, finite.
+    /// See [`Tolerance::absolute`].
     pub absolute: Option<f64>,
-    /// Not negative, finite.
+    /// See [`Tolerance::relative`].
     pub relative: Option<f64>,
 }
 
 impl GivenTolerance {
-    /// What is given, and what is not as in `default`.
+    /// Returns the tolerance with the missing parts of `default`.
     pub fn or(self, default: Tolerance) -> Tolerance {
         Tolerance { absolute: self.absolute.unwrap_or(default.absolute), relative: self.relative.unwrap_or(default.relative) }
     }
 }
 
-/// Numbers are equal if `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`.
+/// When two numbers are equal: if `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Not negative, finite.
+    /// The largest absolute difference; not negative, finite.
     pub absolute: f64,
-    /// Not negative, finite.
+    /// The largest relative difference; not negative, finite.
     pub relative: f64,
 }
 
 impl Tolerance {
-    /// For numbers of JSON texts where none is given.
+    /// The default for numbers in JSON.
     pub const JSON: Self = Self { absolute: 1e-6, relative: 1e-3 };
 }
 
-/// An array whose order does not count.
+/// An array that is compared without regard to order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unordered {
-    /// Where it is.
+    /// The path of the array.
     pub path: PathPattern,
-    /// Member by which its objects are matched; `None`: an array of scalars, compared sorted.
+    /// The member by which objects of the two arrays are matched; `None` for arrays of scalars, which are sorted.
     pub by: Option<String>,
 }
 
 /// Bounds per worker VM, shared by its root contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open pairs.
+    /// Most open pairs.
     pub pairs: usize,
-    /// Bytes of all captured bodies.
+    /// Most bytes of all captured bodies.
     pub memory: usize,
-    /// Bytes of one captured body, at most `memory`.
+    /// Most bytes of one captured body; at most `memory`.
     pub body: usize,
 }
 
 impl Limits {
-    /// Bytes of a whole answer that may be captured. Of a stream the text counts that it joins to, so its wire bytes may fill the memory.
+    /// Returns the most bytes that may arrive of an answer. For a stream `body` bounds only the joined text, so the stream itself may have up to
+    /// `memory` bytes.
     pub fn of_answer(&self, is_stream: bool) -> usize {
         if is_stream { self.memory } else { self.body }
     }
@@ -430,8 +440,8 @@ impl Limits {
 /// What is logged of pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Lines per second and worker; 0: none.
+    /// Most lines per second and worker; 0 logs none.
     pub per_second: u32,
-    /// Whether the two values at the diverging path are shown.
+    /// Whether lines show the two values at the path of the divergence.
     pub values: bool,
 }

@@ -1,11 +1,11 @@
-//! Content codings: undoes `content-encoding` (RFC 9110, section 8.4), a slice at a time.
+//! Decodes bodies with content codings (`content-encoding`, RFC 9110, section 8.4), in slices.
 //!
-//! Servers compress answers for clients that say they can read it, so a body may have to be decoded before it means anything. Bodies come
-//! from models that are on trial, so a body is taken for hostile: a [`Decoder`] reads and writes little at a time, keeps no body, holds at
-//! most [`MAX_STATE`] bytes for each coding however much comes out, and leaves it to whoever takes the pieces to say when it is enough.
+//! Servers compress answers if the client accepts it, so an answer may have to be decoded before it is compared. Bodies come from models on
+//! trial and are treated as hostile. A [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes for
+//! each coding. The caller, who gets the decoded pieces, decides how large a decoded body may be.
 //!
-//! What is deliberately not done: no coding is ever applied; dictionaries (`dcb`, `dcz`) and the historic `compress` are unknown; nothing
-//! is salvaged of a body that is not well formed to its last byte, because half an answer can't be compared.
+//! Deliberately missing: encoding; dictionaries (`dcb`, `dcz`) and the historic `compress`; the valid beginning of a malformed body, because
+//! half an answer can't be compared.
 
 mod brotli;
 mod coding;
@@ -22,36 +22,36 @@ use crate::fault::Fault;
 pub use coding::MAX_WINDOW;
 use coding::{Coding, GARBAGE, Progress};
 
-/// Most codings of one body. Two are seen where a proxy compresses what already was; more is a mistake or an attack.
+/// Most codings of one body. Two occur where a proxy compresses a compressed answer again. More are a mistake or an attack.
 pub const MAX_CODINGS: usize = 4;
 
-/// Most bytes the state of one coding holds, buffers included, at its worst moment, which is when a full window is moved to a larger
-/// buffer. A body of honest size holds far less: a gzip decoder 50 KiB, brotli and zstd little more than twice what they have decoded.
+/// Most bytes in the state of one coding, buffers included. The peak is reached while a full window moves to a larger buffer. Usual bodies
+/// need far less: gzip 50 KiB, brotli and zstd little more than twice the decoded bytes.
 pub const MAX_STATE: usize = 28 << 20;
 
-/// Encoded bytes handed to a coding at once. Small, because a few encoded bytes can mean much work (a table each).
+/// Most encoded bytes given to a coding in one call. The number is small because few encoded bytes can mean much work, such as many tables.
 const READ_AT_ONCE: usize = 2 << 10;
 
-/// Decoded bytes taken from a coding at once.
+/// Most decoded bytes taken from a coding in one call.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
 
-/// A chain of content codings being undone, in slices.
+/// Decodes one body, which may have several codings, in slices.
 pub struct Decoder {
-    /// In the order in which they are undone.
+    /// The codings, in the order in which they are decoded.
     links: Vec<Link>,
-    /// Bytes of the body that the first coding has read.
+    /// Bytes of the body that were given to the first coding.
     position: usize,
-    /// Where a coding writes.
+    /// The buffer that every coding writes to.
     output: Vec<u8>,
-    /// How it ended, so that it stays so.
+    /// The result, which every further call returns too.
     end: Poll<Result<(), Fault>>,
 }
 
-/// One coding of the chain, and the bytes that the coding before it has made for it. The first coding reads the body itself.
+/// One coding, and the bytes that wait to be read by it: output of the coding before it, or bytes of the body.
 struct Link {
     coding: Box<dyn Coding>,
     waiting: Vec<u8>,
@@ -59,11 +59,11 @@ struct Link {
 }
 
 impl Decoder {
-    /// From a raw `content-encoding` header value: codings in the order they were applied, separated by commas; several fields joined by
-    /// commas. `None`: there is nothing to undo.
+    /// Returns a decoder for the value of a `content-encoding` header; `None` if there is nothing to decode. The value names the codings in
+    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas.
     ///
     /// # Errors
-    /// If a coding is not known, or there are more than [`MAX_CODINGS`].
+    /// If a coding is unknown, or there are more than [`MAX_CODINGS`].
     pub fn new(content_encoding: &[u8]) -> Result<Option<Self>, Fault> {
         let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         let applied = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
@@ -79,19 +79,18 @@ impl Decoder {
         Ok(if links.is_empty() { None } else { Some(Self { links, position: 0, output, end: Poll::Pending }) })
     }
 
-    /// Decodes on. `input` is the whole encoded body, the same at every call.
+    /// Decodes the next slice. `input` is the whole encoded body, the same in every call. `Pending` means that the budget was used up and
+    /// the caller has to call again. Ready means that the whole body is decoded and well formed.
     ///
-    /// About `budget` bytes of input and output, at every coding of the chain, are touched and taken off it; nothing is done if it is 0,
-    /// and otherwise something is. Two codings can't be stopped where one likes: zstd decodes block by block, 128 KiB each (of blocks that
-    /// yield as much from a few bytes, as only an attacker makes them, eight for a budget of 64 KiB), and brotli fills its window,
-    /// [`MAX_WINDOW`] at most, when a command tells it to. What they decode ahead is part of their state, and handed on within the budget
-    /// all the same.
+    /// A call processes about `budget` bytes and subtracts them; input and output of every coding count. A budget of 0 does nothing, any other
+    /// makes progress. Two codings can't stop everywhere. Zstd decodes whole blocks of up to 128 KiB; an attacker can make eight of them fit a
+    /// budget of 64 KiB. Brotli decodes up to a window ([`MAX_WINDOW`] at most) if a single command says so. Bytes that are decoded
+    /// ahead stay in the state of the coding, and are passed on within the budget too.
     ///
-    /// Every decoded piece, at most 16 KiB and never empty, is given to `sink`, which may refuse it. Ready once the end of the body was
-    /// reached and was well formed; `Pending`: the budget was not enough; call again.
+    /// `sink` gets every decoded piece, at most 16 KiB and never empty, and may refuse it.
     ///
     /// # Errors
-    /// If the body is not well formed, or `sink` refuses. It is then the answer to every further call.
+    /// If the body is malformed, or `sink` refuses a piece. Every further call then returns the same error.
     pub fn step(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
         while self.end.is_pending() && *budget > 0 {
             self.end = self.round(input, budget, sink);
@@ -101,7 +100,7 @@ impl Decoder {
         Poll::Ready(end)
     }
 
-    /// Lets each coding do a little, in the order of the data. Ready once all of them have ended.
+    /// Runs each coding once, in the order in which data passes them. Ready once all of them have ended.
     fn round(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
         let read = READ_AT_ONCE.min(*budget);
         let output = self.output.get_mut(..WRITTEN_AT_ONCE.min(*budget)).unwrap_or_default();
@@ -136,7 +135,7 @@ impl Decoder {
 }
 
 impl Link {
-    /// Decodes at most `read` of the bytes that wait. `more`: others may follow them.
+    /// Decodes at most `read` of the waiting bytes. `more` says whether further bytes may follow the waiting ones.
     fn advance(&mut self, read: usize, more: bool, output: &mut [u8]) -> Result<Progress, Fault> {
         if self.ended {
             return if self.waiting.is_empty() { Ok(Progress::default()) } else { Err(GARBAGE) };
@@ -154,7 +153,7 @@ impl Link {
     }
 }
 
-/// The decoder of the coding called `name`.
+/// Returns the decoder of the coding `name`.
 fn coding(name: &[u8]) -> Result<Box<dyn Coding>, Fault> {
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
     if is("gzip") || is("x-gzip") {

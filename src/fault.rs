@@ -1,4 +1,4 @@
-//! Why bytes can't be read as what they should be.
+//! Reasons why bytes can't be read.
 
-/// The reason, in words for evidence.
+/// Why bytes can't be read in the format that they should have, as text for evidence lines.
 pub type Fault = &'static str;

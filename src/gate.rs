@@ -1,28 +1,32 @@
 //! Verdicts from two counters, valid however often one looks.
 //!
-//! A gate sees trials, some of which are bad, and a limit on their rate. Dashboards and controllers look again and again, which makes a
-//! test for a fixed number of trials raise false alarms. So gates weigh evidence by *e-processes*. For a multiplier `m` of the limit's odds,
+//! A gate has trials, some of which are bad, and a limit on the rate of bad trials. Dashboards and controllers look at a gate again and again.
+//! A test for a fixed number of trials would then raise false alarms. So gates use sequential tests: *e-processes*, whose values are
+//! *e-values*. For a multiplier `m` of the limit's odds, the e-value
 //!
 //! ```text
 //! E_m = m^bad / (1 - limit + m * limit)^trials
 //! ```
 //!
-//! is the likelihood ratio of the rate with `m` times the odds of the limit, against the limit. For `m > 1` it is a test supermartingale
-//! while the true rate is at most the limit, for `m < 1` while it is at least that; so is a mean of several. By Ville's inequality
-//! (J. Ville, *Étude critique de la notion de collectif*, 1939) the chance that it ever reaches `1 / alpha` is then at most `alpha`.
+//! is the likelihood ratio of two rates: the rate with `m` times the odds of the limit, against the limit. For `m > 1`, `E_m` is a test
+//! supermartingale while the true rate is at most the limit; for `m < 1`, while the true rate is at least the limit. The mean of several such
+//! `E_m` is one too. By Ville's inequality (J. Ville, *Étude critique de la notion de collectif*, 1939) the chance that a test supermartingale
+//! ever reaches `1 / alpha` is at most `alpha`. Trials are assumed to be independent.
 //!
-//! `ln E_m` is linear in the counters: neither the order of the trials nor how they are spread over workers matters, and recording rules come
-//! to the same from summed counters. Trials are taken to be independent. Which requests are trials, and which are bad, is not decided here, and a state
-//! is remembered by whoever asks.
+//! `ln E_m` is linear in the counters. So neither the order of the trials nor their spread over workers matters, and recording rules get the
+//! same result from summed counters.
+//!
+//! The caller decides which requests are trials and which trials are bad, and remembers the state.
 
 pub mod window;
 
 use crate::limits::BUCKETS;
 
-/// Multiples of the limit's odds of which evidence of failure is the mean.
+/// Multipliers of the limit's odds. The e-value against a rate within the limit (for [`State::Fail`]) is the mean over them.
 const WORSE: [f64; 4] = [1.5, 2.0, 4.0, 8.0];
 
-/// Multiples of the limit's odds of which evidence of passing is the mean. That of 0 is what lets a spotless record pass soon.
+/// Multipliers of the limit's odds. The e-value against a rate beyond the limit (for [`State::Pass`]) is the mean over them. The multiplier 0
+/// lets a gate without bad trials pass soon.
 const BETTER: [f64; 4] = [2.0 / 3.0, 0.5, 0.25, 0.0];
 
 /// Parts per million in a whole.
@@ -35,36 +39,36 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The alpha of a gate that gives none: one wrong verdict in twenty experiments right on the limit.
+    /// The default alpha of gates, 0.05: one wrong verdict in twenty experiments whose rate is exactly the limit.
     pub const ALPHA: Self = Self { ppm: 50_000 };
 
-    /// The alpha of a guardrail that gives none. It is a chance for each of its windows, of which there are many.
+    /// The default alpha of guardrails, 0.001. It holds for each window of a guardrail, and there are many windows.
     pub const GUARDRAIL_ALPHA: Self = Self { ppm: 1_000 };
 
-    /// A rate of so many parts per million, from 1 to 999 999.
+    /// Returns the rate of `ppm` parts per million; `None` unless `ppm` is from 1 to 999 999.
     pub const fn new(ppm: u32) -> Option<Self> {
         if ppm > 0 && (ppm as u64) < BUCKETS { Some(Self { ppm }) } else { None }
     }
 
-    /// In parts per million.
+    /// Returns the rate in parts per million.
     pub const fn ppm(self) -> u32 {
         self.ppm
     }
 
-    /// What is left to a whole: a rate of at least 90 % of one kind is a limit of 10 % on the other.
+    /// Returns 1 minus this rate: "at least 90 % good" is the same as "at most 10 % bad".
     pub const fn complement(self) -> Self {
         Self { ppm: (BUCKETS as u32).saturating_sub(self.ppm) }
     }
 
-    /// The alpha of each of `slices`, so that all together raise a false alarm with at most this chance. Rounded down, but at least a
-    /// millionth: with an alpha of 0 nothing could ever be decided.
+    /// Returns the alpha of each of `slices`, so that the chance of a false alarm in any slice is at most this rate (Bonferroni). It is
+    /// rounded down, but is at least one millionth, because nothing could be decided with an alpha of 0.
     pub fn shared(self, slices: usize) -> Self {
         let slices = u32::try_from(slices).unwrap_or(u32::MAX);
         Self { ppm: self.ppm.checked_div(slices).unwrap_or(self.ppm).max(1) }
     }
 }
 
-/// Bad trials and all trials of one gate. Never more bad trials than trials.
+/// The number of bad trials and of all trials of one gate. There are never more bad trials than trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     bad: u64,
@@ -72,91 +76,91 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Takes more bad trials than trials for as many as there are trials. Two counters can't be read at one moment, and of the trials that were
-    /// read no more than all can have been bad.
+    /// Returns counts with `bad` cut to `trials`. `bad` may be larger, because two counters can't be read at the same moment.
     pub fn new(bad: u64, trials: u64) -> Self {
         Self { bad: bad.min(trials), trials }
     }
 
-    /// Trials that were bad.
+    /// Returns the number of bad trials.
     pub fn bad(self) -> u64 {
         self.bad
     }
 
-    /// All trials.
+    /// Returns the number of all trials.
     pub fn trials(self) -> u64 {
         self.trials
     }
 }
 
-/// Counters that others go on raising, trials before bad, read as bad, trials, bad. The true number of bad among these trials is at least
-/// the first, and at most the last and one more for each worker that is between its two writes, which looks again itself. Each kind of
-/// evidence uses the one that makes it weaker.
+/// Counters of a gate, read while other workers raise them. A worker raises the trials first, then the bad trials. So a reader reads the bad
+/// trials, the trials, and the bad trials again. The true number of bad trials among the trials is at least the first reading. It is at most
+/// the last reading plus one for each worker that has raised only the trials yet; such a worker judges the gate itself afterwards. Each
+/// e-value uses the number that makes it smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// As few bad trials as it can have been: for evidence of failure.
+    /// The counts with the fewest possible bad trials, for [`ln_fail`].
     pub fewest: Counts,
-    /// As many bad trials as were read: for evidence of passing.
+    /// The counts with the most bad trials that were read, for [`ln_pass`].
     pub most: Counts,
 }
 
 impl Reading {
-    /// What was read, in this order.
+    /// Returns the reading of counters that were read in the order of the arguments.
     pub fn new(bad_before: u64, trials: u64, bad_after: u64) -> Self {
         Self { fewest: Counts::new(bad_before, trials), most: Counts::new(bad_after, trials) }
     }
 }
 
 impl From<Counts> for Reading {
-    /// Of counters that nobody raises meanwhile.
+    /// Returns the reading of counters that nobody raises in the meantime.
     fn from(counts: Counts) -> Self {
         Self { fewest: counts, most: counts }
     }
 }
 
-/// The natural logarithm of the evidence that the rate is above `limit`.
+/// Returns the natural logarithm of the e-value for a rate above `limit`.
 pub fn ln_fail(counts: Counts, limit: Rate) -> f64 {
     ln_mean(WORSE.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
-/// The natural logarithm of the evidence that the rate is below `limit`.
+/// Returns the natural logarithm of the e-value for a rate below `limit`.
 pub fn ln_pass(counts: Counts, limit: Rate) -> f64 {
     ln_mean(BETTER.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
-/// `ln E_m`. Minus infinity if a trial was bad and `multiplier` is 0, finite otherwise: the counters are below 2^64.
+/// Returns `ln E_m`. It is minus infinity if a trial was bad and `multiplier` is 0, and finite otherwise, because counters are below 2^64.
 fn ln_ratio(multiplier: f64, counts: Counts, limit: Rate) -> f64 {
-    // 0 * ln(0) is not a number; m^0 is 1.
+    // m^0 is 1 for every m, but 0 * ln(0) is not a number.
     let gained = if counts.bad == 0 { 0.0 } else { counts.bad as f64 * multiplier.ln() };
     gained - counts.trials as f64 * ln_changed((multiplier - 1.0) * f64::from(limit.ppm))
 }
 
-/// The logarithm of a whole that changes by `ppm`, exact also where little is left of it, or changed.
+/// Returns `ln(1 + ppm / 1 000 000)`, precise also near `ln(0)` and `ln(1)`.
 fn ln_changed(ppm: f64) -> f64 {
     if ppm < -0.5 * WHOLE { ((WHOLE + ppm) / WHOLE).ln() } else { (ppm / WHOLE).ln_1p() }
 }
 
-/// The logarithm of the mean of what these are the logarithms of. At least one of them is finite.
+/// Returns the logarithm of the mean of four numbers from their logarithms, at least one of which is finite.
 fn ln_mean(logarithms: [f64; 4]) -> f64 {
     let largest = logarithms.into_iter().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logarithms.into_iter().map(|logarithm| (logarithm - largest).exp()).sum();
     largest + (sum / 4.0).ln()
 }
 
-/// What a gate says.
+/// The state of a gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
-    /// Not enough data, or a rate near the limit.
+    /// There are too few trials, or the rate is near the limit.
     #[default]
     Undecided = 0,
-    /// The rate is below the limit, by what is known now.
+    /// The rate is below the limit. Later trials may change this state.
     Pass = 1,
-    /// The rate is above the limit. For good: whoever asks again says so.
+    /// The rate is above the limit. A failed gate stays failed.
     Fail = 2,
 }
 
 impl State {
-    /// The state that is exported as `value`.
+    /// Returns the state that is exported as `value`.
     pub fn of(value: u64) -> Self {
         match value {
             2 => Self::Fail,
@@ -166,19 +170,19 @@ impl State {
     }
 }
 
-/// By what a gate judges.
+/// The parameters of a gate's test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// On the rate of bad trials.
+    /// The limit on the rate of bad trials.
     pub limit: Rate,
-    /// The chance of a false alarm, however long one looks, and likewise that of a false pass.
+    /// The chance of ever failing wrongly, and the chance of ever passing wrongly, however often the gate is judged.
     pub alpha: Rate,
-    /// Before so many trials nothing is decided.
+    /// The number of trials before which nothing is decided.
     pub min_trials: u64,
 }
 
 impl Terms {
-    /// The state now. A gate that failed before stays failed; one that passed does not stay passed, and may fail later.
+    /// Returns the state for `reading`. A gate that `failed_before` stays failed. A gate that passed may become undecided or fail later.
     pub fn judge(&self, reading: Reading, failed_before: bool) -> State {
         if failed_before || self.fails(reading.fewest) {
             State::Fail
@@ -189,18 +193,20 @@ impl Terms {
         }
     }
 
-    /// Whether these counts alone make it fail.
+    /// Whether these counts alone make the gate fail.
     pub fn fails(&self, counts: Counts) -> bool {
         self.suffices(ln_fail(counts, self.limit), counts)
     }
 
-    fn suffices(&self, ln_evidence: f64, counts: Counts) -> bool {
-        counts.trials >= self.min_trials && ln_evidence >= -(f64::from(self.alpha.ppm) / WHOLE).ln()
+    /// Whether there are enough trials and the e-value has reached `1 / alpha`.
+    fn suffices(&self, ln_e_value: f64, counts: Counts) -> bool {
+        counts.trials >= self.min_trials && ln_e_value >= -(f64::from(self.alpha.ppm) / WHOLE).ln()
     }
 }
 
-/// The state of a gate over slices, from those of the configured values and from that of `other`, which keeps it from passing only if it
-/// has trials: a value that never comes must be noticed, an unexpected one that never comes is as it should be.
+/// Returns the state of a gate with `each_slice` over all its slices: failed if one has failed, passed if all have passed. `values` are the
+/// states of the slices of configured values, which requests are expected to have. `other` is the state of the slice of all other values.
+/// It counts only if it has trials, because no request is expected there.
 pub fn over_slices(values: impl IntoIterator<Item = State>, other: State, other_has_trials: bool) -> State {
     let worst = |one: State, another: State| match (one, another) {
         (State::Fail, _) | (_, State::Fail) => State::Fail,

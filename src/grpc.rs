@@ -1,7 +1,7 @@
-//! Messages of gRPC in the body of a request or an answer: each has a head of five bytes
+//! The gRPC message in the body of a request or an answer: a head of five bytes, then the message
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 //!
-//! Only unary calls are read: their bodies are one message. What is in it, and undoing its compression, is for others.
+//! Only bodies of unary calls are read, which have one message. A compressed message stays compressed.
 
 use core::ops::Range;
 
@@ -10,19 +10,19 @@ use crate::fault::Fault;
 /// The message of a unary call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Whether it is compressed, as `grpc-encoding` says.
+    /// Whether the message is compressed with the coding that `grpc-encoding` names.
     pub compressed: bool,
-    /// Where it is in the body: all behind its head.
+    /// The bytes of the message in the body: all bytes after the head.
     pub message: Range<usize>,
 }
 
-/// Bytes before a message: whether it is compressed, and its length, the most significant byte first.
+/// Bytes of the head of a message: one says whether the message is compressed, four are its length (big-endian).
 pub const HEAD: usize = 5;
 
-/// The only message in `body`.
+/// Returns the only message in `body`.
 ///
 /// # Errors
-/// If there is none, if it is not whole, or if something follows it.
+/// If there is no message, if its head is malformed, if the message is cut off, or if something follows it.
 pub fn unary(body: &[u8]) -> Result<Frame, Fault> {
     let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<HEAD>() else {
         return Err(if body.is_empty() { "no gRPC message" } else { "a gRPC message is cut off" });

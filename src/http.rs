@@ -1,13 +1,11 @@
-//! A borrowed view of request headers, as bytes: values need not be UTF-8.
-//!
-//! It reads and never decides; what a header means is the business of [`crate::split`] and [`crate::mirror`].
+//! Request headers as bytes (values need not be UTF-8), and the meaning of a few headers of HTTP, gRPC and the Open Inference Protocol.
 
 use crate::fault::Fault;
 
 /// Header fields as the host gives them: lower-case names in order, values as bytes.
 pub type Fields = Vec<(String, Vec<u8>)>;
 
-/// Fields that concern one connection only (RFC 9110, section 7.6.1, and what else is used so).
+/// Header fields that concern one connection only: those of RFC 9110, section 7.6.1, and others that are used in the same way.
 pub const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "http2-settings",
@@ -21,16 +19,16 @@ pub const HOP_BY_HOP: [&str; 10] = [
     "upgrade",
 ];
 
-/// The gRPC method of the Open Inference Protocol that asks for an inference, as a path.
+/// Path of the inference method of the Open Inference Protocol's gRPC service.
 pub const MODEL_INFER: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
 
-/// The header that says how many bytes of JSON stand before binary tensors (Open Inference Protocol, binary tensor extension).
+/// The header with the number of bytes of JSON before binary tensors (Open Inference Protocol, binary tensor data extension).
 pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
 
-/// How many of the `whole` bytes of a body are JSON, by the raw value of [`JSON_LENGTH_HEADER`]: all of them without it.
+/// Returns how many of the `whole` bytes of a body are JSON. `header` is the value of [`JSON_LENGTH_HEADER`]; without it all bytes are.
 ///
 /// # Errors
-/// If the value is no number, or there are not so many bytes.
+/// If the value is no number, or is more than `whole`.
 pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, Fault> {
     let Some(digits) = header else { return Ok(whole) };
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
@@ -39,70 +37,71 @@ pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, Fault> 
     if length > whole { Err("inference-header-content-length goes beyond the body") } else { Ok(length) }
 }
 
-/// Whether a `content-type` is that of gRPC proper, whose status is in `grpc-status`. (gRPC-Web has it in the body.)
+/// Whether `content_type` is that of gRPC. gRPC-Web does not count: its status is in the body instead of `grpc-status`.
 pub fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     let (kind, rest) = content_type.split_at_checked(GRPC.len()).unwrap_or_default();
     kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }
 
-/// Whether a `content-type` is that of server-sent events.
+/// Whether `content_type` is that of server-sent events.
 pub fn is_event_stream(content_type: &[u8]) -> bool {
     essence(content_type) == b"text/event-stream"
 }
 
-/// A `content-type` without its parameters, in lower case.
+/// Returns the media type of a `content-type` without its parameters, in lower case.
 pub fn essence(content_type: &[u8]) -> Vec<u8> {
     content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
 }
 
-/// Request headers of one request.
+/// A borrowed view of the headers of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     fields: &'a [(String, Vec<u8>)],
 }
 
 impl<'a> Request<'a> {
-    /// A view of `fields`.
+    /// Returns a view of `fields`.
     pub fn new(fields: &'a [(String, Vec<u8>)]) -> Self {
         Self { fields }
     }
 
-    /// All fields in order.
+    /// Returns all fields in order.
     pub fn fields(&self) -> &'a [(String, Vec<u8>)] {
         self.fields
     }
 
-    /// The first value of the header `name` (lower case).
+    /// Returns the first value of the header `name` (lower case).
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_slice())
+        self.headers(name).next()
     }
 
-    /// All values of the header `name` (lower case), in order.
+    /// Returns all values of the header `name` (lower case), in order.
     pub fn headers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_slice())
     }
 
-    /// `:method`, or nothing.
+    /// Returns `:method`; empty if it is missing.
     pub fn method(&self) -> &'a [u8] {
         self.header(":method").unwrap_or_default()
     }
 
-    /// `:path` without its query.
+    /// Returns `:path` without its query; empty if it is missing.
     pub fn path(&self) -> &'a [u8] {
         self.target().0
     }
 
-    /// The query after `?`, if there is one.
+    /// Returns the query, which follows the first `?` of `:path`.
     pub fn query(&self) -> Option<&'a [u8]> {
         self.target().1
     }
 
-    /// `:authority`, or nothing.
+    /// Returns `:authority`; empty if it is missing.
     pub fn authority(&self) -> &'a [u8] {
         self.header(":authority").unwrap_or_default()
     }
 
+    /// Returns the path and the query of `:path`.
     fn target(&self) -> (&'a [u8], Option<&'a [u8]>) {
         let target = self.header(":path").unwrap_or_default();
         match target.iter().position(|&byte| byte == b'?') {
@@ -112,7 +111,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Fields for tests, from text.
+/// Makes header fields of text, for tests.
 #[cfg(test)]
 pub(crate) fn fields(fields: &[(&str, &str)]) -> Fields {
     fields.iter().map(|&(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect()

@@ -1,12 +1,10 @@
-//! JSON texts as they stand: read into a compact index in slices, never into values of their own.
+//! JSON texts: read in slices into a compact index, without copying values.
 //!
-//! * [`value`]: what a value is.
+//! * [`value`]: a value of a text.
 //! * [`tape`]: the index, and a text with its index.
-//! * [`reader`]: a text into a [`tape`], checked.
-//! * [`document`]: a body, or the beginning of one, into that.
-//! * [`text`], [`number`]: what strings and numbers mean.
-//!
-//! What is looked for in a text, and what two of them have in common, is the business of [`crate::mirror`] and [`crate::compare`].
+//! * [`reader`]: checks a text and makes its [`tape`].
+//! * [`document`]: makes the tape of a body, or of its beginning.
+//! * [`text`], [`number`]: the meaning of strings and numbers.
 
 pub mod document;
 pub mod number;

@@ -1,20 +1,26 @@
-//! The words in which all is counted: outcomes, classes, verdicts, anomalies.
+//! The values of labels: outcomes, classes, verdicts, anomalies.
 //!
-//! Each enum is the value set of one label. What leads to which is decided elsewhere, except for the classes, which are functions of a
-//! status.
+//! Each enum has the values of one label. A class is computed here, from a status. All other values are decided where they are counted.
 
-/// A set of values of one label.
+/// The values of one label.
 pub trait Label: Copy + 'static {
-    /// All of them, each at the index that [`Label::index`] gives.
+    /// All values, each at its [`Label::index`].
     const ALL: &'static [Self];
-    /// The value of the label.
+    /// The text of this value in a series.
     fn label(self) -> &'static str;
-    /// Its place in [`Label::ALL`].
+    /// The place of this value in [`Label::ALL`].
     fn index(self) -> usize;
 }
 
-/// Writes [`Label`] for an enum: its values in order, each with its label.
+/// Declares an enum whose variants are the values of one label, each with its text, and implements [`Label`] for it. The second form
+/// implements it for an enum that is declared elsewhere.
 macro_rules! labels {
+    ($(#[$attribute:meta])* pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident => $label:literal),+ $(,)? }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $kind { $($(#[$doc])* $variant),+ }
+        $crate::labels::labels!($kind { $($variant => $label),+ });
+    };
     ($kind:ty { $($variant:ident => $label:literal),+ $(,)? }) => {
         impl $crate::labels::Label for $kind {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
@@ -29,183 +35,131 @@ macro_rules! labels {
 }
 pub(crate) use labels;
 
-/// What became of one sampled request at one shadow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Outcome {
-    Compared,
-    Incomparable,
-    ShadowFailed,
-    ShadowOverloaded,
-    TimedOut,
-    PrimaryFailed,
-    BothFailed,
-    Cancelled,
-    Replaced,
-    UnsentNoCluster,
-    UnsentRefused,
-    UnsentInFlight,
-    UnsentMemory,
-    UnsentBody,
-    UnsentUpgrade,
-    UnsentBreakerOpen,
-    WrongVersion,
+labels! {
+    /// How one sampled request ended at one shadow.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Outcome {
+        Compared => "compared",
+        Incomparable => "incomparable",
+        ShadowFailed => "shadow_failed",
+        ShadowOverloaded => "shadow_overloaded",
+        TimedOut => "timed_out",
+        PrimaryFailed => "primary_failed",
+        BothFailed => "both_failed",
+        Cancelled => "cancelled",
+        Replaced => "replaced",
+        UnsentNoCluster => "unsent_no_cluster",
+        UnsentRefused => "unsent_refused",
+        UnsentInFlight => "unsent_in_flight",
+        UnsentMemory => "unsent_memory",
+        UnsentBody => "unsent_body",
+        UnsentUpgrade => "unsent_upgrade",
+        UnsentBreakerOpen => "unsent_breaker_open",
+        WrongVersion => "wrong_version",
+    }
 }
-labels!(Outcome {
-    Compared => "compared",
-    Incomparable => "incomparable",
-    ShadowFailed => "shadow_failed",
-    ShadowOverloaded => "shadow_overloaded",
-    TimedOut => "timed_out",
-    PrimaryFailed => "primary_failed",
-    BothFailed => "both_failed",
-    Cancelled => "cancelled",
-    Replaced => "replaced",
-    UnsentNoCluster => "unsent_no_cluster",
-    UnsentRefused => "unsent_refused",
-    UnsentInFlight => "unsent_in_flight",
-    UnsentMemory => "unsent_memory",
-    UnsentBody => "unsent_body",
-    UnsentUpgrade => "unsent_upgrade",
-    UnsentBreakerOpen => "unsent_breaker_open",
-    WrongVersion => "wrong_version",
-});
 
-/// What a compared pair showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Verdict {
-    Identical,
-    Equivalent,
-    Diverged,
+labels! {
+    /// Whether the answers of a compared pair agree.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Verdict {
+        Identical => "identical",
+        Equivalent => "equivalent",
+        Diverged => "diverged",
+    }
 }
-labels!(Verdict { Identical => "identical", Equivalent => "equivalent", Diverged => "diverged" });
 
-/// How a generated answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It was complete.
-    Stop,
-    /// It was cut at the limit of tokens.
-    Length,
-    /// It asks for tools.
-    ToolCalls,
-    /// A filter took text out.
-    ContentFilter,
-    /// The model refused.
-    Refusal,
-    /// It has neither text nor tools.
-    Empty,
-    /// It can't be read as the protocol says.
-    Invalid,
-    /// In another way.
-    Other,
+labels! {
+    /// How a generated answer ended.
+    pub enum End {
+        /// The answer is complete.
+        Stop => "stop",
+        /// The answer was cut at the limit of tokens.
+        Length => "length",
+        /// The answer asks for tools.
+        ToolCalls => "tool_calls",
+        /// A filter took text out of the answer.
+        ContentFilter => "content_filter",
+        /// The model refused.
+        Refusal => "refusal",
+        /// The answer has neither text nor tool calls.
+        Empty => "empty",
+        /// The answer can't be read as the protocol says.
+        Invalid => "invalid",
+        /// Any other end.
+        Other => "other",
+    }
 }
-labels!(End {
-    Stop => "stop",
-    Length => "length",
-    ToolCalls => "tool_calls",
-    ContentFilter => "content_filter",
-    Refusal => "refusal",
-    Empty => "empty",
-    Invalid => "invalid",
-    Other => "other",
-});
 
-/// What a token was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Token {
-    Prompt,
-    Completion,
+labels! {
+    /// Whether a token belongs to the prompt or to the answer.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Token {
+        Prompt => "prompt",
+        Completion => "completion",
+    }
 }
-labels!(Token { Prompt => "prompt", Completion => "completion" });
 
-/// What became of an evidence line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Line {
-    Logged,
-    Suppressed,
+labels! {
+    /// Whether an evidence line was logged.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Line {
+        Logged => "logged",
+        Suppressed => "suppressed",
+    }
 }
-labels!(Line { Logged => "logged", Suppressed => "suppressed" });
 
-/// How a client was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Class {
-    Success,
-    Redirect,
-    ClientError,
-    ServerError,
-    Reset,
-    Cancelled,
+labels! {
+    /// How the answer to a client ended.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Class {
+        Success => "2xx",
+        Redirect => "3xx",
+        ClientError => "4xx",
+        ServerError => "5xx",
+        Reset => "reset",
+        Cancelled => "cancelled",
+    }
 }
-labels!(Class {
-    Success => "2xx",
-    Redirect => "3xx",
-    ClientError => "4xx",
-    ServerError => "5xx",
-    Reset => "reset",
-    Cancelled => "cancelled",
-});
 
-/// How a shadow answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum ShadowClass {
-    Success,
-    Redirect,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    TooManyRequests,
-    ClientError,
-    ServerError,
-    Reset,
-    Timeout,
-    Local,
+labels! {
+    /// How a shadow's answer ended.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum ShadowClass {
+        Success => "2xx",
+        Redirect => "3xx",
+        Unauthorized => "401",
+        Forbidden => "403",
+        NotFound => "404",
+        TooManyRequests => "429",
+        ClientError => "4xx",
+        ServerError => "5xx",
+        Reset => "reset",
+        Timeout => "timeout",
+        Local => "local",
+    }
 }
-labels!(ShadowClass {
-    Success => "2xx",
-    Redirect => "3xx",
-    Unauthorized => "401",
-    Forbidden => "403",
-    NotFound => "404",
-    TooManyRequests => "429",
-    ClientError => "4xx",
-    ServerError => "5xx",
-    Reset => "reset",
-    Timeout => "timeout",
-    Local => "local",
-});
 
-/// Internal errors that the filter survives. Each is a defect in it, or in what it believes of its host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Anomaly {
-    /// An answer to a call that the engine doesn't know.
-    UnknownCall,
-    /// Something was to be counted in a series that was never defined.
-    UnknownSeries,
-    /// A callback ran inside another one's use of the engine.
-    Reentrant,
-    /// The host refused a call that it never should.
-    HostCall,
-    /// A pair was settled before both its sides were known.
-    Unsettled,
+labels! {
+    /// Internal errors that the filter survives. Each is a defect of the filter, or a wrong assumption about the host.
+    pub enum Anomaly {
+        /// The host delivered an answer to a call that the engine doesn't know.
+        UnknownCall => "unknown_call",
+        /// A count had no series, because the series was never defined.
+        UnknownSeries => "unknown_series",
+        /// A callback ran while another callback was using the engine.
+        Reentrant => "reentrant",
+        /// The host refused a call that it should accept.
+        HostCall => "host_call",
+        /// A pair got its outcome before both of its answers were known.
+        Unsettled => "unsettled",
+    }
 }
-labels!(Anomaly {
-    UnknownCall => "unknown_call",
-    UnknownSeries => "unknown_series",
-    Reentrant => "reentrant",
-    HostCall => "host_call",
-    Unsettled => "unsettled",
-});
 
-/// The HTTP status that stands for an answer: its own, or for gRPC the one that its `grpc-status` maps to.
+/// Returns the HTTP status by which an answer is classed: its own, or for gRPC the one that its `grpc-status` maps to.
 ///
-/// The mapping is that of `google.rpc.Code` as far as classes and the statuses that [`ShadowClass`] names go. A gRPC answer without a
-/// readable `grpc-status` was broken off: 500.
+/// The mapping follows `google.rpc.Code`, but tells apart only the classes and the statuses of [`ShadowClass`]. A gRPC answer without a
+/// readable `grpc-status` was broken off and counts as 500.
 pub fn effective_status(status: u16, grpc: bool, grpc_status: Option<&[u8]>) -> u16 {
     if !grpc || !(200..300).contains(&status) {
         return status;
@@ -222,7 +176,7 @@ pub fn effective_status(status: u16, grpc: bool, grpc_status: Option<&[u8]>) -> 
 }
 
 impl Class {
-    /// The class of a complete answer with `status` (see [`effective_status`]); 101 counts as a success.
+    /// Returns the class of a complete answer with `status` (see [`effective_status`]); 101 counts as a success.
     pub fn of(status: u16) -> Self {
         match status {
             101 | 200..=299 => Class::Success,
@@ -234,19 +188,17 @@ impl Class {
 }
 
 impl ShadowClass {
-    /// The class of a shadow's own complete answer with `status` (see [`effective_status`]).
+    /// Returns the class of a complete answer with `status` (see [`effective_status`]) that the shadow itself sent.
     pub fn of(status: u16) -> Self {
         match status {
             401 => ShadowClass::Unauthorized,
             403 => ShadowClass::Forbidden,
             404 => ShadowClass::NotFound,
             429 => ShadowClass::TooManyRequests,
-            _ => match Class::of(status) {
-                Class::Success => ShadowClass::Success,
-                Class::Redirect => ShadowClass::Redirect,
-                Class::ClientError => ShadowClass::ClientError,
-                _ => ShadowClass::ServerError,
-            },
+            101 | 200..=299 => ShadowClass::Success,
+            300..=399 => ShadowClass::Redirect,
+            400..=499 => ShadowClass::ClientError,
+            _ => ShadowClass::ServerError,
         }
     }
 }

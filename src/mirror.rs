@@ -1,7 +1,7 @@
 //! Which requests are copied to which shadow.
 //!
-//! What the copy looks like is the business of [`headers`], [`environment`] and [`body`]. Bounds on work in flight, breakers and outcomes are
-//! not decided here: they need memory of other requests, and this module has none.
+//! [`headers`], [`environment`] and [`body`] make the copy. The engine decides all that depends on other requests: bounds on work in flight,
+//! breakers and outcomes.
 
 pub mod body;
 pub mod environment;
@@ -14,8 +14,8 @@ use crate::split::{bucket, key};
 /// The header that marks a copy; its value is the shadow's name.
 pub const SHADOW_HEADER: &str = "x-gnomon-shadow";
 
-/// The bucket that decides for all shadows of `route` at once whether `request` is sampled: so a request that a shadow gets, every
-/// shadow with a larger percentage gets too. `random` (any number, evenly drawn) decides where there is no id to hash.
+/// Returns the bucket of `request` for sampling. All shadows of `route` use the same bucket, so a shadow with a larger percentage gets all
+/// requests of a shadow with a smaller one. `random`, drawn evenly from all of `u64`, replaces the key if the request has none.
 pub fn draw(route: &Route, request: &Request, random: u64) -> u32 {
     match key::value(route.sample_by.as_ref().unwrap_or(&Key::Request), request) {
         Some(id) => bucket::bucket(&[route.experiment.as_bytes(), route.name.as_bytes(), b"shadow", id]),
@@ -28,17 +28,17 @@ pub fn sampled(shadow: &Shadow, draw: u32, variant: usize) -> bool {
     draw < shadow.ppm && shadow.of.as_ref().is_none_or(|variants| variants.contains(&variant))
 }
 
-/// The cluster that the copy of `request` goes to: gRPC has a port of its own.
+/// Returns the cluster for the copy of `request`. Copies of gRPC requests may have a cluster of their own.
 pub fn cluster<'a>(shadow: &'a Shadow, request: &Request) -> &'a str {
     if request.header("content-type").is_some_and(is_grpc) { &shadow.cluster.grpc } else { &shadow.cluster.http }
 }
 
-/// Whether `request` is itself a copy (or says so).
+/// Whether `request` is marked as a copy. Anyone can set the mark.
 pub fn is_copy(request: &Request) -> bool {
     request.header(SHADOW_HEADER).is_some()
 }
 
-/// Whether `request` asks for a tunnel or another protocol: what follows it is no body that could be copied.
+/// Whether `request` asks for a tunnel or another protocol. The bytes that follow are then no body that could be copied.
 pub fn is_upgrade(request: &Request) -> bool {
     request.method() == b"CONNECT"
         || request.header(":protocol").is_some()
@@ -46,7 +46,7 @@ pub fn is_upgrade(request: &Request) -> bool {
             && request.headers("connection").any(|value| tokens(value).any(|token| token.eq_ignore_ascii_case(b"upgrade")))
 }
 
-/// Elements of a comma-separated header value.
+/// Returns the elements of a comma-separated header value.
 fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }

@@ -21,48 +21,42 @@ pub enum Step {
 }
 
 impl PathPattern {
-    /// The path with these steps from the root.
+    /// Returns the path with these steps from the root.
     pub fn new(steps: Vec<Step>) -> Self {
         Self { steps }
     }
 
-    /// Parses a path expression. `$` may stand before the first step, too (`$.a`, `$[0]`). A name in brackets is written as in JSON.
+    /// Parses a path expression. `$` may also stand before the first step (`$.a`, `$[0]`). A name in brackets is a JSON string.
     ///
     /// # Errors
-    /// What is wrong, for an operator to read.
+    /// A message for the operator, if `text` is no path.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut chars = text.chars().peekable();
         let rooted = chars.next_if_eq(&'$').is_some();
         let mut steps = Vec::new();
-        let mut first = !rooted;
         if text.is_empty() {
             return Err("give a path such as outputs[*].score, or $ for the whole answer".to_owned());
         }
         while let Some(&next) = chars.peek() {
-            steps.push(match next {
-                '[' => {
-                    chars.next();
-                    bracketed(&mut chars)?
-                }
-                '.' if !first => {
-                    chars.next();
-                    name(&mut chars)?
-                }
-                _ if first => name(&mut chars)?,
-                other => return Err(format!("{other:?} can't follow here: write .name, [0], [*] or [\"any name\"]")),
+            let first = !rooted && steps.is_empty();
+            steps.push(if chars.next_if_eq(&'[').is_some() {
+                bracketed(&mut chars)?
+            } else if first || chars.next_if_eq(&'.').is_some() {
+                name(&mut chars)?
+            } else {
+                return Err(format!("{next:?} can't follow here: write .name, [0], [*] or [\"any name\"]"));
             });
-            first = false;
         }
         Ok(Self { steps })
     }
 
-    /// The steps from the root.
+    /// Returns the steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 }
 
-/// A name without brackets.
+/// Reads a name that stands without brackets.
 fn name(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
     let mut name = String::new();
     while let Some(c) = chars.next_if(|c| c.is_ascii_alphanumeric() || *c == '_' || *c == '-') {
@@ -75,7 +69,7 @@ fn name(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
     Err(format!("a name should be where {found} is: letters, digits, _ and -, any other name as [\"the name\"]"))
 }
 
-/// What stands behind `[`, up to and with `]`.
+/// Reads the rest of a step in brackets, after `[`, including `]`.
 fn bracketed(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
     let step = if chars.next_if_eq(&'*').is_some() {
         Step::AnyIndex
@@ -95,7 +89,7 @@ fn bracketed(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
     }
 }
 
-/// What stands behind `"`, up to and with the closing one.
+/// Reads the rest of a name in quotes, after the opening quote, including the closing one.
 fn quoted(chars: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     let mut name = String::new();
     loop {
@@ -108,7 +102,7 @@ fn quoted(chars: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     }
 }
 
-/// What stands behind `\`, as in JSON; pairs of surrogates are left out, their characters can be written as they are.
+/// Reads the rest of a JSON escape, after `\`. Escaped surrogates are refused: their characters can be written without an escape.
 fn escaped(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
     Some(match chars.next()? {
         c @ ('"' | '\\' | '/') => c,

@@ -1,11 +1,10 @@
-//! Protobuf on the wire: passes from one field of a message to the next.
+//! Protobuf's wire format (<https://protobuf.dev/programming-guides/encoding>): reads the fields of a message one after the other.
 //!
-//! A message is a row of fields, each a tag (number and wire type) and a value (<https://protobuf.dev/programming-guides/encoding>). Which
-//! numbers mean what is for the caller to know. Nothing is copied and nothing is held, so that a message of any size can be read in slices;
-//! that, and the few kinds of field that are read here, is why this is no crate with generated code.
+//! A field has a tag (number and wire type) and a value. The caller knows the meaning of the numbers. Nothing is copied or held, so a
+//! message of any size can be read in slices. The crates that generate code can't do that.
 //!
-//! It is at least as strict as Google's readers: whatever one of them refuses is refused here. Beyond that it refuses groups, which went
-//! out of use before any protocol read here was written, and numbers of more than 64 bits, whose upper bits those readers drop.
+//! The reader is at least as strict as Google's: it refuses every message that one of Google's readers refuses. It also refuses groups,
+//! which were out of use before any protocol read here was written, and numbers of more than 64 bits, whose upper bits Google's readers drop.
 
 use core::ops::Range;
 
@@ -19,28 +18,28 @@ const GROUP: Fault = "malformed protobuf: a group";
 /// A field of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its number, from 1.
+    /// The field's number, from 1.
     pub number: u32,
-    /// Its value.
+    /// The field's value.
     pub value: Value,
 }
 
 /// The value of a field, by wire type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Wire type 0.
+    /// Wire type 0: a number.
     Varint(u64),
-    /// Wire type 1: where its eight bytes are.
+    /// Wire type 1: the offsets of eight bytes.
     Eight(Range<usize>),
-    /// Wire type 2, a string, bytes, a message or packed numbers: where its bytes are.
+    /// Wire type 2 (a string, bytes, a message or packed numbers): the offsets of its bytes.
     Bytes(Range<usize>),
-    /// Wire type 5: where its four bytes are.
+    /// Wire type 5: the offsets of four bytes.
     Four(Range<usize>),
 }
 
-/// The field that begins at `at`, and where it ends.
+/// Reads the field that begins at `at`. Returns the field and the offset of its end.
 ///
-/// All offsets are those of `message`: to read a message within another, give that other up to where the inner one ends.
+/// All offsets are offsets in `message`. To read a message inside another, pass the outer one, cut off at the end of the inner one.
 ///
 /// # Errors
 /// If the field is malformed, or goes beyond the end of `message`.
@@ -66,17 +65,17 @@ pub fn field(message: &[u8], at: usize) -> Result<(Field, usize), Fault> {
     Ok((Field { number, value }, end))
 }
 
-/// A place between two fields of a message, from which one passes to the next.
+/// A position between two fields of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// Offset of the next field.
     pub at: usize,
-    /// Offset behind the message.
+    /// Offset of the end of the message.
     pub end: usize,
 }
 
 impl Fields {
-    /// The next field of the message, which is in `body`; `None` behind the last one.
+    /// Reads the next field of the message, which is in `body`; `None` after the last one.
     ///
     /// # Errors
     /// If the field is malformed, or goes beyond the end of the message.
@@ -90,19 +89,19 @@ impl Fields {
     }
 }
 
-/// `length` bytes from `start`.
+/// Returns the offsets of `length` bytes from `start`.
 fn run(message: &[u8], start: usize, length: u64) -> Result<Range<usize>, Fault> {
     let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
     end.filter(|end| *end <= message.len()).map(|end| start..end).ok_or(TRUNCATED)
 }
 
-/// Most bytes of a number: 64 bits, seven in each byte.
+/// Most bytes of a varint: 64 bits, seven in each byte.
 const LONGEST: usize = 10;
 
-/// The number that begins at `at`, and where it ends.
+/// Reads the varint that begins at `at`. Returns its value and the offset of its end.
 ///
 /// # Errors
-/// If it does not fit 64 bits, or goes beyond the end of `message`.
+/// If the value does not fit 64 bits, or the varint goes beyond the end of `message`.
 #[inline]
 pub fn varint(message: &[u8], at: usize) -> Result<(u64, usize), Fault> {
     match message.get(at) {
@@ -112,8 +111,8 @@ pub fn varint(message: &[u8], at: usize) -> Result<(u64, usize), Fault> {
     }
 }
 
-/// The number that `bytes` begin with, the least significant seven bits first, and how many bytes it has. The uppermost bit of a byte says
-/// that another one follows.
+/// Reads the varint that `bytes` begin with. Returns its value and its length in bytes. The least significant seven bits come first; the
+/// uppermost bit of a byte says whether another byte follows.
 fn long_varint(bytes: &[u8]) -> Result<(u64, usize), Fault> {
     let mut number = 0;
     for ((shift, byte), length) in (0..u64::BITS).step_by(7).zip(bytes).zip(1..) {

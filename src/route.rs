@@ -1,38 +1,27 @@
-//! Which route takes a request: the first one whose conditions hold.
+//! The route of a request: the first one whose conditions hold.
 //!
-//! Everything is compared as bytes, since header values need not be UTF-8. Nothing is decoded or normalised: a path matches as it came
-//! (Envoy can be told to normalise paths before the filter sees them).
+//! Texts are compared as bytes, since header values need not be UTF-8. Paths are neither decoded nor normalised. (Envoy can normalise paths
+//! before the filter sees them.)
 
 use crate::config::{Config, HeaderMatch, HeaderValueMatch, Match, Text};
 use crate::http::Request;
 
-/// Whether any route may match a request of which only `:path` is known. A busy proxy need not read more of most requests.
+/// Whether any route may match a request of which only `:path` is known. For most requests a busy proxy then has to read nothing else.
 pub fn may_match(config: &Config, request: &Request) -> bool {
     let path = request.path();
     config.routes.iter().flat_map(|route| &*route.matches).any(|set| set.path.as_ref().is_none_or(|text| text.matches(path)))
 }
 
-/// The index in [`Config::routes`] of the first route that matches.
+/// Returns the index in [`Config::routes`] of the first route that matches.
 pub fn find(config: &Config, request: &Request) -> Option<usize> {
-    let target = MatchInput { method: request.method(), path: request.path(), authority: request.authority(), request };
-    config.routes.iter().position(|route| route.matches.iter().any(|conditions| target.meets(conditions)))
-}
-
-/// What conditions look at, read once for all routes.
-struct MatchInput<'a> {
-    method: &'a [u8],
-    path: &'a [u8],
-    authority: &'a [u8],
-    request: &'a Request<'a>,
-}
-
-impl MatchInput<'_> {
-    fn meets(&self, conditions: &Match) -> bool {
-        conditions.methods.iter().any(|method| method.as_bytes() == self.method)
-            && conditions.path.as_ref().is_none_or(|text| text.matches(self.path))
-            && conditions.authority.as_ref().is_none_or(|text| authority_matches(text, self.authority))
-            && conditions.headers.iter().all(|header| header_matches(header, self.request))
-    }
+    let (method, path, authority) = (request.method(), request.path(), request.authority());
+    let holds = |conditions: &Match| {
+        conditions.methods.iter().any(|allowed| allowed.as_bytes() == method)
+            && conditions.path.as_ref().is_none_or(|text| text.matches(path))
+            && conditions.authority.as_ref().is_none_or(|text| authority_matches(text, authority))
+            && conditions.headers.iter().all(|header| header_matches(header, request))
+    };
+    config.routes.iter().position(|route| route.matches.iter().any(holds))
 }
 
 fn header_matches(condition: &HeaderMatch, request: &Request) -> bool {
@@ -43,38 +32,33 @@ fn header_matches(condition: &HeaderMatch, request: &Request) -> bool {
     }
 }
 
-/// Compares without regard to case, and to the request's port unless `text` has one.
+/// Whether `text` matches `authority`. Case does not count. The port of `authority` counts only if `text` has a port too.
 fn authority_matches(text: &Text, authority: &[u8]) -> bool {
-    let subject = if without_port(text.bytes()).is_some() { authority } else { without_port(authority).unwrap_or(authority) };
+    let subject = if without_port(text.text().as_bytes()).is_some() { authority } else { without_port(authority).unwrap_or(authority) };
     text.holds(subject, <[u8]>::eq_ignore_ascii_case)
 }
 
-/// What stands before `:port`, if `authority` has a port. (What follows the last colon of an IPv6 literal ends in `]`.)
+/// Returns `authority` without its port; `None` if it has none. (An IPv6 literal ends in `]`, so its last colon begins no port.)
 fn without_port(authority: &[u8]) -> Option<&[u8]> {
     let (host, port) = authority.split_at_checked(authority.iter().rposition(|&byte| byte == b':')?)?;
     port.iter().skip(1).all(u8::is_ascii_digit).then_some(host)
 }
 
 impl Text {
-    /// Whether the condition holds of `subject`, byte by byte.
+    /// Whether the condition holds for `subject`, compared byte by byte.
     pub fn matches(&self, subject: &[u8]) -> bool {
         self.holds(subject, |a, b| a == b)
     }
 
+    /// Whether the condition holds for `subject`, compared by `equal`.
     fn holds(&self, subject: &[u8], equal: fn(&[u8], &[u8]) -> bool) -> bool {
-        let text = self.bytes();
+        let text = self.text().as_bytes();
         let part = match self {
             Text::Exact(_) => Some(subject),
             Text::Prefix(_) => subject.get(..text.len()),
             Text::Suffix(_) => subject.len().checked_sub(text.len()).and_then(|start| subject.get(start..)),
         };
         part.is_some_and(|part| equal(part, text))
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Text::Exact(text) | Text::Prefix(text) | Text::Suffix(text) => text.as_bytes(),
-        }
     }
 }
 
@@ -149,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn any_of_the_methods_will_do_in_their_exact_spelling() {
+    fn one_of_the_methods_must_match_exactly() {
         for (method, holds) in [("POST", true), ("PUT", true), ("GET", false), ("post", false), ("", false)] {
             let conditions = Match { methods: vec!["POST".to_owned(), "PUT".to_owned()], ..every_post() };
             assert_eq!(meets(conditions, &fields(&[(":method", method)])), holds, "{method}");

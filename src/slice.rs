@@ -1,10 +1,10 @@
-//! The slices of a route's traffic: each has counters, and if so configured gates, of its own.
+//! The slices of a route's traffic. Each slice has counters of its own, and gates of its own where a gate has `each_slice`.
 
 use crate::config::{Name, SliceBy, Slices};
 use crate::http::Request;
 
-/// Index into [`names`] of the slice of `request` as far as its headers tell. Where slices are by the body it is `other` until a copy is made
-/// (see [`crate::mirror::body::Shaping::slice`]).
+/// Returns the slice of `request` by its headers, as an index into [`names`]. If slices are by a value of the body, the slice is `other`; it is
+/// read later, when a copy is made (see [`crate::mirror::body::Shaping::slice`]).
 pub fn by_headers(slices: Option<&Slices>, request: &Request) -> usize {
     slices.map_or(0, |slices| {
         let value = match &slices.by {
@@ -15,7 +15,7 @@ pub fn by_headers(slices: Option<&Slices>, request: &Request) -> usize {
     })
 }
 
-/// Names of all slices: `all` where none are configured, otherwise the configured values and `other`.
+/// Returns the names of all slices: `all` if none are configured, otherwise the configured values and `other`.
 pub fn names(slices: Option<&Slices>) -> Vec<Name> {
     match slices {
         Some(slices) => slices.values.iter().cloned().chain([Name::from("other")]).collect(),

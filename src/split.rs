@@ -1,7 +1,7 @@
 //! Which variant answers a request, decided from its headers alone.
 //!
-//! A pin wins over the percentages; otherwise the key's bucket decides, so that the same key always meets the same variant, in every
-//! worker and every proxy. What the decision is good for (the header that routes match on, the counters) is not known here.
+//! A pin wins over the percentages. Otherwise the bucket of the key decides, so that the same key gets the same variant from every
+//! worker and every proxy.
 
 pub mod bucket;
 pub mod key;
@@ -10,34 +10,33 @@ use crate::config::{Key, Pin, Split, Variant};
 use crate::http::Request;
 use crate::labels::labels;
 
-/// Why a request goes to its variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// By the percentages.
-    Weight,
-    /// A pin says so.
-    Pin,
-    /// It has no key, so the baseline answers.
-    Keyless,
-    /// A guardrail has cut its variant off, so the baseline answers.
-    Guardrail,
-    /// Its route has no split.
-    Unsplit,
+labels! {
+    /// Why a request goes to its variant.
+    pub enum Reason {
+        /// The percentages of the split.
+        Weight => "weight",
+        /// A pin matched.
+        Pin => "pin",
+        /// The request has no key, so the baseline answers.
+        Keyless => "keyless",
+        /// A guardrail has cut off the variant, so the baseline answers.
+        Guardrail => "guardrail",
+        /// The route has no split.
+        Unsplit => "unsplit",
+    }
 }
-
-labels!(Reason { Weight => "weight", Pin => "pin", Keyless => "keyless", Guardrail => "guardrail", Unsplit => "unsplit" });
 
 /// The variant that answers a request, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Index into [`Split::variants`]; 0 where there is no split.
     pub variant: usize,
-    /// Why this one.
+    /// Why this variant was chosen.
     pub reason: Reason,
 }
 
 impl Decision {
-    /// The same, unless the variant is cut off: then the baseline answers.
+    /// Returns this decision, or the baseline if the variant is `cut_off`.
     pub fn unless(self, cut_off: bool) -> Self {
         if cut_off { Self { variant: BASELINE, reason: Reason::Guardrail } } else { self }
     }
@@ -46,7 +45,7 @@ impl Decision {
 /// Index of the baseline in [`Split::variants`].
 const BASELINE: usize = 0;
 
-/// Chooses the variant. `random` (any number, evenly drawn) decides where a split by request id finds none.
+/// Chooses the variant. `random`, drawn evenly from all of `u64`, replaces the key if a split by request id finds no id.
 pub fn decide(split: Option<&Split>, request: &Request, random: u64) -> Decision {
     let Some(split) = split else { return Decision { variant: BASELINE, reason: Reason::Unsplit } };
     if let Some(variant) = pinned(&split.pins, request) {
@@ -58,15 +57,16 @@ pub fn decide(split: Option<&Split>, request: &Request, random: u64) -> Decision
         (None, Key::Request) => bucket::random(random),
         (None, _) => return Decision { variant: BASELINE, reason: Reason::Keyless },
     };
-    Decision { variant: weighted(&split.variants, bucket), reason: Reason::Weight }
+    Decision { variant: variant_of_bucket(&split.variants, bucket), reason: Reason::Weight }
 }
 
+/// Returns the variant of the first pin that matches.
 fn pinned(pins: &[Pin], request: &Request) -> Option<usize> {
     pins.iter().find(|pin| request.header(&pin.header).is_some_and(|value| pin.value.matches(value))).map(|pin| pin.variant)
 }
 
-/// Canaries take consecutive ranges of buckets from 0, the baseline what is left.
-fn weighted(variants: &[Variant], bucket: u32) -> usize {
+/// Returns the variant that has `bucket`. Canaries have consecutive ranges of buckets from 0; the baseline has all others.
+fn variant_of_bucket(variants: &[Variant], bucket: u32) -> usize {
     let mut end = 0_u32;
     for (index, canary) in variants.iter().enumerate().skip(1) {
         end = end.saturating_add(canary.ppm);
@@ -132,10 +132,10 @@ mod tests {
     fn the_ends_of_the_ranges_are_exact() {
         let variants = split(by_user(), &[10, 20]).variants;
         for (bucket, variant) in [(0, 1), (9, 1), (10, 2), (29, 2), (30, 0), (999_999, 0)] {
-            assert_eq!(weighted(&variants, bucket), variant, "{bucket}");
+            assert_eq!(variant_of_bucket(&variants, bucket), variant, "{bucket}");
         }
-        assert_eq!(weighted(&split(by_user(), &[0]).variants, 0), 0);
-        assert_eq!(weighted(&split(by_user(), &[ALL]).variants, 999_999), 1);
+        assert_eq!(variant_of_bucket(&split(by_user(), &[0]).variants, 0), 0);
+        assert_eq!(variant_of_bucket(&split(by_user(), &[ALL]).variants, 999_999), 1);
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! The exported series: which ones a configuration has, and their ids at the host.
+//! The exported series of a configuration, and their ids at the host.
 //!
-//! Every series that a configuration can name is defined at once, at 0, when the configuration is taken: a counter that is born at 1
-//! loses its first increase in Prometheus. The engine then counts by id, and counts nothing itself: state that matters lives in the host,
-//! where the counts of all workers add up.
+//! Every series that a configuration can name is defined, at 0, when the configuration is taken. A counter that starts at 1 would lose its
+//! first increase in Prometheus. The engine counts by id and keeps no counts itself: the host has them, where those of all workers add up.
 
 pub mod definer;
 pub mod dynamic;
@@ -33,19 +32,20 @@ pub struct Family<L> {
 }
 
 impl<L: Label> Family<L> {
-    fn define(statistics: &mut dyn Statistics, name: &str, labels: &[(&str, &str)], label: &'static str) -> Self {
-        let ids = L::ALL.iter().map(|value| {
-            let mut all = labels.to_vec();
-            all.push((label, value.label()));
-            statistics.define(MetricType::Counter, &names::series(name, &all))
-        });
+    fn define(definer: &mut Definer, name: &str, labels: &[(&str, &str)], label: &'static str) -> Self {
+        let ids = L::ALL.iter().map(|value| definer.define(MetricType::Counter, name, &[labels, &[(label, value.label())]].concat()));
         Self { ids: ids.collect(), label: PhantomData }
     }
 
-    /// The series of `value`; there always is one.
+    /// Returns the id of the series of `value`, which always exists.
     pub fn of(&self, value: L) -> Option<MetricId> {
         self.ids.get(value.index()).copied()
     }
+}
+
+/// Returns the labels of a series of `route`: its experiment, its name, and one more label.
+fn labels_of<'a>(route: &'a Route, label: &'static str, value: &'a str) -> [(&'static str, &'a str); 3] {
+    [("experiment", &route.experiment), ("route", &route.name), (label, value)]
 }
 
 /// Series that every worker has, whatever its configuration.
@@ -62,15 +62,35 @@ pub struct WorkerSeries {
 }
 
 impl WorkerSeries {
-    /// Defines them.
+    /// Defines the series.
     pub fn define(statistics: &mut dyn Statistics) -> Self {
+        let definer = &mut Definer::new(statistics);
         Self {
-            captured_bytes: statistics.define(MetricType::Gauge, "gnomon_captured_bytes"),
-            evidence: Family::define(statistics, "gnomon_evidence_total", &[], "outcome"),
-            anomalies: Family::define(statistics, "gnomon_anomalies_total", &[], "what"),
-            build_info: statistics.define(MetricType::Gauge, &names::series("gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))])),
+            captured_bytes: definer.define(MetricType::Gauge, "gnomon_captured_bytes", &[]),
+            evidence: Family::define(definer, "gnomon_evidence_total", &[], "outcome"),
+            anomalies: Family::define(definer, "gnomon_anomalies_total", &[], "what"),
+            build_info: definer.define(MetricType::Gauge, "gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))]),
         }
     }
+
+    /// Shows the version of the filter and what it does with the last configuration of `plugin` (Envoy's name of the plugin).
+    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) {
+        statistics.set(self.build_info, 1);
+        let name = names::series("gnomon_configuration", &[("plugin", &names::value(plugin))]);
+        let gauge = statistics.define(MetricType::Gauge, &name);
+        statistics.set(gauge, applied as u64);
+    }
+}
+
+/// What a proxy does with the last configuration that it got: the values of `gnomon_configuration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The proxy uses the configuration.
+    Accepted = 1,
+    /// The proxy refused the configuration, and goes on with the one before.
+    LastGood = 2,
+    /// The proxy refused the configuration and had none before: all requests pass untouched.
+    Untouched = 3,
 }
 
 /// Series of one variant, or of a route without split.
@@ -84,36 +104,32 @@ pub struct VariantSeries {
     pub duration: MetricId,
     /// `gnomon_first_byte_duration_microseconds`, where answers may be streams.
     pub first_byte: Option<MetricId>,
-    /// What the answers tell beside their values.
+    /// Series of the variant's answers that shadows have too.
     pub facts: SubjectSeries,
 }
 
 impl VariantSeries {
-    /// Defines those of `variant` (`none` for a route without split).
+    /// Defines the series of `variant` (`none` for a route without split).
     pub fn define(definer: &mut Definer, route: &Route, variant: &str) -> Self {
-        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", variant)];
-        let facts = SubjectSeries::define(definer, route, variant);
-        let statistics = &mut *definer.statistics;
-        let first_byte = may_generate(route).then(|| {
-            let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", variant)];
-            statistics.define(MetricType::Histogram, &names::series("gnomon_first_byte_duration_microseconds", &labels))
-        });
+        let labels = labels_of(route, "variant", variant);
+        let of_subject = labels_of(route, "subject", variant);
         Self {
-            requests: Family::define(statistics, "gnomon_requests_total", &labels, "reason"),
-            responses: Family::define(statistics, "gnomon_responses_total", &labels, "class"),
-            duration: statistics.define(MetricType::Histogram, &names::series("gnomon_response_duration_microseconds", &labels)),
-            first_byte,
-            facts,
+            facts: SubjectSeries::define(definer, route, variant),
+            first_byte: may_generate(route)
+                .then(|| definer.define(MetricType::Histogram, "gnomon_first_byte_duration_microseconds", &of_subject)),
+            requests: Family::define(definer, "gnomon_requests_total", &labels, "reason"),
+            responses: Family::define(definer, "gnomon_responses_total", &labels, "class"),
+            duration: definer.define(MetricType::Histogram, "gnomon_response_duration_microseconds", &labels),
         }
     }
 }
 
-/// Whether the answers of a route may be generated text, which has tokens and an end, and may come as a stream.
+/// Whether answers on `route` may be generated text, which has tokens and an end, and may be streamed.
 fn may_generate(route: &Route) -> bool {
     matches!(route.protocol, Protocol::OpenAi | Protocol::Auto)
 }
 
-/// Series of what the answers of a variant or a shadow tell, as far as the route's protocol may know it.
+/// Series of the tokens, ends and model versions in the answers of a variant or a shadow; `None` where the route's protocol has none.
 #[derive(Debug)]
 pub struct SubjectSeries {
     /// `gnomon_tokens_total`
@@ -126,15 +142,13 @@ pub struct SubjectSeries {
 
 impl SubjectSeries {
     fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
-        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
+        let labels = labels_of(route, "subject", subject);
         let generates = may_generate(route);
         let has_versions = !matches!(route.protocol, Protocol::Json | Protocol::Opaque);
-        let versions = has_versions.then(|| DynamicSeries::versions(definer, &labels));
-        let statistics = &mut *definer.statistics;
         Self {
-            tokens: generates.then(|| Family::define(statistics, "gnomon_tokens_total", &labels, "token")),
-            ends: generates.then(|| Family::define(statistics, "gnomon_answers_total", &labels, "kind")),
-            versions,
+            versions: has_versions.then(|| DynamicSeries::versions(definer, &labels)),
+            tokens: generates.then(|| Family::define(definer, "gnomon_tokens_total", &labels, "token")),
+            ends: generates.then(|| Family::define(definer, "gnomon_answers_total", &labels, "kind")),
         }
     }
 }
@@ -155,7 +169,7 @@ pub struct SliceSeries {
 pub struct ShadowSeries {
     /// `gnomon_sampled_total`
     pub sampled: MetricId,
-    /// Those by slice, in the order of the configuration, then `other`.
+    /// The series by slice, in the order of [`crate::slice::names`].
     pub slices: Vec<SliceSeries>,
     /// `gnomon_shadow_responses_total`
     pub responses: Family<ShadowClass>,
@@ -167,7 +181,7 @@ pub struct ShadowSeries {
     pub paths: DynamicSeries,
     /// `gnomon_decisions_total`, for tasks that name answers.
     pub decided: Option<DynamicSeries>,
-    /// What the answers tell beside their values.
+    /// Series of the shadow's answers that variants have too.
     pub facts: SubjectSeries,
     /// `gnomon_open_pairs`
     pub open_pairs: MetricId,
@@ -176,56 +190,29 @@ pub struct ShadowSeries {
 }
 
 impl ShadowSeries {
-    /// Defines those of `shadow`.
+    /// Defines the series of `shadow`.
     pub fn define(definer: &mut Definer, route: &Route, shadow: &Shadow) -> Self {
-        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("shadow", &*shadow.name)];
-        let facts = SubjectSeries::define(definer, route, &shadow.name);
-        let paths = DynamicSeries::paths(definer, &labels);
-        let decided = DynamicSeries::answers(definer, &labels, &route.compare.task);
-        let statistics = &mut *definer.statistics;
-        let slices = slice::names(route.slices.as_ref()).into_iter().map(|slice| {
-            let mut labels = labels.to_vec();
-            labels.push(("slice", &slice));
+        let labels = labels_of(route, "shadow", &shadow.name);
+        let slices = slice::names(route.slices.as_ref()).into_iter().map(|name| {
+            let labels = [&labels[..], &[("slice", &*name)]].concat();
             SliceSeries {
-                outcomes: Family::define(statistics, "gnomon_shadow_outcomes_total", &labels, "outcome"),
-                pairs: Family::define(statistics, "gnomon_pairs_total", &labels, "verdict"),
-                name: slice.clone(),
+                outcomes: Family::define(definer, "gnomon_shadow_outcomes_total", &labels, "outcome"),
+                pairs: Family::define(definer, "gnomon_pairs_total", &labels, "verdict"),
+                name: name.clone(),
             }
         });
-        let slices = slices.collect();
         Self {
-            paths,
-            decided,
-            facts,
-            sampled: statistics.define(MetricType::Counter, &names::series("gnomon_sampled_total", &labels)),
-            slices,
-            responses: Family::define(statistics, "gnomon_shadow_responses_total", &labels, "class"),
-            duration: statistics.define(MetricType::Histogram, &names::series("gnomon_shadow_duration_microseconds", &labels)),
-            divergences: Family::define(statistics, "gnomon_divergences_total", &labels, "kind"),
-            open_pairs: statistics.define(MetricType::Gauge, &names::series("gnomon_open_pairs", &labels)),
-            breaker_open: statistics.define(MetricType::Gauge, &names::series("gnomon_breaker_open", &labels)),
+            slices: slices.collect(),
+            facts: SubjectSeries::define(definer, route, &shadow.name),
+            paths: DynamicSeries::paths(definer, &labels),
+            decided: DynamicSeries::answers(definer, &labels, &route.compare.task),
+            sampled: definer.define(MetricType::Counter, "gnomon_sampled_total", &labels),
+            responses: Family::define(definer, "gnomon_shadow_responses_total", &labels, "class"),
+            duration: definer.define(MetricType::Histogram, "gnomon_shadow_duration_microseconds", &labels),
+            divergences: Family::define(definer, "gnomon_divergences_total", &labels, "kind"),
+            open_pairs: definer.define(MetricType::Gauge, "gnomon_open_pairs", &labels),
+            breaker_open: definer.define(MetricType::Gauge, "gnomon_breaker_open", &labels),
         }
-    }
-}
-
-/// What a proxy does with the last configuration that it got: the values of `gnomon_configuration`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// It runs as configured.
-    Accepted = 1,
-    /// The last configuration was refused; the one before goes on.
-    LastGood = 2,
-    /// The last configuration was refused and there was none before: everything passes untouched.
-    Untouched = 3,
-}
-
-impl WorkerSeries {
-    /// Shows what runs here; `plugin` is Envoy's name of the plugin.
-    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) {
-        statistics.set(self.build_info, 1);
-        let name = names::series("gnomon_configuration", &[("plugin", &names::value(plugin))]);
-        let gauge = statistics.define(MetricType::Gauge, &name);
-        statistics.set(gauge, applied as u64);
     }
 }
 

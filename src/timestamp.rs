@@ -1,46 +1,47 @@
-//! Points in time. A span is a [`Duration`], so that an instant and a span can't be mixed.
+//! Points in time. Spans are [`Duration`]s, so the compiler tells points and spans apart.
 
 use std::time::Duration;
 
-/// A point in time by the wall clock, in microseconds since the Unix epoch. The clock may jump, also back.
+/// A point in time by the wall clock, in microseconds since the Unix epoch. The clock may jump, forwards or back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     micros: u64,
 }
 
 impl Timestamp {
-    /// So long after the Unix epoch, cut to whole microseconds. The largest one is in the year 586 524.
+    /// Returns the point `span` after the Unix epoch, cut to whole microseconds. The latest possible point is in the year 586 524.
     pub fn from_epoch(span: Duration) -> Self {
         Self { micros: micros(span) }
     }
 
-    /// The span since `earlier`; zero if the clock was set back in between.
+    /// Returns the span since `earlier`; zero if the clock was set back in between.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.micros.saturating_sub(earlier.micros))
     }
 
-    /// The instant `span` later, the largest one at most.
+    /// Returns the point `span` later, or the latest possible one.
     pub fn after(self, span: Duration) -> Self {
         Self { micros: self.micros.saturating_add(micros(span)) }
     }
 
-    /// The instant `span` earlier, the epoch at least.
+    /// Returns the point `span` earlier, or the epoch.
     pub fn before(self, span: Duration) -> Self {
         Self { micros: self.micros.saturating_sub(micros(span)) }
     }
 
-    /// Whole milliseconds since the Unix epoch, as series show them.
+    /// Returns the whole milliseconds since the Unix epoch.
     pub fn millis(self) -> u64 {
         self.micros / 1000
     }
 
-    /// Whole windows of `length` between the epoch and this instant. A window shorter than a microsecond never ends, and is number 0.
+    /// Returns the number of the window of `length` that this point is in, counted from 0 at the epoch. If `length` is shorter than a
+    /// microsecond, there is only window 0.
     pub fn window(self, length: Duration) -> u64 {
         self.micros.checked_div(micros(length)).unwrap_or(0)
     }
 }
 
-/// A span in whole microseconds, as series show it; the largest number at most.
+/// Returns `span` in whole microseconds, or `u64::MAX` if it is longer.
 pub fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
@@ -62,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn instants_end_at_both_ends_of_time() {
+    fn points_stay_between_the_epoch_and_the_latest() {
         assert_eq!(at(1).before(Duration::from_secs(1)), Timestamp::default());
         assert_eq!(at(1).after(Duration::MAX), at(u64::MAX));
         assert_eq!(at(7).after(Duration::from_micros(3)).before(Duration::from_micros(10)), Timestamp::default());
     }
 
     #[test]
-    fn what_is_shown_is_cut_to_whole_units() {
+    fn milliseconds_and_microseconds_are_whole() {
         assert_eq!(at(1_999_999).millis(), 1_999);
         assert_eq!(micros(Duration::from_nanos(1_999)), 1);
         assert_eq!(micros(Duration::MAX), u64::MAX);

@@ -213,7 +213,7 @@ fn paired_measures_with_a_limit_below_half_are_warned_of() {
     ] {
         let run = check([file("paired", "a.yaml", &config(gate))]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gate}: {:?}", run.lines);
-        let expected = "warning: routes[0].gates[1]: of two equal models half of g's trials are bad: with a limit below 50 it fails";
+        let expected = "warning: routes[0].gates[1]: if both models are equal, half of g's trials are bad: with a limit below 50 it fails";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
     }
 }
@@ -235,7 +235,7 @@ fn a_guardrail_that_is_blind_for_long_is_warned_of() {
     ] {
         let run = check([file("warmup", "a.yaml", &config(warmup, guarded))]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{warmup} {guarded}: {:?}", run.lines);
-        let expected = "warning: routes[0].guardrail: b warms up for more than 5 minutes, in which an outage of it cuts nobody off";
+        let expected = "warning: routes[0].guardrail: b warms up for more than 5 minutes, and an outage in that time does not cut it off";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
     }
 }
@@ -315,7 +315,7 @@ fn a_variable_that_the_vm_is_not_given_is_told() {
         let run = check([file(test, name, &text)]);
         assert_eq!((run.code, run.lines.len()), (Some(0), lacking.len() + 1), "{name}: {:#?}", run.lines);
         for (line, lack) in run.lines.iter().zip(lacking) {
-            let expected = format!("warning: copies for s take {lack}, which their VM is not given: add it to {key}");
+            let expected = format!("warning: copies for s take {lack}, which their VM does not get: add it to {key}");
             assert!(line.ends_with(&expected), "{name}: {line}");
         }
     }

@@ -1,10 +1,10 @@
-//! What a new configuration changes about figures that go on under the same experiment.
+//! Warns of changes between two configurations that change the meaning of counters of a running experiment.
 //!
-//! Counters outlive a configuration. So one that judges by other limits, or waits, compares or segments in another way, mixes what was
-//! counted before with what is counted from now on, and the operator is told. Nothing is refused here: tightening a limit in the middle of
-//! an experiment may be just what is wanted. Gates and shadows that are new, or gone, need no word: their figures start, or end, with them.
+//! Counters outlive a configuration. If the new configuration has other limits, timeouts, comparisons or slices under the same experiment, old and
+//! new counts get mixed. The operator is warned, but nothing is refused: a stricter limit in the middle of an experiment may be intended. Gates
+//! and shadows that are new or gone cause no warning, because their counters begin or end with them.
 //!
-//! It runs once an update and is in the filter for good, so its functions are kept small and apart.
+//! This code runs once per update, so it is optimised for size: its functions are not inlined.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use super::parse::gate::{direction_word, measure_word};
 use super::{Config, Gate, GateSubject, Guardrail, Measure, Route};
 use crate::gate::Rate;
 
-/// A value as an operator writes it.
+/// A value as the operator writes it.
 #[derive(Clone, Copy, PartialEq)]
 enum Said<'a> {
     Word(&'a str),
-    /// With what stands behind it.
+    /// A number and its unit.
     Number(f64, &'static str),
 }
 
-/// What is true of any change, and what to do.
+/// The end of every warning: the consequences, and what to do.
 const ADVICE: &str =
     " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
 
-/// A line for each gate, guardrail, shadow's timeout, protocol, comparison and slices that `after` has otherwise than `before` under the same
-/// experiment: where, what, and what to do.
+/// Returns a line for each change of a gate, a guardrail, a shadow's timeout, a protocol, a comparison or slices between `before` and `after`, in
+/// routes with the same name and experiment.
 #[cold]
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
     let mut lines = Vec::new();
@@ -59,7 +59,7 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
     lines
 }
 
-/// Adds a line, if there is anything to tell.
+/// Adds a line with the changes `how`, if there are any.
 #[cold]
 #[inline(never)]
 fn tell(lines: &mut Vec<String>, route: &Route, [kind, name]: [&str; 2], how: &str) {
@@ -68,7 +68,7 @@ fn tell(lines: &mut Vec<String>, route: &Route, [kind, name]: [&str; 2], how: &s
     }
 }
 
-/// How a gate differs; nothing if it does not.
+/// Returns the changes of a gate; an empty text if there are none.
 #[cold]
 #[inline(never)]
 fn of_gates((route_before, before): (&Route, &Gate), (route_after, after): (&Route, &Gate)) -> String {
@@ -85,7 +85,7 @@ fn of_gates((route_before, before): (&Route, &Gate), (route_after, after): (&Rou
     told
 }
 
-/// How a guardrail differs; nothing if it does not. Which gates it guards is no matter of figures.
+/// Returns the changes of a guardrail; an empty text if there are none. The set of guarded gates does not matter to counters.
 #[cold]
 #[inline(never)]
 fn of_guardrails(before: &Guardrail, after: &Guardrail) -> String {
@@ -95,13 +95,13 @@ fn of_guardrails(before: &Guardrail, after: &Guardrail) -> String {
     told
 }
 
-/// What gates and guardrails have in common: alpha and min_trials.
+/// Adds the changes of alpha and `min_trials`, which gates and guardrails have in common.
 fn compare_terms(told: &mut String, before: (Rate, u64), after: (Rate, u64)) {
     compare(told, "alpha", part(before.0, WHOLE), part(after.0, WHOLE));
     compare(told, "min_trials", Said::Number(before.1 as f64, ""), Said::Number(after.1 as f64, ""));
 }
 
-/// Adds how a setting differs, if it does.
+/// Adds the change of a setting, if there is one.
 #[inline(never)]
 fn compare(told: &mut String, name: &str, before: Said<'_>, after: Said<'_>) {
     if before == after {
@@ -121,7 +121,7 @@ fn compare(told: &mut String, name: &str, before: Said<'_>, after: Said<'_>) {
     }
 }
 
-/// What a measure has besides its word.
+/// Returns the name and the value of the setting of a measure; empty texts if it has none.
 fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
     match measure {
         Measure::SlowerThan(threshold) | Measure::FirstByteSlowerThan(threshold) => ("threshold", milliseconds(threshold)),
@@ -133,7 +133,7 @@ fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
     }
 }
 
-/// The name of a variant or shadow.
+/// Returns the name of a variant or shadow.
 #[cold]
 #[inline(never)]
 fn subject(route: &Route, subject: GateSubject) -> Said<'_> {
@@ -144,7 +144,7 @@ fn subject(route: &Route, subject: GateSubject) -> Said<'_> {
     Said::Word(name.map_or("", |name| name))
 }
 
-/// In percent, as the operator gave it.
+/// Returns the limit in percent, as the operator gave it.
 fn limit(gate: &Gate) -> Said<'static> {
     let limit = gate.terms.limit;
     part(if gate.measure == Measure::Coverage { limit.complement() } else { limit }, PERCENT)

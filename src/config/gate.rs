@@ -1,6 +1,6 @@
-//! Gates, guardrail, warm-up and slices as validated: limits on rates, and what they are rates of.
+//! Validated gates, guardrails, warm-ups and slices.
 //!
-//! Which requests are trials of a measure, and which of these are bad, is said here; the engine counts them and judges from the counters.
+//! The documentation of each [`Measure`] says which requests are trials, and which trials are bad. The engine counts trials and judges the counters.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use super::name::Name;
 use crate::gate::{Rate, Terms};
 use crate::path::PathPattern;
 
-/// A limit on a rate.
+/// A limit on the rate of bad trials.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
-    /// Its name, different from those of the route's other gates.
+    /// The gate's name, different from those of the route's other gates.
     pub name: Name,
-    /// Whose rate it limits.
+    /// The variant or shadow that the gate judges.
     pub of: GateSubject,
-    /// Which rate.
+    /// What a trial is, and a bad one.
     pub measure: Measure,
-    /// By what it judges. The limit of [`Measure::Coverage`] is what the operator's one leaves to a whole, so that a gate of any measure passes
-    /// below and fails above it. The chance of a wrong verdict is that of all slices together.
+    /// Limit, alpha and least number of trials. For [`Measure::Coverage`] the limit is 1 minus the configured one, so that gates of all measures
+    /// pass below and fail above their limit. Alpha is for all slices together.
     pub terms: Terms,
-    /// Whether each slice is judged on its own, with an equal part of that chance, which is at least one millionth.
+    /// Whether each slice is judged on its own, with an equal part of alpha, but at least one millionth.
     pub each_slice: bool,
 }
 
-/// Whose rate a gate limits.
+/// The variant or shadow that a gate judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateSubject {
     /// Index into [`super::Split::variants`].
@@ -34,85 +34,85 @@ pub enum GateSubject {
     Shadow(usize),
 }
 
-/// Which rate a gate limits. The parser holds each to the subjects that it fits.
+/// What a trial of a gate is, and a bad one. The parser refuses measures that don't fit the gate's variant or shadow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
-    /// Of a shadow's compared pairs, those that diverged.
+    /// Trials are a shadow's compared pairs; bad are those that diverged.
     Diverged,
-    /// Of the requests whose answers from candidate and control were both compared and of which exactly one diverged, those where the
-    /// candidate did.
+    /// The sequential test on discordant pairs (McNemar's). Trials are requests for which the pairs of candidate and control were both compared
+    /// and exactly one of the two diverged; bad are those where the candidate's pair diverged.
     WorseThanControl {
         /// Index of the route's control in [`super::Route::shadows`].
         control: usize,
     },
-    /// Of the answers, those that failed.
+    /// Trials are answers; bad are those that failed.
     Failed,
-    /// Of the 2xx answers, those that took longer than this.
+    /// Trials are 2xx answers; bad are those that took longer than this.
     SlowerThan(Duration),
-    /// Of a shadow's pairs whose latencies differ by more than this, those where the shadow was slower.
+    /// Trials are a shadow's pairs whose latencies differ by more than this; bad are those where the shadow was slower.
     SlowerThanPrimary(Duration),
-    /// Of a shadow's pairs whose tokens differ by more than the margin, those where the shadow took more.
+    /// Trials are a shadow's pairs whose numbers of tokens differ by more than the margin; bad are those where the shadow's number was larger.
     CostlierThanPrimary {
         /// The margin as a percentage of the smaller number of tokens; not negative, finite.
         percent: f64,
     },
-    /// Of the requests sampled for a shadow, those that were not compared.
+    /// Trials are requests sampled for a shadow; bad are those that were not compared.
     Coverage,
-    /// Of a shadow's pairs that have a label or decision, those where it changed.
+    /// Trials are a shadow's pairs with a label or decision; bad are those where it changed in this direction.
     Flipped(Direction),
-    /// Of a variant's streams, those whose first byte took longer than this.
+    /// Trials are a variant's streams; bad are those whose first byte took longer than this.
     FirstByteSlowerThan(Duration),
 }
 
-/// Which changes of a decision count.
+/// Which changes of a label or decision are bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// To a later name of [`super::Decision::names`].
+    /// A change to a later name of [`super::Decision::names`].
     Up,
-    /// To an earlier one.
+    /// A change to an earlier name of [`super::Decision::names`].
     Down,
-    /// Any.
+    /// Any change.
     Both,
 }
 
-/// When canaries get no more traffic.
+/// The gates and terms by which canaries are cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guardrail {
-    /// Indices into [`super::Route::gates`], never empty; each is of a canary.
+    /// The guarded gates, as indices into [`super::Route::gates`]; never empty. Each is of a canary.
     pub gates: Vec<usize>,
     /// The guardrail's own chance of a false alarm, for all slices together.
     pub alpha: Rate,
-    /// Trials before which nothing is cut off, in whatever is judged.
+    /// The number of trials, in a window or the whole experiment, before which nothing is cut off.
     pub min_trials: u64,
-    /// Length of the windows that are judged beside the whole experiment, from a second to [`crate::limits::MAX_SPAN`].
+    /// The length of the windows that are judged beside the whole experiment, from a second to [`crate::limits::MAX_SPAN`].
     pub window: Duration,
 }
 
-/// The first part of an experiment, which no gate counts.
+/// How long an experiment warms up. Gates count nothing before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmup {
-    /// So long; above zero, at most [`crate::limits::MAX_SPAN`].
+    /// A time; above zero, at most [`crate::limits::MAX_SPAN`].
     Time(Duration),
-    /// So many pairs of a shadow, or answers of a canary; above zero.
+    /// A number of pairs of a shadow, or of answers of a canary; above zero.
     Pairs(u64),
 }
 
-/// How pairs are segmented.
+/// How requests are divided into slices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slices {
-    /// Where a request's value is taken from.
+    /// The part of a request that has the value.
     pub by: SliceBy,
-    /// Values with a slice of their own; any other is `other`.
+    /// The values with a slice of their own. All other values are in the slice `other`.
     pub values: Vec<Name>,
 }
 
-/// Where the value that segments requests is taken from.
+/// The part of a request that has the value by which requests are divided into slices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SliceBy {
     /// The first value of a request header (lower case).
     Header(Rc<str>),
-    /// A string, boolean or whole number of the request's JSON body; a path without `[*]`. It is read when a copy is about to be sent: what
-    /// never gets that far (an upgrade, a body that is too large, a shadow that is left alone or busy) counts as `other`, and so does a body
-    /// that is no JSON.
+    /// A string, boolean or whole number in the request's JSON body, at a path without `[*]`. It is read just before a copy is sent. Requests of
+    /// which no copy gets that far are in the slice `other`: an upgrade, too large a body, an open breaker, too many copies in flight. So are
+    /// bodies without JSON.
     Body(PathPattern),
 }

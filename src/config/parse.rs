@@ -1,7 +1,6 @@
-//! From a raw configuration to a validated one, or to every problem it has.
+//! Validates a raw configuration, or lists all its problems.
 //!
-//! Each submodule reads one part. A part with a problem is reported and does not keep the others from being read. Nothing here
-//! knows where the text came from, or what is done about a refusal.
+//! Each submodule reads one part. A problem in one part does not keep the other parts from being read.
 
 mod condition;
 mod copy;
@@ -33,12 +32,12 @@ const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", 
 const LIMITS: Limits = Limits { pairs: 512, memory: 16 << 20, body: 1 << 20 };
 const EVIDENCE: Evidence = Evidence { per_second: 1, values: false };
 
-/// A configuration that is refused.
+/// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// At least one.
+    /// All problems, at least one.
     pub problems: Vec<Problem>,
-    /// Whether `on_invalid: reject` was readable: the proxy is to refuse it too.
+    /// Whether the configuration has a readable `on_invalid: reject`, so that the proxy refuses it too.
     pub reject: bool,
 }
 
@@ -61,7 +60,7 @@ pub fn parse(text: &[u8]) -> Result<Config, Refused> {
     }
 }
 
-/// Validates a configuration that has been read already.
+/// Validates a configuration that has already been read.
 ///
 /// # Errors
 /// All its problems at once.
@@ -73,7 +72,7 @@ pub fn validate(node: &Node) -> Result<Config, Refused> {
     }
 }
 
-/// Whether the configuration says, without contradicting itself, that the proxy is to refuse it.
+/// Whether the configuration has `on_invalid: reject`, and no other value of that key beside it.
 fn rejects(node: &Node) -> bool {
     let Node::Object(pairs) = node else { return false };
     let mut words = pairs.iter().filter(|(key, _)| key == "on_invalid").map(|(_, value)| value.as_text()).peekable();
@@ -108,7 +107,7 @@ fn version(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
     }
 }
 
-/// Each split header once, in the order of the routes.
+/// Returns the distinct split headers, in the order of the routes.
 fn split_headers(routes: &[Rc<Route>]) -> Vec<Rc<str>> {
     let mut headers: Vec<Rc<str>> = Vec::new();
     for header in routes.iter().filter_map(|route| route.split.as_ref()).map(|split| &split.header) {

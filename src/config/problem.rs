@@ -1,15 +1,15 @@
-//! What is wrong with a configuration, for the person who wrote it.
+//! Problems of a configuration, for its author.
 
 use std::fmt;
 
-/// One problem: where, what was found, and what to do.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the configuration: `routes[0].shadows[1].timeout`; `$` for the whole.
+    /// The path of the wrong value, such as `routes[0].shadows[1].timeout`; `$` for the whole configuration.
     pub path: String,
-    /// What was found there, cut short.
+    /// The value, cut short.
     pub found: String,
-    /// What to do about it.
+    /// What to do.
     pub hint: String,
 }
 

@@ -1,18 +1,17 @@
-//! A configuration as written: nothing lost, nothing judged.
+//! A configuration as it is written, before any validation.
 //!
-//! A [`Node`] keeps the order of keys and their duplicates, so that [`super::parse`] can report all there is to report. It is read
-//! through serde, so the same type comes from JSON in the filter and from YAML in the native binary; what a copy's body is to hold goes
-//! back to JSON. It knows no configuration key.
+//! A [`Node`] keeps the order of keys and duplicate keys, so that [`super::parse`] can report them. It is read through serde, from JSON in the
+//! filter and from YAML in the native binary. Values for the body of a copy are written back as JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Characters of a value that are shown in a problem.
+/// Most characters of a value that are shown in a problem.
 const SHOWN: usize = 60;
 
-/// Whole numbers below this are exact as doubles, whoever wrote them.
+/// 2^53: whole numbers below this are exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A value of a configuration text.
@@ -22,13 +21,13 @@ pub enum Node {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// Any number; Istio's are doubles anyway.
+    /// Any number. Istio's numbers are doubles anyway.
     Number(f64),
     /// A text.
     Text(String),
     /// A list.
     Array(Vec<Node>),
-    /// Keys and values in the order written, duplicates included.
+    /// Keys with their values, in the order of the text, duplicates included.
     Object(Vec<(String, Node)>),
 }
 
@@ -36,22 +35,23 @@ impl Node {
     /// Reads JSON text.
     ///
     /// # Errors
-    /// Why it is not JSON, with line and column; so is nesting deeper than 128 levels.
+    /// Why the text is not JSON, with line and column; also if it is nested deeper than 128 levels.
     pub fn from_json(text: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(text).map_err(|error| error.to_string())
     }
 
-    /// Of a JSON object that can't be read whole (too deep, a number out of range): just what it has under `key`. Any other value as it is.
+    /// Reads JSON text, but of an object only the values of `key`. This works for objects that can't be read as a whole, because they are nested
+    /// too deep or have numbers out of range.
     pub fn only(text: &[u8], key: &'static str) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let node = reader.deserialize_any(NodeVisitor { only: Some(key) }).ok()?;
         reader.end().is_ok().then_some(node)
     }
 
-    /// Compact JSON text of this value; whole numbers have no decimal point, however they were written.
+    /// Returns this value as compact JSON text. Whole numbers have no decimal point, however they were written.
     ///
     /// # Errors
-    /// Why there is none that says the same: an inexact number, one that JSON does not have, or a key that is there twice.
+    /// Why JSON can't express the value: an inexact number, a number that JSON does not have, or a duplicate key.
     pub fn to_json(&self) -> Result<String, String> {
         let mut json = String::new();
         self.write(&mut json)?;
@@ -90,7 +90,7 @@ impl Node {
         Ok(())
     }
 
-    /// The first value of `key`, if this is an object that has it.
+    /// Returns the first value of `key`, if this is an object with that key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match self {
             Node::Object(pairs) => pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value),
@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// This value's text, if it is one.
+    /// Returns the text, if this is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Node::Text(text) => Some(text),
@@ -107,7 +107,7 @@ impl Node {
     }
 }
 
-/// What a person is shown of a value: short, on one line, and of lists and objects only that they are one (they may hold credentials).
+/// Shows a value in a problem: short, and on one line. The contents of lists and objects are not shown, because they may be credentials.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,7 +123,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The first characters of `text`, with `…` if there are more.
+/// Returns the first characters of `text`, with `…` if there are more.
 pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect();
     if shown.len() < text.len() {
@@ -138,29 +138,29 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-/// `text` as a string of JSON.
+/// Returns `text` as a JSON string.
 pub fn quoted(text: &str) -> String {
     // Writing a text into memory can't fail.
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// The JSON text of a number, if there is one that says the same.
+/// Returns the JSON text of a number, or why JSON can't express it.
 fn number(value: f64) -> Result<String, String> {
     if !value.is_finite() {
         Err("JSON has no such number".to_owned())
     } else if value.fract() != 0.0 {
         Ok(format!("{value:?}"))
     } else if value.abs() < EXACT {
-        // Without the sign of -0.
+        // Adding 0 drops the sign of -0.
         Ok((value + 0.0).to_string())
     } else {
         Err("whole numbers of 2^53 and beyond are not exact here".to_owned())
     }
 }
 
-/// It takes whatever there is: a visitor that refuses types brings their formatting into the filter, 25 KiB.
+/// Reads values of every type. A visitor that refuses types would add 25 KiB to the filter, for formatting them.
 struct NodeVisitor {
-    /// Of the members of the outermost object only those of this name are kept.
+    /// If given, only members of this name are kept of the outermost object.
     only: Option<&'static str>,
 }
 
@@ -210,10 +210,6 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
         Ok(Node::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Node, E> {
-        Ok(Node::Text(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {

@@ -1,7 +1,7 @@
 //! The `br` coding: brotli (RFC 7932).
 //!
-//! The large windows some encoders offer are no part of that RFC and refused, and so is its own largest, 16 MiB, which no encoder takes by
-//! default: its state would be twice as large. Brotli has no checksum.
+//! Windows of 16 MiB, the largest of the RFC, are refused, because the state would be twice as large. No encoder uses them by default. The
+//! even larger windows of some encoders are not part of the RFC, and are refused too. Brotli has no checksum.
 
 use super::coding::{CORRUPT, Coding, Progress, WINDOW};
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ impl Brotli {
 impl Coding for Brotli {
     fn advance(&mut self, input: &[u8], _more: bool, output: &mut [u8]) -> Result<Progress, Fault> {
         if let (false, Some(first)) = (self.begun, input.first()) {
-            // The window's size as RFC 7932, section 9.1, writes it: these four bits are 16 MiB.
+            // In the window size of RFC 7932, section 9.1, these four bits mean 16 MiB.
             if first & 0x0f == 0x0f {
                 return Err(WINDOW);
             }

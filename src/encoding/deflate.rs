@@ -1,13 +1,13 @@
-//! The `deflate` coding: a zlib stream (RFC 1950), or bare deflate data (RFC 1951) as some servers send under that name.
+//! The `deflate` coding: a zlib stream (RFC 1950), or bare deflate data (RFC 1951), which some servers send under the same name.
 //!
-//! Which of them it is shows in the first two bytes, by the rule that browsers and curl follow.
+//! The first two bytes tell the two apart, by the rule that browsers and curl follow.
 
 use super::coding::{CORRUPT, Coding, Progress};
 use crate::fault::Fault;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-/// Deflate data being decoded, with or without zlib's header and checksum.
+/// Decodes deflate data with or without zlib's header and checksum.
 pub(super) struct Inflate(Box<InflateState>);
 
 impl Inflate {
@@ -15,7 +15,7 @@ impl Inflate {
         Self(InflateState::new_boxed(format))
     }
 
-    /// Begins anew, with bare deflate data.
+    /// Starts over, with bare deflate data.
     pub(super) fn restart(&mut self) {
         self.0.reset(DataFormat::Raw);
     }
@@ -27,7 +27,7 @@ impl Coding for Inflate {
         let progress = Progress { read: result.bytes_consumed, written: result.bytes_written, ..Progress::default() }.weighed();
         match result.status {
             Ok(MZStatus::StreamEnd) => Ok(Progress { ended: true, ..progress }),
-            // A buffer error says no more than that nothing could be done.
+            // A buffer error only means that nothing could be read or written.
             Ok(MZStatus::Ok) | Err(MZError::Buf) => Ok(progress),
             _ => Err(CORRUPT),
         }
@@ -36,9 +36,9 @@ impl Coding for Inflate {
 
 /// The `deflate` coding.
 pub(super) struct Deflate {
-    /// The first two bytes, while they are not yet decoded.
+    /// The first two bytes, as far as they are not yet decoded.
     head: Vec<u8>,
-    /// From when these are known.
+    /// The decoder of the data; `None` until the first two bytes are known.
     data: Option<Inflate>,
 }
 
@@ -62,7 +62,7 @@ impl Coding for Deflate {
             let progress = data.advance(&self.head, true, output)?;
             self.head.drain(..progress.read.min(self.head.len()));
             if progress.written > 0 || progress.ended {
-                // What was read was counted before.
+                // The bytes of the head were counted when they were collected.
                 return Ok(Progress { read: 0, ..progress });
             }
         }
@@ -70,7 +70,7 @@ impl Coding for Deflate {
     }
 }
 
-/// Whether these begin a zlib stream: method 8, a window of at most 32 KiB, a multiple of 31, no dictionary (RFC 1950, section 2.2).
+/// Whether these two bytes begin a zlib stream: method 8, a window of at most 32 KiB, a multiple of 31, no dictionary (RFC 1950, section 2.2).
 fn is_zlib(first: u8, second: u8) -> bool {
     first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]).is_multiple_of(31) && second & 0x20 == 0
 }

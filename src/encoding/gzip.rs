@@ -1,6 +1,6 @@
-//! The `gzip` coding (RFC 1952): one or more members, each a header, deflate data, and a trailer with their checksum and length.
+//! The `gzip` coding (RFC 1952): one or more members, each with a header, deflate data, and a trailer with the data's checksum and length.
 //!
-//! What a header says (a file's name, a comment, a time) is skipped, but its checksum is checked if it has one.
+//! The fields of a header (a file's name, a comment, a time) are skipped. Its checksum is checked if it has one.
 
 use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, Progress};
 use super::deflate::Inflate;
@@ -11,26 +11,30 @@ use miniz_oxide::DataFormat;
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;
 
-const HAS_CHECKSUM: u8 = 1 << 1;
-const HAS_EXTRA: u8 = 1 << 2;
-const HAS_NAME: u8 = 1 << 3;
-const HAS_COMMENT: u8 = 1 << 4;
+/// Flags that must not be set.
 const RESERVED: u8 = 0xe0;
+
+/// The optional parts of a header in their order, each with its flag.
+const OPTIONAL: [(u8, MemberPart); 4] =
+    [(1 << 2, MemberPart::ExtraLength), (1 << 3, MemberPart::Name), (1 << 4, MemberPart::Comment), (1 << 1, MemberPart::HeaderChecksum)];
 
 /// The `gzip` coding.
 pub(super) struct Gzip {
     part: MemberPart,
-    /// Bytes of a part of fixed size, as far as they have come.
+    /// The bytes that have arrived of a part of fixed size.
     fixed: Vec<u8>,
+    /// The flags of the optional parts that are yet to come.
     flags: u8,
-    /// Of the header, then of the data.
+    /// The checksum of the header, later of the data.
     checksum: Hasher,
+    /// Decoded bytes of the member, modulo 2^32.
     length: u32,
     data: Inflate,
+    /// Whether a member has begun.
     members: bool,
 }
 
-/// What comes next in a member, in this order.
+/// The part of a member that comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MemberPart {
     Fixed,
@@ -56,33 +60,22 @@ impl Gzip {
         }
     }
 
-    /// Goes on with the part of the header after `part` that is there.
-    fn after(&mut self, part: MemberPart) {
-        let has = |flag| self.flags & flag != 0;
-        self.part = match part {
-            MemberPart::Fixed if has(HAS_EXTRA) => MemberPart::ExtraLength,
-            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) if has(HAS_NAME) => MemberPart::Name,
-            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) | MemberPart::Name if has(HAS_COMMENT) => {
-                MemberPart::Comment
-            }
-            MemberPart::Fixed | MemberPart::ExtraLength | MemberPart::Extra(_) | MemberPart::Name | MemberPart::Comment
-                if has(HAS_CHECKSUM) =>
-            {
-                MemberPart::HeaderChecksum
-            }
-            _ => MemberPart::Data,
-        };
-        if self.part == MemberPart::Data {
+    /// Goes on with the next optional part of the header, or with the data.
+    fn next_part(&mut self) {
+        let next = OPTIONAL.into_iter().find(|(flag, _)| self.flags & flag != 0);
+        let (flag, part) = next.unwrap_or((0, MemberPart::Data));
+        self.flags &= !flag;
+        self.part = part;
+        if part == MemberPart::Data {
             self.checksum = Hasher::new();
             self.length = 0;
             self.data.restart();
         }
     }
 
-    /// Reads one part, or what has come of it. Returns what it read.
+    /// Reads a part other than the data, as far as it has arrived. Returns how many bytes it read.
     fn header(&mut self, input: &[u8]) -> Result<usize, Fault> {
-        let part = self.part;
-        match part {
+        match self.part {
             MemberPart::Fixed if self.members && self.fixed.is_empty() && input.first().is_some_and(|first| *first != MAGIC) => {
                 Err(GARBAGE)
             }
@@ -95,13 +88,13 @@ impl Gzip {
                 gzip.flags = flags;
                 gzip.checksum = Hasher::new();
                 gzip.checksum.update(&bytes);
-                gzip.after(part);
+                gzip.next_part();
                 Ok(())
             }),
             MemberPart::ExtraLength => self.fixed::<2>(input, |gzip, bytes| {
                 gzip.checksum.update(&bytes);
                 match u16::from_le_bytes(bytes) {
-                    0 => gzip.after(part),
+                    0 => gzip.next_part(),
                     length => gzip.part = MemberPart::Extra(length.into()),
                 }
                 Ok(())
@@ -110,7 +103,7 @@ impl Gzip {
                 let extra = input.get(..left).unwrap_or(input);
                 self.checksum.update(extra);
                 match left.saturating_sub(extra.len()) {
-                    0 => self.after(part),
+                    0 => self.next_part(),
                     left => self.part = MemberPart::Extra(left),
                 }
                 Ok(extra.len())
@@ -120,13 +113,13 @@ impl Gzip {
                 let text = end.and_then(|end| input.get(..=end)).unwrap_or(input);
                 self.checksum.update(text);
                 if end.is_some() {
-                    self.after(part);
+                    self.next_part();
                 }
                 Ok(text.len())
             }
             MemberPart::HeaderChecksum => self.fixed::<2>(input, |gzip, bytes| {
                 let [low, high, ..] = gzip.checksum.clone().finalize().to_le_bytes();
-                gzip.after(part);
+                gzip.next_part();
                 if bytes == [low, high] { Ok(()) } else { Err(CHECKSUM) }
             }),
             MemberPart::Trailer => self.fixed::<8>(input, |gzip, bytes| {
@@ -139,7 +132,7 @@ impl Gzip {
         }
     }
 
-    /// Collects a part of `N` bytes and gives it to `whole` once it is there.
+    /// Collects a part of `N` bytes and passes it to `whole` once it is complete. Returns how many bytes it read.
     fn fixed<const N: usize>(&mut self, input: &[u8], whole: impl FnOnce(&mut Self, [u8; N]) -> Result<(), Fault>) -> Result<usize, Fault> {
         let piece = input.get(..N.saturating_sub(self.fixed.len())).unwrap_or(input);
         self.fixed.extend_from_slice(piece);
@@ -160,7 +153,6 @@ impl Coding for Gzip {
         let progress = self.data.advance(input, more, output)?;
         let piece = output.get(..progress.written).unwrap_or_default();
         self.checksum.update(piece);
-        // The trailer has the length modulo 2^32.
         self.length = self.length.wrapping_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
         if progress.ended {
             self.part = MemberPart::Trailer;

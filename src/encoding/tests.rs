@@ -14,7 +14,7 @@ macro_rules! data {
 
 const ANSWER: &[u8] = data!("answer.json");
 
-/// Bodies that decode to [`ANSWER`], with what their header says.
+/// Bodies that decode to [`ANSWER`], each with the value of `content-encoding`.
 const ENCODED: [(&str, &[u8]); 17] = [
     ("gzip", data!("answer.gz")),
     ("x-gzip", data!("answer.gz")),
@@ -39,7 +39,7 @@ fn decoder(codings: &str) -> Decoder {
     Decoder::new(codings.as_bytes()).unwrap().unwrap()
 }
 
-/// Decodes with this budget for each step.
+/// Decodes a body, with this budget for each step.
 fn decode(codings: &str, body: &[u8], budget: usize) -> Result<Vec<u8>, Fault> {
     let mut decoder = decoder(codings);
     let mut decoded = Vec::new();
@@ -57,13 +57,13 @@ fn decode(codings: &str, body: &[u8], budget: usize) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// Parts of bodies that are well formed bodies themselves: whole members or frames.
+/// Whether a part of a body is itself a well-formed body, because it ends after a whole member or frame.
 fn is_whole_part(result: &Result<Vec<u8>, Fault>) -> bool {
     let half = ANSWER.len() / 2;
     result.as_ref().is_ok_and(|decoded| *decoded == ANSWER[..half])
 }
 
-/// Places in a body: all of its beginning and end, and some between.
+/// Returns offsets in a body: all at its beginning and end, and some between.
 fn places(body: &[u8]) -> impl Iterator<Item = usize> {
     let length = body.len();
     (0..length).filter(move |at| *at < 48 || length - at < 24 || at % 211 == 0)
@@ -124,7 +124,7 @@ fn a_changed_body_is_never_another() {
         for at in places(body) {
             for flip in [1, 0x80, 0xff] {
                 let result = decode(codings, &changed(body, at, flip), usize::MAX);
-                // What changes nothing is, for example, the time in a gzip header.
+                // Some bytes have no effect on the decoded body, such as the time in a gzip header.
                 let unharmed = result.as_deref() == Ok(ANSWER);
                 assert!(unharmed || result.is_err(), "{codings}, byte {at} xor {flip}");
             }
@@ -156,13 +156,13 @@ fn nothing_may_follow_the_end() {
             let body = [body, &vec![b'x'; more]].concat();
             for budget in [usize::MAX, 1] {
                 let result = decode(codings, &body, budget);
-                // Less than a frame's magic number could still become one.
+                // Fewer than four bytes may be the beginning of a magic number.
                 let short_of_a_frame = result == Err(TRUNCATED) && codings == "zstd" && more < 4;
                 assert!(result == Err(GARBAGE) || short_of_a_frame, "{codings}, {more} bytes: {result:?}");
             }
         }
     }
-    // Not at the outer, but at the inner coding.
+    // The bytes follow the end of the inner coding.
     let inner = [data!("bomb.gz.br"), data!("answer.br")].concat();
     assert_eq!(decode("br", &inner, usize::MAX), Err(GARBAGE));
 }
@@ -251,12 +251,12 @@ fn a_bomb_costs_bounded_steps_and_pieces() {
 
 #[test]
 fn tables_cost_more_than_their_bytes() {
-    // A thousand empty blocks of bare deflate, each a byte and a bit or more, yield nothing.
+    // A thousand empty blocks of bare deflate, five bytes each.
     let blocks = [&[0, 0, 0, 0xff, 0xff].repeat(1000)[..], &[3, 0]].concat();
     let mut budget = blocks.len() * 16;
     assert_eq!(decoder("deflate").step(&blocks, &mut budget, &mut |_| Ok(())), Poll::Pending);
     assert_eq!(decode("deflate", &blocks, 4096), Ok(vec![]));
-    // A thousand blocks of zstd, a byte each.
+    // A thousand blocks of zstd, each with one decoded byte.
     let blocks = [&b"\x28\xb5\x2f\xfd\0\x58"[..], &[0x08, 0, 0, b'a'].repeat(1000), &[1, 0, 0]].concat();
     let mut budget = 1 << 20;
     assert_eq!(decoder("zstd").step(&blocks, &mut budget, &mut |_| Ok(())), Poll::Pending);
@@ -294,8 +294,8 @@ fn a_fault_is_final() {
 
 const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "deflate, gzip", "zstd, br"];
 
-/// What is decoded, if the body is well formed and that is at most a megabyte. Which of two faults in a chain is met first depends on the
-/// budget, so the fault is not told.
+/// Decodes a body; `None` if it is malformed or decodes to more than a megabyte. The fault is not returned, because with several codings the
+/// budget decides which of two faults is found first.
 fn decoded(codings: &str, body: &[u8], budget: usize) -> Option<Vec<u8>> {
     let mut decoder = decoder(codings);
     let mut bytes = Vec::new();

@@ -1,8 +1,8 @@
-//! The `zstd` coding (RFC 8878, with the window of RFC 9659): frames, each a header, blocks, and perhaps a checksum.
+//! The `zstd` coding (RFC 8878, with the window of RFC 9659): frames, each with a header, blocks, and perhaps a checksum.
 //!
-//! A block is decoded whole once all of it has come; what it yields is handed on as far as the frame's window does not need it, and the
-//! rest at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary are
-//! refused, skippable frames are skipped.
+//! A block is decoded as a whole once all its bytes have arrived. Decoded bytes are passed on once they have left the frame's window, the last
+//! ones at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary are
+//! refused. Skippable frames are skipped.
 
 use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, MAX_WINDOW, Progress, WINDOW};
 use crate::fault::Fault;
@@ -10,36 +10,37 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
 
 const MAGIC: u32 = 0xfd2f_b528;
-/// Of frames to be skipped: any last four bits.
+/// The magic number of skippable frames, whose last four bits may be any.
 const SKIPPABLE: u32 = 0x184d_2a50;
-/// Most bytes a block takes or yields.
+/// Most bytes of a block, encoded and decoded.
 const MAX_BLOCK: usize = 128 << 10;
-/// What a block or a frame costs beside its bytes: its tables, some microseconds.
+/// Cost of the tables of a block or a frame, in bytes of a budget: some microseconds.
 const TABLES_WORK: usize = 8 << 10;
-/// How much a compressed block is taken to yield for each of its bytes, as long as that is not known.
+/// Decoded bytes that are assumed for each byte of a compressed block, as long as the true number is unknown.
 const USUAL_YIELD: usize = 16;
 
 /// The `zstd` coding.
 pub(super) struct Zstd {
     decoder: FrameDecoder,
-    /// A frame's header or a block, as far as it has come.
+    /// The bytes that have arrived of a frame's header or of a block.
     pending: Vec<u8>,
     part: FramePart,
-    /// Bytes the frame has yielded.
+    /// Decoded bytes of the frame.
     length: u64,
+    /// Whether a frame has begun.
     frames: bool,
 }
 
-/// What comes next.
+/// The part of the data that comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FramePart {
     FrameHeader,
-    /// This many bytes of a skippable frame.
+    /// The rest of a skippable frame: this many bytes.
     Skipped(u64),
     Block(Frame),
 }
 
-/// What of a frame's header matters later.
+/// The fields of a frame's header that are used at its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Frame {
     has_checksum: bool,
@@ -53,7 +54,7 @@ impl Zstd {
         Self { decoder, pending: Vec::new(), part: FramePart::FrameHeader, length: 0, frames: false }
     }
 
-    /// Begins a frame with its header, which is pending. Returns what it has cost.
+    /// Begins the frame whose header is pending. Returns the cost in bytes of a budget.
     fn begin(&mut self) -> Result<usize, Fault> {
         let (magic, rest) = self.pending.split_first_chunk::<4>().ok_or(CORRUPT)?;
         if is_skippable(*magic) {
@@ -69,14 +70,14 @@ impl Zstd {
             self.length = 0;
         }
         self.pending.clear();
-        // The first is free: the decoder had to be made anyway.
+        // The first frame costs nothing, because the decoder had to be made anyway.
         let cost = if self.frames { TABLES_WORK } else { 0 };
         self.frames = true;
         Ok(cost)
     }
 
-    /// Decodes the block that is pending. Returns what it has cost, as far as can be told: what a compressed block has yielded is known
-    /// only when the frame is over.
+    /// Decodes the pending block. Returns the cost in bytes of a budget. For a compressed block it is an estimate, because the number of its
+    /// decoded bytes is known only at the end of the frame.
     fn block(&mut self) -> Result<usize, Fault> {
         let (header, content) = self.pending.split_first_chunk::<3>().ok_or(CORRUPT)?;
         let header = BlockHeader(*header);
@@ -92,7 +93,7 @@ impl Zstd {
         Ok(yielded.saturating_add(TABLES_WORK))
     }
 
-    /// Checks a frame all of whose bytes were handed on.
+    /// Checks length and checksum of a frame after all its decoded bytes were passed on.
     fn finish(&mut self, frame: Frame) -> Result<(), Fault> {
         if frame.has_length && self.length != self.decoder.content_size() {
             return Err(CORRUPT);
@@ -104,7 +105,7 @@ impl Zstd {
         Ok(())
     }
 
-    /// How long what is pending will be, as far as can be told now.
+    /// Returns how many bytes the pending header or block has, or how many are needed to know.
     fn wanted(&self) -> Result<usize, Fault> {
         match (self.part, self.pending.as_slice()) {
             (FramePart::FrameHeader, [a, b, c, d, rest @ ..]) => {
@@ -124,10 +125,10 @@ impl Zstd {
         }
     }
 
-    /// Reads on until a header or a block is there, and takes it.
+    /// Reads until a header or a block is complete, and processes it.
     fn read(&mut self, input: &[u8]) -> Result<Progress, Fault> {
         let mut unread = input;
-        // How long it is shows only in its first bytes.
+        // The first bytes tell the length, so it is asked for again after each piece.
         loop {
             let missing = self.wanted()?.saturating_sub(self.pending.len());
             if missing == 0 {
@@ -172,7 +173,7 @@ fn is_skippable(magic: [u8; 4]) -> bool {
     u32::from_le_bytes(magic) & 0xffff_fff0 == SKIPPABLE
 }
 
-/// A frame header's first byte after the magic number (RFC 8878, section 3.1.1.1.1).
+/// The first byte of a frame's header after the magic number (RFC 8878, section 3.1.1.1.1).
 #[derive(Clone, Copy)]
 struct Descriptor(u8);
 
@@ -199,14 +200,14 @@ impl Descriptor {
         }
     }
 
-    /// Bytes of the whole header; an error if a reserved bit is set.
+    /// Returns the length of the whole header in bytes; an error if a reserved bit is set.
     fn header_bytes(self) -> Result<usize, Fault> {
         let window = usize::from(!self.is_single_segment());
         let bytes = [5, window, self.dictionary_bytes(), self.length_bytes()].into_iter().sum();
         if self.0 & 0x08 == 0 { Ok(bytes) } else { Err(CORRUPT) }
     }
 
-    /// The window's size; `header` begins with this descriptor.
+    /// Returns the window size in bytes. `header` begins with this descriptor. `None` if `header` is too short.
     fn window(self, header: &[u8]) -> Option<u64> {
         if self.is_single_segment() {
             let start = self.dictionary_bytes().saturating_add(1);
@@ -220,7 +221,7 @@ impl Descriptor {
     }
 }
 
-/// A block's header (RFC 8878, section 3.1.1.2).
+/// The header of a block (RFC 8878, section 3.1.1.2).
 #[derive(Clone, Copy)]
 struct BlockHeader([u8; 3]);
 
@@ -242,7 +243,7 @@ impl BlockHeader {
         usize::try_from(self.value() >> 3).unwrap_or(usize::MAX)
     }
 
-    /// Bytes of the block, with its header and the checksum that follows the last one of a frame; an error if it is too large.
+    /// Returns the length in bytes of the block, its header, and for the last block of a frame the checksum; an error if it is too large.
     fn bytes(self, frame: Frame) -> Result<usize, Fault> {
         let repeats_one_byte = (self.value() >> 1) & 3 == 1;
         let content = if repeats_one_byte { 1 } else { self.size() };
@@ -251,8 +252,8 @@ impl BlockHeader {
     }
 }
 
-/// How many literals a compressed block says it has (RFC 8878, section 3.1.1.3.1.1). The decoder would believe a block that has more than a
-/// block may yield.
+/// Returns the number of literals that a compressed block declares (RFC 8878, section 3.1.1.3.1.1). The decoder itself does not check that
+/// they fit a block.
 fn literals(block: &[u8]) -> usize {
     let byte = |at: usize| block.get(at).copied().unwrap_or_default();
     let (kind, format) = (byte(0) & 3, (byte(0) >> 2) & 3);

@@ -1,4 +1,4 @@
-//! Gates against an independent implementation, against plain products, and against their promises.
+//! Tests of gates: against another implementation, against plain products, and of their guarantees.
 
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -10,7 +10,7 @@ fn rate(ppm: u32) -> Rate {
     Rate::new(ppm).unwrap()
 }
 
-/// At a limit of so many parts per million, with an alpha of 5 %.
+/// Returns terms with this limit in parts per million and an alpha of 5 %.
 fn terms(limit: u32, min_trials: u64) -> Terms {
     Terms { limit: rate(limit), alpha: rate(50_000), min_trials }
 }
@@ -24,7 +24,7 @@ fn rates() -> impl Strategy<Value = Rate> {
 }
 
 #[test]
-fn evidence_is_what_an_independent_implementation_computes() {
+fn e_values_are_those_of_an_independent_implementation() {
     let table = include_str!("../../tests/data/gates/evidence.txt");
     let rows: Vec<Vec<&str>> = table.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect()).collect();
     assert!(rows.len() > 150);
@@ -33,7 +33,7 @@ fn evidence_is_what_an_independent_implementation_computes() {
         let limit = rate(row[0].parse().unwrap());
         for (name, computed, expected) in [("fail", ln_fail(counts, limit), row[3]), ("pass", ln_pass(counts, limit), row[4])] {
             let expected: f64 = expected.parse().unwrap();
-            // A number has 15 digits; of 10^12 trials they don't reach as far behind the point.
+            // A double has 15 digits, so with 10^12 trials fewer of them are behind the point.
             let allowed = if counts.trials() > 1_000_000 { 1e-14 * counts.trials() as f64 } else { 1e-9 };
             assert!((computed - expected).abs() <= allowed, "{name} of {row:?} is {computed}");
         }
@@ -42,7 +42,7 @@ fn evidence_is_what_an_independent_implementation_computes() {
 
 proptest! {
     #[test]
-    fn evidence_is_the_mean_of_plain_products(trials in prop::collection::vec(any::<bool>(), 0..40), limit in 10_000..900_000_u32) {
+    fn an_e_value_is_the_mean_of_plain_products(trials in prop::collection::vec(any::<bool>(), 0..40), limit in 10_000..900_000_u32) {
         let p = f64::from(limit) / 1e6;
         let factor = |m: f64, bad: &bool| if *bad { m / (1.0 - p + m * p) } else { 1.0 / (1.0 - p + m * p) };
         let mean = |multipliers: [f64; 4]| multipliers.iter().map(|m| trials.iter().map(|bad| factor(*m, bad)).product::<f64>()).sum::<f64>() / 4.0;
@@ -51,7 +51,7 @@ proptest! {
         prop_assert!((ln_pass(counts, rate(limit)) - mean([2.0 / 3.0, 0.5, 0.25, 0.0]).ln()).abs() < 1e-9);
     }
 
-    /// One reader of summed counters says the same, in whatever order the trials came and whichever worker counted them.
+    /// A reader of summed counters computes the same e-value for every order of the trials and every spread over workers.
     #[test]
     fn neither_order_nor_workers_matter(
         trials in prop::collection::vec((any::<bool>(), 0..5_usize), 0..300),
@@ -76,11 +76,11 @@ proptest! {
         let logarithm = |m: f64, counts: &[(bool, usize)]| counts.iter().map(|(bad, _)| {
             ln_ratio(m, Counts::new(u64::from(*bad), 1), limit)
         }).sum::<f64>();
-        prop_assert!((logarithm(2.0, &trials) - ln_ratio(2.0, one, limit)).abs() < 1e-9, "the evidence of trials adds up");
+        prop_assert!((logarithm(2.0, &trials) - ln_ratio(2.0, one, limit)).abs() < 1e-9, "the logarithms of the trials' e-values add up");
     }
 
     #[test]
-    fn more_bad_trials_are_never_less_evidence_of_failure(trials in 0..=1_u64 << 40, bad in any::<[prop::sample::Index; 2]>(), limit in rates()) {
+    fn more_bad_trials_never_make_failure_less_likely(trials in 0..=1_u64 << 40, bad in any::<[prop::sample::Index; 2]>(), limit in rates()) {
         let mut bad = bad.map(|bad| bad.index(trials as usize + 1) as u64);
         bad.sort_unstable();
         let [fewer, more] = bad.map(|bad| Counts::new(bad, trials));
@@ -102,9 +102,9 @@ proptest! {
         prop_assert!(state == State::Undecided || trials >= min_trials);
     }
 
-    /// Workers count a trial, and then that it is bad; a reader reads bad, trials, bad, at any moments in between.
+    /// Workers raise the trials, then the bad trials. A reader reads bad trials, trials and bad trials, at any moments in between.
     #[test]
-    fn a_reader_among_writers_never_takes_bad_trials_for_more_or_less_than_they_can_have_been(
+    fn a_reader_among_writers_reads_fewest_and_most_bad_trials_around_the_true_number(
         steps in prop::collection::vec((0..4_usize, any::<bool>()), 3..200),
         reads in any::<[prop::sample::Index; 3]>(),
     ) {
@@ -148,7 +148,7 @@ fn an_alpha_is_shared_among_slices() {
 }
 
 #[test]
-fn bad_ahead_of_trials_are_as_many_as_there_are_trials() {
+fn more_bad_trials_than_trials_are_cut_to_the_trials() {
     assert_eq!(Counts::new(7, 5), Counts::new(5, 5));
     let reading = Reading::new(1, 2, 3);
     assert_eq!((reading.fewest, reading.most), (Counts::new(1, 2), Counts::new(2, 2)));
@@ -177,22 +177,22 @@ fn a_fail_is_for_good_and_a_pass_is_not() {
     let percent = terms(10_000, 0);
     let judge = |bad, trials, failed| percent.judge(Counts::new(bad, trials).into(), failed);
     assert_eq!(judge(0, 400, false), State::Pass);
-    assert_eq!(judge(4, 404, false), State::Undecided, "it says what is known now");
+    assert_eq!(judge(4, 404, false), State::Undecided, "a pass may be taken back");
     assert_eq!(judge(40, 440, false), State::Fail, "also after it passed");
     assert_eq!(judge(40, 100_000, false), State::Pass);
     assert_eq!(judge(40, 100_000, true), State::Fail);
 }
 
-/// Between the two readings of bad trials a gate could both fail and not: it takes the one that says less.
+/// A gate that would fail or pass by one of the two readings of bad trials alone stays undecided.
 #[test]
-fn a_reading_in_motion_decides_nothing_that_its_extremes_do_not() {
+fn each_e_value_uses_the_reading_that_makes_it_smaller() {
     let percent = terms(10_000, 0);
     assert_eq!(percent.judge(Reading::new(2, 3, 3), false), State::Undecided);
     assert_eq!(percent.judge(Reading::new(0, 391, 1), false), State::Undecided);
 }
 
 #[test]
-fn a_long_good_history_mutes_evidence() {
+fn a_long_good_history_delays_a_failure() {
     let fails_after = |good: u64| (1..=2_000).find(|bad| state(terms(10_000, 0), *bad, good + bad) == State::Fail);
     assert_eq!(fails_after(0), Some(3));
     assert_eq!(fails_after(100_000), Some(1_257));

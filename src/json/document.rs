@@ -1,4 +1,4 @@
-//! Reads the JSON of a body into a [`Document`], in slices.
+//! Reads a body, or its beginning, into a [`Document`], in slices.
 
 use core::task::{Poll, ready};
 
@@ -7,31 +7,31 @@ use super::tape::Document;
 use crate::capture::Body;
 use crate::fault::Fault;
 
-/// Reads a body, or the beginning of one, as JSON.
+/// Reads the JSON of a body.
 #[derive(Debug)]
 pub struct DocumentReader {
     body: Body,
-    /// Bytes of JSON that the body begins with.
+    /// How many bytes at the beginning of the body are JSON.
     length: usize,
     reader: TapeReader,
 }
 
 impl DocumentReader {
-    /// Of a body that is JSON in its first `length` bytes.
+    /// Returns a reader of a body whose first `length` bytes are JSON.
     pub fn new(body: Body, length: usize) -> Self {
         Self { body, length, reader: TapeReader::default() }
     }
 
-    /// Of a body that is all JSON.
+    /// Returns a reader of a body that is all JSON.
     pub fn whole(body: Body) -> Self {
         let length = body.bytes().len();
         Self::new(body, length)
     }
 
-    /// Reads on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    /// Reads about `budget` more bytes. `Pending` means that the budget was used up and the caller has to call again.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// Why the text is no JSON.
     pub fn step(&mut self, budget: &mut usize) -> Poll<Result<Document, Fault>> {
         let text = self.body.bytes().get(..self.length).unwrap_or_default();
         ready!(self.reader.step(text, budget))?;

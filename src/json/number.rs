@@ -1,7 +1,7 @@
 //! Numbers of JSON texts: equality within a tolerance, and a total order for matching.
 //!
-//! A number is a double, as in the readers of Python's `float` and JavaScript; one too large for that is infinite. Integers beyond 2^53,
-//! which doubles can't tell apart, are compared by their digits: JSON allows no leading zeros, so equal integers have equal texts.
+//! A number is a double, as in JavaScript and for Python's `float`. A number too large for a double is infinite. Integers beyond 2^53, which
+//! doubles can't tell apart, are compared by their digits. JSON allows no leading zeros, so equal integers have equal texts.
 
 use core::cmp::Ordering;
 
@@ -9,10 +9,10 @@ use super::reader::MAX_DECIMAL;
 use super::value::{Tag, Value};
 use crate::config::Tolerance;
 
-/// Up to here every integer is a double.
+/// 2^53: up to here every integer is exact as a double.
 pub const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The number's value; infinite if too large.
+/// Returns the value of a number; infinite if it is too large for a double.
 pub fn double(number: Value<'_>) -> f64 {
     if number.text.len() > MAX_DECIMAL {
         // Only integers are that long, and they have no leading zeros.
@@ -21,23 +21,24 @@ pub fn double(number: Value<'_>) -> f64 {
     core::str::from_utf8(number.text).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// The number's value rounded to single precision, as it is in a tensor of FP32.
+/// Returns the value of a number rounded to single precision, as in a tensor of FP32.
 #[inline]
 pub fn single(number: Value<'_>) -> f64 {
     f64::from(double(number) as f32)
 }
 
-/// What comparing two numbers costs. Parsing more digits than a double has may go the slow way, which takes up to 100 ns a byte.
+/// Returns the cost of comparing two numbers, in bytes of a budget. Numbers with more digits than a double has may need slow parsing, which
+/// takes up to 100 ns a byte.
 #[inline]
 pub fn cost(left: Value<'_>, right: Value<'_>) -> usize {
     let length = left.text.len().saturating_add(right.text.len());
     if (FEW_DIGITS..MAX_DECIMAL.saturating_mul(2)).contains(&length) { length.saturating_mul(SLOWNESS) } else { length }
 }
 
-/// Bytes of two numbers that programs write: at most 25 each.
+/// Bytes of two numbers below which parsing is never slow. Programs write at most 25 bytes for a number.
 const FEW_DIGITS: usize = 64;
 
-/// What a byte costs on the slow way.
+/// Cost of a byte that is parsed slowly, in bytes of a budget.
 const SLOWNESS: usize = 32;
 
 /// Whether two numbers are equal within `tolerance`.
@@ -60,7 +61,7 @@ pub fn close_doubles(a: f64, b: f64, tolerance: Tolerance) -> bool {
     if a.is_finite() && b.is_finite() { within(a, b, tolerance) } else { a == b || (a.is_nan() && b.is_nan()) }
 }
 
-/// `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`, of finite numbers.
+/// Whether `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`, for finite numbers.
 #[inline]
 fn within(a: f64, b: f64, tolerance: Tolerance) -> bool {
     let gap = (a - b).abs();
@@ -68,18 +69,18 @@ fn within(a: f64, b: f64, tolerance: Tolerance) -> bool {
     if gap.is_finite() {
         gap <= tolerance.absolute || gap <= tolerance.relative * largest
     } else {
-        // The difference of two huge numbers of unlike sign: half of it is a double.
+        // Two huge numbers of unlike sign: their difference is too large for a double, but half of it is not.
         let half = (a / 2.0 - b / 2.0).abs();
         half <= tolerance.absolute / 2.0 || half <= tolerance.relative * (largest / 2.0)
     }
 }
 
-/// Whether an integer is beyond 2^53 in magnitude. `double` is its value rounded, which for 2^53 + 1 is 2^53.
+/// Whether the magnitude of an integer is beyond 2^53. `double` is its rounded value. 2^53 + 1 ends in 3, but rounds to 2^53.
 fn is_large(integer: Value<'_>, double: f64) -> bool {
     double.abs() > EXACT || (double.abs() == EXACT && integer.text.last() == Some(&b'3'))
 }
 
-/// `|a-b| / max(|a|,|b|)`, if finite.
+/// Returns `|a-b| / max(|a|,|b|)`, if it is finite.
 pub fn relative_difference(a: f64, b: f64) -> Option<f64> {
     let largest = a.abs().max(b.abs());
     let gap = (a - b).abs();
@@ -87,7 +88,8 @@ pub fn relative_difference(a: f64, b: f64) -> Option<f64> {
     difference.is_finite().then_some(difference)
 }
 
-/// A total order: by value, `NaN` last; where doubles can't tell values beyond 2^53 apart, integers by their digits, after decimals.
+/// Compares two numbers in a total order: by value, `NaN` last. From 2^53 on, numbers of the same double are ordered too: decimals first,
+/// then integers by their digits.
 pub fn order(left: Value<'_>, right: Value<'_>) -> Ordering {
     if left.text == right.text {
         return Ordering::Equal;
@@ -100,7 +102,7 @@ pub fn order(left: Value<'_>, right: Value<'_>) -> Ordering {
     }
 }
 
-/// The order of two numbers of equal double.
+/// Compares two numbers whose `double` is the same.
 fn order_exactly(left: Value<'_>, right: Value<'_>, double: f64) -> Ordering {
     if double.abs() < EXACT {
         return Ordering::Equal;
@@ -122,7 +124,7 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    /// In order; those in one row are equal.
+    /// Rows of equal numbers, in ascending order.
     const NUMBERS: [&[&str]; 18] = [
         &["-1e999", "-Infinity"],
         &["-1000000000000000000000000000000"],

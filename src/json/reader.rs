@@ -1,8 +1,7 @@
 //! Reads a JSON text into a [`Tape`], in slices and without recursion.
 //!
-//! Strict RFC 8259, with three extensions that Python's `json` writes by default: `NaN`, `Infinity` and `-Infinity`, and escapes of lone
-//! surrogates. Numbers may be of any size; a fraction or exponent makes them no longer than [`MAX_DECIMAL`]. It keeps no values, only
-//! where they are, and it does not resolve duplicate names.
+//! The reader accepts JSON as in RFC 8259, and extensions that Python's `json` writes by default: `NaN`, `Infinity`, `-Infinity` and escaped
+//! lone surrogates. Integers may have any length, other numbers at most [`MAX_DECIMAL`] bytes. Duplicate names are kept.
 
 #[cfg(test)]
 mod tests;
@@ -11,22 +10,23 @@ mod token;
 use core::task::Poll;
 
 use super::tape::{MAX_TEXT, Node, Tape};
+use super::text::character;
 use super::value::Tag;
 use crate::fault::Fault;
 use crate::limits::MAX_JSON_DEPTH;
-use token::{NumberPart, character_length, escape_length, next_number, plain_length, scan_number};
+use token::{NumberPart, escape_length, next_number, plain_length, scan_number};
 
-/// Longest number with a fraction or an exponent: no program writes one, and parsing it could not be sliced.
+/// Longest number with a fraction or an exponent, in bytes. Parsing can't be sliced, and no program writes longer ones.
 pub const MAX_DECIMAL: usize = 4096;
 
 const ENDS_EARLY: Fault = "JSON ends early";
 const NO_VALUE: Fault = "malformed JSON: no value where one belongs";
 const BAD_NUMBER: Fault = "malformed JSON: bad number";
 
-/// A reader between two slices.
+/// Reads one text into a tape, in slices.
 #[derive(Debug, Default)]
 pub struct TapeReader {
-    /// What has been read.
+    /// The index of the text read so far.
     pub tape: Tape,
     at: usize,
     open: Vec<Open>,
@@ -42,7 +42,7 @@ struct Open {
     children: u32,
 }
 
-/// What comes next.
+/// What may come next in the text.
 #[derive(Clone, Copy, Debug, Default)]
 enum Expect {
     #[default]
@@ -52,7 +52,7 @@ enum Expect {
     NameOrEnd,
     Colon,
     CommaOrEnd,
-    /// Only blanks, to the end of the text.
+    /// Only white space, to the end of the text.
     Nothing,
     /// The rest of a string.
     Text {
@@ -68,16 +68,16 @@ enum Expect {
 }
 
 impl TapeReader {
-    /// How much of the text has been read.
+    /// Returns how many bytes of the text have been read.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// Reads on for about `budget` bytes, and takes what it read off it. Ready once the whole text is on the tape; `Pending`: the budget
-    /// was not enough; call again.
+    /// Reads about `budget` more bytes of `body`, and subtracts the bytes read. `Pending` means that the budget was used up and the caller
+    /// has to call again. Ready means that the whole text is on the tape.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// Why the text is no JSON.
     pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
         if body.len() > MAX_TEXT {
             return Poll::Ready(Err("too long to compare"));
@@ -92,7 +92,7 @@ impl TapeReader {
         if done { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// Reads one token, or what `limit` allows of it; `true` at the end of the text.
+    /// Reads one token, or the part of it before `limit`. Returns whether the text has ended.
     #[inline]
     fn token(&mut self, body: &[u8], limit: usize) -> Result<bool, Fault> {
         match self.expect {
@@ -154,7 +154,7 @@ impl TapeReader {
         self.at = self.at.wrapping_add(bytes);
     }
 
-    /// An array counts its elements, an object its names.
+    /// Counts an element of the innermost array, or a name of the innermost object.
     fn count_child(&mut self) {
         if let Some(open) = self.open.last_mut() {
             open.children = open.children.wrapping_add(1);
@@ -166,14 +166,14 @@ impl TapeReader {
         self.expect = Expect::Text { start: self.at, tag: Tag::Plain, name };
     }
 
-    /// Puts a value on the tape that ends here.
+    /// Puts a value on the tape that ends at the current position.
     #[inline]
     fn scalar(&mut self, tag: Tag, start: usize) {
         self.tape.push(Node::new(tag, start, self.at));
         self.ended();
     }
 
-    /// A value has ended.
+    /// Goes on after the end of a value.
     #[inline]
     fn ended(&mut self) {
         self.expect = if self.open.is_empty() { Expect::Nothing } else { Expect::CommaOrEnd };
@@ -214,7 +214,7 @@ impl TapeReader {
         Ok(())
     }
 
-    /// Reads a number, and while more numbers follow it in an array, those: the hot loop of reading tensors.
+    /// Reads a number, and in an array all numbers that follow it directly. This is the hot loop of reading tensors.
     fn number(&mut self, body: &[u8], limit: usize, mut start: usize, mut part: NumberPart) -> Result<(), Fault> {
         let window = body.get(..limit.min(body.len())).unwrap_or_default();
         let in_array = matches!(self.open.last(), Some(Open { tag: Tag::Array, .. }));
@@ -266,7 +266,7 @@ impl TapeReader {
                     self.skip(escape_length(rest)?);
                 }
                 Some(0..=0x1f) => return Err("malformed JSON: a control character in a string"),
-                Some(0x80..) => self.skip(character_length(rest).ok_or("not UTF-8")?),
+                Some(0x80..) => self.skip(character(rest).ok_or("not UTF-8")?.1),
                 Some(_) => self.skip(plain_length(rest, room)),
                 None => return Err(ENDS_EARLY),
             }

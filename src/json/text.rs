@@ -1,15 +1,15 @@
-//! Strings of JSON texts: what they mean, and how two of them stand to each other.
+//! Strings of JSON texts: their meaning, and their order.
 //!
-//! Order is that of code points, which for strings without escapes is the order of their bytes. A lone surrogate is a code point of its
-//! own. Nothing is unescaped into a buffer, and a comparison goes on in slices.
+//! Strings are ordered by code points. For strings without escapes that is the order of their bytes. A lone surrogate is a code point of its
+//! own. Strings are compared in slices, and without unescaping them into a buffer.
 
 use core::cmp::Ordering;
 use core::task::Poll;
 
 use super::value::{Tag, Value};
 
-/// The code point that the string begins with at `at`, which is moved behind it; `None` at the end. The string must be one that
-/// [`super::reader`] has accepted.
+/// Returns the code point at the offset `at` of a string, and moves `at` past it; `None` at the end. [`super::reader`] must have accepted the
+/// string.
 pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
     let rest = text.get(*at..)?;
     let &first = rest.first()?;
@@ -22,7 +22,7 @@ pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
     Some(code)
 }
 
-/// The code point of the character of several bytes that `rest` begins with, and its length; `None` if it is no UTF-8.
+/// Returns the code point of the character beyond ASCII that `rest` begins with, and its length in bytes; `None` if it is not UTF-8.
 pub fn character(rest: &[u8]) -> Option<(u32, usize)> {
     let length = match rest.first()? {
         ..0xe0 => 2,
@@ -33,6 +33,7 @@ pub fn character(rest: &[u8]) -> Option<(u32, usize)> {
     Some((u32::from(character), length))
 }
 
+/// Returns the code point of the escape that `rest` begins with, and its length in bytes.
 fn escape(rest: &[u8]) -> Option<(u32, usize)> {
     let simple = |byte: u8| Some((u32::from(byte), 2));
     match rest.get(1)? {
@@ -53,30 +54,31 @@ fn escape(rest: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// The code unit of the `\u` escape that `rest` begins with.
+/// Returns the code unit of the `\u` escape that `rest` begins with.
 fn code_unit(rest: &[u8]) -> Option<u32> {
     let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
     u32::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Whether a string reads `name`.
+/// Whether a string, unescaped, is `name`.
 #[inline]
 pub fn reads(text: Value<'_>, name: &str) -> bool {
     if text.tag == Tag::Plain { text.text == name.as_bytes() } else { length_of(name, text.text) == Some(text.text.len()) }
 }
 
-/// Whether a string begins with `prefix`.
+/// Whether a string, unescaped, begins with `prefix`.
 pub fn begins(text: Value<'_>, prefix: &str) -> bool {
     if text.tag == Tag::Plain { text.text.starts_with(prefix.as_bytes()) } else { length_of(prefix, text.text).is_some() }
 }
 
-/// How long `prefix` is as `text` spells it; `None` if `text` begins otherwise.
+/// Returns how many bytes of `text` spell `prefix`; `None` if `text` does not begin with it.
 fn length_of(prefix: &str, text: &[u8]) -> Option<usize> {
     let mut at = 0;
     prefix.chars().all(|character| next_code(text, &mut at) == Some(u32::from(character))).then_some(at)
 }
 
-/// What a string reads, if it is one of at most `most` bytes; a lone surrogate as the replacement character.
+/// Returns an unescaped string, with the replacement character for each lone surrogate; `None` if `text` is no string or longer than `most`
+/// bytes.
 pub fn read(text: Value<'_>, most: usize) -> Option<String> {
     if !matches!(text.tag, Tag::Plain | Tag::Escaped) || text.text.len() > most {
         return None;
@@ -86,7 +88,7 @@ pub fn read(text: Value<'_>, most: usize) -> Option<String> {
     Some(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
-/// A comparison of two strings under way: the bytes of each that have been found equal.
+/// A comparison of two strings in slices: how many bytes of each have been found equal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextOrder {
     left: usize,
@@ -94,7 +96,7 @@ pub struct TextOrder {
 }
 
 impl TextOrder {
-    /// Compares on for about `budget` bytes. `Pending`: the budget was not enough; call again.
+    /// Compares about `budget` more bytes. `Pending` means that the budget was used up and the caller has to call again.
     pub fn step(&mut self, left: Value<'_>, right: Value<'_>, budget: &mut usize) -> Poll<Ordering> {
         if left.tag == Tag::Plain && right.tag == Tag::Plain {
             self.plain(left.text, right.text, budget)

@@ -1,6 +1,6 @@
-//! A value of a JSON text: what it is, and how it is written.
+//! A value of a JSON text.
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
     /// `null`
@@ -27,12 +27,12 @@ impl Tag {
     pub(super) const ALL: [Tag; 9] =
         [Tag::Null, Tag::False, Tag::True, Tag::Integer, Tag::Decimal, Tag::Plain, Tag::Escaped, Tag::Array, Tag::Object];
 
-    /// Whether it is a number.
+    /// Whether the value is a number.
     pub fn is_number(self) -> bool {
         matches!(self, Tag::Integer | Tag::Decimal)
     }
 
-    /// Whether it has children, and so a second node.
+    /// Whether the value is an array or object, which has children and two nodes.
     pub fn is_container(self) -> bool {
         matches!(self, Tag::Array | Tag::Object)
     }
@@ -41,8 +41,8 @@ impl Tag {
 /// A value of a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
-    /// What it is.
+    /// The type of the value.
     pub tag: Tag,
-    /// A scalar's text, a string's without its quotes; nothing for a container.
+    /// The text of a scalar, of a string without its quotes; empty for a container.
     pub text: &'a [u8],
 }

@@ -1,15 +1,15 @@
-//! The body of a copy: whether the request qualifies by its body, to which slice it belongs, and what the copy changes of it.
+//! The body of a request and of its copy: whether the request meets the shadow's conditions, its slice, and the changes of the copy.
 //!
-//! All need the body's JSON, so it is read once, into a tape, in slices: no callback goes over a whole body. A change is a cut in the
-//! request's own bytes, so the rest stays as the client wrote it. A body that can't be read as what it should be never qualifies, and is
-//! copied as it is: what the server refuses in the request it refuses in the copy.
+//! All three need the JSON of the body. It is read once, into a tape, in slices, because no callback may go over a whole body. A change
+//! replaces bytes of the request's body; all other bytes stay as the client wrote them. A body that is no JSON meets no condition, and is
+//! copied without changes, so that the shadow's server refuses it as the client's server does.
 //!
-//! * [`lookup`]: a walk down a path, to a value that something depends on.
-//! * [`condition`]: whether the conditions of a shadow hold.
-//! * [`slicing`]: which slice a value stands for.
-//! * [`cut`]: bytes of the body that others take the place of.
-//! * [`member`]: members of a JSON object set and removed.
-//! * [`model_infer`]: another model in a gRPC request.
+//! * [`lookup`]: finds the value at a path.
+//! * [`condition`]: the conditions of a shadow.
+//! * [`slicing`]: the slice of a value.
+//! * [`cut`]: replaced bytes of a body.
+//! * [`member`]: sets and removes members of a JSON object.
+//! * [`model_infer`]: changes the model of a gRPC request.
 
 pub mod condition;
 pub mod cut;
@@ -31,7 +31,7 @@ use member::Members;
 use model_infer::ModelName;
 use slicing::Slicing;
 
-/// The work on the body of one copy, as far as it has come.
+/// The unfinished work on the body of one copy. All calls must be about the same request.
 #[derive(Debug, Default)]
 pub struct Shaping {
     reading: Reading,
@@ -41,34 +41,33 @@ pub struct Shaping {
     model_name: ModelName,
 }
 
-/// How far the JSON of the body has been read.
+/// The state of reading the body's JSON.
 #[derive(Debug, Default)]
 enum Reading {
     #[default]
     Unread,
-    /// It is being read.
     UnderWay(DocumentReader),
     Read(Document),
     /// The body has no JSON.
     NotJson,
 }
 
-/// What a copy's body is.
+/// The body of a copy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shaped {
-    /// Its bytes; `None`: those of the request.
+    /// The bytes of the body; `None` if they are those of the request.
     pub bytes: Option<Vec<u8>>,
-    /// What [`JSON_LENGTH_HEADER`] says of them, if that is not what it says of the request.
+    /// The value of [`JSON_LENGTH_HEADER`]; `None` leaves the header as in the request.
     pub json_length: Option<usize>,
 }
 
-/// There is no memory for another body.
+/// There is no memory for the body of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
 
 impl Shaping {
-    /// Whether a request qualifies for a shadow with the conditions `when`. (All calls are to be about one request.) `Pending`: `budget`,
-    /// in bytes, was not enough; call again.
+    /// Whether the body meets all conditions `when` of a shadow. `Pending` means that `budget`, in bytes, was used up and the caller has to call
+    /// again.
     pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Poll<bool> {
         if when.is_empty() {
             return Poll::Ready(true);
@@ -79,8 +78,8 @@ impl Shaping {
         }
     }
 
-    /// Index into [`crate::slice::names`] of the request's slice, if slices are by the body. A body without JSON is `other`. `Pending`: the
-    /// budget was not enough; call again.
+    /// Returns the request's slice as an index into [`crate::slice::names`]; `None` if slices are not by a value of the body. A body without
+    /// JSON is in the slice `other`. `Pending` means that the budget was used up and the caller has to call again.
     pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<usize>> {
         let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Poll::Ready(None) };
         match ready!(self.reading.step(request, body, budget)) {
@@ -89,7 +88,10 @@ impl Shaping {
         }
     }
 
-    /// The body of a copy with `changes`. `Pending`: the budget was not enough; call again.
+    /// Returns the body of a copy with `changes`. `Pending` means that the budget was used up and the caller has to call again.
+    ///
+    /// # Errors
+    /// If there is no memory for the body.
     pub fn shape(&mut self, changes: &CopyRequest, request: &Request, body: &Body, budget: &mut usize) -> Poll<Result<Shaped, NoRoom>> {
         let members_change = changes.model.is_some() || !changes.body_set.is_empty() || !changes.body_remove.is_empty();
         let cuts = match &changes.model {
@@ -110,7 +112,7 @@ impl Shaping {
 }
 
 impl Reading {
-    /// Reads on: the document, unless the body has no JSON. `Pending`: the budget was not enough; call again.
+    /// Reads the body and returns its JSON; `None` if it has none. `Pending` means that the budget was used up.
     fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<&Document>> {
         if let Reading::Unread = self {
             let length = json_length(request.header(JSON_LENGTH_HEADER), body.bytes().len());

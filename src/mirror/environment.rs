@@ -1,6 +1,6 @@
-//! Headers of copies whose values come from the VM's environment, so that no secret stands in a manifest.
+//! Headers of copies with values from environment variables of the VM, so that manifests need no secrets.
 //!
-//! They are read once, when a configuration is taken. A value is put on copies and shown nowhere.
+//! The variables are read once, when a configuration is taken. Their values are shown nowhere.
 
 use std::fmt;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::config::Shadow;
 pub struct Secret(String);
 
 impl Secret {
-    /// The value, for a copy.
+    /// Returns the value, for the header of a copy.
     pub fn value(&self) -> &str {
         &self.0
     }
@@ -30,11 +30,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// How a variable comes into the VM.
+/// How to pass a variable to the VM.
 const HINT: &str = "pass it to the VM: in Istio by vmConfig.env with valueFrom: HOST, in Envoy by vm_config.environment_variables";
 
-/// The headers that copies for `shadow` of the route `route` get from the environment, which `variable` reads (nothing if it is not there
-/// or not UTF-8). For each that they must do without, `missing` gets a line that says why.
+/// Returns the headers with values from the environment for the copies to `shadow` of the route `route`.
+///
+/// `variable` reads an environment variable; `None` if it is missing or not UTF-8. For each header without a legal value, `missing` gets a line
+/// that says why.
 pub fn headers(
     route: &str,
     shadow: &Shadow,
@@ -54,7 +56,7 @@ pub fn headers(
     headers
 }
 
-/// `value`, if a header may have it.
+/// Returns `value` if it is legal in a header, otherwise why it is not.
 fn legal(value: String) -> Result<Secret, &'static str> {
     if value.is_empty() {
         Err("is empty")
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
     use crate::config::CopyRequest;
 
-    /// What a header gets from a variable with this value, and what is said of it.
+    /// Returns the header's value and the lines in `missing` for a variable with this value.
     fn read(value: Option<&str>) -> (Option<String>, Vec<String>) {
         let from_env = vec![("authorization".into(), "SHADOW_AUTH".to_owned())];
         let mut missing = Vec::new();
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_is_reported_and_not_shown() {
+    fn an_illegal_value_is_reported_and_not_shown() {
         for (value, why) in [
             (None, "is not there, or is not UTF-8"),
             (Some(""), "is empty"),

@@ -1,8 +1,8 @@
-//! The header fields of a copy: those of the request, less what belongs to the client's connection, to Envoy or to the client alone,
-//! and as the shadow's `request` section changes them.
+//! The header fields of a copy. They are those of the request without fields of the client's connection, of Envoy, or with the client's
+//! credentials, then changed by the shadow's `request` section.
 //!
-//! The call that sends a copy takes text only: a field whose value is not UTF-8 is left out of the copy. Trailers are not copied (the
-//! host's call can't send them).
+//! The host's call that sends a copy takes only text, so a field whose value is not UTF-8 is left out. Trailers are left out too, because the
+//! call can't send them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -13,32 +13,33 @@ use crate::config::Shadow;
 use crate::http::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
 
-/// Fields that a copy has in its own way or not at all, beside those that concern one connection only. (The usual split header is one even
-/// where no route splits.)
+/// Fields that are never copied from the request, beside those of [`HOP_BY_HOP`]. The default split header is one of them, even if no route
+/// has a split.
 const OWN: [&str; 5] = ["accept-encoding", "content-length", "expect", SHADOW_HEADER, "x-gnomon-variant"];
 
-/// Fields that let the bearer act for the client.
+/// Fields with credentials of the client.
 const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-forwarded-client-cert"];
 
-/// The host would refuse the copy, for this reason.
+/// Why the host would refuse the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
-/// What the header fields of a copy say of its body.
+/// The lengths that the header fields of a copy give for its body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lengths {
-    /// Its length in bytes.
+    /// The length of the body in bytes.
     pub body: usize,
-    /// What [`JSON_LENGTH_HEADER`] says, if not what it says of the request.
+    /// The value of [`JSON_LENGTH_HEADER`]; `None` leaves the header as in the request.
     pub json: Option<usize>,
 }
 
-/// The header fields of the copy of `request` for `shadow`, with a body of these lengths; `environment` are those that `shadow` has from there.
+/// Returns the header fields of the copy of `request` for `shadow`. `environment` are the shadow's fields from the environment; `lengths` are
+/// those of the copy's body.
 ///
-/// A copy without a body gets no `content-length`: Envoy writes the `0` itself where the protocol wants one.
+/// A copy without a body gets no `content-length`: Envoy adds `0` itself if the protocol needs it.
 ///
 /// # Errors
-/// If the host would refuse them: a pseudo-header is missing or not UTF-8, or there are too many fields or bytes.
+/// If the host would refuse the fields: a pseudo-header is missing or not UTF-8, or there are too many fields or bytes.
 pub fn copy_headers(
     shadow: &Shadow,
     split_headers: &[Rc<str>],
@@ -47,10 +48,10 @@ pub fn copy_headers(
     lengths: Lengths,
 ) -> Result<Vec<(String, String)>, Refused> {
     let mut copy = kept(shadow, split_headers, request)?;
-    // The filter reads answers as they come.
+    // An answer without content coding needs no decoding.
     set(&mut copy, "accept-encoding", "identity");
-    if is_grpc(request) {
-        // gRPC servers refuse a request without it.
+    if is_any_grpc(request) {
+        // gRPC servers refuse requests without this field.
         set(&mut copy, "te", "trailers");
     }
     change(&mut copy, shadow);
@@ -64,14 +65,14 @@ pub fn copy_headers(
         set(&mut copy, "content-length", &lengths.body.to_string());
     }
     set(&mut copy, SHADOW_HEADER, &shadow.name);
-    // The order among pseudo-headers and among the others stays.
+    // Pseudo-headers come first. Apart from that the order stays.
     let (mut copy, others): (Vec<_>, Vec<_>) = copy.into_iter().partition(|(name, _)| name.starts_with(':'));
     copy.extend(others);
     check(&copy)?;
     Ok(copy)
 }
 
-/// The fields of `request` that its copy keeps.
+/// Returns the fields that are copied from `request`.
 fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result<Vec<(String, String)>, Refused> {
     let connection = request.headers("connection").collect::<Vec<_>>().join(&b',').to_ascii_lowercase();
     let mut named = BTreeSet::new();
@@ -97,7 +98,7 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
     Ok(copy)
 }
 
-/// What the shadow's `request` section says: remove, then rewrite, then set.
+/// Changes the fields as the shadow's `request` section says: remove, then rewrite, then set.
 fn change(copy: &mut Vec<(String, String)>, shadow: &Shadow) {
     let changes = &shadow.request;
     copy.retain(|(name, _)| !changes.remove.iter().any(|removed| **removed == **name));
@@ -117,18 +118,19 @@ fn change(copy: &mut Vec<(String, String)>, shadow: &Shadow) {
     }
 }
 
-/// Replaces all fields called `name` by one.
+/// Replaces all fields `name` by one.
 fn set(copy: &mut Vec<(String, String)>, name: &str, value: &str) {
     copy.retain(|(field, _)| field != name);
     copy.push((name.to_owned(), value.to_owned()));
 }
 
-fn is_grpc(request: &Request) -> bool {
+/// Whether the content type of `request` is that of gRPC or gRPC-Web.
+fn is_any_grpc(request: &Request) -> bool {
     let grpc = b"application/grpc";
     request.header("content-type").and_then(|value| value.get(..grpc.len())).is_some_and(|head| head.eq_ignore_ascii_case(grpc))
 }
 
-/// What the host checks before it sends.
+/// Makes the host's own checks before it sends a copy.
 fn check(copy: &[(String, String)]) -> Result<(), Refused> {
     for (required, missing) in [(":method", "no :method"), (":path", "no :path"), (":authority", "no :authority")] {
         if !copy.iter().any(|(name, _)| name == required) {
@@ -144,7 +146,8 @@ fn check(copy: &[(String, String)]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Bytes of the fields on their way to the host: a count, then per field two lengths and two texts that end in NUL.
+/// Returns the number of bytes in which the fields are passed to the host: a count, then for each field two lengths, and two texts that end in
+/// NUL.
 fn serialized(copy: &[(String, String)]) -> usize {
     copy.iter().fold(4, |sum: usize, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()).saturating_add(10))
 }
@@ -161,7 +164,7 @@ mod tests {
     use crate::http::{Fields, fields};
 
     const POST: [(&str, &str); 3] = [(":method", "POST"), (":authority", "fraud.local"), (":path", "/v2/models/fraud/infer?a=1")];
-    /// What the filter puts on every copy.
+    /// The fields that the filter sets on every copy.
     const ADDED: [(&str, &str); 2] = [("accept-encoding", "identity"), ("x-gnomon-shadow", "v2-copy")];
 
     fn copy(changes: CopyRequest, request: &Fields, body_len: usize) -> Result<Vec<(String, String)>, Refused> {
@@ -177,7 +180,7 @@ mod tests {
         fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Checks what the copy of a POST without a body has beside the request's pseudo-headers and what is always added.
+    /// Checks the fields of the copy of a POST without a body, leaving out the request's pseudo-headers and [`ADDED`].
     fn check(changes: CopyRequest, more: &[(&str, &str)], expected: &[(&str, &str)]) {
         let copy = copy(changes, &post(more), 0).unwrap();
         let rest: Vec<_> = copy.into_iter().filter(|field| !text(&[&POST[..], &ADDED].concat()).contains(field)).collect();
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_connection_or_to_envoy_is_left_out() {
+    fn fields_of_the_connection_and_of_envoy_are_left_out() {
         let gone = [
             ("connection", "keep-alive, X-Hop ,x-hop2"),
             ("connection", ":path"),
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_host_would_refuse_is_refused_here() {
+    fn fields_that_the_host_would_refuse_are_refused() {
         for missing in [":method", ":path", ":authority"] {
             let mut request = post(&[]);
             request.retain(|(name, _)| name != missing);
@@ -376,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_changed_json_is_told() {
+    fn the_header_with_the_length_of_json_follows_a_change() {
         let request = post(&[("inference-header-content-length", "15"), ("content-length", "99")]);
         for (json, expected) in [(None, "15"), (Some(20), "20")] {
             let lengths = Lengths { body: 100, json };

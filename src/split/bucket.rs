@@ -1,12 +1,12 @@
-//! The hash behind every assignment: XXH64, because anyone can recompute it (Python's `xxhash`, ClickHouse's `xxHash64`, DuckDB, …).
+//! The hash of splits and of sampling: XXH64, which can be recomputed elsewhere (Python's `xxhash`, ClickHouse's `xxHash64`, DuckDB, …).
 //!
-//! It spreads keys evenly; it is not a secret. Whoever may choose keys may choose buckets.
+//! The hash spreads keys evenly, but it is no secret: someone who can choose a key can choose its bucket.
 
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::limits::BUCKETS;
 
-/// XXH64 with seed 0 of `parts` joined by NUL, modulo a million.
+/// Returns XXH64 with seed 0 of `parts` joined by NUL, modulo a million.
 pub fn bucket(parts: &[&[u8]]) -> u32 {
     let mut hasher = Xxh64::new(0);
     for (index, part) in parts.iter().enumerate() {
@@ -18,7 +18,7 @@ pub fn bucket(parts: &[&[u8]]) -> u32 {
     random(hasher.digest())
 }
 
-/// The bucket of a number drawn from all of `u64`. (The modulo favours no bucket by more than 1 in 10^13.)
+/// Returns the bucket of a number drawn evenly from all of `u64`. (The modulo favours no bucket by more than 1 in 10^13.)
 pub fn random(number: u64) -> u32 {
     (number % BUCKETS) as u32
 }
@@ -33,7 +33,7 @@ mod tests {
     /// Computed by Python's `xxhash` 4.1.0 (the C library 0.8.4): `xxhash.xxh64(b"\0".join(parts), seed=0).intdigest() % 1000000`.
     /// The hash of no bytes is also among xxHash's own sanity checks.
     #[test]
-    fn it_is_what_another_implementation_computes() {
+    fn buckets_are_those_of_another_implementation() {
         let every_byte: Vec<u8> = (0..=255).collect();
         for (parts, expected) in [
             (&[b"".as_slice()][..], 0xef46_db37_51d8_e999_u64 % BUCKETS),

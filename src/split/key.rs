@@ -1,11 +1,12 @@
-//! The part of a request that is hashed: a header, a cookie, a parameter of the query, or the request's id.
+//! The key of a request, which is hashed: the value of a header, a cookie or a query parameter, or the request's id.
 //!
-//! The first one wins and counts as it came: nothing is decoded or unquoted, so that an assignment can be recomputed from a log line.
+//! If a name occurs several times, the first value counts. Values are neither decoded nor unquoted, so a bucket can be recomputed from a log
+//! line.
 
 use crate::config::Key;
 use crate::http::Request;
 
-/// The key's value; an empty one counts as none.
+/// Returns the value of `key`; `None` if it is missing or empty.
 pub fn value<'a>(key: &Key, request: &Request<'a>) -> Option<&'a [u8]> {
     match key {
         Key::Header(name) => request.header(name),
@@ -19,7 +20,7 @@ pub fn value<'a>(key: &Key, request: &Request<'a>) -> Option<&'a [u8]> {
     .filter(|value| !value.is_empty())
 }
 
-/// What follows `name=`, if `pair` begins with that.
+/// Returns the rest of `pair` after `name=`, if it begins so.
 fn assigned<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
     pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }

@@ -1,30 +1,31 @@
 //! Defining the series of one configuration.
 
+use super::names;
 use super::port::{MetricId, MetricType, Statistics};
 use super::retention::Retention;
 
 /// Defines series at the host, and remembers those that outlive the configuration.
 pub struct Definer<'a> {
-    /// Where they are defined.
+    /// The host's statistics.
     pub statistics: &'a mut dyn Statistics,
-    /// Lines on the series that outlive the configuration, see [`super::retention`].
+    /// A line for each series that outlives the configuration, see [`super::retention`].
     pub retained: Vec<String>,
 }
 
 impl<'a> Definer<'a> {
-    /// One that has defined nothing yet.
+    /// Returns a definer that has defined nothing yet.
     pub fn new(statistics: &'a mut dyn Statistics) -> Self {
         Self { statistics, retained: Vec::new() }
     }
 
-    /// Defines the series `name`.
-    pub fn define(&mut self, kind: MetricType, name: &str) -> MetricId {
-        self.statistics.define(kind, name)
+    /// Defines the series `name` with these labels.
+    pub fn define(&mut self, kind: MetricType, name: &str, labels: &[(&str, &str)]) -> MetricId {
+        self.statistics.define(kind, &names::series(name, labels))
     }
 
-    /// Defines the series `name`, which `retention` says the future of.
-    pub fn retained(&mut self, retention: Retention, name: &str) -> MetricId {
-        self.retained.push(retention.line(name));
-        self.define(retention.kind(), name)
+    /// Defines the series `name` with these labels. It outlives the configuration as `retention` says.
+    pub fn retained(&mut self, retention: Retention, name: &str, labels: &[(&str, &str)]) -> MetricId {
+        self.retained.push(retention.line(&names::series(name, labels)));
+        self.define(retention.kind(), name, labels)
     }
 }

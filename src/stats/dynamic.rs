@@ -1,8 +1,7 @@
-//! Series whose label values come from bodies. The first few values get series of their own, all others count as `other`.
+//! Series whose label values come from bodies. The first few values get series of their own; all others count as `other`.
 //!
-//! Which values are among the first is kept in the host's shared data, for all workers and configurations: each [`DynamicSeries`] has a
-//! registry there. A series lives only as long as some VM has defined it, so all that are registered are defined anew with each
-//! configuration.
+//! Each [`DynamicSeries`] has a registry of these first values. It is in the host's shared data, so all workers and configurations share it. A
+//! series lives only while some VM has defined it, so each configuration defines the series of all registered values again.
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};
@@ -15,29 +14,29 @@ use super::shared::{PREFIX, add_lines};
 use crate::config::Task;
 use crate::limits::{MAX_ANSWER_NAMES, MAX_MODEL_VERSIONS, MAX_PATHS};
 
-/// The label value that stands for all beyond the first few.
+/// The label value that stands for all values without series of their own.
 pub const OTHER: &str = "other";
 
-/// Series of one name that differ in labels with values from bodies.
+/// Series that differ only in labels with values from bodies.
 pub struct DynamicSeries {
-    /// What all of its series begin with.
+    /// The beginning of the name of every series.
     beginning: String,
     /// The labels with values from bodies.
     labels: &'static [&'static str],
-    /// The key of the registry of its values.
+    /// The key of the registry.
     registry: String,
-    /// How many values may be in the registry. None if all of them are in the configuration.
+    /// Most values in the registry; 0 if the configuration lists the values.
     most: usize,
     known: Cell<KnownValues>,
 }
 
-/// The values that this worker knows of.
+/// The values and series that this worker knows.
 #[derive(Debug, Default)]
 struct KnownValues {
     values: Vec<String>,
-    /// Series of these values and of [`OTHER`].
+    /// Values of the labels, each in `values` or [`OTHER`], with the id of their series.
     series: Vec<(Vec<String>, MetricId)>,
-    /// Whether no further value can get series of its own.
+    /// Whether the registry has no room for further values.
     full: bool,
 }
 
@@ -47,31 +46,31 @@ impl Debug for DynamicSeries {
     }
 }
 
-/// Which values have series of their own.
+/// The values that have series of their own.
 enum Values<'a> {
-    /// The first so many that come.
+    /// The first values that occur, at most this many.
     First(usize),
-    /// These.
-    These(&'a [Rc<str>]),
+    /// The values that the configuration lists.
+    Listed(&'a [Rc<str>]),
 }
 
 impl DynamicSeries {
-    /// `gnomon_divergent_paths_total`, with the labels of a shadow.
+    /// Defines `gnomon_divergent_paths_total` with the labels of a shadow.
     pub fn paths(definer: &mut Definer, labels: &[(&str, &str)]) -> Self {
         Self::define(definer, "gnomon_divergent_paths_total", labels, &["path"], "paths", Values::First(MAX_PATHS))
     }
 
-    /// `gnomon_model_versions_total`, with the labels of a variant or shadow.
+    /// Defines `gnomon_model_versions_total` with the labels of a variant or shadow.
     pub fn versions(definer: &mut Definer, labels: &[(&str, &str)]) -> Self {
         let first = Values::First(MAX_MODEL_VERSIONS);
         Self::define(definer, "gnomon_model_versions_total", labels, &["model_version"], "versions", first)
     }
 
-    /// `gnomon_decisions_total`, with the labels of a shadow, if `task` names answers.
+    /// Defines `gnomon_decisions_total`, the confusion matrix, with the labels of a shadow; `None` unless `task` has labels or decisions.
     pub fn answers(definer: &mut Definer, labels: &[(&str, &str)], task: &Task) -> Option<Self> {
         let values = match task {
-            Task::Decision(decision) => Values::These(&decision.names),
-            Task::Labels(labels) if (1..=MAX_ANSWER_NAMES).contains(&labels.names.len()) => Values::These(&labels.names),
+            Task::Decision(decision) => Values::Listed(&decision.names),
+            Task::Labels(labels) if (1..=MAX_ANSWER_NAMES).contains(&labels.names.len()) => Values::Listed(&labels.names),
             Task::Labels(_) => Values::First(MAX_ANSWER_NAMES),
             _ => return None,
         };
@@ -90,11 +89,11 @@ impl DynamicSeries {
         let registry = format!("{PREFIX}{kind}/{subject}");
         let (values, most) = match values {
             Values::First(most) => (add_lines(definer.statistics, &registry, [], 0), most),
-            Values::These(names) => (names.iter().map(|name| names::value(name)).collect(), 0),
+            Values::Listed(names) => (names.iter().map(|name| names::value(name)).collect(), 0),
         };
         let new = Self { beginning: names::series(name, fixed), labels, registry, most, known: Cell::default() };
         let series = new.combinations(&values).into_iter().map(|values| {
-            let id = definer.define(MetricType::Counter, &new.name(&values));
+            let id = definer.statistics.define(MetricType::Counter, &new.name(&values));
             (values, id)
         });
         let series = series.collect();
@@ -102,8 +101,8 @@ impl DynamicSeries {
         new
     }
 
-    /// Adds `by` to the series of `values`, one for each label, as they are in bodies. A value that this worker has not met is registered if
-    /// there is room.
+    /// Adds `by` to the series of `values`: one value for each label, as it stands in a body. A value that this worker does not know is
+    /// registered if there is room.
     pub fn count(&self, values: &[&str], by: i64, statistics: &mut dyn Statistics) {
         let mut known = self.known.take();
         let closed = known.full || self.most == 0;
@@ -119,7 +118,7 @@ impl DynamicSeries {
         self.known.set(known);
     }
 
-    /// Registers values as far as there is room, over all workers and configurations, and counts.
+    /// Registers `values` as far as the registry has room, and adds `by` to their series.
     fn register(&self, known: &mut KnownValues, values: &[String], by: i64, statistics: &mut dyn Statistics) {
         let new: Vec<&str> = values.iter().map(String::as_str).filter(|value| *value != OTHER).collect();
         let registered = add_lines(statistics, &self.registry, new, self.most);
@@ -127,7 +126,7 @@ impl DynamicSeries {
         let kept: Vec<String> = kept.collect();
         let id = statistics.define(MetricType::Counter, &self.name(&kept));
         statistics.add(id, by);
-        // A registry that could not be read looks empty, and says nothing.
+        // A registry that could not be read or written looks empty: it does not tell whether there is room.
         if registered.is_empty() {
             return;
         }
@@ -138,13 +137,13 @@ impl DynamicSeries {
         }
     }
 
-    /// The name of the series of `values`, one clean value for each label.
+    /// Returns the name of the series of `values`: one value for each label, as [`names::value`] returns it.
     fn name(&self, values: &[String]) -> String {
         let labels: Vec<(&str, &str)> = self.labels.iter().copied().zip(values.iter().map(String::as_str)).collect();
         format!("{}{}", self.beginning, names::series("", &labels))
     }
 
-    /// All of `values` and [`OTHER`], for one label or for two.
+    /// Returns every combination of `values` and [`OTHER`], for one label or for two.
     fn combinations(&self, values: &[String]) -> Vec<Vec<String>> {
         let each = || values.iter().cloned().chain([OTHER.to_owned()]);
         match self.labels {

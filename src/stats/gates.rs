@@ -2,7 +2,7 @@
 
 use super::definer::Definer;
 use super::retention::Retention;
-use super::{MetricId, names};
+use super::{MetricId, labels_of};
 use crate::config::Route;
 
 /// Series of one gate in one slice.
@@ -10,10 +10,10 @@ use crate::config::Route;
 pub struct GateSeries {
     /// `gnomon_gate_bad_total`
     pub bad: MetricId,
-    /// `gnomon_gate_trials_total`. A bad trial is counted here first.
+    /// `gnomon_gate_trials_total`. A bad trial is counted here before it is counted as bad.
     pub trials: MetricId,
-    /// `gnomon_gate_failures_total`: how many workers found at once that the gate fails. Above 0 it has failed, whatever its counters say
-    /// later: a counter, unlike the gauge of its state, can't be written back by a worker that has not seen it.
+    /// `gnomon_gate_failures_total`. Above 0 the gate has failed, whatever its other counters say later. It is above 1 if several workers found
+    /// the failure at the same time. A worker that has not seen the failure can't undo it here, as it could in the gauge of the state.
     pub failures: MetricId,
     /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`
     pub terms: [MetricId; 3],
@@ -25,9 +25,9 @@ pub struct GateSeries {
 pub type GateLabels<'a> = [(&'static str, &'a str); 5];
 
 impl GateSeries {
-    /// Defines those with these labels.
+    /// Defines the series with these labels.
     pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
-        let mut define = |retention, name| definer.retained(retention, &names::series(name, labels));
+        let mut define = |retention, name| definer.retained(retention, name, labels);
         Self {
             bad: define(Retention::Counter, "gnomon_gate_bad_total"),
             trials: define(Retention::Counter, "gnomon_gate_trials_total"),
@@ -37,28 +37,28 @@ impl GateSeries {
         }
     }
 
-    /// Defines the state over all slices of a gate with these labels.
+    /// Defines the gauge of the state over all slices, with these labels.
     pub fn define_overall(definer: &mut Definer, labels: &GateLabels<'_>) -> MetricId {
-        definer.retained(Retention::Shown, &names::series("gnomon_gate_state", labels))
+        definer.retained(Retention::Shown, "gnomon_gate_state", labels)
     }
 }
 
 /// Series of the warm-up of one variant or shadow.
 #[derive(Clone, Copy, Debug)]
 pub struct WarmupSeries {
-    /// `gnomon_warmup_total`: answers or pairs that no gate counted.
+    /// `gnomon_warmup_total`: answers or pairs of the warm-up, which no gate counts.
     pub left_out: MetricId,
-    /// `gnomon_warmup_began_milliseconds`: when the first of them was, since the Unix epoch; 0: not yet.
+    /// `gnomon_warmup_began_milliseconds`: the time of the first answer or pair, since the Unix epoch; 0 before it.
     pub began: MetricId,
 }
 
 impl WarmupSeries {
-    /// Defines those of `subject`.
+    /// Defines the series of `subject`, a variant or shadow.
     pub fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
-        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("subject", subject)];
+        let labels = labels_of(route, "subject", subject);
         Self {
-            left_out: definer.retained(Retention::Counter, &names::series("gnomon_warmup_total", &labels)),
-            began: definer.retained(Retention::Latch, &names::series("gnomon_warmup_began_milliseconds", &labels)),
+            left_out: definer.retained(Retention::Counter, "gnomon_warmup_total", &labels),
+            began: definer.retained(Retention::Latch, "gnomon_warmup_began_milliseconds", &labels),
         }
     }
 }
@@ -68,15 +68,15 @@ impl WarmupSeries {
 pub struct ShareSeries {
     /// `gnomon_split_ppm`: the share of requests that the variant gets now, in parts per million.
     pub shown: MetricId,
-    /// `gnomon_guardrail_tripped` of a canary: 1 once it is cut off.
+    /// `gnomon_guardrail_tripped`, of canaries only: 1 once the canary is cut off.
     pub tripped: Option<MetricId>,
 }
 
 impl ShareSeries {
-    /// Defines those of `variant`.
+    /// Defines the series of `variant`.
     pub fn define(definer: &mut Definer, route: &Route, variant: &str, is_canary: bool) -> Self {
-        let labels = [("experiment", &*route.experiment), ("route", &*route.name), ("variant", variant)];
-        let mut define = |retention, name| definer.retained(retention, &names::series(name, &labels));
+        let labels = labels_of(route, "variant", variant);
+        let mut define = |retention, name| definer.retained(retention, name, &labels);
         Self {
             shown: define(Retention::Shown, "gnomon_split_ppm"),
             tripped: is_canary.then(|| define(Retention::Latch, "gnomon_guardrail_tripped")),

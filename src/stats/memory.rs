@@ -1,4 +1,4 @@
-//! Statistics and shared data in memory: a host for tests, for fuzzing and for simulations. Nobody comes between two calls.
+//! Statistics and shared data in memory, for tests, fuzzing and simulations. Unlike at a real host, nothing changes between two calls.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,36 @@ use super::names;
 use super::port::{MetricId, MetricType, Statistics, Stored, Version};
 use crate::labels::{Anomaly, Label};
 
-/// A host of one worker, or of several that take turns.
+/// A host in memory, of one worker or of several that take turns.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The types and names of series, by id. A series that was defined more often has several ids.
+    /// The types and names of series, by id. A series that was defined several times has several ids.
     pub defined: Vec<(MetricType, String)>,
-    /// The values of counters and gauges that were moved or set.
+    /// The values of counters and gauges that were changed, by name.
     pub values: BTreeMap<String, i64>,
-    /// What histograms were given.
+    /// The values recorded in histograms, by name.
     pub recorded: BTreeMap<String, Vec<u64>>,
-    /// The shared data.
+    /// The shared data, by key.
     pub shared: BTreeMap<String, (Vec<u8>, Version)>,
     /// How often shared data was read.
     pub loads: usize,
-    /// Text in the names of series that this host drops, as Envoy does what its `stats_matcher` excludes: what is written there is gone.
+    /// Counters and gauges whose names contain this text lose every write, as in Envoy those that `stats_matcher` excludes.
     pub dropped: Option<&'static str>,
 }
 
 impl Memory {
-    /// The sum of the counters and gauges whose names contain all of `parts`.
+    /// Returns the sum of the counters and gauges whose names contain all of `parts`.
     pub fn sum(&self, parts: &[&str]) -> i64 {
         self.values.iter().filter(|(name, _)| parts.iter().all(|part| name.contains(part))).map(|(_, value)| value).sum()
     }
 
+    fn name(&self, series: MetricId) -> Option<&str> {
+        self.defined.get(usize::try_from(series).ok()?).map(|(_, name)| name.as_str())
+    }
+
     fn value(&mut self, series: MetricId) -> Option<&mut i64> {
-        let (_, name) = self.defined.get(usize::try_from(series).ok()?)?;
-        let drops = self.dropped.is_some_and(|part| name.contains(part));
-        (!drops).then(|| self.values.entry(name.clone()).or_default())
+        let name = self.name(series).filter(|name| !self.dropped.is_some_and(|part| name.contains(part)))?.to_owned();
+        Some(self.values.entry(name).or_default())
     }
 }
 
@@ -55,14 +58,13 @@ impl Statistics for Memory {
     }
 
     fn record(&mut self, histogram: MetricId, value: u64) {
-        if let Some((_, name)) = usize::try_from(histogram).ok().and_then(|id| self.defined.get(id)) {
-            self.recorded.entry(name.clone()).or_default().push(value);
+        if let Some(name) = self.name(histogram).map(str::to_owned) {
+            self.recorded.entry(name).or_default().push(value);
         }
     }
 
     fn read(&mut self, series: MetricId) -> u64 {
-        let defined = usize::try_from(series).ok().and_then(|id| self.defined.get(id));
-        defined.and_then(|(_, name)| self.values.get(name)).map_or(0, |value| value.cast_unsigned())
+        self.name(series).and_then(|name| self.values.get(name)).map_or(0, |value| value.cast_unsigned())
     }
 
     fn load(&mut self, key: &str) -> Option<(Vec<u8>, Version)> {

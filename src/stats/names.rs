@@ -1,11 +1,10 @@
-//! How a series is spelled: its name first, then `label=.=value;.;` for each label, which Envoy's tag extraction turns into
-//! `name{label="value"}`.
+//! The full names of series, and values of labels.
 //!
-//! It also makes label values of what comes from bodies. It knows no particular series; those are in [`crate::stats`].
+//! A full name is the name, then `label=.=value;.;` for each label. Envoy's tag extraction turns it into `name{label="value"}`.
 
 use crate::limits::MAX_LABEL;
 
-/// The labels Gnomon uses, as `stats_tags` (Envoy) and `extraStatTags` (Istio) must list them.
+/// All labels. `stats_tags` (Envoy) and `extraStatTags` (Istio) must list them.
 pub const TAGS: [&str; 19] = [
     "experiment",
     "route",
@@ -28,7 +27,7 @@ pub const TAGS: [&str; 19] = [
     "shadow_answer",
 ];
 
-/// The full name of a series.
+/// Returns the full name of a series.
 pub fn series(name: &str, labels: &[(&str, &str)]) -> String {
     let mut text = String::from(name);
     for (label, value) in labels {
@@ -40,12 +39,13 @@ pub fn series(name: &str, labels: &[(&str, &str)]) -> String {
     text
 }
 
-/// Istio's own tag rules take these out of the name of any series, together with what follows up to the next dot.
+/// Texts that Istio's own tag rules cut out of the name of any series, together with the text up to the next dot.
 const TAKEN: [&str; 4] = ["cache.", "component.", "tag.", "wasm_filter."];
 
-/// A label value made of text that somebody else chose: cut at [`MAX_LABEL`] characters, and whatever could break the spelling of a
-/// series or of Prometheus' text format becomes `_`; so does a dot that would set off Istio's own tag rules, and no text at all: a label
-/// without a value is no label.
+/// Returns a label value for `text` that somebody else chose.
+///
+/// The text is cut at [`MAX_LABEL`] characters. `_` replaces every character that could break the name of a series or Prometheus' text format,
+/// and every dot that would trigger Istio's own tag rules. An empty text becomes `_`, because a label needs a value.
 pub fn value(text: &str) -> String {
     let text = if text.is_empty() { "_" } else { text };
     let clean = |c| if matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\') { c } else { '_' };
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_cleaned_and_cut() {
+    fn values_have_safe_characters_and_a_bounded_length() {
         for (text, want) in [
             ("a.b[*].c", "a.b[*].c"),
             ("a;b=c\\d", "a_b_c_d"),
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_never_breaks_the_spelling(text in ".*") {
+        fn a_value_never_breaks_the_name_of_a_series(text in ".*") {
             let value = value(&text);
             prop_assert!((1..=MAX_LABEL).contains(&value.chars().count()));
             prop_assert!(!value.contains(";.;") && !value.contains("=.=") && value.is_ascii());

@@ -1,44 +1,42 @@
-//! The port to the host's statistics and shared data: all that the core asks of a host while it works on an event.
+//! The port to the host's statistics and shared data. The core calls nothing else of the host while it handles an event.
 //!
-//! Series and shared data are those of the whole proxy: of all workers, VMs and configurations. Another worker may come between any two
-//! calls, so nothing that was read need still hold when the next call is made.
+//! All workers, VMs and configurations of a proxy share the series and the shared data. Another worker may change them between any two calls.
 //!
-//! A call never comes back into the core: in Envoy only `get_shared_data` enters the VM at all, and there only the allocator.
+//! A call never re-enters the core: in Envoy only `get_shared_data` enters the VM at all, and only to allocate memory.
 
 use crate::labels::Anomaly;
 
 /// The host's id of a series.
 pub type MetricId = u32;
 
-/// How a series moves.
+/// The type of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricType {
-    /// Only up.
+    /// A number that only rises.
     Counter,
-    /// Up and down.
+    /// A number that rises and falls.
     Gauge,
     /// A distribution of whole numbers.
     Histogram,
 }
 
-/// Which write of a key a value is: the number that a compare-and-swap compares.
+/// The version of the value of a key, for compare-and-swap. Each write changes it.
 pub type Version = u32;
 
-/// How a write of shared data went.
+/// The result of a write of shared data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// The value stands there now.
+    /// The value was written.
     Done,
-    /// Another worker has written since the version that was given.
+    /// Nothing was written, because another worker wrote after the given version.
     Conflict,
-    /// The host refused it.
+    /// The host refused the write.
     Refused,
 }
 
-/// The host's statistics and shared data. A call that the host refuses although it never should is counted as [`Anomaly::HostCall`] by the
-/// implementation.
+/// The host's statistics and shared data. Implementations count a call that the host refuses unexpectedly as [`Anomaly::HostCall`].
 pub trait Statistics {
-    /// Defines the series `name` and returns its id. Defined again it is the same series under another id, and no id is ever freed.
+    /// Defines the series with the full name `name` and returns its id. Defining a series again gives it another id. No id is ever freed.
     fn define(&mut self, kind: MetricType, name: &str) -> MetricId;
 
     /// Moves a counter or a gauge.
@@ -50,14 +48,14 @@ pub trait Statistics {
     /// Records a value in a histogram.
     fn record(&mut self, histogram: MetricId, value: u64);
 
-    /// The value of a counter or a gauge, as it is now over all workers; 0 if the host does not tell.
+    /// Returns the current value of a counter or a gauge, over all workers; 0 if the host refuses to tell it.
     fn read(&mut self, series: MetricId) -> u64;
 
-    /// The shared data under `key`, with its version; `None` if there never was any.
+    /// Returns the shared data under `key` with its version; `None` if nothing was ever written there.
     fn load(&mut self, key: &str) -> Option<(Vec<u8>, Version)>;
 
-    /// Writes shared data if `version` is still the one that stands there; without a version in any case. A host ignores the version where
-    /// the key is absent.
+    /// Writes shared data by compare-and-swap: only if the data under `key` still has this `version`. Without a version it always writes. A
+    /// host ignores the version if the key is absent.
     fn store(&mut self, key: &str, bytes: &[u8], version: Option<Version>) -> Stored;
 
     /// Counts an internal error.

@@ -1,25 +1,27 @@
-//! What becomes of series that a configuration no longer has. What an experiment has found of a gate is kept until the experiment is over,
-//! although the host forgets a series that no VM defines. A gauge that shows the configuration must not go on showing the one before.
+//! Keeps or resets series that a new configuration no longer has.
 //!
-//! Such series are remembered in the host's shared data, one line of text each, for VMs that are yet to come.
+//! The findings of an experiment on a gate are kept until the experiment is over. The host forgets a series that no VM defines, so these
+//! series are defined again. Gauges that show the configuration are reset, so that they don't show the old one.
+//!
+//! The host's shared data has a line of text for each of these series, for VMs that start later.
 
 use super::names;
 use super::port::{MetricType, Statistics};
 use super::shared::{PREFIX, add_lines, replace_lines};
 
-/// What becomes of a series that a configuration no longer has.
+/// How a series outlives a configuration that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
-    /// A counter: it is kept until the experiment is over.
+    /// A counter. It is kept until the experiment is over.
     Counter,
-    /// A gauge that shows what an experiment has found: it is kept until the experiment is over, and then set to 0.
+    /// A gauge that shows a finding of an experiment. It is kept until the experiment is over, and then set to 0.
     Latch,
-    /// A gauge that shows the configuration: it is set to 0 at once.
+    /// A gauge that shows the configuration. It is set to 0 at once.
     Shown,
 }
 
 impl Retention {
-    /// How such a series moves.
+    /// Returns the type of the series.
     pub fn kind(self) -> MetricType {
         match self {
             Self::Counter => MetricType::Counter,
@@ -35,20 +37,22 @@ impl Retention {
         }
     }
 
-    /// The line for the series `name`.
+    /// Returns the line for the series with the full name `name`.
     pub fn line(self, name: &str) -> String {
         [self.mark(), name].concat()
     }
 
-    /// The retention and the name of the series that a line stands for; `None` of text that is no such line.
+    /// Returns the retention and the full name of the series of a line; `None` if the text is no such line.
     pub fn of(line: &str) -> Option<(Self, &str)> {
         [Self::Counter, Self::Latch, Self::Shown].into_iter().find_map(|retention| Some((retention, line.strip_prefix(retention.mark())?)))
     }
 }
 
-/// Puts the lines `retained` of a new configuration of `plugin` (Envoy's name of it) in place of those of the one before. Series that the new
-/// one no longer has are defined again while one of the `experiments` that it has goes on; gauges of them that say nothing any more are set
-/// to 0. A series that another plugin has is left alone, because a route may have moved there.
+/// Replaces the lines of the old configuration of `plugin` (Envoy's name of the plugin) by those of the new one, `retained`, and keeps or
+/// resets the series that the new configuration no longer has.
+///
+/// `experiments` are those of the new configuration: the lines of their series are kept. A series that another plugin has is left alone,
+/// because its route may have moved to that plugin.
 pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[String], experiments: impl Iterator<Item = &'a str>) {
     let mut marks: Vec<String> = experiments.map(mark).collect();
     marks.dedup();
@@ -69,7 +73,7 @@ pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[Str
     }
 }
 
-/// A text that the lines of all series of `experiment` contain, and no others.
+/// Returns a text that only the lines of series of `experiment` contain.
 fn mark(experiment: &str) -> String {
     names::series("", &[("experiment", experiment)])
 }
@@ -82,7 +86,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     #[test]
-    fn a_line_says_what_it_was_made_of() {
+    fn a_line_is_read_as_it_was_written() {
         for retention in [Retention::Counter, Retention::Latch, Retention::Shown] {
             assert_eq!(Retention::of(&retention.line("gnomon_x")), Some((retention, "gnomon_x")));
         }
@@ -90,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_of_one_experiment() {
+    fn a_line_belongs_to_one_experiment() {
         let line = Retention::Shown.line("gnomon_xexperiment=.=e2;.;route=.=r;.;");
         let is_of = |experiment| line.contains(&mark(experiment));
         assert!(is_of("e2"));

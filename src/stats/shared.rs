@@ -1,6 +1,6 @@
-//! Shared data that is read, changed and written back while other workers do the same. Nothing can be deleted there.
+//! Updates of the host's shared data by compare-and-swap. Keys can't be deleted.
 //!
-//! Istio gives every plugin the same (empty) `vm_id`, so all keys start with [`PREFIX`].
+//! In Istio all plugins have the same (empty) `vm_id` and so share their data. Therefore all keys begin with [`PREFIX`].
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -8,18 +8,17 @@ use hashbrown::HashSet;
 use super::port::{Statistics, Stored, Version};
 use crate::labels::Anomaly;
 
-/// What the name of every key begins with.
+/// The beginning of every key.
 pub const PREFIX: &str = "gnomon/v1/";
 
-/// How often a write is tried against other workers' writes.
+/// Most attempts at a compare-and-swap.
 const TRIES: usize = 8;
 
 /// A version that no write has: the host counts its writes from 1 on. It creates a key that is absent, and conflicts with whoever has
 /// created it meanwhile. (Without a version two workers that find no key could overwrite each other.)
 const NOT_YET_WRITTEN: Version = Version::MAX;
 
-/// Adds `lines` to the list under `key` as long as it has fewer than `most`, and returns the list as it is then; an empty one if it could
-/// not be written.
+/// Adds `lines` to the list under `key` while the list has fewer than `most` lines. Returns the new list; an empty list if the update failed.
 pub fn add_lines<'a>(
     statistics: &mut dyn Statistics,
     key: &str,
@@ -40,8 +39,8 @@ pub fn add_lines<'a>(
     if done { list } else { Vec::new() }
 }
 
-/// Puts `lines` in place of the list under `key`; of the other lines that it had, those that `stays` is true of stand behind them. Returns
-/// all of these other lines.
+/// Replaces the list under `key` by `lines`. Returns the lines of the old list that are not among `lines`. Those of them for which `stays` is
+/// true are kept, after `lines`.
 pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String], stays: impl Fn(&str) -> bool) -> Vec<String> {
     let now: HashSet<&str, FixedState> = lines.iter().map(String::as_str).collect();
     let mut gone: Vec<String> = Vec::new();
@@ -55,8 +54,8 @@ pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String
     gone
 }
 
-/// Puts what `change` makes of the bytes under `key` in their place; `None` leaves them. A write of another worker in between means another
-/// try. Returns whether it came to an end; if not, that is counted as an anomaly.
+/// Replaces the bytes under `key` by what `change` returns for them; `None` leaves them. If another worker writes in between, `change` is called
+/// again with the new bytes. Returns whether the update succeeded; if not, an anomaly is counted.
 pub fn update(statistics: &mut dyn Statistics, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
     for _ in 0..TRIES {
         let (bytes, version) = statistics.load(key).unwrap_or((Vec::new(), NOT_YET_WRITTEN));

@@ -1,33 +1,32 @@
-//! What is said about files: one line for each problem and each warning, one for each good file.
+//! Checks files and reports a line for each problem, each warning, and each good file.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 
-use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
 use crate::found::Found;
 use crate::{documents, gates, manifest};
 
-/// Memory per worker above which a configuration is worth a second thought: VMs of this size times the workers of every proxy.
+/// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
 const MUCH_MEMORY: usize = 64 << 20;
 
 const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that has a Gnomon plugin, or a bare configuration";
 const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
 
-/// What has been found out.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Lines for a person.
+    /// The lines to print.
     pub text: String,
-    /// How many of them tell problems.
+    /// The number of problems.
     pub problems: usize,
-    /// Where each plugin name was seen first.
+    /// The names of plugins, each with the place of its first occurrence.
     plugins: BTreeMap<String, String>,
 }
 
-/// Checks `files`, each on its own but for the names of plugins.
+/// Checks each of `files`, and that names of plugins are unique among all files.
 pub fn check(files: &[PathBuf]) -> Report {
     let mut report = Report::default();
     for file in files {
@@ -48,21 +47,19 @@ impl Report {
         };
         let found = find(&documents);
         if found.is_empty() {
-            // Manifests and parts of them stand beside those that hold a plugin.
+            // A file with other manifests is only warned of, because it may be checked together with those of a plugin.
             let others = !documents.is_empty() && documents.iter().all(|document| matches!(document, Node::Object(_)));
             return if others { self.line(file, NOTHING_CHECKED) } else { self.problem(file, NOTHING_FOUND) };
         }
         let before = self.problems;
-        let needs: Vec<usize> =
-            found.iter().filter_map(|found| self.configuration(file, found)).map(|config| config.worst_case_memory()).collect();
+        let needs: Vec<String> = found.iter().filter_map(|found| self.configuration(file, found)).map(mebibytes).collect();
         if self.problems == before {
-            let needs: Vec<String> = needs.into_iter().map(mebibytes).collect();
             self.line(file, format_args!("good: at most {} of memory per worker", needs.join(" and ")));
         }
     }
 
-    /// Says all there is to say about one configuration; returns it if it is good.
-    fn configuration(&mut self, file: &Path, found: &Found<'_>) -> Option<Config> {
+    /// Reports all warnings and problems of one configuration. Returns its memory per worker in bytes if it has no problems.
+    fn configuration(&mut self, file: &Path, found: &Found<'_>) -> Option<usize> {
         let place = &found.place;
         if let Some(plugin) = &found.plugin {
             let here = format!("{}: {place}", file.display());
@@ -78,21 +75,17 @@ impl Report {
         }
         match found.source.judge() {
             Ok(Ok(config)) => {
-                for lack in found.environment.iter().flat_map(|environment| environment.lacks(&config)) {
-                    self.line(file, format_args!("{place}: warning: {lack}"));
-                }
-                for warning in gates::warnings(&config) {
+                let lacks = found.environment.iter().flat_map(|environment| environment.lacks(&config));
+                for warning in lacks.chain(gates::warnings(&config)) {
                     self.line(file, format_args!("{place}: warning: {warning}"));
                 }
                 let need = config.worst_case_memory();
                 if need > MUCH_MEMORY {
                     let need = mebibytes(need);
-                    self.line(
-                        file,
-                        format_args!("{place}: warning: every worker may need {need} of memory: lower limits.memory or limits.body"),
-                    );
+                    let text = format!("{place}: warning: every worker may need {need} of memory: lower limits.memory or limits.body");
+                    self.line(file, text);
                 }
-                Some(config)
+                Some(need)
             }
             Ok(Err(refused)) => {
                 refused.problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
@@ -116,7 +109,7 @@ impl Report {
     }
 }
 
-/// Every Gnomon configuration in the documents of a file.
+/// Returns every Gnomon configuration in the documents of a file.
 fn find(documents: &[Node]) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     for (index, document) in documents.iter().enumerate() {
@@ -125,7 +118,7 @@ fn find(documents: &[Node]) -> Vec<Found<'_>> {
     found
 }
 
-/// Bytes as MiB, rounded up.
+/// Returns `bytes` as a text in MiB, rounded up.
 fn mebibytes(bytes: usize) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }

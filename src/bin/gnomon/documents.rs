@@ -1,18 +1,17 @@
-//! From the text of a file to the documents in it.
+//! Reads the documents in the text of a file.
 //!
-//! YAML is read as the tools that apply these files read it, `yes`, `no`, `on` and `off` as booleans: what is a text here must be a
-//! text there.
+//! YAML is read as by the tools that apply these files: `yes`, `no`, `on` and `off` are booleans, so that a text here is a text there too.
 
 use gnomon::config::raw::Node;
 use serde_saphyr::{DuplicateKeyPolicy, UserMessageFormatter};
 
-/// The documents in `text` that are not empty, in order.
+/// Returns the documents in `text` that are not empty, in order.
 ///
 /// # Errors
 /// Why the text is neither YAML nor JSON, with line and column.
 pub fn read(text: &[u8]) -> Result<Vec<Node>, String> {
     let text = std::str::from_utf8(text).map_err(|error| format!("the text is not UTF-8: {error}"))?;
-    // Of a JSON file duplicate keys are told with their paths. One that JSON can't be read from may still be YAML in braces.
+    // JSON keeps duplicate keys, so the parser can report their paths. A text in braces that is not JSON may still be YAML.
     if text.trim_start().starts_with('{')
         && let Ok(node) = Node::from_json(text.as_bytes())
     {

@@ -1,6 +1,6 @@
-//! Gnomon in Envoy's own files: bootstraps, listeners, discovery files, and patches of them in an EnvoyFilter.
+//! Finds Gnomon in Envoy's own files: bootstraps, listeners, discovery files, and patches of these files in an EnvoyFilter.
 //!
-//! A Wasm filter is known by its type, wherever it stands. Filters of other people are left alone.
+//! A Wasm filter is recognised by its type, wherever it stands. Filters other than Gnomon are ignored.
 
 use gnomon::config::raw::Node;
 
@@ -11,7 +11,7 @@ use crate::protobuf_json::field;
 /// The type of a Wasm HTTP filter.
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
-/// Adds every Gnomon filter in `node` to `found`; `place` says where the node is.
+/// Adds every Gnomon filter in `node` to `found`. `place` is the place of `node`, for messages.
 pub fn find<'a>(node: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     if let Some(config) = filter(node) {
         found.extend(gnomon(config, place));
@@ -23,7 +23,7 @@ pub fn find<'a>(node: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     }
 }
 
-/// The `config` of a Wasm filter, written plainly or as a TypedStruct.
+/// Returns the `config` of a Wasm filter, which may be written as a TypedStruct; `None` if `node` is no such filter.
 fn filter(node: &Node) -> Option<&Node> {
     let named = |key: &str| node.get(key).and_then(Node::as_text).is_some_and(|name| name.rsplit('/').next() == Some(WASM));
     if named("@type") {
@@ -35,7 +35,7 @@ fn filter(node: &Node) -> Option<&Node> {
     }
 }
 
-/// The filter with this `config`, if it is Gnomon.
+/// Returns what was found in a Wasm filter with this `config`; `None` if the filter is not Gnomon.
 fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
     let source = source(config);
     let names = ["name", "root_id", "vm_config"].into_iter().filter_map(|key| field(config, key));
@@ -53,7 +53,7 @@ fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
     })
 }
 
-/// The filter's `configuration`, an Any.
+/// Reads the filter's `configuration`, which is an Any.
 fn source(config: &Node) -> Source<'_> {
     let Some(any) = config.get("configuration") else { return Source::Missing };
     let kind = any.get("@type").and_then(Node::as_text).and_then(|kind| kind.rsplit('/').next());

@@ -1,4 +1,4 @@
-//! A Gnomon configuration found in a file, and how to tell that something is one.
+//! A Gnomon configuration found in a file, and how it is recognised.
 
 use gnomon::config::Config;
 use gnomon::config::parse::{Refused, parse, validate};
@@ -6,36 +6,39 @@ use gnomon::config::raw::Node;
 
 use crate::environment::Environment;
 
-/// A configuration and what is said of it beside the parser's problems.
+/// A configuration found in a file.
 #[derive(Debug)]
 pub struct Found<'a> {
-    /// Where in its document, for a person: `WasmPlugin ml/gnomon`.
+    /// The place in the file, for messages: `document 1, WasmPlugin ml/gnomon`.
     pub place: String,
-    /// What tells this plugin from others in a proxy, if it has a name.
+    /// The kind and name of the plugin, which must be unique in a proxy; `None` for a bare configuration.
     pub plugin: Option<String>,
     /// The configuration.
     pub source: Source<'a>,
-    /// What its VM is given, if that is known.
+    /// The environment of the plugin's VM; `None` for a bare configuration.
     pub environment: Option<Environment<'a>>,
-    /// What may be a mistake.
+    /// Warnings about the manifest around the configuration.
     pub warnings: Vec<&'static str>,
 }
 
-/// How a configuration is written down.
+/// How a configuration is written in a file.
 #[derive(Debug)]
 pub enum Source<'a> {
-    /// As part of the document.
+    /// As a part of the document.
     Node(&'a Node),
     /// As JSON text.
     Text(&'a str),
-    /// As something that can't be checked.
+    /// In a form that can't be checked, and why.
     Unread(&'static str),
-    /// Not at all.
+    /// There is no configuration.
     Missing,
 }
 
 impl Source<'_> {
-    /// What the filter's parser says; the text of an error of its own if there is nothing to parse.
+    /// Parses the configuration as the filter does.
+    ///
+    /// # Errors
+    /// Why the configuration can't be checked.
     pub fn judge(&self) -> Result<Result<Config, Refused>, &'static str> {
         match self {
             Source::Node(node) => Ok(validate(node)),
@@ -45,7 +48,7 @@ impl Source<'_> {
         }
     }
 
-    /// Whether it looks like Gnomon's, right or wrong.
+    /// Whether the configuration looks like one of Gnomon, even if it has problems.
     pub fn looks_like_gnomon(&self) -> bool {
         match self {
             Source::Node(node) => is_ours(node),
@@ -59,7 +62,7 @@ fn is_ours(node: &Node) -> bool {
     node.get("version").is_some() && (node.get("experiment").is_some() || node.get("routes").is_some())
 }
 
-/// Whether any text in `node`, such as a plugin's name or its image, names Gnomon.
+/// Whether any text in `node`, such as a plugin's name or image, contains `gnomon`.
 pub fn mentions_gnomon(node: &Node) -> bool {
     match node {
         Node::Text(text) => text.to_ascii_lowercase().contains("gnomon"),

@@ -1,21 +1,22 @@
-//! Gates that are legal and still do not what their author cares for.
+//! Warnings of gates and guardrails that are legal, but probably don't do what their author wants.
 
 use std::time::Duration;
 
 use gnomon::config::{Config, Gate, GateSubject, Measure, Role, Warmup};
 
-/// Parts per million of the trials of a paired measure that are bad if both models are equal.
+/// Rate of bad trials of a paired measure if both models are equal, in parts per million.
 const EVEN: u32 = 500_000;
 
-/// Warm-up above which it matters that a guardrail sees nothing of it.
+/// Warm-up of a canary above which there is a warning, because the guardrail does not act during it.
 const LONG_WARMUP: Duration = Duration::from_secs(5 * 60);
 
-/// All that is to be warned of.
+/// Returns all warnings, a line each.
 pub fn warnings(config: &Config) -> Vec<String> {
     [blind(config), unfair(config), unguarded(config)].concat()
 }
 
-/// A line for each candidate that its gates could pass while it does not answer: they judge the answers that there are.
+/// Returns a line for each candidate with gates but without one of [`Measure::Coverage`]. Other gates judge only answers that arrive, so they can
+/// pass a candidate that has stopped answering.
 fn blind(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
@@ -26,7 +27,7 @@ fn blind(config: &Config) -> Vec<String> {
             if gates.peek().is_some() && !gates.any(covers) {
                 let name = &shadow.name;
                 lines.push(format!(
-                    "routes[{index}].gates: {name} has no gate with measure coverage: if it stops answering, what it answered before can still pass"
+                    "routes[{index}].gates: {name} has no gate with measure coverage: if it stops answering, its gates can still pass on earlier answers"
                 ));
             }
         }
@@ -34,7 +35,7 @@ fn blind(config: &Config) -> Vec<String> {
     lines
 }
 
-/// A line for each gate that a model fails for being no better than the one it is set against.
+/// Returns a line for each gate that fails if its model is only as good as the one it is compared with.
 fn unfair(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
@@ -46,7 +47,7 @@ fn unfair(config: &Config) -> Vec<String> {
             if is_paired && gate.terms.limit.ppm() < EVEN {
                 let name = &gate.name;
                 lines.push(format!(
-                    "routes[{index}].gates[{at}]: of two equal models half of {name}'s trials are bad: with a limit below 50 it fails"
+                    "routes[{index}].gates[{at}]: if both models are equal, half of {name}'s trials are bad: with a limit below 50 it fails"
                 ));
             }
         }
@@ -54,7 +55,8 @@ fn unfair(config: &Config) -> Vec<String> {
     lines
 }
 
-/// A line for each canary that its guardrail would let go on failing: only good answers can be fast or slow, and gates don't see a warm-up.
+/// Returns a line for each guarded canary that could fail without being cut off: without a gate of [`Measure::Failed`], because other measures
+/// judge only good answers, or during a long warm-up, because gates don't count it.
 fn unguarded(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
@@ -69,12 +71,12 @@ fn unguarded(config: &Config) -> Vec<String> {
             let name = &variant.name;
             if matches!(variant.warmup, Some(Warmup::Time(time)) if time > LONG_WARMUP) {
                 lines.push(format!(
-                    "routes[{index}].guardrail: {name} warms up for more than 5 minutes, in which an outage of it cuts nobody off"
+                    "routes[{index}].guardrail: {name} warms up for more than 5 minutes, and an outage in that time does not cut it off"
                 ));
             }
             if !gates.any(|gate| gate.measure == Measure::Failed) {
                 lines.push(format!(
-                    "routes[{index}].guardrail: none of its gates of {name} has measure failed: {name} goes on serving if all that it answers is 5xx"
+                    "routes[{index}].guardrail: none of its gates of {name} has measure failed: {name} is not cut off even if all its answers are 5xx"
                 ));
             }
         }

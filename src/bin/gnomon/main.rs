@@ -1,10 +1,10 @@
-//! `gnomon`: what can be done with Gnomon away from a proxy.
+//! `gnomon`: Gnomon on the command line, without a proxy.
 //!
-//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files and tells what the filter would say about them,
-//! with the filter's own parser. It starts nothing and reaches no network.
+//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files, and reports their problems with the filter's own parser. It
+//! uses no network.
 //!
-//! Reading order: [`documents`] (text to values), [`found`] (what a configuration found is), [`manifest`] and [`envoy`] (where it may
-//! be), [`environment`] (what its VM is given), [`gates`] (what its gates don't see), [`check`] (what is said about it).
+//! Reading order: [`documents`] (text to values), [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations),
+//! [`environment`] (variables of the VM), [`gates`] (warnings of gates), [`check`] (the report).
 
 #![deny(
     missing_docs,

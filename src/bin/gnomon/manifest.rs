@@ -1,4 +1,4 @@
-//! Gnomon in Kubernetes manifests, and the choice among all that a document may be.
+//! Finds Gnomon in Kubernetes manifests. Tells manifests, bare configurations and Envoy's files apart.
 
 use gnomon::config::raw::Node;
 
@@ -6,14 +6,14 @@ use crate::environment::Environment;
 use crate::envoy;
 use crate::found::{Found, Source, mentions_gnomon};
 
-/// Keys of a configuration; a document with one of them is taken for a bare one.
+/// Keys of a configuration. A document with one of these keys, and without `kind` and `apiVersion`, is a bare configuration.
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
 
 const BOTH_SIDES: &str = "without spec.targetRefs, and with a spec.match that has no mode (CLIENT or SERVER), it runs on both sides of a call, \
                           and gateway and sidecar both copy: say where it belongs";
 const NO_TARGET: &str = "without spec.targetRefs it is attached to nothing: say which Gateway or route it belongs to";
 
-/// Adds every Gnomon configuration in a document to `found`; `place` says which document it is.
+/// Adds every Gnomon configuration in a document to `found`. `place` is the document's place in the file, for messages.
 pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     let text = |node: Option<&'a Node>| node.and_then(Node::as_text);
     let (Some(kind), Some(_)) = (text(document.get("kind")), text(document.get("apiVersion"))) else {
@@ -53,7 +53,7 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     }
 }
 
-/// Istio's resources: `wasm` holds the plugin, `spec` says where it runs.
+/// Adds the plugin of an Istio resource to `found`, if it is Gnomon. `wasm` is the plugin, `spec` says where it runs.
 fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, name: String, found: &mut Vec<Found<'a>>) {
     let source = wasm.get("pluginConfig").map_or(Source::Missing, Source::Node);
     if !is_gnomon(document, wasm, "pluginConfig", &source) {
@@ -65,7 +65,7 @@ fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, 
     found.push(Found { place, plugin: Some(format!("plugin {name}")), source, environment: Some(Environment::istio(wasm)), warnings });
 }
 
-/// Envoy Gateway's resource: a list of plugins.
+/// Adds the plugins of an Envoy Gateway resource that are Gnomon to `found`.
 fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, found: &mut Vec<Found<'a>>) {
     let Some(Node::Array(plugins)) = spec.get("wasm") else { return };
     for (index, wasm) in plugins.iter().enumerate() {
@@ -84,7 +84,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
     }
 }
 
-/// Whether anything about a plugin but its configuration names Gnomon, or the configuration looks like one of Gnomon's.
+/// Whether a plugin is Gnomon: its manifest mentions Gnomon outside the configuration, or the configuration looks like one of Gnomon.
 fn is_gnomon(document: &Node, wasm: &Node, config: &str, source: &Source<'_>) -> bool {
     let Node::Object(fields) = wasm else { return false };
     let name = document.get("metadata").and_then(|metadata| metadata.get("name"));
@@ -93,6 +93,7 @@ fn is_gnomon(document: &Node, wasm: &Node, config: &str, source: &Source<'_>) ->
         || source.looks_like_gnomon()
 }
 
+/// Whether the resource is attached to certain gateways, routes or workloads.
 fn has_target(spec: &Node) -> bool {
     let some = |key| spec.get(key).is_some_and(|node| *node != Node::Array(Vec::new()) && *node != Node::Null);
     some("targetRefs") || some("targetRef") || some("targetSelectors")

@@ -2,7 +2,7 @@
 
 use gnomon::config::raw::Node;
 
-/// The value of a key in either of Protobuf's spellings, `root_id` and `rootId`.
+/// Returns the value of `key`, which is given as `root_id` and may be written `root_id` or `rootId`.
 pub fn field<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     node.get(key).or_else(|| {
         let mut words = key.split('_');

@@ -19,7 +19,7 @@ pub(super) fn matches(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<
     }
 }
 
-/// What a route without `match` takes.
+/// Returns the conditions of a route without `match`.
 pub(super) fn every_post() -> Match {
     Match { methods: post(), path: None, authority: None, headers: Vec::new() }
 }
@@ -48,10 +48,10 @@ fn methods(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     if methods.is_empty() { value.refuse("give at least one method, or leave methods out for POST", problems) } else { Some(methods) }
 }
 
-/// A condition on the path, one that some path without its query can meet.
+/// Reads a condition on the path. Reports a condition that no path without its query can meet.
 fn path(value: &Value<'_>, problems: &mut Problems) -> Option<Text> {
     let text = text(value, problems)?;
-    let (Text::Exact(path) | Text::Prefix(path) | Text::Suffix(path)) = &text;
+    let path = text.text();
     let rooted = match &text {
         Text::Exact(path) => path.starts_with('/') || path == "*",
         Text::Prefix(path) => path.starts_with('/') || path.is_empty(),
@@ -79,7 +79,7 @@ fn text(value: &Value<'_>, problems: &mut Problems) -> Option<Text> {
     one_text(value, &object, problems)
 }
 
-/// The one condition that `object` has, which may have other keys beside it.
+/// Reads the one condition on a text that `object` must have. `object` may have other keys too.
 pub(super) fn one_text(value: &Value<'_>, object: &Object<'_>, problems: &mut Problems) -> Option<Text> {
     let (key, text) = one_of(value, object, &TEXT, problems)?;
     let text = text.text(problems)?.to_owned();
@@ -101,7 +101,7 @@ fn header(value: &Value<'_>, problems: &mut Problems) -> Option<HeaderMatch> {
     Some(HeaderMatch { name: name?, value: condition? })
 }
 
-/// Where a key is taken from.
+/// Reads the part of a request that is a key.
 pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
     const HINT: &str = "give one of {header: …}, {cookie: …}, {query: …}, or the word request";
     match value.node.as_text() {
@@ -122,7 +122,7 @@ pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
     }
 }
 
-/// The key and value of the one of `keys` that `object` must have.
+/// Returns the one of `keys` that `object` must have, with its value.
 pub(super) fn one_of<'a, 'k>(
     value: &Value<'a>,
     object: &Object<'a>,

@@ -15,20 +15,18 @@ pub(super) fn request(value: &Value<'_>, problems: &mut Problems) -> Option<Copy
     let authority = object.maybe("authority", problems, authority);
     let model = object.maybe("model", problems, |value, problems| value.line(problems).map(str::to_owned));
     let renames = object.get("model").is_some();
-    let body = object.or("body", Body::default(), problems, |value, problems| body(value, renames, problems));
-    let headers = object.or("headers", Headers::default(), problems, headers);
+    let body = object.or("body", CopyRequest::default(), problems, |value, problems| body(value, renames, problems));
+    let headers = object.or("headers", CopyRequest::default(), problems, headers);
     let keep_credentials = object.or("keep_credentials", false, problems, Value::boolean);
-    let (body, headers) = (body?, headers?);
+    let CopyRequest { body_set, body_remove, .. } = body?;
     Some(CopyRequest {
         path: path?,
         authority: authority?,
         model: model?,
-        body_set: body.set,
-        body_remove: body.remove,
-        from_env: headers.from_env,
-        set: headers.set,
-        remove: headers.remove,
+        body_set,
+        body_remove,
         keep_credentials: keep_credentials?,
+        ..headers?
     })
 }
 
@@ -39,7 +37,7 @@ fn rewrite(value: &Value<'_>, problems: &mut Problems) -> Option<(String, String
     Some((prefix?, with?))
 }
 
-/// The beginning of a path, without query.
+/// Reads the beginning of a path, without query.
 fn path(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
     let text = value.line(problems)?;
     if !text.starts_with('/') || text.contains([' ', '?', '#']) {
@@ -56,15 +54,8 @@ fn authority(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Top-level members of a JSON body that are changed.
-#[derive(Default)]
-struct Body {
-    set: Vec<(String, String)>,
-    remove: Vec<String>,
-}
-
-/// `body` of a copy, whose model `request.model` may have renamed.
-fn body(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<Body> {
+/// Reads `request.body`. `renames` says whether `request.model` is given too.
+fn body(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<CopyRequest> {
     let object = value.object(&["set", "remove"], problems)?;
     let set = object.or("set", Vec::new(), problems, |value, problems| members(value, renames, problems));
     let written = object.get("set");
@@ -80,12 +71,12 @@ fn body(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<Bod
             }
         })
     });
-    Some(Body { set: set?, remove: remove? })
+    Some(CopyRequest { body_set: set?, body_remove: remove?, ..CopyRequest::default() })
 }
 
 const NO_NAME: &str = "give the name of a top-level member";
 
-/// The members set, each with its value as JSON text.
+/// Reads the members that are set, each with its value as JSON text.
 fn members(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<Vec<(String, String)>> {
     let strange = |name: &str| match name {
         "" => Some(NO_NAME.to_owned()),
@@ -104,25 +95,19 @@ fn members(value: &Value<'_>, renames: bool, problems: &mut Problems) -> Option<
     (members.len() == object.pairs.len()).then_some(members)
 }
 
-/// Headers of a copy that are changed.
-#[derive(Default)]
-struct Headers {
-    set: Vec<(Rc<str>, String)>,
-    from_env: Vec<(Rc<str>, String)>,
-    remove: Vec<Rc<str>>,
-}
-
-fn headers(value: &Value<'_>, problems: &mut Problems) -> Option<Headers> {
+/// Reads `request.headers`.
+fn headers(value: &Value<'_>, problems: &mut Problems) -> Option<CopyRequest> {
     let object = value.object(&["set", "from_env", "remove"], problems)?;
     let mut spellings = BTreeMap::new();
     let set = object.or("set", Vec::new(), problems, |value, problems| fields(value, &mut spellings, header::value, problems));
     let from_env = object
         .or("from_env", Vec::new(), problems, |value, problems| fields(value, &mut spellings, header::environment_variable, problems));
     let remove = object.or("remove", Vec::new(), problems, |value, problems| value.list(problems, header::removed));
-    Some(Headers { set: set?, from_env: from_env?, remove: remove? })
+    Some(CopyRequest { set: set?, from_env: from_env?, remove: remove?, ..CopyRequest::default() })
 }
 
-/// Headers with what `read` reads for each; `spellings` has those that were there before, each with its spelling.
+/// Reads headers that are set, each with the value that `read` returns. `spellings` has the headers read so far, each with the path of its object
+/// and its spelling there.
 fn fields<'a>(
     value: &Value<'a>,
     spellings: &mut BTreeMap<Rc<str>, (String, &'a str)>,
@@ -136,7 +121,7 @@ fn fields<'a>(
         let place = object.member(key, &name_node);
         let name = header::set(&place, problems);
         let earlier = name.as_ref().and_then(|name| spellings.insert(Rc::clone(name), (value.path.clone(), key)));
-        // Twice in the same letters is reported with the keys.
+        // Two equal keys in one object have been reported already.
         if earlier.is_some_and(|(path, spelling)| path != value.path || spelling != key) {
             place.refuse::<()>("this header is there twice, in other letters or under set and from_env: keep one", problems);
         }

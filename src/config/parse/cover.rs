@@ -1,19 +1,19 @@
-//! Whether a route can ever match, given the routes before it.
+//! Finds routes that can never match, because earlier routes take all their requests.
 //!
-//! The answer "covered" is always right; there are covered routes that it does not see, such as one that two earlier conditions only
-//! cover together.
+//! A route that is found is certain to be covered. Some covered routes are not found, such as one that only two earlier conditions together
+//! cover.
 
 use std::rc::Rc;
 
 use crate::config::{HeaderMatch, HeaderValueMatch, Match, Text};
 
-/// Whether every request that one of `sets` takes is also taken by one of a set of `earlier`.
+/// Whether every request that matches one of `sets` also matches a set of an earlier route.
 pub(super) fn covers(earlier: &[Rc<[Match]>], sets: &[Match]) -> bool {
     let earlier = || earlier.iter().flat_map(|sets| &**sets);
     sets.iter().all(|set| set.methods.iter().all(|method| earlier().any(|wider| wider.methods.contains(method) && implies(set, wider))))
 }
 
-/// Whether all that `wider` asks for, methods aside, follows from what `set` asks for.
+/// Whether every request that meets `set` also meets `wider`, apart from its method.
 fn implies(set: &Match, wider: &Match) -> bool {
     let follows = |by: fn(&Text, &Text) -> bool, wider: &Option<Text>, narrow: &Option<Text>| match (wider, narrow) {
         (None, _) => true,
@@ -36,6 +36,7 @@ fn header_implies(narrow: &HeaderMatch, wider: &HeaderMatch) -> bool {
         }
 }
 
+/// Whether every text that meets `narrow` also meets `wider`.
 fn text_implies(narrow: &Text, wider: &Text) -> bool {
     match (narrow, wider) {
         (_, Text::Prefix(text) | Text::Suffix(text)) if text.is_empty() => true,
@@ -46,12 +47,9 @@ fn text_implies(narrow: &Text, wider: &Text) -> bool {
     }
 }
 
-/// The same for authorities: one without a port is compared with the request's authority without its port.
+/// Whether every authority that meets `narrow` also meets `wider`. A condition without a port ignores the request's port.
 fn authority_implies(narrow: &Text, wider: &Text) -> bool {
-    let plain = |text: &Text| {
-        let (Text::Exact(text) | Text::Prefix(text) | Text::Suffix(text)) = text;
-        !text.contains(':')
-    };
+    let plain = |text: &Text| !text.text().contains(':');
     if narrow == wider {
         return true;
     }
@@ -63,7 +61,7 @@ fn authority_implies(narrow: &Text, wider: &Text) -> bool {
     }
 }
 
-/// A text that ends with a port, without it; the end of a prefix is not the end of the authority.
+/// Returns a condition that ends with a port, without the port. A prefix has none: its end is not the end of the authority.
 fn without_port(text: &Text) -> Option<Text> {
     let strip = |text: &str| {
         let (host, port) = text.rsplit_once(':')?;
@@ -128,7 +126,7 @@ mod tests {
         }
     }
 
-    /// What a condition means, without and with the rule for ports.
+    /// Whether a condition on a text holds.
     fn holds(condition: &Text, text: &str) -> bool {
         match condition {
             Text::Exact(whole) => text == whole,
@@ -137,12 +135,12 @@ mod tests {
         }
     }
 
+    /// Whether a condition on an authority holds.
     fn authority_holds(condition: &Text, authority: &str) -> bool {
         let has_port =
             |text: &str| text.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
-        let (Text::Exact(text) | Text::Prefix(text) | Text::Suffix(text)) = condition;
         let host = authority.rsplit_once(':').filter(|_| has_port(authority)).map_or(authority, |(host, _)| host);
-        holds(condition, if has_port(text) { authority } else { host })
+        holds(condition, if has_port(condition.text()) { authority } else { host })
     }
 
     fn condition() -> impl Strategy<Value = Text> {
@@ -156,7 +154,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-        /// What one condition is said to imply holds of every text of which it holds itself.
+        /// If `narrow` implies `wider`, every text that meets `narrow` meets `wider`.
         #[test]
         fn implications_are_sound(
             narrow in condition(), wider in condition(), before in "[ab:1]{0,2}", after in "[ab:1]{0,2}", port in "(|:1)",

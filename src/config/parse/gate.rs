@@ -1,4 +1,4 @@
-//! `gates`: limits on rates, each with a measure that its subject has.
+//! `gates`: limits on rates of bad trials, and whether a variant or shadow has the measure.
 
 use std::mem::discriminant;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin
 /// Keys that only some measures have.
 const SETTINGS: [&str; 3] = ["threshold", "margin", "direction"];
 
-/// What `measure` may be, each with settings that are yet to be read.
+/// The words for `measure`. The settings here are placeholders until they are read.
 const MEASURES: [(&str, Measure); 9] = [
     ("diverged", Measure::Diverged),
     ("worse_than_control", Measure::WorseThanControl { control: 0 }),
@@ -31,35 +31,36 @@ const MEASURES: [(&str, Measure); 9] = [
 
 const DIRECTIONS: [(&str, Direction); 3] = [("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
 
-/// What `measure` is called, whatever its settings.
+/// Returns the word for `measure`, whatever its settings.
 pub(in crate::config) fn measure_word(measure: Measure) -> &'static str {
     let is_it = |(_, other): &&(&str, Measure)| discriminant(other) == discriminant(&measure);
     MEASURES.iter().find(is_it).map_or("", |(word, _)| word)
 }
 
-/// What `direction` is called.
+/// Returns the word for `direction`.
 pub(in crate::config) fn direction_word(direction: Direction) -> &'static str {
     DIRECTIONS.iter().find(|(_, other)| *other == direction).map_or("", |(word, _)| word)
 }
 
-/// Limits are strictly between 0 and this.
+/// The parts per million of 100 %. Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;
 
-/// What the rest of the route says, as far as it is legal; the outer `None` of a part says that it is not.
+/// The other parts of the route. `split` and `written_shadows` are `None` if the configuration has no such key. For `shadows`, `task` and
+/// `slices` the outer `None` means that the part has problems.
 pub(super) struct Surroundings<'a, 'r> {
-    /// `split` as written, if it is.
+    /// The value of `split`, which may have problems.
     pub(super) split: Option<Value<'a>>,
-    /// `shadows` as written, if they are.
+    /// The value of `shadows`, which may have problems.
     pub(super) written_shadows: Option<Value<'a>>,
     pub(super) shadows: Option<&'r [Rc<Shadow>]>,
-    /// `auto` stands for one that is not legal, too.
+    /// The protocol; `auto` if its value has problems.
     pub(super) protocol: Protocol,
     pub(super) task: Option<&'r Task>,
     pub(super) slices: Option<Option<&'r Slices>>,
 }
 
 impl Surroundings<'_, '_> {
-    /// What `name` is the name of, whether the variant or shadow is legal or not.
+    /// Returns the variant or shadow with this name, even if it has problems.
     pub(super) fn subject(&self, name: &str) -> Option<GateSubject> {
         let is = |other: &Option<&str>| *other == Some(name);
         let variant = self.variants().iter().position(is).map(GateSubject::Variant);
@@ -75,7 +76,7 @@ impl Surroundings<'_, '_> {
         items.into_iter().flatten().map(|item| item.child("name").and_then(|name| name.node.as_text())).collect()
     }
 
-    /// How many series a gate with `each_slice` has.
+    /// Returns the number of slices of a gate with `each_slice`.
     pub(super) fn slice_count(&self) -> u32 {
         let values = self.slices.flatten().map_or(0, |slices| slices.values.len());
         u32::try_from(values).unwrap_or(u32::MAX).saturating_add(1)
@@ -119,19 +120,19 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     }
 }
 
-/// Coverage has to be above its limit, all else below.
+/// Reads the limit of a gate. Coverage passes above its limit, all other measures below.
 fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -> Option<Rate> {
     let hint = match (units::percent(value, problems)?, measure) {
         (0, Some(Measure::Coverage)) => "no coverage is below 0, so this decides nothing: give a limit above 0, such as 90",
         (0, _) => "no number of trials shows that a rate is 0: give a limit above 0, such as 0.01",
-        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that none is missed: give a limit below 100, such as 99.99",
+        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that coverage is 100: give a limit below 100, such as 99.99",
         (WHOLE, _) => "no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99",
         (limit, _) => return Rate::new(limit),
     };
     value.refuse(hint, problems)
 }
 
-/// The measure with its settings.
+/// Reads the measure with its settings.
 fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
     let named = object.required("measure", problems, |value, problems| units::word(value, &MEASURES, problems))?;
     let threshold = |problems: &mut Problems| object.required("threshold", problems, |value, problems| units::span(value, 1, problems));
@@ -154,23 +155,23 @@ fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
     };
     for key in SETTINGS.into_iter().filter(|key| *key != setting) {
         if let Some(value) = object.get(key) {
-            value.refuse::<()>("this measure does not have it: leave it out, or choose another measure", problems);
+            value.refuse::<()>("this measure has no such setting: leave it out, or choose another measure", problems);
         }
     }
     measure
 }
 
-/// A margin of tokens, in percent.
+/// Reads a margin of tokens, in percent.
 fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(percent) if percent.is_finite() && *percent >= 0.0 => Some(percent.abs()),
-        _ => value.refuse("give how many percent more tokens are let pass, a number from 0 up, such as 10", problems),
+        _ => value.refuse("give the margin of tokens in percent, a number from 0 up, such as 10", problems),
     }
 }
 
-/// Reports a measure that `of` does not have.
+/// Returns the measure, or reports that the variant or shadow `of` does not have it.
 fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Measure> {
-    const UNREAD: &str = "answers of this protocol do not tell it: it needs protocol openai, or auto";
+    const UNREAD: &str = "answers of this protocol have no tokens or streams: this measure needs protocol openai or auto";
     let written = object.get("measure")?;
     let counts_tokens = matches!(around.protocol, Protocol::Auto | Protocol::OpenAi);
     match (measure, of) {
@@ -178,10 +179,10 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
         (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => {
-            written.refuse("nobody waits for a shadow's first byte: this is for variants", problems)
+            written.refuse("a shadow's first byte is not measured: use this measure for variants", problems)
         }
         (_, GateSubject::Variant(_)) => {
-            written.refuse("this is for shadows: variants have failed, slower_than and first_byte_slower_than", problems)
+            written.refuse("this measure is for shadows: variants have failed, slower_than and first_byte_slower_than", problems)
         }
         (Measure::CostlierThanPrimary { .. }, _) if !counts_tokens => written.refuse(UNREAD, problems),
         (Measure::Flipped(direction), _) => flips(direction, around.task, object, problems).map(|()| measure),
@@ -192,34 +193,35 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
     }
 }
 
-/// Reports that a task has no flips, or none in this direction.
+/// Reports a task without flips, or without flips in this direction.
 fn flips(direction: Direction, task: Option<&Task>, object: &Object<'_>, problems: &mut Problems) -> Option<()> {
     match task {
         None | Some(Task::Decision(_)) => Some(()),
         Some(Task::Labels(_)) if direction == Direction::Both => Some(()),
-        Some(Task::Labels(_)) => {
-            object.get("direction")?.refuse("labels have no order: leave it out, or compare a decision, whose names ascend", problems)
-        }
-        Some(_) => object.get("measure")?.refuse("nothing can flip: it needs compare.task labels or decision", problems),
+        Some(Task::Labels(_)) => object
+            .get("direction")?
+            .refuse("labels have no order: leave direction out, or use compare.task decision, whose names ascend", problems),
+        Some(_) => object.get("measure")?.refuse("nothing can flip: this measure needs compare.task labels or decision", problems),
     }
 }
 
-/// Reports what one of the route's shadows can't be measured by; they are all legal.
+/// Returns the measure, or reports that the shadow at `index` can't have it. None of `shadows` has problems.
 fn fit_shadow(measure: Measure, index: usize, shadows: &[Rc<Shadow>], object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
     let shadow = shadows.get(index)?;
     match measure {
         Measure::SlowerThan(threshold) if threshold > shadow.timeout => object
             .get("threshold")?
-            .refuse("the shadow's timeout is shorter, and nobody knows how slow the rest would be: raise it or lower this", problems),
-        Measure::SlowerThanPrimary(margin) if margin >= shadow.timeout => object
-            .get("margin")?
-            .refuse("the shadow's timeout is not longer, so it is never seen to be so much slower: raise it or lower this", problems),
+            .refuse("the shadow's timeout is shorter, so no answer is ever seen to be so slow: raise timeout or lower threshold", problems),
+        Measure::SlowerThanPrimary(margin) if margin >= shadow.timeout => object.get("margin")?.refuse(
+            "the shadow's timeout is not longer, so no answer is ever seen to be so much slower: raise timeout or lower margin",
+            problems,
+        ),
         Measure::WorseThanControl { .. } => control(shadow, shadows, object, problems).map(|control| Measure::WorseThanControl { control }),
         _ => Some(measure),
     }
 }
 
-/// The control that a candidate is set against.
+/// Returns the index of the control that `candidate` is compared with, or reports why there is none.
 fn control(candidate: &Shadow, shadows: &[Rc<Shadow>], object: &Object<'_>, problems: &mut Problems) -> Option<usize> {
     if candidate.role == Role::Control {
         return object.get("of")?.refuse("this is the control itself: name a candidate", problems);
@@ -236,13 +238,13 @@ fn control(candidate: &Shadow, shadows: &[Rc<Shadow>], object: &Object<'_>, prob
                 return Some(index);
             }
         }
-        (None, _) => "it needs a control: a shadow with role: control that runs the baseline's version",
+        (None, _) => "this measure needs a control: a shadow with role: control that runs the baseline's version",
         (Some(_), Some(_)) => "this route has more than one control: keep one",
     };
     object.get("measure")?.refuse(hint, problems)
 }
 
-/// Reports what is in the way of judging each slice on its own.
+/// Reports why the slices of a gate can't be judged on their own.
 fn sliced(
     object: &Object<'_>,
     of: Option<GateSubject>,
@@ -253,10 +255,9 @@ fn sliced(
     let Some(slices) = around.slices else { return Some(()) };
     let each_slice = object.get("each_slice")?;
     match (slices, of) {
-        (None, _) => each_slice.refuse("it needs slices: this route has none", problems),
-        (Some(Slices { by: SliceBy::Body(_), .. }), Some(GateSubject::Variant(_))) => {
-            each_slice.refuse("only requests that are copied are read, so variants have slices by a header alone", problems)
-        }
+        (None, _) => each_slice.refuse("each_slice needs slices, and this route has none", problems),
+        (Some(Slices { by: SliceBy::Body(_), .. }), Some(GateSubject::Variant(_))) => each_slice
+            .refuse("slices by the body exist only for copied requests: for a gate of a variant, use slices by a header", problems),
         _ => match object.get("alpha") {
             Some(value) => divisible(&value, alpha?, around, problems),
             None => Some(()),
@@ -264,12 +265,12 @@ fn sliced(
     }
 }
 
-/// Reports an `alpha` of which a slice gets less than a millionth.
+/// Reports an `alpha` that gives each slice less than a millionth.
 pub(super) fn divisible(value: &Value<'_>, alpha: Rate, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<()> {
     let slices = around.slice_count();
     if alpha.ppm() >= slices {
         return Some(());
     }
     let least = f64::from(slices) / f64::from(WHOLE);
-    value.refuse(format!("{slices} slices share it, and a millionth is the least: give at least {least}"), problems)
+    value.refuse(format!("{slices} slices share this alpha, and each needs at least a millionth: give at least {least}"), problems)
 }

@@ -1,4 +1,4 @@
-//! `guardrail`: the gates that take a canary's traffic away.
+//! `guardrail`: the gates whose failure cuts a canary off.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::gate::Rate;
 const MIN_TRIALS: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// `guardrail` of a route whose gates are `written`, if they are, and `gates` if they are legal.
+/// Reads `guardrail` of a route. `written` is the value of `gates`, if the route has that key; `gates` are the gates, if they have no problems.
 pub(super) fn guardrail(
     value: &Value<'_>,
     written: Option<&Value<'_>>,
@@ -21,7 +21,7 @@ pub(super) fn guardrail(
 ) -> Option<Guardrail> {
     let object = value.object(&["gates", "alpha", "min_trials", "window"], problems)?;
     if around.split.is_none() {
-        value.refuse::<()>("it needs split: without it there is no canary to cut off", problems);
+        value.refuse::<()>("guardrail needs split: without split there is no canary to cut off", problems);
     }
     let guarded = object.required("gates", problems, |value, problems| guarded(value, written, around, problems));
     let alpha = object.or("alpha", Rate::GUARDRAIL_ALPHA, problems, |value, problems| {
@@ -34,7 +34,7 @@ pub(super) fn guardrail(
     Some(Guardrail { gates: guarded?, alpha: alpha?, min_trials: min_trials?.into(), window: window? })
 }
 
-/// Indices of the gates named.
+/// Reads the names of gates and returns the indices of these gates.
 fn guarded(value: &Value<'_>, written: Option<&Value<'_>>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Vec<usize>> {
     let gates = written.and_then(|gates| gates.items(&mut Vec::new())).unwrap_or_default();
     let text = |gate: &Value<'_>, key| gate.child(key).and_then(|value| value.node.as_text().map(str::to_owned));
@@ -51,12 +51,12 @@ fn guarded(value: &Value<'_>, written: Option<&Value<'_>>, around: &Surroundings
         };
         match gates.get(index).and_then(|gate| around.subject(&text(gate, "of")?)) {
             Some(GateSubject::Shadow(_)) => {
-                item.refuse("its gate is of a shadow, which no client depends on: guard gates of canaries", problems)
+                item.refuse("this gate is of a shadow, which answers no client: give gates of canaries", problems)
             }
             Some(GateSubject::Variant(0)) => {
-                item.refuse("its gate is of the baseline, which nothing can replace: guard gates of canaries", problems)
+                item.refuse("this gate is of the baseline, which nothing can replace: give gates of canaries", problems)
             }
-            // That a gate is of nothing is reported there.
+            // The unknown `of` of a gate is reported with that gate.
             Some(GateSubject::Variant(_)) | None => Some(index),
         }
     })?;

@@ -1,16 +1,16 @@
-//! Names and values of headers, and which of them a configuration may touch.
+//! Names and values of headers, and which headers a configuration may change.
 
 use std::rc::Rc;
 
 use super::value::{Problems, Value};
 use crate::http::HOP_BY_HOP;
 
-/// Whether `text` is a token of RFC 9110: what names of headers and cookies, and methods, are made of.
+/// Whether `text` is a token (RFC 9110, section 5.6.2), as names of headers and cookies, and methods, have to be.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// The name of a header, in lower case.
+/// Reads the name of a header, and returns it in lower case.
 pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
     let text = value.text(problems)?;
     if text.starts_with(':') {
@@ -22,7 +22,7 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>
     }
 }
 
-/// The header that carries the variant: it is removed from every request, so it must be one that nothing else needs.
+/// Reads the name of a split header. The filter removes it from every request, so nothing else may need that header.
 pub(super) fn split(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
     let name = name(value, problems)?;
     if &*name == "x-gnomon-shadow" {
@@ -34,13 +34,13 @@ pub(super) fn split(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str
     }
 }
 
-/// A header that a copy is to be without.
+/// Reads the name of a header that is removed from copies.
 pub(super) fn removed(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
     let name = name(value, problems)?;
     if is_owned(&name) { value.refuse(OWNED, problems) } else { Some(name) }
 }
 
-/// The name of a header that a copy is to have. `key` holds the name as its value.
+/// Reads the name of a header that is set on copies. It is the text of `key`.
 pub(super) fn set(key: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
     let name = removed(key, problems)?;
     if is_framing(&name) {
@@ -49,7 +49,7 @@ pub(super) fn set(key: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
     Some(name)
 }
 
-/// The value of a header. It may be a credential, so it is never shown.
+/// Reads the value of a header. It may be a credential, so problems don't show it.
 pub(super) fn value(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
     let text = match value.node.as_text() {
         Some(text) => text,
@@ -61,7 +61,7 @@ pub(super) fn value(value: &Value<'_>, problems: &mut Problems) -> Option<String
     Some(text.to_owned())
 }
 
-/// The name of an environment variable. A credential itself may stand here by mistake, so it is not shown.
+/// Reads the name of an environment variable. By mistake it may be the credential itself, so problems don't show it.
 pub(super) fn environment_variable(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
     const HINT: &str = "give the name of an environment variable: letters, digits and underscores, no digit first";
     match value.node.as_text() {

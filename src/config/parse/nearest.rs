@@ -1,12 +1,12 @@
-//! The known key that a misspelt one most probably stands for.
+//! Finds the known key that a misspelt key was probably meant to be.
 
-/// The first of `keys` nearest to `key`, if it is near enough to be meant: at most one letter in three is wrong.
+/// Returns the first of `keys` with the least distance from `key`; `None` if more than one letter in three is wrong.
 pub(super) fn nearest<'k>(key: &str, keys: &[&'k str]) -> Option<&'k str> {
     let (distance, near) = keys.iter().map(|known| (distance(key, known), *known)).min_by_key(|(distance, _)| *distance)?;
     (distance <= near.len().div_ceil(3)).then_some(near)
 }
 
-/// Levenshtein's distance, without regard to case, `_` and `-`: the least number of letters to insert, remove or replace.
+/// Returns Levenshtein's distance, the least number of letters to insert, remove or replace, without regard to case, `_` and `-`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (letters(a), letters(b));
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -23,7 +23,7 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The letters that count. Keys are short: of a longer one only the beginning is looked at.
+/// Returns the letters that count: the first 32, since known keys are shorter.
 fn letters(text: &str) -> Vec<char> {
     text.chars().filter(|c| *c != '_' && *c != '-').map(|c| c.to_ascii_lowercase()).take(32).collect()
 }

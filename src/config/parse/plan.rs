@@ -1,4 +1,4 @@
-//! `compare`: the task, tolerances, ignored paths, arrays without order.
+//! `compare`: the task, tolerances, ignored paths, unordered arrays.
 
 use super::value::{Problems, Value};
 use super::{task, units};
@@ -6,12 +6,12 @@ use crate::config::raw::Node;
 use crate::config::{Compare, GivenTolerance, Protocol, Task, Unordered};
 use crate::path::PathPattern;
 
-/// What a route without `compare` does.
+/// Returns the comparison of a route without `compare`.
 pub(super) fn default() -> Compare {
     Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
 }
 
-/// `compare` of a route whose answers are read by `protocol`.
+/// Reads `compare` of a route with this protocol.
 pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Problems) -> Option<Compare> {
     let object = value.object(&["task", "absolute", "relative", "tolerances", "ignore", "unordered"], problems)?;
     let task = object.or("task", Task::Auto, problems, |value, problems| task::task(value, protocol, problems));
@@ -30,7 +30,7 @@ pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Prob
     Some(Compare { task, default, tolerances: tolerances?, ignore: ignore?, unordered })
 }
 
-/// Why order always counts, where it is certain to: only values of JSON are compared in any order.
+/// Returns why `unordered` has no effect with this task and protocol, if that is certain. Only JSON values can be compared without order.
 fn order_counts(task: &Task, protocol: Protocol) -> Option<&'static str> {
     let has_path = matches!(task, Task::Scores { path: Some(_) } | Task::Regression { path: Some(_) } | Task::Text { path: Some(_), .. });
     match (protocol, task) {
@@ -44,7 +44,7 @@ fn order_counts(task: &Task, protocol: Protocol) -> Option<&'static str> {
     }
 }
 
-/// A tolerance of its own for some paths; what it leaves out is as `above`.
+/// Reads a path with its tolerance. Missing parts of the tolerance are those of `above`.
 fn tolerance(value: &Value<'_>, above: GivenTolerance, problems: &mut Problems) -> Option<(PathPattern, GivenTolerance)> {
     let object = value.object(&["path", "absolute", "relative"], problems)?;
     let path = object.required("path", problems, units::path);

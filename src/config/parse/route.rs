@@ -1,4 +1,4 @@
-//! `routes`: each of them, and what must hold among them: different names, none covered by those before it.
+//! `routes`: every route, and the rules among routes: different names, and no route that earlier routes cover.
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ const PROTOCOLS: [(&str, Protocol); 6] = [
     ("opaque", Protocol::Opaque),
 ];
 
-/// `routes`; `experiment` is that of the configuration, the default, if it is legal.
+/// Reads `routes`. `experiment` is that of the configuration, the default; `None` if it has problems.
 pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Vec<Rc<Route>>> {
     let items = value.items(problems)?;
     let mut names = Seen::new();
@@ -36,9 +36,9 @@ pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mu
     (routes.len() == items.len()).then_some(routes)
 }
 
-/// Reports every route that can't match because of those before it; each is given with its sets of conditions, as far as they are legal.
+/// Reports every route that can never match because of earlier routes. Each route comes with its sets of conditions; none if they have problems.
 fn report_covered(routes: Vec<(&Value<'_>, Rc<[Match]>)>, problems: &mut Problems) {
-    const HINT: &str = "this route can never match: those before it take all its requests; move it up or remove it";
+    const HINT: &str = "this route can never match: earlier routes take all its requests; move it up or remove it";
     let mut earlier: Vec<Rc<[Match]>> = Vec::new();
     for (value, sets) in routes {
         if !sets.is_empty() && cover::covers(&earlier, &sets) {
@@ -49,7 +49,7 @@ fn report_covered(routes: Vec<(&Value<'_>, Rc<[Match]>)>, problems: &mut Problem
     }
 }
 
-/// Reports a name that one of `names` has already.
+/// Reports a name that is already among `names`.
 fn different<'a>(object: &Object<'a>, names: &mut Seen<'a>, problems: &mut Problems) {
     let Some(value) = object.get("name") else { return };
     let Some(name) = value.node.as_text() else { return };
@@ -69,8 +69,8 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
     all_different(object, problems);
-    tell_versions(object, protocol, problems);
-    // With a protocol that is none any task may be meant.
+    report_expectations(object, protocol, problems);
+    // With `auto` every task is possible, so an unknown protocol causes no problem with the task.
     let reads = protocol.unwrap_or(Protocol::Auto);
     let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
     let slices = object.maybe("slices", problems, slices::slices);
@@ -101,7 +101,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
     })
 }
 
-/// Reports variants and shadows of one route that share a name: a gate's `of` must mean one thing.
+/// Reports a variant or shadow with the name of another one. The `of` of a gate could mean either.
 fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
     let mut names = Seen::new();
     let mut check = |value: Option<Value<'a>>| {
@@ -123,8 +123,8 @@ fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
     }
 }
 
-/// Reports shadows that expect a model version where the answers' protocol tells none: all of them would be wrong.
-fn tell_versions(route: &Object<'_>, protocol: Option<Protocol>, problems: &mut Problems) {
+/// Reports `expect` of shadows if answers of the protocol tell no model version. Every answer would be of a wrong version.
+fn report_expectations(route: &Object<'_>, protocol: Option<Protocol>, problems: &mut Problems) {
     const HINT: &str = "answers of this protocol tell no model version: choose another, or leave expect out";
     if !matches!(protocol, Some(Protocol::Json | Protocol::Opaque)) {
         return;

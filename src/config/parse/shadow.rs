@@ -1,4 +1,4 @@
-//! One shadow: which requests are copied, where copies go, and what is expected there.
+//! One shadow: which requests are copied, where the copies go, and which model version should answer.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const KEYS: [&str; 11] = ["name", "role", "cluster", "percent", "of", "when", "e
 const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IN_FLIGHT: u32 = 32;
 
-/// A shadow of a route that has `split`, or none.
+/// Reads a shadow. `split` is the value of the route's `split`, if it has that key.
 pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mut Problems) -> Option<Shadow> {
     let object = value.object(&KEYS, problems)?;
     let roles = [("candidate", Role::Candidate), ("control", Role::Control)];
@@ -41,7 +41,7 @@ pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mu
     })
 }
 
-/// The name of a cluster, or one for each port of the model.
+/// Reads the name of a cluster, or one name for each port of the model.
 fn cluster(value: &Value<'_>, problems: &mut Problems) -> Option<Cluster> {
     let name = |value: &Value<'_>, problems: &mut Problems| value.line(problems).map(str::to_owned);
     let Node::Object(_) = value.node else {
@@ -56,13 +56,13 @@ fn cluster(value: &Value<'_>, problems: &mut Problems) -> Option<Cluster> {
     Some(Cluster { http: http?, grpc: grpc? })
 }
 
-/// The model version that the shadow should serve.
+/// Reads the model version that the shadow should serve.
 fn expect(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
     let object = value.object(&["model_version"], problems)?;
     object.required("model_version", problems, |value, problems| value.line(problems).map(str::to_owned))
 }
 
-/// The variants whose requests are copied.
+/// Reads the variants whose requests are copied.
 fn of(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mut Problems) -> Option<Vec<usize>> {
     let Some(split) = split else {
         return value.refuse("of needs split: without it nothing tells variants apart", problems);

@@ -1,4 +1,4 @@
-//! `slices`: where the value that segments requests is, and which values have a slice of their own.
+//! `slices`: the part of a request with the value that selects its slice, and the values with a slice of their own.
 
 use super::condition::one_of;
 use super::value::{Problems, Seen, Value};
@@ -6,7 +6,7 @@ use super::{header, units};
 use crate::config::{Name, SliceBy, Slices};
 use crate::limits::MAX_SLICE_VALUES;
 
-/// `slices` of a route.
+/// Reads `slices` of a route.
 pub(super) fn slices(value: &Value<'_>, problems: &mut Problems) -> Option<Slices> {
     let object = value.object(&["header", "body", "values"], problems)?;
     let by = one_of(value, &object, &["header", "body"], problems).and_then(|(key, place)| match key {

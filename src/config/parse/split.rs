@@ -6,12 +6,12 @@ use super::{condition, header, warmup};
 use crate::config::{Pin, Split, Variant};
 use crate::limits::BUCKETS;
 
-/// The header that carries the choice where none is configured.
+/// The default of `header`.
 const HEADER: &str = "x-gnomon-variant";
 
 const KEYS: [&str; 7] = ["baseline", "canaries", "key", "salt", "pins", "header", "expose"];
 
-/// `split`; `salt` is the route's name, the default.
+/// Reads `split`. The default of its `salt` is this one, the route's name.
 pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Problems) -> Option<Split> {
     let object = value.object(&KEYS, problems)?;
     let variants = variants(&object, problems);
@@ -27,7 +27,8 @@ pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Proble
     Some(Split { variants: variants?, key: key?, salt: salt?.to_owned(), pins: pins?, header: header?, expose: expose? })
 }
 
-/// The names of the variants as written, the baseline first, whether they are legal or not: what pins and `of` refer to.
+/// Returns the names of the variants, the baseline first, for pins and `of` to refer to. Variants with problems are included; one without a name
+/// is `None`.
 pub(super) fn names<'a>(split: &Value<'a>) -> Vec<Option<&'a str>> {
     let text = |value: Option<Value<'a>>| value.and_then(|value| value.node.as_text());
     let canaries = split.child("canaries").and_then(|canaries| canaries.items(&mut Vec::new()));
@@ -35,7 +36,7 @@ pub(super) fn names<'a>(split: &Value<'a>) -> Vec<Option<&'a str>> {
     std::iter::once(text(split.child("baseline"))).chain(canaries).collect()
 }
 
-/// The index of a variant that `value` names.
+/// Reads the name of a variant and returns the index of that variant.
 pub(super) fn variant(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<usize> {
     let text = value.text(problems)?;
     let names = names(split);

@@ -1,4 +1,4 @@
-//! `compare.task`: what of an answer counts, and whether a protocol can tell it.
+//! `compare.task`: the part of an answer that is compared, and whether the protocol has that part.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use crate::config::{Decision, Labels, Protocol, Task};
 use crate::limits::{MAX_ANSWER_NAMES, MAX_LABEL};
 use crate::path::PathPattern;
 
-/// Names of classes, and how many of the best may be looked at: ImageNet has 1000 classes, or 1001 with the background.
+/// Most classes in `names` and `top`. ImageNet has 1000 classes, or 1001 with the background.
 const MAX_CLASSES: usize = 1024;
 
 const WORDS: &str = "auto, labels, scores, regression, embedding, text, structure";
@@ -18,7 +18,7 @@ const WORDS: &str = "auto, labels, scores, regression, embedding, text, structur
 /// Tasks that have settings.
 const KINDS: [&str; 6] = ["labels", "scores", "regression", "embedding", "text", "decision"];
 
-/// `task` of a route whose answers are read by `protocol`.
+/// Reads `task` of a route with this protocol.
 pub(super) fn task(value: &Value<'_>, protocol: Protocol, problems: &mut Problems) -> Option<Task> {
     let task = match value.node {
         Node::Text(word) => plain(word, value, problems),
@@ -31,23 +31,19 @@ pub(super) fn task(value: &Value<'_>, protocol: Protocol, problems: &mut Problem
     }
 }
 
-/// A task by its name alone.
+/// Reads a task that is given by its name alone. All its settings are defaults.
 fn plain(word: &str, value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
-    const DECISION: &str = "a decision needs its numbers: {decision: {path: …, thresholds: [0.7], names: [approve, block]}}";
-    Some(match word {
-        "auto" => Task::Auto,
-        "labels" => Task::Labels(Labels { path: None, top: 1, overlap: 1, names: Vec::new() }),
-        "scores" => Task::Scores { path: None },
-        "regression" => Task::Regression { path: None },
-        "embedding" => Task::Embedding { path: None, cosine: Task::COSINE },
-        "text" => Task::Text { path: None, normalize: false },
-        "structure" => Task::Structure,
-        "decision" => return value.refuse(DECISION, problems),
-        _ => return value.refuse(format!("give one of {WORDS}, or {{decision: …}}"), problems),
-    })
+    const DECISION: &str = "this task needs settings: {decision: {path: …, thresholds: [0.7], names: [approve, block]}}";
+    match word {
+        "auto" => Some(Task::Auto),
+        "structure" => Some(Task::Structure),
+        "decision" => value.refuse(DECISION, problems),
+        kind if KINDS.contains(&kind) => of_kind(kind, &Value { node: &Node::Object(Vec::new()), ..value.clone() }, problems),
+        _ => value.refuse(format!("give one of {WORDS}, or {{decision: …}}"), problems),
+    }
 }
 
-/// A task as an object with one key.
+/// Reads a task that is given as an object with one key.
 fn with_settings(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
     const HINT: &str = "these tasks have no settings: write the word alone, task: auto or task: structure";
     if value.child("auto").or(value.child("structure")).is_some() {
@@ -55,24 +51,28 @@ fn with_settings(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
     }
     let object = value.object(&KINDS, problems)?;
     let (kind, settings) = one_of(value, &object, &KINDS, problems)?;
+    of_kind(kind, &settings, problems)
+}
+
+/// Reads the settings of a task of this kind, one of [`KINDS`].
+fn of_kind(kind: &str, settings: &Value<'_>, problems: &mut Problems) -> Option<Task> {
     match kind {
-        "labels" => labels(&settings, problems).map(Task::Labels),
-        "scores" => path_alone(&settings, problems).map(|path| Task::Scores { path }),
-        "regression" => path_alone(&settings, problems).map(|path| Task::Regression { path }),
-        "embedding" => embedding(&settings, problems),
-        "text" => text(&settings, problems),
-        _ => decision(&settings, problems).map(Task::Decision),
+        "labels" => labels(settings, problems).map(Task::Labels),
+        "scores" => path_alone(settings, problems).map(|path| Task::Scores { path }),
+        "regression" => path_alone(settings, problems).map(|path| Task::Regression { path }),
+        "embedding" => embedding(settings, problems),
+        "text" => text(settings, problems),
+        _ => decision(settings, problems).map(Task::Decision),
     }
 }
 
-/// Why a protocol that was chosen can never tell a task.
+/// Returns why answers of this protocol never have what the task compares.
 fn never_works(task: &Task, protocol: Protocol) -> Option<&'static str> {
     match (protocol, task) {
-        (Protocol::Auto, _) | (_, Task::Auto) => None,
+        (Protocol::Auto | Protocol::OpenAi, _) | (_, Task::Auto) => None,
         (Protocol::Opaque, _) => {
             Some("opaque answers are bytes, in which nothing can be found: choose another protocol, or leave task out")
         }
-        (Protocol::OpenAi, _) => None,
         (_, Task::Structure) => Some("only answers of protocol openai have this structure: choose that, or auto"),
         (Protocol::Json, Task::Labels(Labels { path: None, .. })) => {
             Some("any JSON has no rows of its own: say where labels are, {labels: {path: …}}")
@@ -88,7 +88,7 @@ fn labels(value: &Value<'_>, problems: &mut Problems) -> Option<Labels> {
     let object = value.object(&["path", "top", "overlap", "names"], problems)?;
     let path = path_of(&object, problems);
     let top = object.or("top", 1, problems, |value, problems| rank(value, MAX_CLASSES, problems));
-    // A top that is none sets no bound to the overlap.
+    // If `top` has a problem, it sets no bound on the overlap.
     let most = top.unwrap_or(MAX_CLASSES);
     let overlap = object.or("overlap", most, problems, |value, problems| rank(value, most, problems));
     let names = object.or("names", Vec::new(), problems, |value, problems| {
@@ -102,13 +102,13 @@ fn labels(value: &Value<'_>, problems: &mut Problems) -> Option<Labels> {
     Some(Labels { path: path?, top: top?, overlap: overlap?, names: names? })
 }
 
-/// A whole number from 1 to `most`.
+/// Reads a whole number from 1 to `most`.
 fn rank(value: &Value<'_>, most: usize, problems: &mut Problems) -> Option<usize> {
     let rank = units::whole(value, 1, problems).and_then(|rank| usize::try_from(rank).ok())?;
     if rank <= most { Some(rank) } else { value.refuse(format!("give a whole number from 1 to {most}"), problems) }
 }
 
-/// Different texts, each as `read` reads it.
+/// Reads a list of different texts, each with `read`.
 fn names<'a>(value: &Value<'a>, read: fn(&Value<'a>, &mut Problems) -> Option<&'a str>, problems: &mut Problems) -> Option<Vec<Rc<str>>> {
     let mut seen = Seen::new();
     value.list(problems, |item, problems| {
@@ -174,7 +174,7 @@ fn thresholds(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<f64>> {
     value.refuse_as(format!("{} thresholds", thresholds.len()), hint, problems)
 }
 
-/// What a number leads to: a text that is a label value as it stands.
+/// Reads the name of a decision, which becomes a label value without any change.
 fn outcome<'a>(value: &Value<'a>, problems: &mut Problems) -> Option<&'a str> {
     let name = value.line(problems)?;
     if !name.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\')) {

@@ -1,4 +1,4 @@
-//! What is accepted and as what, what is refused and where.
+//! Accepted configurations with their values, and refused ones with the paths of their problems.
 
 mod gates;
 mod properties;
@@ -15,7 +15,7 @@ use crate::config::raw::Node;
 use crate::config::*;
 use crate::path::PathPattern;
 
-/// Every key with a value of its own.
+/// A configuration that has every key.
 const FULL: &str = include_str!("../../../tests/data/config/full.json");
 
 /// One configuration a line.
@@ -24,7 +24,7 @@ const GOOD: &str = include_str!("../../../tests/data/config/good.txt");
 /// Configurations with problems; the file says how it is written.
 const REFUSED: &str = include_str!("refused.txt");
 
-/// `FULL` with the first occurrence of a text replaced, which must be there.
+/// Returns `FULL` with the first occurrence of `text`, which must be there, replaced.
 fn full_with(text: &str, by: &str) -> String {
     assert!(FULL.contains(text), "{text} is not in the example");
     FULL.replacen(text, by, 1)
@@ -263,7 +263,7 @@ fn put(node: &mut Node, by: f64) {
     }
 }
 
-/// Values that go into a body say what was written, whole numbers without a decimal point.
+/// Values for the body of a copy keep their meaning; whole numbers lose their decimal point.
 #[test]
 fn members_of_a_body_are_json_again() {
     for (written, sent) in [
@@ -283,7 +283,7 @@ fn members_of_a_body_are_json_again() {
 }
 
 #[test]
-fn what_a_tolerance_leaves_out_stays_as_above() {
+fn missing_parts_of_a_tolerance_are_those_of_the_comparison() {
     let route = route_of(
         r#", "compare": {"absolute": 2, "relative": 3, "tolerances": [{"path": "a", "absolute": 0}, {"path": "b", "relative": 0}]}"#,
     );

@@ -1,4 +1,4 @@
-//! Readers of single values: names, numbers, percentages, durations, sizes, words, paths.
+//! Reads single values: names, numbers, percentages, durations, sizes, words, paths.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::gate::Rate;
 use crate::limits;
 use crate::path::{PathPattern, Step};
 
-/// Names with a meaning of their own in labels.
+/// Label values with a meaning of their own.
 const RESERVED: [&str; 3] = ["none", "all", "other"];
 
-/// Longest name.
+/// Most bytes of a name.
 const MAX_NAME: usize = 32;
 
-/// A name that may become a label value.
+/// Reads a name that may become a label value.
 pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
     let text = value.text(problems)?;
     let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -32,7 +32,7 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
     }
 }
 
-/// One of a few words.
+/// Reads one of `words` and returns its meaning.
 pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let text = value.text(problems)?;
     if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
@@ -42,7 +42,7 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &m
     value.refuse(format!("give one of {}", words.join(", ")), problems)
 }
 
-/// A whole number from `least` up. `1.0` is one too: Istio's numbers are doubles.
+/// Reads a whole number from `least` up. `1.0` is a whole number too, because Istio's numbers are doubles.
 pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> Option<u32> {
     match value.node {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
@@ -51,7 +51,7 @@ pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> O
     }
 }
 
-/// A finite number that is not negative.
+/// Reads a finite number that is not negative.
 pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() && *number >= 0.0 => Some(number.abs()),
@@ -59,7 +59,7 @@ pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f6
     }
 }
 
-/// A finite number.
+/// Reads a finite number.
 pub(super) fn number(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() => Some(*number),
@@ -67,13 +67,13 @@ pub(super) fn number(value: &Value<'_>, problems: &mut Problems) -> Option<f64> 
     }
 }
 
-/// A path into a JSON value.
+/// Reads a path into a JSON value.
 pub(super) fn path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPattern> {
     let text = value.text(problems)?;
     PathPattern::parse(text).map_or_else(|error| value.refuse(error, problems), Some)
 }
 
-/// A path to one value of a JSON body.
+/// Reads a path to one value of a JSON body.
 pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<PathPattern> {
     let path = path(value, problems)?;
     if path.steps().is_empty() {
@@ -85,7 +85,7 @@ pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<Pat
     }
 }
 
-/// A percentage in parts per million.
+/// Reads a percentage and returns it in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
     let Node::Number(percent) = value.node else {
         return value.refuse("give a number from 0 to 100, without a percent sign or quotes", problems);
@@ -99,7 +99,7 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     }
 }
 
-/// A chance strictly between 0 and 1.
+/// Reads a chance strictly between 0 and 1.
 pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<Rate> {
     match value.node {
         Node::Number(chance) if *chance > 0.0 && *chance < 1.0 => match parts(*chance, 1_000_000.0).and_then(Rate::new) {
@@ -110,17 +110,17 @@ pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<Rate>
     }
 }
 
-/// How often `1 / scale` goes into `number`, which is at most a million of them, if it does so without rest.
+/// Returns `number * scale`, which is at most a million, if it is a whole number.
 fn parts(number: f64, scale: f64) -> Option<u32> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
     let parts = (number * scale).round() as u32;
-    // Division is correctly rounded, so it gives the double that as many decimals are read as, and no other.
+    // Division is correctly rounded, so it gives exactly the double that a decimal with so many digits is read as.
     #[expect(clippy::float_cmp, reason = "exact by design")]
     let exact = f64::from(parts) / scale == number;
     exact.then_some(parts)
 }
 
-/// A timeout: above zero and at most [`limits::MAX_TIMEOUT`].
+/// Reads a timeout: above zero and at most [`limits::MAX_TIMEOUT`].
 pub(super) fn timeout(value: &Value<'_>, problems: &mut Problems) -> Option<Duration> {
     let duration = duration(value, "give a duration such as 500ms, 2s or 1m, at most 5m", problems)?;
     if duration.is_zero() {
@@ -132,7 +132,7 @@ pub(super) fn timeout(value: &Value<'_>, problems: &mut Problems) -> Option<Dura
     }
 }
 
-/// A duration of `least` milliseconds up to [`limits::MAX_SPAN`].
+/// Reads a duration from `least` milliseconds up to [`limits::MAX_SPAN`].
 pub(super) fn span(value: &Value<'_>, least: u64, problems: &mut Problems) -> Option<Duration> {
     let hint = format!("give a duration such as 250ms, 30s or 10m, from {least}ms to 1440m");
     let span = duration(value, &hint, problems)?;
@@ -144,7 +144,7 @@ fn duration(value: &Value<'_>, hint: &str, problems: &mut Problems) -> Option<Du
     quantity(value, &UNITS, hint, problems).map(Duration::from_millis)
 }
 
-/// A number of bytes: above zero and at most `most`, which `hint` names.
+/// Reads a number of bytes: above zero and at most `most`, which `hint` names.
 pub(super) fn size(value: &Value<'_>, most: usize, hint: &str, problems: &mut Problems) -> Option<usize> {
     const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)];
     let bytes = quantity(value, &UNITS, &format!("give a size such as 512KiB or 16MiB, {hint}"), problems)?;
@@ -155,7 +155,7 @@ pub(super) fn size(value: &Value<'_>, most: usize, hint: &str, problems: &mut Pr
     }
 }
 
-/// A whole number with one of `units` behind it, in the smallest unit. Those beyond 64 bits count as the largest of these.
+/// Reads a whole number followed by one of `units`, and returns it in the smallest unit; `u64::MAX` if it is beyond 64 bits.
 fn quantity(value: &Value<'_>, units: &[(&str, u64)], hint: &str, problems: &mut Problems) -> Option<u64> {
     let Node::Text(text) = value.node else {
         return value.refuse(hint, problems);

@@ -1,7 +1,6 @@
-//! A value together with where it stands, and what every object is checked for: unknown keys, duplicate keys, `null`, missing keys.
+//! A value with its path, and the checks of every object: unknown keys, duplicate keys, `null`, missing keys.
 //!
-//! Readers return `None` only after they have reported a problem, so that a structure is built from its parts with `?` once all of
-//! them have been read.
+//! A reader returns `None` only after it has reported a problem. So a structure first reads all its parts, and then uses `?` on each.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +8,16 @@ use super::nearest;
 use crate::config::problem::Problem;
 use crate::config::raw::{self, Node};
 
-/// What has been found so far.
+/// The problems found so far.
 pub(super) type Problems = Vec<Problem>;
 
-/// Texts of which each may be there only once. One type for all of them: each type of set is 4 KiB of the filter.
+/// The texts seen so far, to find duplicates. One type for all uses, because each type of set adds 4 KiB to the filter.
 pub(super) type Seen<'a> = BTreeSet<&'a str>;
 
-/// Keys that later versions have and this build does not know, whatever object they belong to.
+/// Keys of later versions, which this build does not know in any object.
 const LATER: [&str; 2] = ["observe", "bucket"];
 
-/// The hint for what a later version will know.
+/// The hint for a key of a later version.
 const NOT_YET: &str = "this build does not know it yet: leave it out";
 
 /// A value and its path.
@@ -29,24 +28,24 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The whole configuration.
+    /// Returns the value of the whole configuration.
     pub(super) fn root(node: &'a Node) -> Self {
         Self { node, path: String::new() }
     }
 
-    /// Reports that this value is wrong; returns `None` for the reader to return.
+    /// Reports that this value is wrong. Always returns `None`.
     pub(super) fn refuse<T>(&self, hint: impl AsRef<str>, problems: &mut Problems) -> Option<T> {
         self.report(None, hint.as_ref(), problems);
         None
     }
 
-    /// The same for a value that is not to be shown as it is.
+    /// Reports that this value is wrong, but shows `found` instead of it. Always returns `None`.
     pub(super) fn refuse_as<T>(&self, found: impl AsRef<str>, hint: impl AsRef<str>, problems: &mut Problems) -> Option<T> {
         self.report(Some(found.as_ref()), hint.as_ref(), problems);
         None
     }
 
-    // Once in the filter, not in each of its hundred callers.
+    // Not inlined into a hundred callers, to keep the filter small.
     #[inline(never)]
     fn report(&self, found: Option<&str>, hint: &str, problems: &mut Problems) {
         let path = if self.path.is_empty() { "$".to_owned() } else { self.path.clone() };
@@ -54,7 +53,7 @@ impl<'a> Value<'a> {
         problems.push(Problem { path, found, hint: hint.to_owned() });
     }
 
-    /// A text.
+    /// Reads a text.
     pub(super) fn text(&self, problems: &mut Problems) -> Option<&'a str> {
         match self.node {
             Node::Text(text) => Some(text),
@@ -63,7 +62,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A text of at least one character, none of them a control character.
+    /// Reads a text that is not empty and has no control characters.
     pub(super) fn line(&self, problems: &mut Problems) -> Option<&'a str> {
         match self.text(problems)? {
             "" => self.refuse("give a text that is not empty", problems),
@@ -72,7 +71,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(super) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
         match self.node {
             Node::Bool(value) => Some(*value),
@@ -80,7 +79,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Every item of a list, each read by `read`; one problem more does not keep the others from being found.
+    /// Reads every item of a list with `read`, also after an item with a problem.
     pub(super) fn list<T>(&self, problems: &mut Problems, mut read: impl FnMut(&Value<'a>, &mut Problems) -> Option<T>) -> Option<Vec<T>> {
         let items = self.items(problems)?;
         let mut all = Vec::new();
@@ -90,7 +89,7 @@ impl<'a> Value<'a> {
         (all.len() == items.len()).then_some(all)
     }
 
-    /// What was `read` of a list, unless that has more than `most` items.
+    /// Returns `read`, or reports that this list has more than `most` items.
     pub(super) fn at_most<T>(&self, most: usize, what: &str, read: Option<T>, problems: &mut Problems) -> Option<T> {
         match self.node {
             Node::Array(items) if items.len() > most => {
@@ -101,7 +100,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Value<'a>>> {
         match self.node {
             Node::Array(items) => Some(items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect()),
@@ -109,12 +108,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// An object with no other keys than `keys`.
+    /// Reads an object and reports all keys but `keys`.
     pub(super) fn object(&self, keys: &[&str], problems: &mut Problems) -> Option<Object<'a>> {
         self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
     }
 
-    /// An object each of whose keys is there once, has a value, and is one that `strange` has no hint for.
+    /// Reads an object. Reports every key for which `strange` returns a hint, every duplicate key, and every `null`.
     pub(super) fn members(&self, strange: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
         let Node::Object(pairs) = self.node else {
             return self.refuse("give an object", problems);
@@ -134,7 +133,7 @@ impl<'a> Value<'a> {
         Some(object)
     }
 
-    /// The first value of `key`, if this is an object that has it; for looking again at what has been checked before.
+    /// Returns the first value of `key`, if this is an object with that key. Reports nothing.
     pub(super) fn child(&self, key: &str) -> Option<Value<'a>> {
         match self.node {
             Node::Object(pairs) => Object { path: self.path.clone(), pairs }.get(key),
@@ -142,12 +141,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Reads the value with `read`; `None` if it is `null`, which has been reported with its object.
+    pub(super) fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>) -> Option<T> {
+        if matches!(self.node, Node::Null) { None } else { read(self, problems) }
+    }
+
     fn item(&self, index: usize, node: &'a Node) -> Value<'a> {
         Value { node, path: format!("{}[{index}]", self.path) }
     }
 }
 
-/// The hint for a key that does not belong where it is.
+/// Returns the hint for a key that is not among `keys`.
 fn unknown(key: &str, keys: &[&str]) -> String {
     if LATER.contains(&key) {
         return NOT_YET.to_owned();
@@ -166,13 +170,13 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// A key's first value, wherever it came from.
+    /// Returns the first value of `key`.
     #[inline(never)]
     pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
         self.pairs.iter().find(|(name, _)| name == key).map(|(name, node)| self.member(name, node))
     }
 
-    /// Reads a key that must be there.
+    /// Reads the value of a required key.
     pub(super) fn required<T>(
         &self,
         key: &str,
@@ -182,7 +186,7 @@ impl<'a> Object<'a> {
         read(&self.needed(key, problems)?, problems)
     }
 
-    /// The value of a key that must be there, unless it is `null`.
+    /// Returns the value of a required key; `None` if it is missing, which is reported, or `null`, which has been reported.
     #[inline(never)]
     fn needed(&self, key: &str, problems: &mut Problems) -> Option<Value<'a>> {
         match self.get(key) {
@@ -191,7 +195,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Reads a key that may be left out, which means `default`.
+    /// Reads the value of an optional key; `default` if the key is missing.
     pub(super) fn or<T>(
         &self,
         key: &str,
@@ -205,7 +209,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Reads a key that may be left out, which means nothing.
+    /// Reads the value of an optional key; `Some(None)` if the key is missing.
     pub(super) fn maybe<T>(
         &self,
         key: &str,
@@ -215,12 +219,12 @@ impl<'a> Object<'a> {
         self.or(key, None, problems, |value, problems| read(value, problems).map(Some))
     }
 
-    /// Reports that `key` should be there.
+    /// Reports that `key` is missing. Always returns `None`.
     pub(super) fn missing<T>(&self, key: &str, hint: &str, problems: &mut Problems) -> Option<T> {
         self.member(key, &Node::Null).refuse_as("nothing", hint, problems)
     }
 
-    /// The value `node` of `key`, with its path.
+    /// Returns `node`, the value of `key`, with its path.
     pub(super) fn member<'b>(&self, key: &str, node: &'b Node) -> Value<'b> {
         let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         let path = match (plain, self.path.is_empty()) {
@@ -229,12 +233,5 @@ impl<'a> Object<'a> {
             (false, _) => format!("{}[{}]", self.path, raw::cut(&format!("{key:?}"))),
         };
         Value { node, path }
-    }
-}
-
-impl<'a> Value<'a> {
-    /// `read`, unless the value is `null`, which its object has reported.
-    pub(super) fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>) -> Option<T> {
-        if matches!(self.node, Node::Null) { None } else { read(self, problems) }
     }
 }

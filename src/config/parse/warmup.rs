@@ -5,7 +5,7 @@ use super::value::{Problems, Value};
 use crate::config::Warmup;
 use crate::config::raw::Node;
 
-/// A duration, or a number of pairs (of a canary: answers).
+/// Reads a duration, or a number of pairs (answers, for a canary).
 pub(super) fn warmup(value: &Value<'_>, problems: &mut Problems) -> Option<Warmup> {
     match value.node {
         Node::Text(_) => units::span(value, 1, problems).map(Warmup::Time),

@@ -1,4 +1,4 @@
-//! `when`: what a request's body must be like to be copied.
+//! `when`: conditions on the body of a request, which must hold for it to be copied.
 
 use super::condition::one_of;
 use super::units;
@@ -8,7 +8,7 @@ use crate::config::{BodyCondition, BodyTest};
 
 const TESTS: [&str; 4] = ["exact", "prefix", "at_most", "at_least"];
 
-/// The conditions, of which all must hold.
+/// Reads the conditions, all of which must hold.
 pub(super) fn when(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<BodyCondition>> {
     let object = value.object(&["body"], problems)?;
     object.required("body", problems, |body, problems| {
@@ -26,7 +26,7 @@ fn condition(value: &Value<'_>, problems: &mut Problems) -> Option<BodyCondition
     let test = one_of(value, &object, &TESTS, problems).and_then(|(key, value)| match key {
         "exact" => exact(&value, problems),
         "prefix" => match value.text(problems)? {
-            "" => value.refuse("every text begins so: give a text that is not empty", problems),
+            "" => value.refuse("every text has an empty prefix: give a text that is not empty", problems),
             text => Some(BodyTest::Prefix(text.to_owned())),
         },
         "at_most" => units::number(&value, problems).map(BodyTest::AtMost),

@@ -22,7 +22,7 @@ fn read(text: &[u8]) -> Result<Document, Fault> {
     read_sliced(text, usize::MAX)
 }
 
-/// What the tape says of the value at a node, as `serde_json` would.
+/// Returns the value at a node as a value of `serde_json`.
 fn value(document: &Document, at: u32) -> Value {
     let found = document.value(at);
     let text = || {
@@ -32,7 +32,7 @@ fn value(document: &Document, at: u32) -> Value {
     match found.tag {
         Tag::Null => Value::Null,
         Tag::False | Tag::True => Value::Bool(found.tag == Tag::True),
-        // The token is what the reader has to find. (By default serde_json's doubles are not the nearest ones.)
+        // The test is about the token, not its value. (By default serde_json does not round to the nearest double.)
         Tag::Integer | Tag::Decimal => serde_json::from_slice(found.text).unwrap(),
         Tag::Plain | Tag::Escaped => Value::String(text()),
         Tag::Array => {
@@ -55,14 +55,14 @@ fn value(document: &Document, at: u32) -> Value {
     }
 }
 
-/// The value at `child`, which moves on to the next.
+/// Returns the value at `child`, and moves `child` to the next one.
 fn take(document: &Document, child: &mut u32) -> Value {
     let at = *child;
     *child = document.after(at);
     value(document, at)
 }
 
-/// What only one of the two accepts: numbers too large for a double, lone surrogates, and what Python writes beside JSON.
+/// Whether only this reader accepts a text that `serde_json` refuses: numbers too large for a double, lone surrogates, and Python's extensions.
 fn is_extension(text: &[u8], error: &serde_json::Error) -> bool {
     let message = error.to_string();
     let names = [b"NaN".as_slice(), b"Infinity"].iter().any(|name| text.windows(name.len()).any(|window| window == *name));
@@ -195,7 +195,7 @@ fn tapes_of_many_chunks_hold_together() {
     assert_eq!(value(&document, 0), serde_json::from_str::<Value>(&text).unwrap());
 }
 
-/// Text that is often JSON, and when not, nearly.
+/// Returns texts that are JSON, or nearly.
 fn nearly_json() -> impl Strategy<Value = String> {
     let parts = vec![
         "[",

@@ -1,6 +1,4 @@
-//! Whether the conditions hold that a shadow has for a request's body.
-//!
-//! Conditions are judged one after the other, each by a walk down its path.
+//! Judges the conditions of a shadow on the body of a request, one after the other.
 
 use core::task::{Poll, ready};
 
@@ -10,17 +8,17 @@ use crate::json::tape::Document;
 use crate::json::value::{Tag, Value};
 use crate::json::{number, text};
 
-/// How far the conditions have been judged for one document.
+/// The unfinished judgement of the conditions on one document.
 #[derive(Debug, Default)]
 pub struct Conditions {
-    /// The condition at hand.
+    /// Index of the condition that is being judged.
     condition: usize,
-    /// The walk to its value.
+    /// The lookup of the value of that condition.
     lookup: Lookup,
 }
 
 impl Conditions {
-    /// Whether all of `when` hold of `document`. `Pending`: the budget was not enough; call again.
+    /// Whether all conditions `when` hold for `document`. `Pending` means that the budget was used up and the caller has to call again.
     pub fn step(&mut self, document: &Document, when: &[BodyCondition], budget: &mut usize) -> Poll<bool> {
         while let Some(condition) = when.get(self.condition) {
             let Some(at) = ready!(self.lookup.step(document, &condition.path, budget)) else { return Poll::Ready(false) };

@@ -1,22 +1,22 @@
-//! Bytes of a body that others take the place of.
+//! Replaced bytes of a body.
 
 use std::ops::Range;
 
-/// Bytes of a body that are replaced. Cuts are in order and do not overlap.
+/// A replacement of bytes of a body. The cuts of a body are in ascending order and do not overlap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Which.
+    /// The offsets of the replaced bytes.
     pub place: Range<usize>,
-    /// What stands there instead.
+    /// The bytes that replace them.
     pub with: Vec<u8>,
 }
 
-/// How long a text of `length` bytes is after `cuts` within it.
+/// Returns the length of `length` bytes after `cuts` in them.
 pub fn length_after(length: usize, cuts: &[Cut]) -> usize {
     cuts.iter().fold(length, |length, cut| length.saturating_sub(cut.place.len()).saturating_add(cut.with.len()))
 }
 
-/// `body` after `cuts`; `None` if there is no memory for it.
+/// Returns `body` after `cuts`; `None` if there is no memory for it.
 pub fn spliced(body: &[u8], cuts: &[Cut]) -> Option<Vec<u8>> {
     let mut spliced = Vec::new();
     spliced.try_reserve_exact(length_after(body.len(), cuts)).ok()?;

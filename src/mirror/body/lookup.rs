@@ -1,6 +1,6 @@
-//! A walk down a path to the value that it leads to.
+//! Finds the value at a path, in slices.
 //!
-//! Of duplicate members the last counts, so the walk goes over all members of each object on its path; it goes on in slices.
+//! Of duplicate members the last one counts. So a lookup goes over all members of each object on its path.
 
 use core::task::{Poll, ready};
 
@@ -9,18 +9,18 @@ use crate::json::text;
 use crate::json::value::Tag;
 use crate::path::{PathPattern, Step};
 
-/// What looking at one member or element costs, in bytes read.
+/// Cost of looking at one member or element, in bytes of a budget.
 pub const LOOK: usize = 8;
 
-/// What a byte of a number costs at worst, in bytes read: more digits than a double has are parsed the slow way.
+/// Greatest cost of parsing a byte of a number, in bytes of a budget. Numbers with more digits than a double has may need slow parsing.
 pub const DIGIT: usize = 32;
 
-/// The walk through one document, as far as it has come.
+/// An unfinished lookup in one document.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    /// The step to take next.
+    /// Index of the next step of the path.
     step: usize,
-    /// Where the steps before have led.
+    /// The node that the steps so far lead to.
     at: u32,
     search: Option<Search>,
 }
@@ -28,14 +28,16 @@ pub struct Lookup {
 /// A search for one step among the children of a container.
 #[derive(Debug)]
 struct Search {
-    /// The child to look at next.
+    /// The node of the next child.
     next: u32,
+    /// How many children are left.
     left: u32,
     found: Option<u32>,
 }
 
 impl Lookup {
-    /// Where `path`, which has no `[*]`, leads in `document`, if it leads anywhere. `Pending`: the budget was not enough; call again.
+    /// Returns the node of the value at `path`, which has no `[*]`; `None` if there is no value. `Pending` means that the budget was used up and
+    /// the caller has to call again.
     pub fn step(&mut self, document: &Document, path: &PathPattern, budget: &mut usize) -> Poll<Option<u32>> {
         while let Some(step) = path.steps().get(self.step) {
             if *budget == 0 {
@@ -48,7 +50,7 @@ impl Lookup {
         Poll::Ready(Some(self.at))
     }
 
-    /// The child that `step` leads to, if there is one. `Pending`: the budget was not enough; call again.
+    /// Returns the node of the child that `step` leads to, if there is one. `Pending` means that the budget was used up.
     fn take(&mut self, step: &Step, document: &Document, budget: &mut usize) -> Poll<Option<u32>> {
         let container = document.value(self.at).tag;
         if !matches!((step, container), (Step::Member(_), Tag::Object) | (Step::Index(_), Tag::Array)) {
@@ -75,7 +77,7 @@ impl Lookup {
                 search.found = Some(search.next);
             }
             search.next = document.after(search.next);
-            // Only of members there may be another one.
+            // Members may have duplicates, elements can't.
             let last = is_it && matches!(step, Step::Index(_));
             search.left = if last { 0 } else { search.left.saturating_sub(1) };
         }

@@ -1,23 +1,21 @@
-//! Changes to members of a JSON object in a copy: a member is removed or set, or names another model.
+//! Changes top-level members of the JSON object in a copy: removes members, sets members, or changes the name of the model.
 //!
-//! Which of two members of one name counts is up to the server, so both are changed. Nothing below the top level is changed.
+//! Of duplicate members each server may use another one, so all of them are changed.
 
 use core::task::Poll;
 
 use super::cut::Cut;
+use super::lookup::LOOK;
 use crate::config::CopyRequest;
 use crate::config::raw::quoted;
 use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
 use crate::json::value::Tag;
 
-/// Members of one name beyond which a body is left as it is: one is usual, and memory must not grow with the body.
+/// Most cuts for each name. A body that needs more is not changed, so that memory does not grow with the body. Names are usually unique.
 const MAX_OCCURRENCES: usize = 8;
 
-/// What looking at one member costs, in bytes read, beside one for each name it is compared with.
-const LOOK: usize = 8;
-
-/// A walk over the members of an object, as far as it has come.
+/// The unfinished walk over the members of an object.
 #[derive(Debug, Default)]
 pub struct Members {
     walk: Option<Walk>,
@@ -25,29 +23,30 @@ pub struct Members {
 
 #[derive(Debug)]
 struct Walk {
-    /// The name of the next member.
+    /// The node of the next member's name.
     next: u32,
+    /// How many members are left.
     left: u32,
-    /// Where the member before it ends, or the object begins.
+    /// The offset of the end of the previous member, or of the first byte inside the object.
     end: usize,
-    /// Whether a member before it stays.
+    /// Whether the copy keeps one of the previous members.
     kept: bool,
-    /// Which of `body.set` are there.
+    /// For each member of `body.set`, whether the request has it.
     present: Vec<bool>,
     cuts: Vec<Cut>,
 }
 
-/// What a copy does to a member.
+/// What happens to a member in the copy.
 enum MemberChange {
     Remove,
     Keep,
-    /// It gets this value.
+    /// The member gets this value.
     Set(Vec<u8>),
 }
 
 impl Members {
-    /// What to cut out of the text of `document` for a copy with `changes`: nothing if it is no object. `Pending`: the budget was not
-    /// enough; call again.
+    /// Returns the cuts in the text of `document` for a copy with `changes`; none if the document is no object. `Pending` means that the budget
+    /// was used up and the caller has to call again.
     pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Poll<Vec<Cut>> {
         if document.value(0).tag != Tag::Object {
             return Poll::Ready(Vec::new());
@@ -81,14 +80,14 @@ impl Walk {
         }
     }
 
-    /// Goes over one member.
+    /// Adds the cut for the next member, if it needs one.
     fn member(&mut self, document: &Document, changes: &CopyRequest) {
         let (name, value) = (self.next, self.next.wrapping_add(1));
         let (start, place) = (document.place(name).start, document.place(value));
         let end = place.end;
         match self.change(document, changes) {
             MemberChange::Remove if self.kept => self.cuts.push(Cut { place: self.end..end, with: Vec::new() }),
-            // Those removed before the first that stays go in one cut, with all that stands between them.
+            // Members removed before the first kept member are one cut, together with the commas between them.
             MemberChange::Remove => match self.cuts.last_mut() {
                 Some(cut) => cut.place.end = end,
                 None => self.cuts.push(Cut { place: start..end, with: Vec::new() }),
@@ -108,7 +107,7 @@ impl Walk {
         self.left = self.left.saturating_sub(1);
     }
 
-    /// What the copy does to the next member.
+    /// Returns what happens to the next member.
     fn change(&mut self, document: &Document, changes: &CopyRequest) -> MemberChange {
         let name = document.value(self.next);
         if changes.body_remove.iter().any(|removed| reads(name, removed)) {
@@ -127,7 +126,7 @@ impl Walk {
         }
     }
 
-    /// Adds what is to be set and was not there.
+    /// Adds the members of `body.set` that the request does not have.
     fn append(&mut self, changes: &CopyRequest) {
         let mut members = String::new();
         let absent = changes.body_set.iter().zip(&self.present).filter(|(_, present)| !**present);

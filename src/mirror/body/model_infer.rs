@@ -1,7 +1,7 @@
-//! Another model in a gRPC `ModelInfer` request of the Open Inference Protocol.
+//! Changes the model in a gRPC `ModelInfer` request of the Open Inference Protocol.
 //!
-//! The body is one message, a `ModelInferRequest`, whose field 1 is the name of the model. A compressed message, several of them, what is
-//! malformed, and a request that names no model, are left as they are.
+//! The body is one `ModelInferRequest`. Its field 1 is the name of the model. A body is not changed if it is compressed or malformed, has
+//! several messages, or names no model.
 
 use core::task::Poll;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use crate::{grpc, protobuf};
 /// `model_name` in `ModelInferRequest`.
 const MODEL_NAME: u32 = 1;
 
-/// What that field begins with: its number, and that bytes follow.
+/// The tag of the field `model_name`: its number, and wire type 2.
 const TAG: u8 = 0x0a;
 
-/// What reading one field costs, in bytes read.
+/// Cost of reading one field, in bytes of a budget.
 const FIELD: usize = 8;
 
 /// Whether `request` is a `ModelInfer` call.
@@ -26,17 +26,17 @@ pub fn is_model_infer(request: &Request) -> bool {
     request.path() == MODEL_INFER && is_grpc(request.header("content-type").unwrap_or_default())
 }
 
-/// A search for the name of the model, as far as it has come.
+/// The unfinished search for the name of the model.
 #[derive(Debug, Default)]
 pub struct ModelName {
-    /// Where the next field begins.
+    /// The offset of the next field.
     at: usize,
-    /// The field with the name: of several, which protobuf allows, the last one counts.
+    /// The offsets of the field with the name. If there are several, which protobuf allows, the last one counts.
     found: Option<Range<usize>>,
 }
 
 impl ModelName {
-    /// What to cut out of `body` for a copy to `model`. `Pending`: the budget was not enough; call again.
+    /// Returns the cuts in `body` for a copy that names `model`. `Pending` means that the budget was used up and the caller has to call again.
     pub fn step(&mut self, body: &[u8], model: &str, budget: &mut usize) -> Poll<Vec<Cut>> {
         if self.at == 0 {
             let Ok(Frame { compressed: false, message }) = grpc::unary(body) else { return Poll::Ready(Vec::new()) };
@@ -57,7 +57,8 @@ impl ModelName {
     }
 }
 
-/// A field with `model` in `place`, and the length that the message has then; `None` if it would be too long.
+/// Returns the cuts that replace the field at `place` by one with `model`, and adapt the length of the message; `None` if the message gets too
+/// long.
 fn cuts(body: &[u8], place: Range<usize>, model: &str) -> Option<Vec<Cut>> {
     let mut with = vec![TAG];
     let mut rest = model.len();

@@ -1,7 +1,7 @@
-//! To which slice a request's pairs belong, where slices are by a value of its body.
+//! The slice of a request, where slices are by a value of its body.
 //!
-//! A string stands for what it reads, a boolean for `true` or `false`, and a whole number from 0 up for its digits, however it is written:
-//! `2`, `2.0` and `2e0` are the same. Anything else, and no value at all, is `other`.
+//! A slice has the name that equals the value: an unescaped string, `true` or `false`, or the digits of a whole number from 0 up. `2`, `2.0` and
+//! `2e0` are the same number. Any other value, or none, means the slice `other`.
 
 use core::task::{Poll, ready};
 
@@ -13,17 +13,17 @@ use crate::json::text;
 use crate::json::value::{Tag, Value};
 use crate::path::PathPattern;
 
-/// The search for one request's slice, as far as it has come.
+/// The unfinished search for the slice of one request.
 #[derive(Debug, Default)]
 pub struct Slicing {
     lookup: Lookup,
-    /// Index of the slice.
+    /// The result: the index of the slice.
     found: Option<usize>,
 }
 
 impl Slicing {
-    /// Index among `names` of what the value at `path` says, or their number if it is none of them. `Pending`: the budget was not enough;
-    /// call again.
+    /// Returns the index in `names` of the value at `path`; the number of names if there is no such name. `Pending` means that the budget was
+    /// used up and the caller has to call again.
     pub fn step(&mut self, document: &Document, path: &PathPattern, names: &[Name], budget: &mut usize) -> Poll<usize> {
         if let Some(found) = self.found {
             return Poll::Ready(found);
@@ -37,7 +37,7 @@ impl Slicing {
     }
 }
 
-/// Which of `names` a value reads.
+/// Returns the index in `names` of the name that equals `value`.
 fn name(value: Value<'_>, names: &[Name], budget: &mut usize) -> Option<usize> {
     let number = if value.tag == Tag::Decimal { value.text.len().saturating_mul(DIGIT) } else { 0 };
     *budget = budget.saturating_sub(names.len().saturating_mul(LOOK).saturating_add(number));
@@ -56,7 +56,7 @@ fn name(value: Value<'_>, names: &[Name], budget: &mut usize) -> Option<usize> {
     names.iter().position(|name| name.as_bytes() == text)
 }
 
-/// A double that is a whole number from 0 up, and the only one near.
+/// Returns `double` as an integer if it is a whole number from 0 up and below 2^53, where doubles are exact.
 fn whole(double: f64) -> Option<u64> {
     let whole = double as u64;
     (double.is_sign_positive() && double < EXACT && whole as f64 == double).then_some(whole)

@@ -1,4 +1,4 @@
-//! Bodies shaped in slices of every size, against the same changes to a value that another parser has read.
+//! Changes of bodies, in slices of several sizes, and compared with the same changes by another parser.
 
 mod conditions;
 mod members;
@@ -21,7 +21,7 @@ pub fn body(bytes: &[u8]) -> Body {
     Capture::whole(bytes.to_vec(), usize::MAX, &ledger).unwrap()
 }
 
-/// The shaped copy of a request with these headers, worked on in turns of `slice` bytes.
+/// Shapes the copy of a request with these headers, with a budget of `slice` bytes for each call.
 pub fn shaped(changes: &CopyRequest, headers: &[(&str, &str)], bytes: &[u8], slice: usize) -> Shaped {
     let (headers, body) = (fields(headers), body(bytes));
     let mut shaping = Shaping::default();
@@ -32,7 +32,7 @@ pub fn shaped(changes: &CopyRequest, headers: &[(&str, &str)], bytes: &[u8], sli
     }
 }
 
-/// The bytes of the copy, which slices of every size agree on.
+/// Returns the bytes of the copy, which are the same for slices of any size.
 pub fn copy(changes: &CopyRequest, bytes: &[u8]) -> Vec<u8> {
     let whole = shaped(changes, &[], bytes, usize::MAX);
     for slice in [1, 2, 3, 17] {
@@ -90,7 +90,7 @@ fn only_the_json_before_binary_tensors_is_judged() {
 }
 
 #[test]
-fn what_was_read_to_judge_is_not_read_again() {
+fn a_body_read_for_conditions_is_not_read_again() {
     let text = format!(r#"{{"a":1,"long":"{}","model":"old"}}"#, "x".repeat(10_000));
     let (body, request) = (body(text.as_bytes()), Request::new(&[]));
     let mut shaping = Shaping::default();

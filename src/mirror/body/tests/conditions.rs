@@ -17,7 +17,7 @@ fn condition(path: &str, test: BodyTest) -> BodyCondition {
     BodyCondition { path: PathPattern::parse(path).unwrap(), test }
 }
 
-/// Whether `when` holds of `bytes`, judged in turns of `slice` bytes.
+/// Whether `when` holds for `bytes`, with a budget of `slice` bytes for each call.
 fn judged(when: &[BodyCondition], bytes: &[u8], slice: usize) -> bool {
     let (body, mut shaping) = (body(bytes), Shaping::default());
     loop {
@@ -144,7 +144,7 @@ fn any_path() -> impl Strategy<Value = String> {
     prop::collection::vec(prop_oneof!["\\.[ab]", "\\[[0-2]\\]"], 0..4).prop_map(|steps| format!("${}", steps.concat()))
 }
 
-/// The same, of a value that another parser has read.
+/// Whether `condition` holds for `body`, which another parser has read.
 fn expected(condition: &BodyCondition, body: &Value) -> bool {
     let value = condition.path.steps().iter().try_fold(body, |value, step| match step {
         Step::Member(name) => value.as_object()?.get(name),
@@ -164,7 +164,7 @@ fn expected(condition: &BodyCondition, body: &Value) -> bool {
 
 proptest! {
     #[test]
-    fn conditions_hold_where_another_parser_finds_so(
+    fn conditions_hold_as_by_another_parser(
         value in any_value(),
         when in prop::collection::vec((any_path(), any_test()), 1..3),
         slice in 1_usize..30,

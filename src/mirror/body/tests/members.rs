@@ -155,7 +155,7 @@ fn blank() -> impl Strategy<Value = String> {
 
 type Member = (String, Value, [String; 4]);
 
-/// An object with these members in this order, duplicates and blanks included.
+/// Returns the text of an object with these members in this order, with duplicates and white space.
 fn written(members: &[Member], ends: &str) -> String {
     let member = |(name, value, [a, b, c, d]): &Member| format!("{a}{}{b}:{c}{value}{d}", Value::from(name.as_str()));
     format!("{{{ends}{}}}{ends}", members.iter().map(member).collect::<Vec<_>>().join(","))
@@ -180,7 +180,7 @@ proptest! {
         };
         let copy = shaped(&changes, &[], body.as_bytes(), slice).bytes.unwrap_or_else(|| body.clone().into_bytes());
 
-        // All that stays stands as it stood, in order.
+        // Kept members are unchanged and in the same order.
         let kept = members.iter().filter(|(name, ..)| !remove.contains(name)).map(|(name, value, blanks)| {
             let value = match (set.get(name), &model) {
                 (Some(value), _) => value,
@@ -195,7 +195,7 @@ proptest! {
         let copy = String::from_utf8(copy).unwrap();
         prop_assert_eq!(squeezed(&copy), squeezed(&written(&expected, &ends)));
 
-        // And another parser finds what the changes make of its own reading.
+        // Another parser reads the copy as its own value of the body after the same changes.
         let mut value: Value = serde_json::from_str(&body).unwrap();
         let object = value.as_object_mut().unwrap();
         object.retain(|name, _| !remove.contains(name));

@@ -18,7 +18,7 @@ fn by_body(path: &str, values: &[&str]) -> Slices {
     Slices { by: SliceBy::Body(PathPattern::parse(path).unwrap()), values }
 }
 
-/// The index of the slice of a request with these headers, looked for in turns of `turn` bytes.
+/// Returns the index of the slice of a request with these headers, with a budget of `turn` bytes for each call.
 fn found(slices: &Slices, headers: &[(&str, &str)], bytes: &[u8], turn: usize) -> usize {
     let (headers, body, mut shaping) = (fields(headers), body(bytes), Shaping::default());
     loop {
@@ -28,7 +28,7 @@ fn found(slices: &Slices, headers: &[(&str, &str)], bytes: &[u8], turn: usize) -
     }
 }
 
-/// The name of the slice, which turns of every size agree on.
+/// Returns the name of the slice, which is the same for every budget.
 fn slice<'a>(slices: &'a Slices, bytes: &[u8]) -> &'a str {
     let whole = found(slices, &[], bytes, usize::MAX);
     for turn in [1, 2, 9] {
@@ -69,7 +69,7 @@ fn a_value_is_a_configured_name_or_other() {
         ("a", r#"{"a":0.0}"#, "0"),
         ("a", r#"{"a":-0.0}"#, "other"),
         ("a", r#"{"a":1e-999}"#, "0"),
-        // From 2^53 up a decimal may have been another number.
+        // From 2^53 up a decimal may be rounded.
         ("a", r#"{"a":9007199254740992}"#, "9007199254740992"),
         ("a", r#"{"a":9007199254740993.0}"#, "other"),
         ("a", r#"{"a":NaN}"#, "other"),
@@ -134,7 +134,7 @@ fn a_turn_looks_at_no_more_than_its_budget_allows() {
     assert!(turns > text.len() / 10_000 + 80, "{turns} turns");
 }
 
-/// What a value that another parser has read says, as a label of any name.
+/// Returns the name that a value, read by another parser, stands for.
 fn reads(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
