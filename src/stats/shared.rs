@@ -14,7 +14,8 @@ pub const PREFIX: &str = "gnomon/v1/";
 /// Most attempts at a compare-and-swap.
 const TRIES: usize = 8;
 
-/// Adds `lines` to the list under `key` while the list has fewer than `most` lines. Returns the new list; an empty list if the update failed.
+/// Adds `lines` to the list under `key` while the list has fewer than `most` lines. Returns the new list; an empty list if the update
+/// failed.
 pub fn add_lines<'a>(
     statistics: &mut dyn Statistics,
     key: &str,
@@ -35,8 +36,8 @@ pub fn add_lines<'a>(
     if done { list } else { Vec::new() }
 }
 
-/// Replaces the list under `key` by `lines`. Returns the lines of the old list that are not among `lines`. Those of them for which `stays` is
-/// true are kept, after `lines`.
+/// Replaces the list under `key` by `lines`. Returns the lines of the old list that are not among `lines`. Those of them for which `stays`
+/// is true are kept, after `lines`.
 pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String], stays: impl Fn(&str) -> bool) -> Vec<String> {
     let now: HashSet<&str, FixedState> = lines.iter().map(String::as_str).collect();
     let mut gone: Vec<String> = Vec::new();
@@ -50,8 +51,8 @@ pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String
     gone
 }
 
-/// Replaces the bytes under `key` by what `change` returns for them; `None` leaves them. If another worker writes in between, `change` is called
-/// again with the new bytes. Returns whether the update succeeded; if not, an anomaly is counted.
+/// Replaces the bytes under `key` by what `change` returns for them; `None` leaves them. If another worker writes in between, `change` is
+/// called again with the new bytes. Returns whether the update succeeded; if not, an anomaly is counted.
 pub fn update(statistics: &mut dyn Statistics, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
     for _ in 0..TRIES {
         let (bytes, version) = read(statistics, key);
@@ -66,8 +67,8 @@ pub fn update(statistics: &mut dyn Statistics, key: &str, mut change: impl FnMut
     false
 }
 
-/// Returns the bytes under `key` and their version. An absent key is created first: the host ignores the version of a write to an absent key,
-/// so two workers could overwrite each other's data.
+/// Returns the bytes under `key` and their version. An absent key is created first: the host ignores the version of a write to an absent
+/// key, so two workers could overwrite each other's data.
 fn read(statistics: &mut dyn Statistics, key: &str) -> (Vec<u8>, Option<Version>) {
     let there = statistics.load(key).or_else(|| {
         statistics.store(key, b"", None);
