@@ -1,7 +1,7 @@
 //! The validated configuration.
 //!
-//! A text is read into a [`raw::Node`], which keeps the order of keys and duplicate keys. [`parse::parse`] makes a [`Config`] of it, or lists all
-//! its [`problem::Problem`]s. The types here hold only legal values, so nothing checks a configuration again after parsing.
+//! A text is read into a [`raw::Node`], which keeps the order of keys and duplicate keys. [`parse::parse`] makes a [`Config`] of it, or
+//! lists all its [`problem::Problem`]s. The types here hold only legal values, so nothing checks a configuration again after parsing.
 
 pub mod changes;
 mod gate;
@@ -35,14 +35,14 @@ pub struct Config {
     pub split_headers: Vec<Rc<str>>,
 }
 
-/// Most bytes of indices for each byte of the largest body. Three bodies are indexed at a time: both answers of a comparison, and the request
-/// whose copy is being made. Each index has up to eight bytes for each byte: an empty array has two bytes and takes sixteen.
+/// Most bytes of indices for each byte of the largest body. Three bodies are indexed at a time: both answers of a comparison, and the
+/// request whose copy is being made. Each index has up to eight bytes for each byte: an empty array has two bytes and takes sixteen.
 const INDEX: usize = 24;
 
 impl Config {
     /// Returns the most bytes that one worker needs because of this configuration: twice the captured bodies, because their buffers grow by
-    /// doubling; the indices of the bodies that are being read; and one answer that is just arriving. The VM itself, its code and its counters
-    /// (4 MiB when idle) come on top.
+    /// doubling; the indices of the bodies that are being read; and one answer that is just arriving. The VM itself, its code and its
+    /// counters (4 MiB when idle) come on top.
     pub fn worst_case_memory(&self) -> usize {
         let bodies = self.limits.memory.saturating_mul(2);
         bodies.saturating_add(self.limits.body.saturating_mul(INDEX.saturating_add(1)))
@@ -354,8 +354,8 @@ impl Task {
     pub const COSINE: f64 = 0.999;
 }
 
-/// How the label of a row is found. A string, boolean or whole number is the label itself. For a vector of scores the label is the index of the
-/// largest score.
+/// How the label of a row is found. A string, boolean or whole number is the label itself. For a vector of scores the label is the index of
+/// the largest score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
     /// The path of the labels or vectors; `None` means the rows of the protocol.
@@ -430,8 +430,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the most bytes that may arrive of an answer. For a stream `body` bounds only the joined text, so the stream itself may have up to
-    /// `memory` bytes.
+    /// Returns the most bytes that may arrive of an answer. For a stream `body` bounds only the joined text, so the stream itself may have
+    /// up to `memory` bytes.
     pub fn of_answer(&self, is_stream: bool) -> usize {
         if is_stream { self.memory } else { self.body }
     }

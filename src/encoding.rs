@@ -1,11 +1,11 @@
 //! Decodes bodies with content codings (`content-encoding`, RFC 9110, section 8.4), in slices.
 //!
 //! Servers compress answers if the client accepts it, so an answer may have to be decoded before it is compared. Bodies come from models on
-//! trial and are treated as hostile. A [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes for
-//! each coding. The caller, who gets the decoded pieces, decides how large a decoded body may be.
+//! trial and are treated as hostile. A [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes
+//! for each coding. The caller, who gets the decoded pieces, decides how large a decoded body may be.
 //!
-//! Deliberately missing: encoding; dictionaries (`dcb`, `dcz`) and the historic `compress`; the valid beginning of a malformed body, because
-//! half an answer can't be compared.
+//! Deliberately missing: encoding; dictionaries (`dcb`, `dcz`) and the historic `compress`; the valid beginning of a malformed body,
+//! because half an answer can't be compared.
 
 mod brotli;
 mod coding;
@@ -82,10 +82,10 @@ impl Decoder {
     /// Decodes the next slice. `input` is the whole encoded body, the same in every call. `Pending` means that the budget was used up and
     /// the caller has to call again. Ready means that the whole body is decoded and well formed.
     ///
-    /// A call processes about `budget` bytes and subtracts them; input and output of every coding count. A budget of 0 does nothing, any other
-    /// makes progress. Two codings can't stop everywhere. Zstd decodes whole blocks of up to 128 KiB; an attacker can make eight of them fit a
-    /// budget of 64 KiB. Brotli decodes up to a window ([`MAX_WINDOW`] at most) if a single command says so. Bytes that are decoded
-    /// ahead stay in the state of the coding, and are passed on within the budget too.
+    /// A call processes about `budget` bytes and subtracts them; input and output of every coding count. A budget of 0 does nothing, any
+    /// other makes progress. Two codings can't stop everywhere. Zstd decodes whole blocks of up to 128 KiB; an attacker can make eight of
+    /// them fit a budget of 64 KiB. Brotli decodes up to a window ([`MAX_WINDOW`] at most) if a single command says so. Bytes that are
+    /// decoded ahead stay in the state of the coding, and are passed on within the budget too.
     ///
     /// `sink` gets every decoded piece, at most 16 KiB and never empty, and may refuse it.
     ///

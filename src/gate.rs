@@ -1,7 +1,7 @@
 //! Verdicts from two counters, valid however often one looks.
 //!
-//! A gate has trials, some of which are bad, and a limit on the rate of bad trials. Dashboards and controllers look at a gate again and again.
-//! A test for a fixed number of trials would then raise false alarms. So gates use sequential tests: *e-processes*, whose values are
+//! A gate has trials, some of which are bad, and a limit on the rate of bad trials. Dashboards and controllers look at a gate again and
+//! again. A test for a fixed number of trials would then raise false alarms. So gates use sequential tests: *e-processes*, whose values are
 //! *e-values*. For a multiplier `m` of the limit's odds, the e-value
 //!
 //! ```text
@@ -9,12 +9,12 @@
 //! ```
 //!
 //! is the likelihood ratio of two rates: the rate with `m` times the odds of the limit, against the limit. For `m > 1`, `E_m` is a test
-//! supermartingale while the true rate is at most the limit; for `m < 1`, while the true rate is at least the limit. The mean of several such
-//! `E_m` is one too. By Ville's inequality (J. Ville, *Étude critique de la notion de collectif*, 1939) the chance that a test supermartingale
-//! ever reaches `1 / alpha` is at most `alpha`. Trials are assumed to be independent.
+//! supermartingale while the true rate is at most the limit; for `m < 1`, while the true rate is at least the limit. The mean of several
+//! such `E_m` is one too. By Ville's inequality (J. Ville, *Étude critique de la notion de collectif*, 1939) the chance that a test
+//! supermartingale ever reaches `1 / alpha` is at most `alpha`. Trials are assumed to be independent.
 //!
-//! `ln E_m` is linear in the counters. So neither the order of the trials nor their spread over workers matters, and recording rules get the
-//! same result from summed counters.
+//! `ln E_m` is linear in the counters. So neither the order of the trials nor their spread over workers matters, and recording rules get
+//! the same result from summed counters.
 //!
 //! The caller decides which requests are trials and which trials are bad, and remembers the state.
 
@@ -25,8 +25,8 @@ use crate::limits::BUCKETS;
 /// Multipliers of the limit's odds. The e-value against a rate within the limit (for [`State::Fail`]) is the mean over them.
 const WORSE: [f64; 4] = [1.5, 2.0, 4.0, 8.0];
 
-/// Multipliers of the limit's odds. The e-value against a rate beyond the limit (for [`State::Pass`]) is the mean over them. The multiplier 0
-/// lets a gate without bad trials pass soon.
+/// Multipliers of the limit's odds. The e-value against a rate beyond the limit (for [`State::Pass`]) is the mean over them. The multiplier
+/// 0 lets a gate without bad trials pass soon.
 const BETTER: [f64; 4] = [2.0 / 3.0, 0.5, 0.25, 0.0];
 
 /// Parts per million in a whole.
@@ -92,10 +92,10 @@ impl Counts {
     }
 }
 
-/// Counters of a gate, read while other workers raise them. A worker raises the trials first, then the bad trials. So a reader reads the bad
-/// trials, the trials, and the bad trials again. The true number of bad trials among the trials is at least the first reading. It is at most
-/// the last reading plus one for each worker that has raised only the trials yet; such a worker judges the gate itself afterwards. Each
-/// e-value uses the number that makes it smaller.
+/// Counters of a gate, read while other workers raise them. A worker raises the trials first, then the bad trials. So a reader reads the
+/// bad trials, the trials, and the bad trials again. The true number of bad trials among the trials is at least the first reading. It is at
+/// most the last reading plus one for each worker that has raised only the trials yet; such a worker judges the gate itself afterwards.
+/// Each e-value uses the number that makes it smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The counts with the fewest possible bad trials, for [`ln_fail`].

@@ -1,5 +1,5 @@
-//! Fixed bounds that are visible in the filter's behaviour, each with its reason. A bound that only one piece of code uses stands beside that
-//! code. The bounds that an operator may set are in [`crate::config::Limits`].
+//! Fixed bounds that are visible in the filter's behaviour, each with its reason. A bound that only one piece of code uses stands beside
+//! that code. The bounds that an operator may set are in [`crate::config::Limits`].
 
 use std::time::Duration;
 
@@ -74,11 +74,12 @@ pub const COMPARED_PER_CALLBACK: usize = 64 << 10;
 /// root context.
 pub const COMPARED_AT_ONCE: usize = 4 << 10;
 
-/// How much earlier than its timeout a call may seem to time out; at most a tenth of the timeout. Envoy's timers count from the beginning of
-/// a turn of the event loop, and a busy turn takes tens of milliseconds.
+/// How much earlier than its timeout a call may seem to time out; at most a tenth of the timeout. Envoy's timers count from the beginning
+/// of a turn of the event loop, and a busy turn takes tens of milliseconds.
 pub const TIMER_SLACK: Duration = Duration::from_millis(100);
 
-/// Most attempts to write or to read values that other workers may be writing at the same moment. Without such workers one attempt is enough.
+/// Most attempts to write or to read values that other workers may be writing at the same moment. Without such workers one attempt is
+/// enough.
 pub const LOOKS_AFTER_WRITES: u32 = 8;
 
 /// How long an unchanged failure of a shadow is not logged again.

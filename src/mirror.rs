@@ -1,7 +1,7 @@
 //! Which requests are copied to which shadow.
 //!
-//! [`headers`], [`environment`] and [`body`] make the copy. The engine decides all that depends on other requests: bounds on work in flight,
-//! breakers and outcomes.
+//! [`headers`], [`environment`] and [`body`] make the copy. The engine decides all that depends on other requests: bounds on work in
+//! flight, breakers and outcomes.
 
 pub mod body;
 pub mod environment;

@@ -4,7 +4,8 @@
 //! message of any size can be read in slices. The crates that generate code can't do that.
 //!
 //! The reader is at least as strict as Google's: it refuses every message that one of Google's readers refuses. It also refuses groups,
-//! which were out of use before any protocol read here was written, and numbers of more than 64 bits, whose upper bits Google's readers drop.
+//! which were out of use before any protocol read here was written, and numbers of more than 64 bits, whose upper bits Google's readers
+//! drop.
 
 use core::ops::Range;
 

@@ -3,8 +3,8 @@
 use crate::config::{Name, SliceBy, Slices};
 use crate::http::Request;
 
-/// Returns the slice of `request` by its headers, as an index into [`names`]. If slices are by a value of the body, the slice is `other`; it is
-/// read later, when a copy is made (see [`crate::mirror::body::Shaping::slice`]).
+/// Returns the slice of `request` by its headers, as an index into [`names`]. If slices are by a value of the body, the slice is `other`;
+/// it is read later, when a copy is made (see [`crate::mirror::body::Shaping::slice`]).
 pub fn by_headers(slices: Option<&Slices>, request: &Request) -> usize {
     slices.map_or(0, |slices| {
         let value = match &slices.by {

@@ -1,8 +1,8 @@
 //! Warns of changes between two configurations that change the meaning of counters of a running experiment.
 //!
-//! Counters outlive a configuration. If the new configuration has other limits, timeouts, comparisons or slices under the same experiment, old and
-//! new counts get mixed. The operator is warned, but nothing is refused: a stricter limit in the middle of an experiment may be intended. Gates
-//! and shadows that are new or gone cause no warning, because their counters begin or end with them.
+//! Counters outlive a configuration. If the new configuration has other limits, timeouts, comparisons or slices under the same experiment,
+//! old and new counts get mixed. The operator is warned, but nothing is refused: a stricter limit in the middle of an experiment may be
+//! intended. Gates and shadows that are new or gone cause no warning, because their counters begin or end with them.
 //!
 //! This code runs once per update, so it is optimised for size: its functions are not inlined.
 
@@ -25,8 +25,8 @@ enum Said<'a> {
 const ADVICE: &str =
     " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
 
-/// Returns a line for each change of a gate, a guardrail, a shadow's timeout, a protocol, a comparison or slices between `before` and `after`, in
-/// routes with the same name and experiment.
+/// Returns a line for each change of a gate, a guardrail, a shadow's timeout, a protocol, a comparison or slices between `before` and
+/// `after`, in routes with the same name and experiment.
 #[cold]
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
     let mut lines = Vec::new();

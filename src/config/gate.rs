@@ -1,6 +1,7 @@
 //! Validated gates, guardrails, warm-ups and slices.
 //!
-//! The documentation of each [`Measure`] says which requests are trials, and which trials are bad. The engine counts trials and judges the counters.
+//! The documentation of each [`Measure`] says which requests are trials, and which trials are bad. The engine counts trials and judges the
+//! counters.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,8 +19,8 @@ pub struct Gate {
     pub of: GateSubject,
     /// What a trial is, and a bad one.
     pub measure: Measure,
-    /// Limit, alpha and least number of trials. For [`Measure::Coverage`] the limit is 1 minus the configured one, so that gates of all measures
-    /// pass below and fail above their limit. Alpha is for all slices together.
+    /// Limit, alpha and least number of trials. For [`Measure::Coverage`] the limit is 1 minus the configured one, so that gates of all
+    /// measures pass below and fail above their limit. Alpha is for all slices together.
     pub terms: Terms,
     /// Whether each slice is judged on its own, with an equal part of alpha, but at least one millionth.
     pub each_slice: bool,
@@ -39,8 +40,8 @@ pub enum GateSubject {
 pub enum Measure {
     /// Trials are a shadow's compared pairs; bad are those that diverged.
     Diverged,
-    /// The sequential test on discordant pairs (McNemar's). Trials are requests for which the pairs of candidate and control were both compared
-    /// and exactly one of the two diverged; bad are those where the candidate's pair diverged.
+    /// The sequential test on discordant pairs (McNemar's). Trials are requests for which the pairs of candidate and control were both
+    /// compared and exactly one of the two diverged; bad are those where the candidate's pair diverged.
     WorseThanControl {
         /// Index of the route's control in [`super::Route::shadows`].
         control: usize,
@@ -51,7 +52,8 @@ pub enum Measure {
     SlowerThan(Duration),
     /// Trials are a shadow's pairs whose latencies differ by more than this; bad are those where the shadow was slower.
     SlowerThanPrimary(Duration),
-    /// Trials are a shadow's pairs whose numbers of tokens differ by more than the margin; bad are those where the shadow's number was larger.
+    /// Trials are a shadow's pairs whose numbers of tokens differ by more than the margin; bad are those where the shadow's number was
+    /// larger.
     CostlierThanPrimary {
         /// The margin as a percentage of the smaller number of tokens; not negative, finite.
         percent: f64,
@@ -111,8 +113,8 @@ pub struct Slices {
 pub enum SliceBy {
     /// The first value of a request header (lower case).
     Header(Rc<str>),
-    /// A string, boolean or whole number in the request's JSON body, at a path without `[*]`. It is read just before a copy is sent. Requests of
-    /// which no copy gets that far are in the slice `other`: an upgrade, too large a body, an open breaker, too many copies in flight. So are
-    /// bodies without JSON.
+    /// A string, boolean or whole number in the request's JSON body, at a path without `[*]`. It is read just before a copy is sent.
+    /// Requests of which no copy gets that far are in the slice `other`: an upgrade, too large a body, an open breaker, too many copies in
+    /// flight. So are bodies without JSON.
     Body(PathPattern),
 }

@@ -1,7 +1,7 @@
 //! A configuration as it is written, before any validation.
 //!
-//! A [`Node`] keeps the order of keys and duplicate keys, so that [`super::parse`] can report them. It is read through serde, from JSON in the
-//! filter and from YAML in the native binary. Values for the body of a copy are written back as JSON.
+//! A [`Node`] keeps the order of keys and duplicate keys, so that [`super::parse`] can report them. It is read through serde, from JSON in
+//! the filter and from YAML in the native binary. Values for the body of a copy are written back as JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,8 +40,8 @@ impl Node {
         serde_json::from_slice(text).map_err(|error| error.to_string())
     }
 
-    /// Reads JSON text, but of an object only the values of `key`. This works for objects that can't be read as a whole, because they are nested
-    /// too deep or have numbers out of range.
+    /// Reads JSON text, but of an object only the values of `key`. This works for objects that can't be read as a whole, because they are
+    /// nested too deep or have numbers out of range.
     pub fn only(text: &[u8], key: &'static str) -> Option<Self> {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let node = reader.deserialize_any(NodeVisitor { only: Some(key) }).ok()?;

@@ -5,8 +5,8 @@ use crate::fault::Fault;
 /// Largest window, in bytes: how far back encoded data may refer. RFC 9659 sets this limit for zstd in HTTP.
 pub const MAX_WINDOW: usize = 8 << 20;
 
-/// Cost of an encoded byte that yields no decoded byte, in bytes of a budget. Such bytes describe tables: as little as eight bytes describe a
-/// table that takes some microseconds to build.
+/// Cost of an encoded byte that yields no decoded byte, in bytes of a budget. Such bytes describe tables: as little as eight bytes describe
+/// a table that takes some microseconds to build.
 const TABLE_WORK: usize = 32;
 
 pub(super) const GARBAGE: Fault = "bytes follow the end of the encoded body";
@@ -16,10 +16,11 @@ pub(super) const WINDOW: Fault = "the encoded body needs too large a window";
 
 /// Decodes one coding.
 pub(super) trait Coding {
-    /// Decodes from the beginning of `input` to the beginning of `output`, which is not empty. `more` says whether bytes may follow `input`.
+    /// Decodes from the beginning of `input` to the beginning of `output`, which is not empty. `more` says whether bytes may follow
+    /// `input`.
     ///
-    /// A call reads as much or writes as much as possible. If it does neither and there is no more input, the input is truncated. There are no
-    /// calls after the one that reports the end.
+    /// A call reads as much or writes as much as possible. If it does neither and there is no more input, the input is truncated. There are
+    /// no calls after the one that reports the end.
     fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault>;
 }
 
@@ -35,8 +36,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Returns this progress with the cost of tables added, for codings whose data describes tables. Each byte read beyond the bytes written
-    /// counts as a part of a table. Usual data yields about as many bytes as it has, or more.
+    /// Returns this progress with the cost of tables added, for codings whose data describes tables. Each byte read beyond the bytes
+    /// written counts as a part of a table. Usual data yields about as many bytes as it has, or more.
     pub(super) fn weighed(self) -> Self {
         Self { extra: self.read.saturating_sub(self.written).saturating_mul(TABLE_WORK), ..self }
     }

@@ -70,7 +70,8 @@ impl Coding for Deflate {
     }
 }
 
-/// Whether these two bytes begin a zlib stream: method 8, a window of at most 32 KiB, a multiple of 31, no dictionary (RFC 1950, section 2.2).
+/// Whether these two bytes begin a zlib stream: method 8, a window of at most 32 KiB, a multiple of 31, no dictionary (RFC 1950, section
+/// 2.2).
 fn is_zlib(first: u8, second: u8) -> bool {
     first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, second]).is_multiple_of(31) && second & 0x20 == 0
 }

@@ -294,8 +294,8 @@ fn a_fault_is_final() {
 
 const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "deflate, gzip", "zstd, br"];
 
-/// Decodes a body; `None` if it is malformed or decodes to more than a megabyte. The fault is not returned, because with several codings the
-/// budget decides which of two faults is found first.
+/// Decodes a body; `None` if it is malformed or decodes to more than a megabyte. The fault is not returned, because with several codings
+/// the budget decides which of two faults is found first.
 fn decoded(codings: &str, body: &[u8], budget: usize) -> Option<Vec<u8>> {
     let mut decoder = decoder(codings);
     let mut bytes = Vec::new();

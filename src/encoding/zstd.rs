@@ -1,8 +1,8 @@
 //! The `zstd` coding (RFC 8878, with the window of RFC 9659): frames, each with a header, blocks, and perhaps a checksum.
 //!
-//! A block is decoded as a whole once all its bytes have arrived. Decoded bytes are passed on once they have left the frame's window, the last
-//! ones at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary are
-//! refused. Skippable frames are skipped.
+//! A block is decoded as a whole once all its bytes have arrived. Decoded bytes are passed on once they have left the frame's window, the
+//! last ones at the end of the frame. The sizes that headers claim are checked before the decoder sees them. Frames that need a dictionary
+//! are refused. Skippable frames are skipped.
 
 use super::coding::{CHECKSUM, CORRUPT, Coding, GARBAGE, MAX_WINDOW, Progress, WINDOW};
 use crate::fault::Fault;
@@ -76,8 +76,8 @@ impl Zstd {
         Ok(cost)
     }
 
-    /// Decodes the pending block. Returns the cost in bytes of a budget. For a compressed block it is an estimate, because the number of its
-    /// decoded bytes is known only at the end of the frame.
+    /// Decodes the pending block. Returns the cost in bytes of a budget. For a compressed block it is an estimate, because the number of
+    /// its decoded bytes is known only at the end of the frame.
     fn block(&mut self) -> Result<usize, Fault> {
         let (header, content) = self.pending.split_first_chunk::<3>().ok_or(CORRUPT)?;
         let header = BlockHeader(*header);

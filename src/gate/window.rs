@@ -1,13 +1,13 @@
 //! The trials of the current window of wall-clock time. A long good history makes the e-value so small that a sudden failure takes long to
 //! show, so a guardrail also judges recent trials alone.
 //!
-//! Windows begin at multiples of their length since the epoch. The first look in a window takes a snapshot of the counters. Later looks count
-//! the trials since the snapshot. The chance of a false alarm is at most alpha for each window. Windows do not overlap: a failure that begins
-//! late in a window is judged afresh in the next one.
+//! Windows begin at multiples of their length since the epoch. The first look in a window takes a snapshot of the counters. Later looks
+//! count the trials since the snapshot. The chance of a false alarm is at most alpha for each window. Windows do not overlap: a failure
+//! that begins late in a window is judged afresh in the next one.
 //!
 //! Trials between the beginning of a window and its snapshot count for no window. If every trial is followed by a look, that is one trial.
-//! When the clock jumps into another window, forwards or back, that window gets a new snapshot. Jumps within a window don't matter. Counters
-//! below the snapshot belong to a restarted proxy, so they get a new snapshot too. The caller keeps the snapshots.
+//! When the clock jumps into another window, forwards or back, that window gets a new snapshot. Jumps within a window don't matter.
+//! Counters below the snapshot belong to a restarted proxy, so they get a new snapshot too. The caller keeps the snapshots.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Numbers of JSON texts: equality within a tolerance, and a total order for matching.
 //!
-//! A number is a double, as in JavaScript and for Python's `float`. A number too large for a double is infinite. Integers beyond 2^53, which
-//! doubles can't tell apart, are compared by their digits. JSON allows no leading zeros, so equal integers have equal texts.
+//! A number is a double, as in JavaScript and for Python's `float`. A number too large for a double is infinite. Integers beyond 2^53,
+//! which doubles can't tell apart, are compared by their digits. JSON allows no leading zeros, so equal integers have equal texts.
 
 use core::cmp::Ordering;
 

@@ -1,7 +1,7 @@
 //! Reads a JSON text into a [`Tape`], in slices and without recursion.
 //!
-//! The reader accepts JSON as in RFC 8259, and extensions that Python's `json` writes by default: `NaN`, `Infinity`, `-Infinity` and escaped
-//! lone surrogates. Integers may have any length, other numbers at most [`MAX_DECIMAL`] bytes. Duplicate names are kept.
+//! The reader accepts JSON as in RFC 8259, and extensions that Python's `json` writes by default: `NaN`, `Infinity`, `-Infinity` and
+//! escaped lone surrogates. Integers may have any length, other numbers at most [`MAX_DECIMAL`] bytes. Duplicate names are kept.
 
 #[cfg(test)]
 mod tests;

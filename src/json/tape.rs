@@ -1,8 +1,9 @@
-//! The compact index of a JSON text: eight bytes for each scalar and name, sixteen for each array and object, with offsets instead of copies.
+//! The compact index of a JSON text: eight bytes for each scalar and name, sixteen for each array and object, with offsets instead of
+//! copies.
 //!
-//! A tree of owned values would cost ten times the memory, could not be built in slices, and would lose exact integers. The tape is a list of
-//! nodes in the order of the text. A scalar is one node. A container is two nodes, its head and its extent, followed by its children. In an
-//! object each child is a name and a value.
+//! A tree of owned values would cost ten times the memory, could not be built in slices, and would lose exact integers. The tape is a list
+//! of nodes in the order of the text. A scalar is one node. A container is two nodes, its head and its extent, followed by its children. In
+//! an object each child is a name and a value.
 
 use core::ops::Range;
 

@@ -1,15 +1,15 @@
 //! Strings of JSON texts: their meaning, and their order.
 //!
-//! Strings are ordered by code points. For strings without escapes that is the order of their bytes. A lone surrogate is a code point of its
-//! own. Strings are compared in slices, and without unescaping them into a buffer.
+//! Strings are ordered by code points. For strings without escapes that is the order of their bytes. A lone surrogate is a code point of
+//! its own. Strings are compared in slices, and without unescaping them into a buffer.
 
 use core::cmp::Ordering;
 use core::task::Poll;
 
 use super::value::{Tag, Value};
 
-/// Returns the code point at the offset `at` of a string, and moves `at` past it; `None` at the end. [`super::reader`] must have accepted the
-/// string.
+/// Returns the code point at the offset `at` of a string, and moves `at` past it; `None` at the end. [`super::reader`] must have accepted
+/// the string.
 pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
     let rest = text.get(*at..)?;
     let &first = rest.first()?;

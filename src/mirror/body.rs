@@ -66,8 +66,8 @@ pub struct Shaped {
 pub struct NoRoom;
 
 impl Shaping {
-    /// Whether the body meets all conditions `when` of a shadow. `Pending` means that `budget`, in bytes, was used up and the caller has to call
-    /// again.
+    /// Whether the body meets all conditions `when` of a shadow. `Pending` means that `budget`, in bytes, was used up and the caller has to
+    /// call again.
     pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Poll<bool> {
         if when.is_empty() {
             return Poll::Ready(true);
@@ -78,8 +78,8 @@ impl Shaping {
         }
     }
 
-    /// Returns the request's slice as an index into [`crate::slice::names`]; `None` if slices are not by a value of the body. A body without
-    /// JSON is in the slice `other`. `Pending` means that the budget was used up and the caller has to call again.
+    /// Returns the request's slice as an index into [`crate::slice::names`]; `None` if slices are not by a value of the body. A body
+    /// without JSON is in the slice `other`. `Pending` means that the budget was used up and the caller has to call again.
     pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<usize>> {
         let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Poll::Ready(None) };
         match ready!(self.reading.step(request, body, budget)) {

@@ -35,8 +35,8 @@ const HINT: &str = "pass it to the VM: in Istio by vmConfig.env with valueFrom: 
 
 /// Returns the headers with values from the environment for the copies to `shadow` of the route `route`.
 ///
-/// `variable` reads an environment variable; `None` if it is missing or not UTF-8. For each header without a legal value, `missing` gets a line
-/// that says why.
+/// `variable` reads an environment variable; `None` if it is missing or not UTF-8. For each header without a legal value, `missing` gets a
+/// line that says why.
 pub fn headers(
     route: &str,
     shadow: &Shadow,

@@ -1,8 +1,8 @@
 //! The header fields of a copy. They are those of the request without fields of the client's connection, of Envoy, or with the client's
 //! credentials, then changed by the shadow's `request` section.
 //!
-//! The host's call that sends a copy takes only text, so a field whose value is not UTF-8 is left out. Trailers are left out too, because the
-//! call can't send them.
+//! The host's call that sends a copy takes only text, so a field whose value is not UTF-8 is left out. Trailers are left out too, because
+//! the call can't send them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -33,8 +33,8 @@ pub struct Lengths {
     pub json: Option<usize>,
 }
 
-/// Returns the header fields of the copy of `request` for `shadow`. `environment` are the shadow's fields from the environment; `lengths` are
-/// those of the copy's body.
+/// Returns the header fields of the copy of `request` for `shadow`. `environment` are the shadow's fields from the environment; `lengths`
+/// are those of the copy's body.
 ///
 /// A copy without a body gets no `content-length`: Envoy adds `0` itself if the protocol needs it.
 ///
@@ -146,8 +146,8 @@ fn check(copy: &[(String, String)]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Returns the number of bytes in which the fields are passed to the host: a count, then for each field two lengths, and two texts that end in
-/// NUL.
+/// Returns the number of bytes in which the fields are passed to the host: a count, then for each field two lengths, and two texts that end
+/// in NUL.
 fn serialized(copy: &[(String, String)]) -> usize {
     copy.iter().fold(4, |sum: usize, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()).saturating_add(10))
 }

@@ -1,7 +1,7 @@
 //! The key of a request, which is hashed: the value of a header, a cookie or a query parameter, or the request's id.
 //!
-//! If a name occurs several times, the first value counts. Values are neither decoded nor unquoted, so a bucket can be recomputed from a log
-//! line.
+//! If a name occurs several times, the first value counts. Values are neither decoded nor unquoted, so a bucket can be recomputed from a
+//! log line.
 
 use crate::config::Key;
 use crate::http::Request;

@@ -1,7 +1,7 @@
 //! Series whose label values come from bodies. The first few values get series of their own; all others count as `other`.
 //!
-//! Each [`DynamicSeries`] has a registry of these first values. It is in the host's shared data, so all workers and configurations share it. A
-//! series lives only while some VM has defined it, so each configuration defines the series of all registered values again.
+//! Each [`DynamicSeries`] has a registry of these first values. It is in the host's shared data, so all workers and configurations share
+//! it. A series lives only while some VM has defined it, so each configuration defines the series of all registered values again.
 
 use std::cell::Cell;
 use std::fmt::{self, Debug, Formatter};

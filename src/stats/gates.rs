@@ -12,8 +12,9 @@ pub struct GateSeries {
     pub bad: MetricId,
     /// `gnomon_gate_trials_total`. A bad trial is counted here before it is counted as bad.
     pub trials: MetricId,
-    /// `gnomon_gate_failures_total`. Above 0 the gate has failed, whatever its other counters say later. It is above 1 if several workers found
-    /// the failure at the same time. A worker that has not seen the failure can't undo it here, as it could in the gauge of the state.
+    /// `gnomon_gate_failures_total`. Above 0 the gate has failed, whatever its other counters say later. It is above 1 if several workers
+    /// found the failure at the same time. A worker that has not seen the failure can't undo it here, as it could in the gauge of the
+    /// state.
     pub failures: MetricId,
     /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`
     pub terms: [MetricId; 3],

@@ -44,8 +44,8 @@ const TAKEN: [&str; 4] = ["cache.", "component.", "tag.", "wasm_filter."];
 
 /// Returns a label value for `text` that somebody else chose.
 ///
-/// The text is cut at [`MAX_LABEL`] characters. `_` replaces every character that could break the name of a series or Prometheus' text format,
-/// and every dot that would trigger Istio's own tag rules. An empty text becomes `_`, because a label needs a value.
+/// The text is cut at [`MAX_LABEL`] characters. `_` replaces every character that could break the name of a series or Prometheus' text
+/// format, and every dot that would trigger Istio's own tag rules. An empty text becomes `_`, because a label needs a value.
 pub fn value(text: &str) -> String {
     let text = if text.is_empty() { "_" } else { text };
     let clean = |c| if matches!(c, ' '..='~') && !matches!(c, ';' | '=' | '\\') { c } else { '_' };

@@ -1,6 +1,7 @@
 //! The port to the host's statistics and shared data. The core calls nothing else of the host while it handles an event.
 //!
-//! All workers, VMs and configurations of a proxy share the series and the shared data. Another worker may change them between any two calls.
+//! All workers, VMs and configurations of a proxy share the series and the shared data. Another worker may change them between any two
+//! calls.
 //!
 //! A call never re-enters the core: in Envoy only `get_shared_data` enters the VM at all, and only to allocate memory.
 

@@ -1,5 +1,5 @@
-//! The environment variables of a plugin's VM, from which headers of copies may be taken. Without this check a missing variable would be noticed
-//! only when shadows answer 401.
+//! The environment variables of a plugin's VM, from which headers of copies may be taken. Without this check a missing variable would be
+//! noticed only when shadows answer 401.
 //!
 //! Whether the proxy itself has a variable that it passes on to the VM can't be seen here.
 

@@ -15,8 +15,8 @@ pub fn warnings(config: &Config) -> Vec<String> {
     [blind(config), unfair(config), unguarded(config)].concat()
 }
 
-/// Returns a line for each candidate with gates but without one of [`Measure::Coverage`]. Other gates judge only answers that arrive, so they can
-/// pass a candidate that has stopped answering.
+/// Returns a line for each candidate with gates but without one of [`Measure::Coverage`]. Other gates judge only answers that arrive, so
+/// they can pass a candidate that has stopped answering.
 fn blind(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
@@ -55,8 +55,8 @@ fn unfair(config: &Config) -> Vec<String> {
     lines
 }
 
-/// Returns a line for each guarded canary that could fail without being cut off: without a gate of [`Measure::Failed`], because other measures
-/// judge only good answers, or during a long warm-up, because gates don't count it.
+/// Returns a line for each guarded canary that could fail without being cut off: without a gate of [`Measure::Failed`], because other
+/// measures judge only good answers, or during a long warm-up, because gates don't count it.
 fn unguarded(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! `gnomon`: Gnomon on the command line, without a proxy.
 //!
-//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files, and reports their problems with the filter's own parser. It
-//! uses no network.
+//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files, and reports their problems with the filter's own
+//! parser. It uses no network.
 //!
 //! Reading order: [`documents`] (text to values), [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations),
 //! [`environment`] (variables of the VM), [`gates`] (warnings of gates), [`check`] (the report).

@@ -106,8 +106,8 @@ fn headers(value: &Value<'_>, problems: &mut Problems) -> Option<CopyRequest> {
     Some(CopyRequest { set: set?, from_env: from_env?, remove: remove?, ..CopyRequest::default() })
 }
 
-/// Reads headers that are set, each with the value that `read` returns. `spellings` has the headers read so far, each with the path of its object
-/// and its spelling there.
+/// Reads headers that are set, each with the value that `read` returns. `spellings` has the headers read so far, each with the path of its
+/// object and its spelling there.
 fn fields<'a>(
     value: &Value<'a>,
     spellings: &mut BTreeMap<Rc<str>, (String, &'a str)>,

@@ -11,7 +11,8 @@ use crate::gate::Rate;
 const MIN_TRIALS: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// Reads `guardrail` of a route. `written` is the value of `gates`, if the route has that key; `gates` are the gates, if they have no problems.
+/// Reads `guardrail` of a route. `written` is the value of `gates`, if the route has that key; `gates` are the gates, if they have no
+/// problems.
 pub(super) fn guardrail(
     value: &Value<'_>,
     written: Option<&Value<'_>>,

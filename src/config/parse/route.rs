@@ -36,7 +36,8 @@ pub(super) fn routes(value: &Value<'_>, experiment: Option<&Name>, problems: &mu
     (routes.len() == items.len()).then_some(routes)
 }
 
-/// Reports every route that can never match because of earlier routes. Each route comes with its sets of conditions; none if they have problems.
+/// Reports every route that can never match because of earlier routes. Each route comes with its sets of conditions; none if they have
+/// problems.
 fn report_covered(routes: Vec<(&Value<'_>, Rc<[Match]>)>, problems: &mut Problems) {
     const HINT: &str = "this route can never match: earlier routes take all its requests; move it up or remove it";
     let mut earlier: Vec<Rc<[Match]>> = Vec::new();

@@ -27,8 +27,8 @@ pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Proble
     Some(Split { variants: variants?, key: key?, salt: salt?.to_owned(), pins: pins?, header: header?, expose: expose? })
 }
 
-/// Returns the names of the variants, the baseline first, for pins and `of` to refer to. Variants with problems are included; one without a name
-/// is `None`.
+/// Returns the names of the variants, the baseline first, for pins and `of` to refer to. Variants with problems are included; one without a
+/// name is `None`.
 pub(super) fn names<'a>(split: &Value<'a>) -> Vec<Option<&'a str>> {
     let text = |value: Option<Value<'a>>| value.and_then(|value| value.node.as_text());
     let canaries = split.child("canaries").and_then(|canaries| canaries.items(&mut Vec::new()));

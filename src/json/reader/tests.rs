@@ -62,7 +62,8 @@ fn take(document: &Document, child: &mut u32) -> Value {
     value(document, at)
 }
 
-/// Whether only this reader accepts a text that `serde_json` refuses: numbers too large for a double, lone surrogates, and Python's extensions.
+/// Whether only this reader accepts a text that `serde_json` refuses: numbers too large for a double, lone surrogates, and Python's
+/// extensions.
 fn is_extension(text: &[u8], error: &serde_json::Error) -> bool {
     let message = error.to_string();
     let names = [b"NaN".as_slice(), b"Infinity"].iter().any(|name| text.windows(name.len()).any(|window| window == *name));

@@ -36,8 +36,8 @@ struct Search {
 }
 
 impl Lookup {
-    /// Returns the node of the value at `path`, which has no `[*]`; `None` if there is no value. `Pending` means that the budget was used up and
-    /// the caller has to call again.
+    /// Returns the node of the value at `path`, which has no `[*]`; `None` if there is no value. `Pending` means that the budget was used
+    /// up and the caller has to call again.
     pub fn step(&mut self, document: &Document, path: &PathPattern, budget: &mut usize) -> Poll<Option<u32>> {
         while let Some(step) = path.steps().get(self.step) {
             if *budget == 0 {

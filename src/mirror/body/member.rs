@@ -45,8 +45,8 @@ enum MemberChange {
 }
 
 impl Members {
-    /// Returns the cuts in the text of `document` for a copy with `changes`; none if the document is no object. `Pending` means that the budget
-    /// was used up and the caller has to call again.
+    /// Returns the cuts in the text of `document` for a copy with `changes`; none if the document is no object. `Pending` means that the
+    /// budget was used up and the caller has to call again.
     pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Poll<Vec<Cut>> {
         if document.value(0).tag != Tag::Object {
             return Poll::Ready(Vec::new());

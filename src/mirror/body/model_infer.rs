@@ -36,7 +36,8 @@ pub struct ModelName {
 }
 
 impl ModelName {
-    /// Returns the cuts in `body` for a copy that names `model`. `Pending` means that the budget was used up and the caller has to call again.
+    /// Returns the cuts in `body` for a copy that names `model`. `Pending` means that the budget was used up and the caller has to call
+    /// again.
     pub fn step(&mut self, body: &[u8], model: &str, budget: &mut usize) -> Poll<Vec<Cut>> {
         if self.at == 0 {
             let Ok(Frame { compressed: false, message }) = grpc::unary(body) else { return Poll::Ready(Vec::new()) };
@@ -57,8 +58,8 @@ impl ModelName {
     }
 }
 
-/// Returns the cuts that replace the field at `place` by one with `model`, and adapt the length of the message; `None` if the message gets too
-/// long.
+/// Returns the cuts that replace the field at `place` by one with `model`, and adapt the length of the message; `None` if the message gets
+/// too long.
 fn cuts(body: &[u8], place: Range<usize>, model: &str) -> Option<Vec<Cut>> {
     let mut with = vec![TAG];
     let mut rest = model.len();

@@ -1,7 +1,7 @@
 //! The slice of a request, where slices are by a value of its body.
 //!
-//! A slice has the name that equals the value: an unescaped string, `true` or `false`, or the digits of a whole number from 0 up. `2`, `2.0` and
-//! `2e0` are the same number. Any other value, or none, means the slice `other`.
+//! A slice has the name that equals the value: an unescaped string, `true` or `false`, or the digits of a whole number from 0 up. `2`,
+//! `2.0` and `2e0` are the same number. Any other value, or none, means the slice `other`.
 
 use core::task::{Poll, ready};
 
@@ -22,8 +22,8 @@ pub struct Slicing {
 }
 
 impl Slicing {
-    /// Returns the index in `names` of the value at `path`; the number of names if there is no such name. `Pending` means that the budget was
-    /// used up and the caller has to call again.
+    /// Returns the index in `names` of the value at `path`; the number of names if there is no such name. `Pending` means that the budget
+    /// was used up and the caller has to call again.
     pub fn step(&mut self, document: &Document, path: &PathPattern, names: &[Name], budget: &mut usize) -> Poll<usize> {
         if let Some(found) = self.found {
             return Poll::Ready(found);
