@@ -2,6 +2,8 @@
 # What it installs besides parts of Rust goes into .tools: without target and .tools a clone is fresh again.
 # shellcheck shell=bash
 
+# The script that sources this file.
+script=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 # The scripts promise files under target, wherever a user's own settings would put them.
 export CARGO_TARGET_DIR="$PWD/target"
@@ -15,9 +17,58 @@ fail() {
     exit 1
 }
 
+# usage: prints the comment that the calling script begins with.
+usage() {
+    awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$script"
+}
+
+# answer_help ARGUMENT...: ends the script with its usage if an argument asks for help.
+answer_help() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+        -h | --help)
+            usage
+            exit
+            ;;
+        esac
+    done
+}
+
+# misused WHAT: ends the script because of its arguments.
+misused() {
+    printf '%s: %s (--help says how to call it)\n' "${0##*/}" "$*" >&2
+    exit 2
+}
+
 # need COMMAND HOW-TO-GET-IT
 need() {
     command -v "$1" >/dev/null || fail "$1 is missing: $2"
+}
+
+# Whether Debian packages may be installed: yes, no, or ask, which is no where nobody can be asked. The option --install says yes.
+install=ask
+
+# ask_to_install PACKAGE...: settles the question, if it is open.
+ask_to_install() {
+    local answer
+    if [[ $install == ask && -t 0 && -t 2 ]] && ((EUID == 0)); then
+        read -r -p "${0##*/}: install the Debian packages $*? [y/N] " answer || true
+        [[ $answer == [yY]* ]] && install=yes || install=no
+    fi
+}
+
+# debian_packages PACKAGE...: installs them, if that is allowed.
+debian_packages() {
+    local command="apt-get install --no-install-recommends $*"
+    ask_to_install "$@"
+    if ((EUID)) || ! command -v apt-get >/dev/null; then
+        fail "missing: $*. As root on Debian: $command"
+    fi
+    [[ $install == yes ]] || fail "missing: $*. Install with: $command; or let this script do so, with the option --install"
+    apt-get -qq update
+    # A run level of 1 keeps packages from starting servers.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@"
 }
 
 # rust_toolchain [TARGET...]: the compiler that rust-toolchain.toml pins, with these targets.
@@ -35,6 +86,15 @@ build_filter() {
     rust_toolchain wasm32-wasip1
     # Without the Rust library beside it the filter is 10 KiB smaller.
     cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
+}
+
+# build_program NAME HOW-LONG [OPTION...]: builds a program for this machine; a line tells so, if there is something to build.
+build_program() {
+    rust_toolchain
+    cargo build --locked --no-default-features --features cli --bin "$1" "${@:3}" 2>&1 >/dev/null |
+        awk -v building="$1: building it, $2 the first time" '
+            /^ *Compiling / { if (!told++) print building; fflush(); next }
+            !/^ *(Updating|Downloading|Downloaded|Finished) / { print }' >&2
 }
 
 # virtual_environment NAME REQUIREMENTS: .tools/NAME with exactly these packages; made anew when they, or Python, change.
