@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use gnomon::capture::Held;
-use gnomon::json::number::double;
 use gnomon::fault::Fault;
+use gnomon::json::number::double;
 use gnomon::json::reader::TapeReader;
 use gnomon::json::tape::{Document, first_child};
-use gnomon::json::value::Tag;
 use gnomon::json::text::next_code;
+use gnomon::json::value::Tag;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 

@@ -70,7 +70,8 @@ fn answers(folder: &Path, seeds: &mut Seeds<'_>) -> io::Result<()> {
         let shadow = fs::read(format!("{case}.candidate.body")).unwrap_or_else(|_| primary.clone());
         let shadow_head = fs::read_to_string(format!("{case}.candidate.head")).unwrap_or_else(|_| head.clone());
         let wire_format = wire_format(folder, &head);
-        let line = |head: &str| if wire_format == b'4' { format!("{}\n", header(head, "inference-header-content-length")) } else { String::new() };
+        let line =
+            |head: &str| if wire_format == b'4' { format!("{}\n", header(head, "inference-header-content-length")) } else { String::new() };
         let coding = |head: &str| match header(head, "content-encoding") {
             "gzip" => b'1',
             "deflate" => b'2',
