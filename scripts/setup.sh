@@ -140,6 +140,25 @@ install_node_runner() {
     fi
 }
 
+# install_mdbook: sets mdbook to the program that makes the site of the documents, of this version.
+install_mdbook() {
+    local version=0.5.4 folder
+    folder="$PWD/.tools/mdbook-$version"
+    mdbook="$folder/bin/mdbook"
+    if [[ ! -x $mdbook ]]; then
+        printf '%s: building mdbook %s, some minutes, this once\n' "${0##*/}" "$version" >&2
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" --no-default-features \
+            --features search mdbook
+        rm -rf "$folder/target"
+    fi
+}
+
+# have_chromium: sets chromium to a browser in which the site can be tested, if there is one.
+have_chromium() {
+    # shellcheck disable=SC2034
+    chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+}
+
 # fuzz_cargo COMMAND [OPTION...]: cargo on tests/fuzz; sets fuzz_binaries to the folder where it builds a program for each target.
 # libFuzzer needs no nightly compiler: what it instruments with are passes of LLVM that the stable one has, too. (The sanitizers are not
 # there; safe Rust has little for them to find.) Flags of a named target are not those of build scripts, hence --target.
