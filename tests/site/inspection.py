@@ -45,7 +45,7 @@ class Inspection:
         self.address = address
         self.tab = tab
         self.page = ""
-        """What is open now."""
+        """The page that is open, or from which a link is followed."""
         self.faults = []
         self.links = {}
         """Where each link leads, and the page that has it first."""
@@ -54,11 +54,11 @@ class Inspection:
         """What pages are called in the sidebar."""
         tab.on("console", self.console)
         tab.on("pageerror", lambda error: self.fault(f"a script fails: {error}"))
-        tab.on("response", lambda response: response.status >= 400 and self.fault(f"{self.path(response.url)} is not there"))
+        tab.on("response", self.response)
         tab.route("**/*", self.request)
 
-    def fault(self, what):
-        fault = f"{self.page}: {what}"
+    def fault(self, what, page=None):
+        fault = f"{page or self.page}: {what}"
         if fault not in self.faults:
             self.faults.append(fault)
 
@@ -66,6 +66,12 @@ class Inspection:
         # What can't be loaded is told by its response.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.fault(f"the console says: {message.text}")
+
+    def response(self, response):
+        """A page that is not there is the fault of the one that links to it, anything else that of the page which needs it."""
+        if response.status >= 400:
+            page = self.page if response.request.is_navigation_request() else self.path(urldefrag(response.frame.url).url)
+            self.fault(f"{self.path(response.url)} is not there", page)
 
     def path(self, url):
         return unquote(url.removeprefix(f"{self.address}/"))
