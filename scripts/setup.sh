@@ -2,6 +2,8 @@
 # What it installs besides parts of Rust goes into .tools: without target and .tools a clone is fresh again.
 # shellcheck shell=bash
 
+# The script that sources this file.
+script=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 # The scripts promise files under target, wherever a user's own settings would put them.
 export CARGO_TARGET_DIR="$PWD/target"
@@ -9,15 +11,67 @@ export CARGO_TARGET_DIR="$PWD/target"
 # Used by the scripts that source this file.
 # shellcheck disable=SC2034
 filter=target/wasm32-wasip1/release/gnomon.wasm
+# What test_environment installs.
+# shellcheck disable=SC2034
+test_programs=.tools/test-venv/bin
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
 
+# usage: prints the comment that the calling script begins with.
+usage() {
+    awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$script"
+}
+
+# answer_help ARGUMENT...: ends the script with its usage if an argument asks for help.
+answer_help() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+        -h | --help)
+            usage
+            exit
+            ;;
+        esac
+    done
+}
+
+# misused WHAT: ends the script because of its arguments.
+misused() {
+    printf '%s: %s (--help says how to call it)\n' "${0##*/}" "$*" >&2
+    exit 2
+}
+
 # need COMMAND HOW-TO-GET-IT
 need() {
     command -v "$1" >/dev/null || fail "$1 is missing: $2"
+}
+
+# Whether Debian packages may be installed: yes, no, or ask, which is no where nobody can be asked. The option --install says yes.
+install=ask
+
+# ask_to_install PACKAGE...: settles the question, if it is open.
+ask_to_install() {
+    local answer
+    if [[ $install == ask && -t 0 && -t 2 ]] && ((EUID == 0)); then
+        read -r -p "${0##*/}: install the Debian packages $*? [y/N] " answer || true
+        [[ $answer == [yY]* ]] && install=yes || install=no
+    fi
+}
+
+# debian_packages PACKAGE...: installs them, if that is allowed.
+debian_packages() {
+    local command="apt-get install --no-install-recommends $*"
+    ask_to_install "$@"
+    if ((EUID)) || ! command -v apt-get >/dev/null; then
+        fail "missing: $*. As root on Debian: $command"
+    fi
+    [[ $install == yes ]] || fail "missing: $*. Install with: $command; or let this script do so, with the option --install"
+    apt-get -qq update
+    # A run level of 1 keeps packages from starting servers.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@"
 }
 
 # rust_toolchain [TARGET...]: the compiler that rust-toolchain.toml pins, with these targets.
@@ -37,6 +91,15 @@ build_filter() {
     cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
 }
 
+# build_program NAME HOW-LONG [OPTION...]: builds a program for this machine; a line tells so, if there is something to build.
+build_program() {
+    rust_toolchain
+    cargo build --locked --no-default-features --features cli --bin "$1" "${@:3}" 2>&1 >/dev/null |
+        awk -v building="$1: building it, $2 the first time" '
+            /^ *Compiling / { if (!told++) print building; fflush(); next }
+            !/^ *(Updating|Downloading|Downloaded|Finished) / { print }' >&2
+}
+
 # virtual_environment NAME REQUIREMENTS: .tools/NAME with exactly these packages; made anew when they, or Python, change.
 virtual_environment() {
     local folder=".tools/$1" stamp
@@ -51,14 +114,9 @@ virtual_environment() {
     printf '%s\n' "$stamp" >"$folder/stamp"
 }
 
-# Envoy and the Python packages of the tests and of the benchmark.
+# Envoy, shellcheck and the Python packages of the tests and of the benchmark.
 test_environment() {
-    virtual_environment test-venv tests/e2e/requirements.txt
-}
-
-# The same shellcheck everywhere, whatever the machine has.
-shellcheck_environment() {
-    virtual_environment shellcheck-venv scripts/shellcheck.d/requirements.txt
+    virtual_environment test-venv tests/requirements.txt
 }
 
 # Real model servers and their clients; KServe's server goes with none of the others.
@@ -80,6 +138,25 @@ install_node_runner() {
         CARGO_TARGET_DIR="$folder/target" cargo install --quiet --root "$folder" --version "=$version" wasm-bindgen-cli
         rm -rf "$folder/target"
     fi
+}
+
+# install_mdbook: sets mdbook to the program that makes the site of the documents, of this version.
+install_mdbook() {
+    local version=0.5.4 folder
+    folder="$PWD/.tools/mdbook-$version"
+    mdbook="$folder/bin/mdbook"
+    if [[ ! -x $mdbook ]]; then
+        printf '%s: building mdbook %s, some minutes, this once\n' "${0##*/}" "$version" >&2
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" --no-default-features \
+            --features search mdbook
+        rm -rf "$folder/target"
+    fi
+}
+
+# have_chromium: sets chromium to a browser in which the site can be tested, if there is one.
+have_chromium() {
+    # shellcheck disable=SC2034
+    chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 }
 
 # fuzz_cargo COMMAND [OPTION...]: cargo on tests/fuzz; sets fuzz_binaries to the folder where it builds a program for each target.

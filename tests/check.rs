@@ -379,10 +379,19 @@ fn every_file_of_the_project_is_good() {
 /// From any folder, with paths relative to that folder.
 #[test]
 #[cfg(unix)]
-fn the_script_checks_from_any_folder() {
+fn the_script_runs_the_command_in_any_folder() {
     let path = file("script", "good.json", GOOD);
-    let script = project().join("scripts/check");
-    let run = Command::new(script).arg("good.json").current_dir(path.parent().unwrap()).output().unwrap();
-    let (out, errors) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
-    assert_eq!((run.status.code(), &*out), (Some(0), "good.json: good: at most 57 MiB of memory per worker\n"), "{errors}");
+    let run = |arguments: &[&str]| {
+        let script = project().join("scripts/gnomon");
+        let run = Command::new(script).args(arguments).current_dir(path.parent().unwrap()).output().unwrap();
+        (run.status.code(), String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    let (code, out, errors) = run(&["check", "good.json"]);
+    assert_eq!((code, &*out), (Some(0), "good.json: good: at most 57 MiB of memory per worker\n"), "{errors}");
+    let (code, out, errors) = run(&["check", "good.json", "missing.json"]);
+    assert!(code == Some(1) && out.contains("missing.json: this file can't be read"), "{out}{errors}");
+    let (code, _, errors) = run(&["check", "--strict"]);
+    assert!(code == Some(2) && errors.contains("'--strict'") && errors.contains("--help"), "{errors}");
+    let (code, out, errors) = run(&["check", "--help"]);
+    assert!(code == Some(0) && out.contains("Exits 1 if there is any problem"), "the command's own help: {out}{errors}");
 }

@@ -322,9 +322,9 @@ def documented(lab, tmp_path, request):
     """The example as an operator has it, in a folder of its own, but for ports and the path of the filter: (proxy, upstreams)."""
     (tmp_path / "envoy").mkdir()
     (tmp_path / "scripts").mkdir()
-    check = tmp_path / "scripts/check"
-    check.write_text(f"#!/bin/sh\nexec {shlex.quote(str(ROOT / 'scripts/check'))} \"$@\"\n")
-    check.chmod(0o755)
+    command = tmp_path / "scripts/gnomon"
+    command.write_text(f"#!/bin/sh\nexec {shlex.quote(str(ROOT / 'scripts/gnomon'))} \"$@\"\n")
+    command.chmod(0o755)
     watched = (ROOT / "envoy/blue-green-gnomon.yaml").read_text()
     (tmp_path / "envoy/blue-green-gnomon.yaml").write_text(watched.replace("target/wasm32-wasip1/release/gnomon.wasm", str(WASM)))
     blue, green = lab.upstream(answer(0.1)), lab.upstream(answer(0.2))

@@ -20,7 +20,7 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).parents[2]
 DEMO, WORK = PROJECT / "scripts/demo", PROJECT / "target/demo"
-sys.path.append(str(PROJECT / "scripts/demo.d"))
+sys.path.append(str(PROJECT / "demo"))
 
 import checks  # noqa: E402
 import expected  # noqa: E402

