@@ -12,16 +12,12 @@ pub trait Label: Copy + 'static {
     fn index(self) -> usize;
 }
 
-/// Declares an enum whose variants are the values of one label, each with its text, and implements [`Label`] for it. The second form
-/// implements it for an enum that is declared elsewhere.
+/// Declares an enum whose variants are the values of one label, each with its text, and implements [`Label`] for it.
 macro_rules! labels {
     ($(#[$attribute:meta])* pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident => $label:literal),+ $(,)? }) => {
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $kind { $($(#[$doc])* $variant),+ }
-        $crate::labels::labels!($kind { $($variant => $label),+ });
-    };
-    ($kind:ty { $($variant:ident => $label:literal),+ $(,)? }) => {
         impl $crate::labels::Label for $kind {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
             fn label(self) -> &'static str {

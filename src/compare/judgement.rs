@@ -38,46 +38,28 @@ pub struct Divergence {
     pub values: (String, String),
 }
 
-/// Kinds of divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its label")]
-pub enum Kind {
-    Status,
-    Type,
-    Missing,
-    Extra,
-    Length,
-    Number,
-    Text,
-    Boolean,
-    Null,
-    Label,
-    Shape,
-    Datatype,
-    Finish,
-    Tools,
-    Refusal,
-    Dimension,
+labels! {
+    /// Kinds of divergence.
+    #[expect(missing_docs, reason = "each is named after its label")]
+    pub enum Kind {
+        Status => "status",
+        Type => "type",
+        Missing => "missing",
+        Extra => "extra",
+        Length => "length",
+        Number => "number",
+        Text => "text",
+        Boolean => "boolean",
+        Null => "null",
+        Label => "label",
+        Shape => "shape",
+        Datatype => "datatype",
+        Finish => "finish",
+        Tools => "tools",
+        Refusal => "refusal",
+        Dimension => "dimension",
+    }
 }
-
-labels!(Kind {
-    Status => "status",
-    Type => "type",
-    Missing => "missing",
-    Extra => "extra",
-    Length => "length",
-    Number => "number",
-    Text => "text",
-    Boolean => "boolean",
-    Null => "null",
-    Label => "label",
-    Shape => "shape",
-    Datatype => "datatype",
-    Finish => "finish",
-    Tools => "tools",
-    Refusal => "refusal",
-    Dimension => "dimension",
-});
 
 /// What comes of a comparison.
 #[derive(Clone, Debug, PartialEq)]
