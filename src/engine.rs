@@ -121,7 +121,7 @@ impl Engine {
             calls: Table::with_hasher(hasher()),
             shadows: Table::with_hasher(hasher()),
             next_pair: 0,
-            random: Random::new(seed),
+            random: Random { seed, drawn: 0 },
             throttle: evidence::Throttle::default(),
             due: None,
         }
@@ -129,32 +129,23 @@ impl Engine {
 
     /// Takes note of `event` at the time `now`, and counts in `statistics`. Returns what else is to be done.
     pub fn on(&mut self, event: Event, now: Timestamp, statistics: &mut dyn Statistics) -> Vec<Effect> {
-        let mut callback = Callback::new(now, statistics);
-        self.take(event, &mut callback);
+        let mut callback = Callback { now, statistics, effects: Vec::new() };
+        match event {
+            Event::Configured(configured) => self.configured(configured, &mut callback),
+            Event::RequestHeaders(arrival) => self.request_headers(arrival, &mut callback),
+            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, &mut callback),
+            Event::RequestTrailers { stream } => self.request_complete(stream, &mut callback),
+            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
+            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
+            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
+            Event::Work { root } => self.woken(root, &mut callback),
+            Event::Dispatched { pair, result } => self.dispatched(pair, result, &mut callback),
+            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, &mut callback),
+            Event::Retire { root } => self.retire(root, &mut callback),
+        }
         self.wake_due(&mut callback);
         self.show_captured(&mut callback);
-        callback.into_effects()
-    }
-
-    fn take(&mut self, event: Event, callback: &mut Callback<'_>) {
-        match event {
-            Event::Configured(configured) => self.configured(configured, callback),
-            Event::RequestHeaders(arrival) => self.request_headers(arrival, callback),
-            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, callback),
-            Event::RequestTrailers { stream } => self.request_complete(stream, callback),
-            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, callback),
-            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, callback),
-            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, callback),
-            Event::Work { root } => self.woken(root, callback),
-            Event::Dispatched { pair, result } => self.dispatched(pair, result, callback),
-            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, callback),
-            Event::Retire { root } => self.retire(root, callback),
-        }
-    }
-
-    /// The configuration of a root context; none if it has none that is valid.
-    fn plan(&self, root: RootId) -> Option<Rc<Plan>> {
-        self.roots.get(&root).and_then(|root| root.plan.clone())
+        callback.effects
     }
 
     fn shadow(&mut self, shadow: &BoundShadow) -> &mut ShadowState {
@@ -167,7 +158,7 @@ impl Engine {
         let idle = root.outbox.is_empty() && root.comparisons.is_empty();
         if !root.woken && !idle {
             root.woken = true;
-            callback.push(Effect::Wake);
+            callback.effects.push(Effect::Wake);
         }
     }
 
@@ -176,7 +167,7 @@ impl Engine {
         let used = self.ledger.used();
         let change = i64::try_from(used).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.reported).unwrap_or(i64::MAX));
         if change != 0 {
-            callback.add(self.series.captured_bytes, change);
+            callback.statistics.add(self.series.captured_bytes, change);
             self.reported = used;
         }
     }
@@ -190,10 +181,6 @@ struct Random {
 }
 
 impl Random {
-    fn new(seed: u64) -> Self {
-        Self { seed, drawn: 0 }
-    }
-
     fn next(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         xxh64(&self.drawn.to_le_bytes(), self.seed)

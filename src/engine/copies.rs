@@ -43,9 +43,9 @@ impl Engine {
     pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
         let Some(pair) = self.pairs.remove(&id) else { return };
         if pair.sampled {
-            callback.add(pair.shadow.series.open_pairs, -1);
+            callback.statistics.add(pair.shadow.series.open_pairs, -1);
         } else {
-            callback.add(pair.shadow.series.sampled, 1);
+            callback.statistics.add(pair.shadow.series.sampled, 1);
         }
         self.conclude(&pair, outcome, note, callback);
         self.release_if_idle(pair.shadow.root, callback);
@@ -149,7 +149,7 @@ impl Engine {
             Ok(headers) => {
                 let cluster = mirror::cluster(&shadow.settings, &request).to_owned();
                 self.sent(id, since, callback.now);
-                callback.push(Effect::Dispatch(Dispatch { pair: id, cluster, headers, body, timeout: shadow.settings.timeout }));
+                callback.effects.push(Effect::Dispatch(Dispatch { pair: id, cluster, headers, body, timeout: shadow.settings.timeout }));
             }
             Err(refused) => self.close_pair(id, Outcome::UnsentRefused, Note::said(refused.0), callback),
         }
@@ -276,8 +276,8 @@ impl Engine {
         let before = breaker.is_open();
         breaker.record(finding, probe, callback.now);
         match (before, breaker.is_open()) {
-            (false, true) => callback.add(shadow.series.breaker_open, 1),
-            (true, false) => callback.add(shadow.series.breaker_open, -1),
+            (false, true) => callback.statistics.add(shadow.series.breaker_open, 1),
+            (true, false) => callback.statistics.add(shadow.series.breaker_open, -1),
             _ => {}
         }
     }
@@ -293,8 +293,8 @@ struct Turn {
 
 /// Counts a pair as sampled and open.
 fn count_open(shadow: &BoundShadow, callback: &mut Callback<'_>) {
-    callback.add(shadow.series.sampled, 1);
-    callback.add(shadow.series.open_pairs, 1);
+    callback.statistics.add(shadow.series.sampled, 1);
+    callback.statistics.add(shadow.series.open_pairs, 1);
 }
 
 /// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is

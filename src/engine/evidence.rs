@@ -115,7 +115,7 @@ impl Engine {
         let logged = self.throttle.allows(per_second, callback.now);
         callback.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
         if logged {
-            callback.push(Effect::Evidence(line.written()));
+            callback.effects.push(Effect::Evidence(line.written()));
         }
         logged
     }

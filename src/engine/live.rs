@@ -59,16 +59,16 @@ enum Uploading {
 impl Engine {
     pub(super) fn request_headers(&mut self, arrival: Arrival, callback: &mut Callback<'_>) {
         let Arrival { root, stream, fields, end } = arrival;
-        let Some(plan) = self.plan(root) else { return };
+        let Some(plan) = self.roots.get(&root).and_then(|root| root.plan.clone()) else { return };
         let request = Request::new(&fields);
         for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
-            callback.push(Effect::RemoveRequestHeader(header.clone()));
+            callback.effects.push(Effect::RemoveRequestHeader(header.clone()));
         }
         if mirror::is_copy(&request) {
             if plan.config.trust_copies {
                 return;
             }
-            callback.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
+            callback.effects.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
         route.shares.follow(callback.statistics);
@@ -78,7 +78,7 @@ impl Engine {
         callback.count(variant.series.requests.of(decision.reason));
         let split = route.route.split.as_ref();
         if let Some(split) = split {
-            callback.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
+            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
         }
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
@@ -109,7 +109,7 @@ impl Engine {
             pairs,
         };
         self.exchanges.insert(stream, exchange);
-        callback.push(Effect::Follow(follow));
+        callback.effects.push(Effect::Follow(follow));
         if end {
             self.request_complete(stream, callback);
         }
@@ -142,7 +142,7 @@ impl Engine {
             };
             match self.unsent(shadow, request, callback.now) {
                 Some(outcome) => {
-                    callback.add(shadow.series.sampled, 1);
+                    callback.statistics.add(shadow.series.sampled, 1);
                     self.conclude(&pair, outcome, Note::default(), callback);
                 }
                 None => pairs.push(self.open_pair(pair, callback)),
@@ -178,7 +178,7 @@ impl Engine {
                 exchange.upload = Uploading::Over;
                 let response_headers = exchange.expose.is_some() || exchange.follow.first_byte;
                 exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
-                callback.push(Effect::Follow(exchange.follow));
+                callback.effects.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
@@ -204,13 +204,13 @@ impl Engine {
     pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         if let Some((header, variant)) = exchange.expose.take() {
-            callback.push(Effect::SetResponseHeader(header, variant));
+            callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
         let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
         // Of a stream the end matters in any case: whether the client left before it or after.
         if !exchange.follow.response_body && wire_format::is_stream(protocol, endpoint, &head.content_type) {
             exchange.follow.response_body = true;
-            callback.push(Effect::Follow(exchange.follow));
+            callback.effects.push(Effect::Follow(exchange.follow));
         }
         exchange.answer = Some(Incoming::new(head, protocol, endpoint, &self.ledger, limits));
     }
@@ -226,7 +226,7 @@ impl Engine {
         if !answer.push(chunk) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
-            callback.push(Effect::Follow(exchange.follow));
+            callback.effects.push(Effect::Follow(exchange.follow));
         }
     }
 

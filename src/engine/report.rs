@@ -65,7 +65,7 @@ fn count_facts(series: &SubjectSeries, facts: &Facts, callback: &mut Callback<'_
         for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
             // (A number that no answer can have is not believed: one of them would spoil the counter for ever.)
             if let (Some(id), Ok(count @ 1..)) = (tokens.of(token), u32::try_from(count)) {
-                callback.add(id, count.into());
+                callback.statistics.add(id, count.into());
             }
         }
     }

@@ -49,7 +49,7 @@ impl Engine {
             if let Some(root) = self.roots.get_mut(&id) {
                 root.retiring = true;
             }
-            callback.push(Effect::KeepRoot);
+            callback.effects.push(Effect::KeepRoot);
         } else {
             self.forget(id, callback);
         }
@@ -70,7 +70,7 @@ impl Engine {
         let retiring = self.roots.get(&id).is_some_and(|root| root.retiring);
         if retiring && !self.pairs.values().any(|pair| pair.shadow.root == id) {
             self.forget(id, callback);
-            callback.push(Effect::ReleaseRoot);
+            callback.effects.push(Effect::ReleaseRoot);
         }
     }
 
@@ -80,7 +80,7 @@ impl Engine {
         for shadow in root.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.shadows) {
             let state = self.shadows.remove(&(id, shadow.index));
             if state.is_some_and(|state| state.breaker.is_open()) {
-                callback.add(shadow.series.breaker_open, -1);
+                callback.statistics.add(shadow.series.breaker_open, -1);
             }
         }
     }

@@ -71,9 +71,9 @@ impl SubjectGates {
 
 /// Counts one trial. It is counted before it is counted as bad, so that no reader ever sees more bad trials than trials.
 fn count_trial(gate: &GateInSlice, bad: bool, serves: bool, callback: &mut Callback<'_>) {
-    callback.add(gate.series.trials, 1);
+    callback.statistics.add(gate.series.trials, 1);
     if bad {
-        callback.add(gate.series.bad, 1);
+        callback.statistics.add(gate.series.bad, 1);
     }
     judge::judge(gate, serves, callback);
 }

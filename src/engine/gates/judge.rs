@@ -121,7 +121,7 @@ fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback
     let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
     let state = terms.judge(reading.counters, failed);
     if state == State::Fail && reading.failures == 0 {
-        callback.add(gate.series.failures, 1);
+        callback.statistics.add(gate.series.failures, 1);
     }
     if state == State::Fail && !failed && !gate.logged.replace(true) {
         line::show(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);

@@ -44,7 +44,7 @@ impl WarmUp {
             return false;
         }
         if tells_of_model {
-            callback.add(self.series.left_out, 1);
+            callback.statistics.add(self.series.left_out, 1);
             if since.is_none() {
                 callback.statistics.set(self.series.began, now);
             }
