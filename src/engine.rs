@@ -35,16 +35,14 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::capture::Ledger;
 use crate::compare::Comparison;
-use crate::labels::{Outcome, ShadowClass};
 use crate::stats::{Statistics, WorkerSeries};
 use crate::timestamp::Timestamp;
-use breaker::Breaker;
 use callback::Callback;
 use effect::Effect;
 use event::Event;
 use ids::{CallToken, PairId, RootId, StreamId};
 use pair::Pair;
-use plan::{BoundShadow, Plan};
+use plan::Plan;
 
 /// Tables keyed by ids that the host or the engine gives out. The seed of their hasher is one that no client can know.
 type Table<K, V> = HashMap<K, V, FixedState>;
@@ -60,7 +58,6 @@ pub struct Engine {
     exchanges: Table<StreamId, live::Exchange>,
     pairs: Table<PairId, Pair>,
     calls: Table<CallToken, PairId>,
-    shadows: Table<(RootId, usize), ShadowState>,
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
@@ -85,28 +82,6 @@ struct Root {
     retiring: bool,
 }
 
-/// What a worker remembers of one shadow.
-#[derive(Debug, Default)]
-struct ShadowState {
-    in_flight: u32,
-    breaker: Breaker,
-    /// The failure shown last, and when.
-    shown: Option<((Outcome, Option<ShadowClass>), Timestamp)>,
-}
-
-impl ShadowState {
-    /// Why no copy may go out now; `None` if one may.
-    fn refuses(&self, max_in_flight: u32, now: Timestamp) -> Option<Outcome> {
-        if self.in_flight >= max_in_flight {
-            Some(Outcome::UnsentInFlight)
-        } else if !self.breaker.admits(now) {
-            Some(Outcome::UnsentBreakerOpen)
-        } else {
-            None
-        }
-    }
-}
-
 impl Engine {
     /// An engine with nothing under way. `seed` is for random draws and for hashing.
     pub fn new(series: WorkerSeries, seed: u64) -> Self {
@@ -119,7 +94,6 @@ impl Engine {
             exchanges: Table::with_hasher(hasher()),
             pairs: Table::with_hasher(hasher()),
             calls: Table::with_hasher(hasher()),
-            shadows: Table::with_hasher(hasher()),
             next_pair: 0,
             random: Random { seed, drawn: 0 },
             throttle: evidence::Throttle::default(),
@@ -134,7 +108,7 @@ impl Engine {
             Event::Configured(configured) => self.configured(configured, &mut callback),
             Event::RequestHeaders(arrival) => self.request_headers(arrival, &mut callback),
             Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, &mut callback),
-            Event::RequestTrailers { stream } => self.request_complete(stream, &mut callback),
+            Event::RequestTrailers { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
             Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
             Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
@@ -146,10 +120,6 @@ impl Engine {
         self.wake_due(&mut callback);
         self.show_captured(&mut callback);
         callback.effects
-    }
-
-    fn shadow(&mut self, shadow: &BoundShadow) -> &mut ShadowState {
-        self.shadows.entry((shadow.root, shadow.index)).or_default()
     }
 
     /// Asks for a turn of work for the root context that has got some, unless one is on its way.

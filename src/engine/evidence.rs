@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Engine;
 use super::callback::Callback;
 use super::effect::Effect;
-use super::ids::PairId;
 use super::log_line::LogLine;
 use super::pair::{CopyState, Pair};
 use crate::compare::{Divergence, Kind};
@@ -58,15 +57,12 @@ impl Engine {
         if matches!(outcome, Outcome::PrimaryFailed | Outcome::Cancelled | Outcome::Replaced) {
             return;
         }
-        let now = callback.now;
-        let last = &mut self.shadow(&pair.shadow).shown;
+        let (now, last) = (callback.now, &pair.shadow.logged_failure);
         if outcome == Outcome::Compared {
-            *last = None;
-            return;
+            return last.set(None);
         }
-        let kind = (outcome, note.class);
         let is_recent = |at: Timestamp| now >= at && now.since(at) < EVIDENCE_REMINDER;
-        if last.is_some_and(|(shown, at)| shown == kind && is_recent(at)) {
+        if last.get().is_some_and(|(logged, class, at)| (logged, class) == (outcome, note.class) && is_recent(at)) {
             return;
         }
         let mut line = begin(pair);
@@ -83,15 +79,14 @@ impl Engine {
         if let Some(said) = note.said {
             line.text("said", &said);
         }
-        if self.show(pair.shadow.evidence.per_second, &line, callback) {
-            self.shadow(&pair.shadow).shown = Some((kind, now));
+        if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
+            last.set(Some((outcome, note.class, now)));
         }
     }
 
     /// A line for a diverged pair.
-    pub(super) fn show_divergence(&mut self, id: PairId, divergence: &Divergence, callback: &mut Callback<'_>) {
-        let Some(pair) = self.pairs.get(&id) else { return };
-        let evidence = pair.shadow.evidence;
+    pub(super) fn show_divergence(&mut self, pair: &Pair, divergence: &Divergence, callback: &mut Callback<'_>) {
+        let evidence = pair.shadow.config.evidence;
         let mut line = begin(pair);
         line.text("kind", divergence.kind.label());
         line.text("path", &cut(&divergence.path));

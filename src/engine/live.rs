@@ -21,7 +21,7 @@ use crate::compare::read::wire_format::{self, Endpoint};
 use crate::config::Protocol;
 use crate::http::{Fields, Request, is_event_stream};
 use crate::labels::{Class, Outcome};
-use crate::mirror;
+use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 use crate::{route, slice, split};
 
@@ -111,7 +111,7 @@ impl Engine {
         self.exchanges.insert(stream, exchange);
         callback.effects.push(Effect::Follow(follow));
         if end {
-            self.request_complete(stream, callback);
+            self.request_complete(stream, callback.now);
         }
     }
 
@@ -152,16 +152,16 @@ impl Engine {
     }
 
     /// Why no copy can be made of a request, as far as its headers tell.
-    fn unsent(&mut self, shadow: &BoundShadow, request: &Request, now: Timestamp) -> Option<Outcome> {
+    fn unsent(&self, shadow: &BoundShadow, request: &Request, now: Timestamp) -> Option<Outcome> {
         let length = request.header("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
         if mirror::is_upgrade(request) {
             Some(Outcome::UnsentUpgrade)
-        } else if length.is_some_and(|length| length > shadow.limits.body) {
+        } else if length.is_some_and(|length| length > shadow.config.limits.body) {
             Some(Outcome::UnsentBody)
-        } else if shadow.settings.when.is_empty() && !self.shadow(shadow).breaker.admits(now) {
+        } else if shadow.settings.when.is_empty() && !shadow.breaker.get().admits(now) {
             // (Where there are conditions, it is asked once they hold.)
             Some(Outcome::UnsentBreakerOpen)
-        } else if self.pairs.len() >= shadow.limits.pairs {
+        } else if self.pairs.len() >= shadow.config.limits.pairs {
             Some(Outcome::UnsentInFlight)
         } else {
             None
@@ -172,7 +172,7 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { body, .. } = &mut exchange.upload else { return };
         match body.push(chunk, exchange.plan.config.limits.body) {
-            Ok(()) if end => self.request_complete(stream, callback),
+            Ok(()) if end => self.request_complete(stream, callback.now),
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
@@ -191,13 +191,18 @@ impl Engine {
     }
 
     /// The request is complete: its copies are due.
-    pub(super) fn request_complete(&mut self, stream: StreamId, callback: &mut Callback<'_>) {
+    pub(super) fn request_complete(&mut self, stream: StreamId, now: Timestamp) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
-        for id in exchange.pairs.clone() {
-            self.queue_copy(id, upload.clone(), callback);
+        let mut root = self.roots.get_mut(&exchange.plan.root);
+        for id in &exchange.pairs {
+            if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
+                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::default(), since: now };
+                root.outbox.push_back(*id);
+                self.due = Some(pair.shadow.root);
+            }
         }
     }
 

@@ -107,11 +107,9 @@ pub struct Upload {
 pub struct ClassifiedReply {
     /// The class of the answer.
     pub class: ShadowClass,
-    /// Its status; 0 if there was none.
-    pub status: u16,
     /// Its `grpc-status`.
     pub grpc_status: Option<String>,
-    /// The answer as it is compared.
+    /// The answer as it is compared; its status is 0 if there was no answer.
     pub answer: Answer,
 }
 
@@ -163,7 +161,7 @@ impl ClassifiedReply {
         let Some(Reply { head, from_upstream, .. }) = reply else {
             let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
-            return Self { class, status: 0, grpc_status: None, answer: Head::default().answer(body) };
+            return Self { class, grpc_status: None, answer: Head::default().answer(body) };
         };
         let effective = head.effective_status();
         let grpc_error = head.is_grpc() && head.status == 200 && effective >= 400;
@@ -175,7 +173,7 @@ impl ClassifiedReply {
             _ => ShadowClass::of(effective),
         };
         let grpc_status = head.grpc_status.as_deref().map(|text| String::from_utf8_lossy(text).into_owned());
-        Self { class, status: head.status, grpc_status, answer: head.answer(body) }
+        Self { class, grpc_status, answer: head.answer(body) }
     }
 }
 

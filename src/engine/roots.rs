@@ -1,5 +1,6 @@
 //! Root contexts: each carries one configuration, and an older one may still have copies in flight when a younger one takes over.
 
+use super::breaker::Finding;
 use super::callback::Callback;
 use super::effect::Effect;
 use super::event::Configured;
@@ -20,6 +21,7 @@ impl Engine {
                 judge::take_over(&route.gates, callback);
             }
         }
+        self.forget(id, callback);
         let root = Root { key, outbox: Default::default(), comparisons: Default::default(), woken: false, retiring: false, plan };
         self.roots.insert(id, root);
         self.series.show(&plugin, applied, callback.statistics);
@@ -78,10 +80,8 @@ impl Engine {
     fn forget(&mut self, id: RootId, callback: &mut Callback<'_>) {
         let Some(root) = self.roots.remove(&id) else { return };
         for shadow in root.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.shadows) {
-            let state = self.shadows.remove(&(id, shadow.index));
-            if state.is_some_and(|state| state.breaker.is_open()) {
-                callback.statistics.add(shadow.series.breaker_open, -1);
-            }
+            // Closes the breaker, so that its gauge no longer counts this root context.
+            shadow.record(Finding::Works, false, callback);
         }
     }
 }
