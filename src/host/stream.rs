@@ -3,18 +3,17 @@
 //! Host calls are what a request costs, so no more is read than is needed: of most requests only the path, and of the answer to a
 //! request without copies only its status, at the end.
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
 use super::service::Service;
-use super::{Reaction, handle, now, property};
+use super::{buffer, handle, map, now, property, value};
 use crate::engine::effect::Follow;
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, status};
 use crate::engine::ids::StreamId;
-use crate::http::{Fields, Request, is_event_stream, is_grpc};
+use crate::http::{Fields, Request, is_grpc};
 use crate::mirror::SHADOW_HEADER;
 use crate::route;
 use crate::timestamp::Timestamp;
@@ -58,9 +57,7 @@ impl Stream {
 
     /// Passes an event on, and keeps in mind what the engine wants from now on.
     fn tell(&mut self, event: Event, now: Timestamp) {
-        let queue = self.service.as_ref().and_then(|service| service.queue);
-        let Reaction { follow, .. } = handle(queue, event, now);
-        self.follow = follow.or(self.follow);
+        self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
 
     /// The last byte of the answer passes. Without copies the end of the stream, right after it, is near enough.
@@ -69,10 +66,9 @@ impl Stream {
     }
 
     /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
-    fn chunk(&self, buffer: BufferType, size: usize) -> Vec<u8> {
-        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
-        let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&self.content_type)));
-        hostcalls::get_buffer(buffer, 0, size.min(limit.saturating_add(1))).ok().flatten().unwrap_or_default()
+    fn chunk(&self, kind: BufferType, size: usize) -> Vec<u8> {
+        let limit = self.service.as_ref().map_or(0, |service| service.limit(&self.content_type));
+        buffer(kind, size.min(limit.saturating_add(1)))
     }
 
     /// What the response headers say.
@@ -83,14 +79,6 @@ impl Stream {
         let text = value(MapType::HttpResponseHeaders, ":status").unwrap_or_default();
         Head { status: status(&text), ..Head::default() }
     }
-}
-
-fn map(kind: MapType) -> Fields {
-    hostcalls::get_map_bytes(kind).unwrap_or_default()
-}
-
-fn value(kind: MapType, name: &str) -> Option<Vec<u8>> {
-    hostcalls::get_map_value_bytes(kind, name).ok().flatten()
 }
 
 /// The request headers: all of them if a route may match, otherwise those that Gnomon removes, and `None` if there are none.
