@@ -1,8 +1,8 @@
 //! The life of sampled requests: events in, effects out.
 //!
 //! [`Engine::on`] is total: no I/O, no clock, no panic. One engine serves all root contexts of a VM, so that bounds hold for the worker
-//! and root contexts of an older configuration end in peace. It keeps only what is under way; what matters is counted at the host.
-//! Nothing here decides what to sample, copy or conclude from two answers: that is in [`crate::mirror`] and [`crate::compare`].
+//! and the pairs of an older configuration still end. The engine keeps only what is under way; all counts are at the host.
+//! What to sample and to copy is decided in [`crate::mirror`], how two answers compare in [`crate::compare`].
 
 pub mod breaker;
 pub mod callback;
@@ -44,7 +44,7 @@ use ids::{CallToken, PairId, RootId, StreamId};
 use pair::Pair;
 use plan::Plan;
 
-/// Tables keyed by ids that the host or the engine gives out. The seed of their hasher is one that no client can know.
+/// A table keyed by ids of the host or of the engine. No client can know the seed of its hasher.
 type Table<K, V> = HashMap<K, V, FixedState>;
 
 /// All that is under way in one VM.
@@ -52,7 +52,7 @@ type Table<K, V> = HashMap<K, V, FixedState>;
 pub struct Engine {
     series: WorkerSeries,
     ledger: Ledger,
-    /// Captured bytes that the host's gauge knows of.
+    /// `gnomon_captured_bytes` as this worker last moved it.
     reported: usize,
     roots: Table<RootId, Root>,
     exchanges: Table<StreamId, live::Exchange>,
@@ -61,7 +61,7 @@ pub struct Engine {
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
-    /// The root context that has got work during the current event.
+    /// The root context that got work during the current event.
     due: Option<RootId>,
 }
 
@@ -70,7 +70,7 @@ pub struct Engine {
 struct Root {
     /// Equal for root contexts that the host takes for one another.
     key: u64,
-    /// What it does; `None`: nothing, but it keeps the VM alive.
+    /// Its configuration at work. `None` without a valid one: the root context does nothing, but keeps the VM alive.
     plan: Option<Rc<Plan>>,
     /// Copies to send, oldest first.
     outbox: VecDeque<PairId>,
@@ -78,7 +78,7 @@ struct Root {
     comparisons: VecDeque<(PairId, Comparison)>,
     /// Whether [`Event::Work`] is on its way.
     woken: bool,
-    /// Whether the host waits for it to end.
+    /// Whether the host wants to end the root context, and waits for its pairs.
     retiring: bool,
 }
 
@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// Takes note of `event` at the time `now`, and counts in `statistics`. Returns what else is to be done.
+    /// Handles `event` at the time `now`, and counts in `statistics`. Returns what the shell is to do.
     pub fn on(&mut self, event: Event, now: Timestamp, statistics: &mut dyn Statistics) -> Vec<Effect> {
         let mut callback = Callback { now, statistics, effects: Vec::new() };
         match event {
@@ -122,7 +122,7 @@ impl Engine {
         callback.effects
     }
 
-    /// Asks for a turn of work for the root context that has got some, unless one is on its way.
+    /// Asks for a turn of work for the root context that is due, unless a turn is on its way.
     fn wake_due(&mut self, callback: &mut Callback<'_>) {
         let Some(root) = self.due.take().and_then(|id| self.roots.get_mut(&id)) else { return };
         let idle = root.outbox.is_empty() && root.comparisons.is_empty();
@@ -132,7 +132,7 @@ impl Engine {
         }
     }
 
-    /// Shows how much is captured, if that has changed.
+    /// Shows how many bytes are captured, if the number has changed.
     fn show_captured(&mut self, callback: &mut Callback<'_>) {
         let used = self.ledger.used();
         let change = i64::try_from(used).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.reported).unwrap_or(i64::MAX));

@@ -1,7 +1,7 @@
 //! The shell: the only place that speaks to Envoy, through the `proxy-wasm` SDK.
 //!
 //! A callback reads bytes, builds one [`Event`], lends the engine out once, and carries out the effects after the engine is back. It
-//! decides nothing. What the engine counts and reads of the host's statistics it does itself, through [`statistics`].
+//! decides nothing. The engine counts and reads series itself, through [`statistics`].
 //!
 //! Never to trap is its first duty, and the SDK panics easily: only `hostcalls` functions that return a `Result` are used, headers are
 //! read as bytes, and each call is made in the phase that the host allows it in (`clippy.toml` bans the rest).
@@ -52,10 +52,10 @@ fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What the engine answers to the callback itself.
+/// What the engine wants of the current callback.
 #[derive(Debug, Default)]
 struct Reaction {
-    /// What it wants to know of the rest of the stream; nothing was said: nothing.
+    /// The events that it wants of the rest of the stream; `None` leaves them as they are.
     follow: Option<Follow>,
     /// Whether the root context must not end yet.
     keep_root: bool,
@@ -86,7 +86,7 @@ fn handle(service: Option<&Service>, event: Event, now: Timestamp) -> Reaction {
     reaction
 }
 
-/// One use of the engine, over before any effect is carried out. What it asks of the host meanwhile never comes back into it.
+/// Lends the engine out once, before any effect is carried out. The calls of [`statistics`] never come back into the engine.
 fn tell(event: Event, now: Timestamp) -> Vec<Effect> {
     ENGINE.with(|engine| match engine.try_borrow_mut() {
         Ok(mut engine) => engine.on(event, now, &mut Host),

@@ -1,5 +1,5 @@
-//! The shadow side: copies that wait, are sent and are answered, and pairs that come to their outcome. It runs in callbacks of the root
-//! context, beside the live requests.
+//! The shadow side: copies are sent and answered, and pairs come to their outcomes. All is done in callbacks of the root context, beside
+//! the live requests.
 
 use std::task::{Poll, ready};
 
@@ -26,7 +26,7 @@ use crate::mirror::body::{NoRoom, Shaped};
 use crate::mirror::headers::{Lengths, copy_headers};
 
 impl Engine {
-    /// Takes on a new pair, which is counted as open if it is sampled already.
+    /// Takes on a new pair. It counts as open if it is sampled already.
     pub(super) fn open_pair(&mut self, pair: Pair, callback: &mut Callback<'_>) -> PairId {
         let id = self.next_pair;
         self.next_pair = self.next_pair.wrapping_add(1);
@@ -44,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Ends a pair in `outcome` that is no longer among the open ones. A pair whose conditions were still to be judged counts as sampled now.
+    /// Ends a pair that was removed from the table. A pair whose conditions were not judged yet counts as sampled now.
     pub(super) fn close_removed(&mut self, pair: &Pair, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
         let series = &pair.shadow.series;
         let (series, change) = if pair.sampled { (series.open_pairs, -1) } else { (series.sampled, 1) };
@@ -53,7 +53,7 @@ impl Engine {
         self.release_if_idle(pair.shadow.root, callback);
     }
 
-    /// Ends a pair that is in a state that can't be, which is a defect of the engine.
+    /// Ends a pair in an impossible state, which is a defect of the engine.
     fn close_impossible(&mut self, id: PairId, callback: &mut Callback<'_>) {
         callback.statistics.anomaly(Anomaly::Unsettled);
         self.close_pair(id, Outcome::Incomparable, Note::default(), callback);
@@ -180,7 +180,7 @@ impl Engine {
         pair.copy = CopyState::Answered { since, at: callback.now, reply, took, probe };
         shadow.call_over();
         if class == ShadowClass::Success {
-            // The shadow works, whatever the client's answer comes to, and whenever.
+            // The shadow works, whatever the client's answer will be.
             shadow.record(Finding::Works, probe, callback);
         }
         self.settle(id, callback);
@@ -194,7 +194,7 @@ impl Engine {
         }
     }
 
-    /// Takes a pair on if both its sides are known: to its outcome, or to its comparison.
+    /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
         let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
         let (Some(Primary { class, answer, completed }), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else {
@@ -220,8 +220,8 @@ impl Engine {
 
     /// Does a short comparison at once, and queues all others.
     ///
-    /// What a comparison holds from when it begins is on no account, and may be megabytes for each coding of an answer. So only the first one
-    /// in the queue has begun.
+    /// The memory of a comparison that has begun is not on the ledger, and may be megabytes for each coding of an answer. So only the first
+    /// one in the queue has begun.
     fn begin_comparison(&mut self, id: PairId, root_id: RootId, mut comparison: Comparison, callback: &mut Callback<'_>) {
         let mut root = self.roots.get_mut(&root_id);
         let is_first = root.as_ref().is_none_or(|root| root.comparisons.is_empty());
@@ -237,9 +237,9 @@ impl Engine {
 
 /// What one turn of work may still spend on copies, in bytes of bodies.
 struct Turn {
-    /// Read for what the copies depend on.
+    /// For reading what copies depend on.
     read: usize,
-    /// Sent.
+    /// For sending.
     sent: usize,
 }
 

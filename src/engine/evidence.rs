@@ -1,4 +1,5 @@
-//! Lines that show an operator why: one JSON object each, rate limited, without anything of a body unless asked for.
+//! Log lines that tell an operator why pairs diverge or fail: one JSON object each, rate limited. Values from bodies are in them only if
+//! the configuration says so.
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ impl Note {
     }
 }
 
-/// Lines logged in the second that began with the first of them.
+/// The number of lines logged since `since`, for a second at most.
 #[derive(Debug, Default)]
 pub struct Throttle {
     since: Timestamp,
@@ -97,7 +98,7 @@ impl Engine {
             line.number("primary_microseconds", micros(latencies.primary));
             line.number("shadow_microseconds", micros(latencies.shadow));
         }
-        // At the root the values are the bodies; but for a status.
+        // At the root the values are whole bodies, except for a status.
         if evidence.values && (divergence.path != "$" || divergence.kind == Kind::Status) {
             line.text("primary_value", &divergence.values.0);
             line.text("shadow_value", &divergence.values.1);
@@ -105,7 +106,7 @@ impl Engine {
         self.show(evidence.per_second, &line, callback);
     }
 
-    /// Logs a line, if that is allowed now. Returns whether it was.
+    /// Logs a line, if one more is allowed now. Returns whether it was logged.
     fn show(&mut self, per_second: u32, line: &LogLine, callback: &mut Callback<'_>) -> bool {
         let logged = self.throttle.allows(per_second, callback.now);
         callback.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
@@ -132,7 +133,7 @@ fn cut(text: &str) -> String {
     text.chars().take(MAX_LABEL).collect()
 }
 
-/// What to do about a copy that failed or was not sent, where that is known.
+/// Advice on a copy that failed or was not sent, if there is any.
 fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'static str> {
     let by_class = |class| match class {
         ShadowClass::Unauthorized | ShadowClass::Forbidden if !pair.shadow.settings.request.keep_credentials => {

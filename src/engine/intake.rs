@@ -1,4 +1,4 @@
-//! Taking a configuration: what a root context does with the text that it is given, and what it says of it.
+//! Takes or refuses the configuration of a root context, with log lines for the operator.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::stats::shared::{PREFIX, update};
 use crate::stats::{Applied, Statistics, WorkerSeries, retention};
 use xxhash_rust::xxh64::xxh64;
 
-/// What a root context is given.
+/// The configuration that a root context is given, as text.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The root context.
@@ -25,7 +25,7 @@ pub struct Source<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What comes of it.
+/// What a root context does with its configuration.
 #[derive(Debug)]
 pub struct Intake {
     /// What the root context is to do; `None`: the host is to refuse the configuration, and the one before goes on.
@@ -37,14 +37,14 @@ pub struct Intake {
 /// A line for the operator.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Something is wrong.
+    /// About a mistake.
     Error(String),
-    /// Something is to be known.
+    /// About a change.
     Warning(String),
 }
 
-/// Takes the configuration of `source` as a whole, or refuses it with all its problems. Where one is refused the last good one of the
-/// plugin goes on, if this proxy has accepted any; `on_invalid: reject` has the host refuse it too.
+/// Takes the configuration of `source` as a whole, or refuses it with all its problems. After a refusal the last good configuration of the
+/// plugin goes on, if this proxy has accepted any. With `on_invalid: reject` the host refuses the configuration, too.
 pub fn take(source: Source<'_>, series: &WorkerSeries, statistics: &mut dyn Statistics) -> Intake {
     // The text of the last configuration that was accepted for the plugin.
     let last_good = format!("{PREFIX}configuration/{}", source.plugin);

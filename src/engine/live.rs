@@ -30,7 +30,7 @@ use crate::{route, slice, split};
 pub struct Exchange {
     plan: Rc<Plan>,
     variant: Rc<BoundVariant>,
-    /// As far as headers tell.
+    /// The slice of the request by its headers.
     slice: usize,
     protocol: Protocol,
     endpoint: Endpoint,
@@ -38,7 +38,7 @@ pub struct Exchange {
     started: Timestamp,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
-    /// What the shell tells of the stream.
+    /// The events that the shell sends of the rest of the stream.
     follow: Follow,
     upload: Uploading,
     /// The answer as far as it has come.
@@ -47,12 +47,12 @@ pub struct Exchange {
     pairs: Vec<PairId>,
 }
 
-/// How far the request is.
+/// The state of the request.
 #[derive(Debug)]
 enum Uploading {
-    /// It is captured for its copies.
+    /// The request is captured for its copies.
     Captured { fields: Fields, body: Capture },
-    /// It is complete, or no copy wants it any more.
+    /// The request is complete, or no copy waits for it.
     Over,
 }
 
@@ -159,7 +159,7 @@ impl Engine {
         } else if length.is_some_and(|length| length > shadow.config.limits.body) {
             Some(Outcome::UnsentBody)
         } else if shadow.settings.when.is_empty() && !shadow.breaker.get().admits(now) {
-            // (Where there are conditions, it is asked once they hold.)
+            // (A shadow with conditions asks its breaker once they hold.)
             Some(Outcome::UnsentBreakerOpen)
         } else if self.pairs.len() >= shadow.config.limits.pairs {
             Some(Outcome::UnsentInFlight)
@@ -190,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// The request is complete: its copies are due.
+    /// Queues the copies of a complete request.
     pub(super) fn request_complete(&mut self, stream: StreamId, now: Timestamp) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
@@ -212,7 +212,7 @@ impl Engine {
             callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
         let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
-        // Of a stream the end matters in any case: whether the client left before it or after.
+        // The end of a stream tells whether the client left before or after it, also if there are no copies.
         if !exchange.follow.response_body && wire_format::is_stream(protocol, endpoint, &head.content_type) {
             exchange.follow.response_body = true;
             callback.effects.push(Effect::Follow(exchange.follow));
@@ -271,7 +271,7 @@ impl Engine {
     }
 }
 
-/// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
+/// How the client was answered, known at the end of its stream. `unpaired`: no pair waits for the answer.
 fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
     let broken = |class| Primary { class, answer: incoming::none(), completed: None };
     match (answer, ending) {

@@ -23,11 +23,11 @@ pub struct Plan {
     pub root: RootId,
     /// Its configuration.
     pub config: Rc<Config>,
-    /// In the order of the configuration.
+    /// Its routes, in the order of the configuration.
     pub routes: Vec<RoutePlan>,
     /// Lines on its series that outlive it, see [`crate::stats::retention`].
     pub retained: Vec<String>,
-    /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
+    /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
     pub missing: Vec<String>,
 }
 
@@ -36,22 +36,22 @@ pub struct Plan {
 pub struct RoutePlan {
     /// Its configuration.
     pub route: Rc<Route>,
-    /// Who may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
+    /// The variants that may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
     pub variants: Vec<Rc<BoundVariant>>,
-    /// In the order of the configuration.
+    /// Its shadows, in the order of the configuration.
     pub shadows: Vec<Rc<BoundShadow>>,
-    /// In the order of the configuration.
+    /// Its gates, in the order of the configuration.
     pub gates: Vec<Rc<BoundGate>>,
-    /// What each variant gets; empty for a route without split.
+    /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
 }
 
-/// A variant, or all that answer on a route without split.
+/// A variant. A route without split has one, which answers all requests.
 #[derive(Debug)]
 pub struct BoundVariant {
     /// Its name, `none` without split.
     pub name: Name,
-    /// Where it counts.
+    /// The ids of its series.
     pub series: VariantSeries,
     /// Its gates.
     pub gates: SubjectGates,
@@ -72,7 +72,7 @@ pub struct BoundShadow {
     pub config: Rc<Config>,
     /// Headers that copies get from the environment.
     pub environment: Vec<(Rc<str>, Secret)>,
-    /// Where it counts.
+    /// The ids of its series.
     pub series: ShadowSeries,
     /// Its gates.
     pub gates: SubjectGates,

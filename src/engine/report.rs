@@ -1,4 +1,4 @@
-//! What comes of a comparison: the pair's verdict is counted with what the answers tell, and the pair closes.
+//! Counts the report of a comparison, and ends its pair.
 
 use super::Engine;
 use super::callback::Callback;
@@ -79,7 +79,7 @@ fn count_facts(series: &SubjectSeries, facts: &Facts, callback: &mut Callback<'_
     }
 }
 
-/// What was found instead of the model version that is expected.
+/// What the answer says instead of the model version that is expected; `None` if nothing is wrong.
 fn wrong_version(expected: Option<&str>, facts: &Facts) -> Option<String> {
     match (expected, facts.model_version.as_deref()) {
         (Some(expected), Some(found)) if expected != found => Some(format!("model version {}", names::value(found))),

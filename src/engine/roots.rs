@@ -57,7 +57,8 @@ impl Engine {
         }
     }
 
-    /// Ends a root context whose answers will never come. It is forgotten first, so that closing its pairs does not release it.
+    /// Ends a root context whose answers will never come. The root context is forgotten first, so that closing its pairs does not release
+    /// it.
     fn replace(&mut self, id: RootId, callback: &mut Callback<'_>) {
         self.forget(id, callback);
         let pending: Vec<PairId> = self.pairs.iter().filter(|(_, pair)| pair.shadow.root == id).map(|(pair, _)| *pair).collect();
@@ -67,7 +68,7 @@ impl Engine {
         self.calls.retain(|_, pair| self.pairs.contains_key(pair));
     }
 
-    /// Lets a root context that is kept end once nothing of it is open.
+    /// Lets a kept root context end once it has no open pairs.
     pub(super) fn release_if_idle(&mut self, id: RootId, callback: &mut Callback<'_>) {
         let retiring = self.roots.get(&id).is_some_and(|root| root.retiring);
         if retiring && !self.pairs.values().any(|pair| pair.shadow.root == id) {

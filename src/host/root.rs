@@ -20,7 +20,7 @@ const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
 /// One configuration in one VM.
 pub struct Root {
     id: RootId,
-    /// What it does; `None` without a valid configuration.
+    /// Its configuration at work; `None` without a valid one.
     service: Option<Service>,
 }
 
@@ -79,7 +79,7 @@ impl RootContext for Root {
                 Line::Warning(line) => log::warn!("{line}"),
             }
         }
-        // Without anything to do the host is to refuse the configuration.
+        // (`false` has the host refuse the configuration.)
         intake.configured.map(|configured| self.start(configured)).is_some()
     }
 

@@ -1,4 +1,4 @@
-//! What a root context and its streams have in common.
+//! The configuration at work that a root context shares with its streams.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use super::calls::Queue;
 use crate::engine::plan::Plan;
 use crate::http::is_event_stream;
 
-/// What a root context does, and how its streams wake it.
+/// What a root context shares with its streams.
 #[derive(Clone)]
 pub struct Service {
     /// Its configuration at work.

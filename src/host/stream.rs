@@ -21,21 +21,21 @@ use crate::timestamp::Timestamp;
 /// A client's request and its answer.
 pub struct Stream {
     id: StreamId,
-    /// What its root context does; `None`: nothing, everything passes untouched.
+    /// That of its root context; `None`: all requests pass untouched.
     service: Option<Service>,
-    /// What the engine wants to know; `None` if the request is none of its business.
+    /// The events that the engine wants; `None` if no route matched, or the stream is over.
     follow: Option<Follow>,
     /// Whether the request is one of gRPC's: then the answer's status is in `grpc-status`.
     grpc: bool,
-    /// Whether response headers came that the engine has not been told of.
+    /// Whether response headers came without an event for the engine.
     head_due: bool,
-    /// The `content-type` of the body that passes; nothing of a request's.
+    /// The `content-type` of the answer; empty before the answer.
     content_type: Vec<u8>,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
-    /// When the first byte of the answer's body passed, if the engine wants to know.
+    /// When the first byte of the answer's body passed, if [`Follow::first_byte`] is set.
     first_byte: Option<Timestamp>,
-    /// Whether the last byte of the answer has passed, and when, if that matters to the microsecond.
+    /// `Some` once the last byte of the answer has passed; with the time, if the end of the stream is not near enough.
     answered: Option<Option<Timestamp>>,
 }
 
@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    /// Passes an event on, and keeps in mind what the engine wants from now on.
+    /// Tells the engine of an event, and keeps what it wants to follow.
     fn tell(&mut self, event: Event, now: Timestamp) {
         self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
@@ -65,7 +65,8 @@ impl Stream {
         self.answered = Some(follow.response_headers.then(now));
     }
 
-    /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
+    /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole
+    /// body.
     fn chunk(&self, kind: BufferType, size: usize) -> Vec<u8> {
         let limit = self.service.as_ref().map_or(0, |service| service.limit(&self.content_type));
         buffer(kind, size.min(limit.saturating_add(1)))

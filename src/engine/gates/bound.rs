@@ -1,4 +1,4 @@
-//! The gates of a route, bound to the series that they count in.
+//! The gates of a route, bound to their series.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -55,15 +55,15 @@ pub struct GateSummary {
     pub others: Cell<bool>,
 }
 
-/// How often in a row a gauge was written and did not show it.
+/// How often in a row a gauge was written and did not show the value.
 #[derive(Debug, Default)]
 pub struct Writes {
     in_vain: Cell<u32>,
 }
 
 impl Writes {
-    /// Calls `put_right` until it says that it found nothing to change. Another worker may have written in between what it found; but Envoy
-    /// drops what its `stats_matcher` excludes, and such a gauge never shows anything, so there is a bound.
+    /// Calls `put_right` until it returns that nothing was to be changed, because another worker may write in between. There is a bound:
+    /// Envoy drops series that its `stats_matcher` excludes, and such a gauge never shows a value.
     pub fn until_settled(&self, mut put_right: impl FnMut() -> bool) {
         while put_right() {
             let writes = self.in_vain.get().saturating_add(1);

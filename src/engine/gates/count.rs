@@ -63,8 +63,8 @@ impl SubjectGates {
 }
 
 impl BoundGate {
-    /// Counts a trial in `slice` (see [`crate::slice::names`]) and judges the gate; `bad` is `None` of a request that is no trial. A bad trial is
-    /// counted as a trial first, so that no reader ever sees more bad trials than trials.
+    /// Counts a trial in `slice` (see [`crate::slice::names`]) and judges the gate; `bad` is `None` of a request that is no trial. A bad
+    /// trial is counted as a trial first, so that no reader ever sees more bad trials than trials.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
         let slice = if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(slice) };
         let (Some(bad), Some(slice)) = (bad, slice) else { return };

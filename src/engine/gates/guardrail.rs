@@ -20,9 +20,9 @@ use crate::stats::{MetricId, Statistics};
 /// A canary that one slice of a gate guards.
 #[derive(Debug)]
 pub struct Guard {
-    /// By what the canary is cut off.
+    /// The limit, alpha and least number of trials that the canary is cut off by.
     pub terms: Terms,
-    /// The length of the windows whose trials are judged beside those of the whole experiment.
+    /// The length of the windows that are judged beside the whole experiment.
     pub window: Duration,
     /// The counters that the current window began with, as far as this worker knows.
     pub begun: Cell<Option<WindowStart>>,
@@ -88,8 +88,7 @@ struct Share {
     /// As configured, in parts per million.
     ppm: u32,
     series: ShareSeries,
-    /// Whether this worker knows that the variant is cut off. Then it is for as long as this configuration serves, whatever becomes of the
-    /// gauge.
+    /// A latch: whether this worker has seen that the variant is cut off. The gauge is not read again.
     cut_off: Cell<bool>,
 }
 
@@ -127,8 +126,8 @@ impl Shares {
         self.0.get(variant)
     }
 
-    /// Learns from the host which canaries are cut off, and shows the shares that are left if one of them is new: the worker that cut it off
-    /// may have shown the shares of an older configuration.
+    /// Learns from the host which canaries are cut off, and shows the shares that are left if one of them is new: the worker that cut it
+    /// off may have shown the shares of an older configuration.
     pub fn follow(&self, statistics: &mut dyn Statistics) {
         if self.learn(statistics) {
             self.show(Shown::CutOff, statistics);

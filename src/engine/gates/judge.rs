@@ -1,8 +1,7 @@
 //! Judging a gate: reading its counters at the host, which are those of all workers, and showing the state that follows from them.
 //!
-//! Whoever changes a state reads the counters again, until what is shown follows from them (or until nothing helps, see
-//! [`Writes`](super::bound::Writes)). So of workers that judge at the same time the last one puts right what another wrote from older
-//! counters.
+//! A worker that changes a state reads the counters again, until the state that is shown follows from them (or up to a bound, see
+//! [`Writes`](super::bound::Writes)). So the last of several workers puts right what another wrote from older counters.
 
 use std::rc::Rc;
 
@@ -16,8 +15,8 @@ use crate::stats::{MetricId, Statistics};
 /// What the host's series say of a gate in one slice.
 struct GateReading {
     counters: Reading,
-    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration; `None` once it has no
-    /// such gate.
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration; `None` once it
+    /// has no such gate.
     terms: Option<Terms>,
     /// `gnomon_gate_failures_total`
     failures: u64,
@@ -55,8 +54,8 @@ pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
 }
 
-/// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
-/// are set, no number of trials is enough.
+/// Shows the terms that this configuration judges a gate by. Other workers may judge it meanwhile, and must not fail it by a mixture of old
+/// and new terms. So until all are set, no number of trials is enough.
 fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
     let mine = [gate.terms.limit.ppm().into(), gate.terms.alpha.ppm().into(), gate.terms.min_trials];
     let shown = gate.series.terms.map(|series| statistics.read(series));
@@ -69,8 +68,8 @@ fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
     }
 }
 
-/// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]: what is read in this order, and twice
-/// where it must be, is of one age. Should that not come about, no number of trials is enough.
+/// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]. If two readings agree, all values are
+/// of one configuration. If none do, no number of trials is enough.
 fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn Statistics) -> [u64; 3] {
     let mut terms = [0, 0, u64::MAX];
     for _ in 0..LOOKS_AFTER_WRITES {
@@ -113,7 +112,7 @@ pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut
 
 /// Shows the state that follows from a reading. Returns whether another one was shown before.
 ///
-/// It follows from the figures beside it, `terms` among them, also where an older configuration still counts.
+/// The state follows from the series beside it, `terms` among them, also where an older configuration still counts.
 fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, callback: &mut Callback<'_>) -> bool {
     // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
     let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
