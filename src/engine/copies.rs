@@ -80,7 +80,11 @@ impl Engine {
             match self.send(id, &mut turn, callback) {
                 Poll::Ready(None) => {}
                 Poll::Ready(Some((outcome, note))) => self.close_pair(id, outcome, note, callback),
-                Poll::Pending => self.roots.get_mut(&root).into_iter().for_each(|root| root.outbox.push_front(id)),
+                Poll::Pending => {
+                    if let Some(root) = self.roots.get_mut(&root) {
+                        root.outbox.push_front(id);
+                    }
+                }
             }
         }
         self.compare(root, callback);

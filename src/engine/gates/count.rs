@@ -8,7 +8,7 @@ use crate::engine::callback::Callback;
 use crate::engine::request_group::RequestGroup;
 use crate::labels::{Class, Outcome};
 
-/// What a pair is besides its result.
+/// The parts of a pair that its gates need beside its result.
 #[derive(Clone, Copy, Debug)]
 pub struct PairOf<'a> {
     /// The shadow's place among those of the route.
@@ -54,9 +54,7 @@ impl SubjectGates {
         pair.group.compared.set(compared);
     }
 
-    /// Whether no gate counts an answer or a pair: there is none, or the subject still warms up (see [`WarmUp::leaves_out`]).
-    ///
-    /// [`WarmUp::leaves_out`]: super::warmup::WarmUp::leaves_out
+    /// Whether no gate counts an answer or a pair, because there is no gate or the subject still warms up.
     fn leaves_out(&self, tells_of_model: bool, callback: &mut Callback<'_>) -> bool {
         self.gates.is_empty() || self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(tells_of_model, callback))
     }
