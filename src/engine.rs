@@ -1,8 +1,8 @@
 //! The life of sampled requests: events in, effects out.
 //!
 //! [`Engine::on`] is total: no I/O, no clock, no panic. One engine serves all root contexts of a VM, so that bounds hold for the worker
-//! and root contexts of an older configuration end in peace. It keeps only what is under way; what matters is counted at the host.
-//! Nothing here decides what to sample, copy or conclude from two answers: that is in [`crate::mirror`] and [`crate::compare`].
+//! and the pairs of an older configuration still end. The engine keeps only what is under way; all counts are at the host.
+//! What to sample and to copy is decided in [`crate::mirror`], how two answers compare in [`crate::compare`].
 
 pub mod breaker;
 pub mod callback;
@@ -35,18 +35,16 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::capture::Ledger;
 use crate::compare::Comparison;
-use crate::labels::{Outcome, ShadowClass};
 use crate::stats::{Statistics, WorkerSeries};
 use crate::timestamp::Timestamp;
-use breaker::Breaker;
 use callback::Callback;
 use effect::Effect;
 use event::Event;
 use ids::{CallToken, PairId, RootId, StreamId};
 use pair::Pair;
-use plan::{BoundShadow, Plan};
+use plan::Plan;
 
-/// Tables keyed by ids that the host or the engine gives out. The seed of their hasher is one that no client can know.
+/// A table keyed by ids of the host or of the engine. No client can know the seed of its hasher.
 type Table<K, V> = HashMap<K, V, FixedState>;
 
 /// All that is under way in one VM.
@@ -54,17 +52,16 @@ type Table<K, V> = HashMap<K, V, FixedState>;
 pub struct Engine {
     series: WorkerSeries,
     ledger: Ledger,
-    /// Captured bytes that the host's gauge knows of.
+    /// `gnomon_captured_bytes` as this worker last moved it.
     reported: usize,
     roots: Table<RootId, Root>,
     exchanges: Table<StreamId, live::Exchange>,
     pairs: Table<PairId, Pair>,
     calls: Table<CallToken, PairId>,
-    shadows: Table<(RootId, usize), ShadowState>,
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
-    /// The root context that has got work during the current event.
+    /// The root context that got work during the current event.
     due: Option<RootId>,
 }
 
@@ -73,7 +70,7 @@ pub struct Engine {
 struct Root {
     /// Equal for root contexts that the host takes for one another.
     key: u64,
-    /// What it does; `None`: nothing, but it keeps the VM alive.
+    /// Its configuration at work. `None` without a valid one: the root context does nothing, but keeps the VM alive.
     plan: Option<Rc<Plan>>,
     /// Copies to send, oldest first.
     outbox: VecDeque<PairId>,
@@ -81,30 +78,8 @@ struct Root {
     comparisons: VecDeque<(PairId, Comparison)>,
     /// Whether [`Event::Work`] is on its way.
     woken: bool,
-    /// Whether the host waits for it to end.
+    /// Whether the host wants to end the root context, and waits for its pairs.
     retiring: bool,
-}
-
-/// What a worker remembers of one shadow.
-#[derive(Debug, Default)]
-struct ShadowState {
-    in_flight: u32,
-    breaker: Breaker,
-    /// The failure shown last, and when.
-    shown: Option<((Outcome, Option<ShadowClass>), Timestamp)>,
-}
-
-impl ShadowState {
-    /// Why no copy may go out now; `None` if one may.
-    fn refuses(&self, max_in_flight: u32, now: Timestamp) -> Option<Outcome> {
-        if self.in_flight >= max_in_flight {
-            Some(Outcome::UnsentInFlight)
-        } else if !self.breaker.admits(now) {
-            Some(Outcome::UnsentBreakerOpen)
-        } else {
-            None
-        }
-    }
 }
 
 impl Engine {
@@ -119,64 +94,50 @@ impl Engine {
             exchanges: Table::with_hasher(hasher()),
             pairs: Table::with_hasher(hasher()),
             calls: Table::with_hasher(hasher()),
-            shadows: Table::with_hasher(hasher()),
             next_pair: 0,
-            random: Random::new(seed),
+            random: Random { seed, drawn: 0 },
             throttle: evidence::Throttle::default(),
             due: None,
         }
     }
 
-    /// Takes note of `event` at the time `now`, and counts in `statistics`. Returns what else is to be done.
+    /// Handles `event` at the time `now`, and counts in `statistics`. Returns what the shell is to do.
     pub fn on(&mut self, event: Event, now: Timestamp, statistics: &mut dyn Statistics) -> Vec<Effect> {
-        let mut callback = Callback::new(now, statistics);
-        self.take(event, &mut callback);
+        let mut callback = Callback { now, statistics, effects: Vec::new() };
+        match event {
+            Event::Configured(configured) => self.configured(configured, &mut callback),
+            Event::RequestHeaders(arrival) => self.request_headers(arrival, &mut callback),
+            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, &mut callback),
+            Event::RequestTrailers { stream } => self.request_complete(stream, now),
+            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
+            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
+            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
+            Event::Work { root } => self.woken(root, &mut callback),
+            Event::Dispatched { pair, result } => self.dispatched(pair, result, &mut callback),
+            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, &mut callback),
+            Event::Retire { root } => self.retire(root, &mut callback),
+        }
         self.wake_due(&mut callback);
         self.show_captured(&mut callback);
-        callback.into_effects()
+        callback.effects
     }
 
-    fn take(&mut self, event: Event, callback: &mut Callback<'_>) {
-        match event {
-            Event::Configured(configured) => self.configured(configured, callback),
-            Event::RequestHeaders(arrival) => self.request_headers(arrival, callback),
-            Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, callback),
-            Event::RequestTrailers { stream } => self.request_complete(stream, callback),
-            Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, callback),
-            Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, callback),
-            Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, callback),
-            Event::Work { root } => self.woken(root, callback),
-            Event::Dispatched { pair, result } => self.dispatched(pair, result, callback),
-            Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, callback),
-            Event::Retire { root } => self.retire(root, callback),
-        }
-    }
-
-    /// The configuration of a root context; none if it has none that is valid.
-    fn plan(&self, root: RootId) -> Option<Rc<Plan>> {
-        self.roots.get(&root).and_then(|root| root.plan.clone())
-    }
-
-    fn shadow(&mut self, shadow: &BoundShadow) -> &mut ShadowState {
-        self.shadows.entry((shadow.root, shadow.index)).or_default()
-    }
-
-    /// Asks for a turn of work for the root context that has got some, unless one is on its way.
+    /// Asks for a turn of work for the root context that is due, unless a turn is on its way.
     fn wake_due(&mut self, callback: &mut Callback<'_>) {
         let Some(root) = self.due.take().and_then(|id| self.roots.get_mut(&id)) else { return };
         let idle = root.outbox.is_empty() && root.comparisons.is_empty();
         if !root.woken && !idle {
             root.woken = true;
-            callback.push(Effect::Wake);
+            callback.effects.push(Effect::Wake);
         }
     }
 
-    /// Shows how much is captured, if that has changed.
+    /// Shows how many bytes are captured, if the number has changed.
     fn show_captured(&mut self, callback: &mut Callback<'_>) {
         let used = self.ledger.used();
         let change = i64::try_from(used).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.reported).unwrap_or(i64::MAX));
         if change != 0 {
-            callback.add(self.series.captured_bytes, change);
+            callback.statistics.add(self.series.captured_bytes, change);
             self.reported = used;
         }
     }
@@ -190,10 +151,6 @@ struct Random {
 }
 
 impl Random {
-    fn new(seed: u64) -> Self {
-        Self { seed, drawn: 0 }
-    }
-
     fn next(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         xxh64(&self.drawn.to_le_bytes(), self.seed)

@@ -1,7 +1,7 @@
 //! The shell: the only place that speaks to Envoy, through the `proxy-wasm` SDK.
 //!
 //! A callback reads bytes, builds one [`Event`], lends the engine out once, and carries out the effects after the engine is back. It
-//! decides nothing. What the engine counts and reads of the host's statistics it does itself, through [`statistics`].
+//! decides nothing. The engine counts and reads series itself, through [`statistics`].
 //!
 //! Never to trap is its first duty, and the SDK panics easily: only `hostcalls` functions that return a `Result` are used, headers are
 //! read as bytes, and each call is made in the phase that the host allows it in (`clippy.toml` bans the rest).
@@ -23,17 +23,17 @@ use std::collections::VecDeque;
 use std::time::UNIX_EPOCH;
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{LogLevel, MapType};
-
-use calls::Queue;
+use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
 use crate::config::Name;
 use crate::engine::Engine;
 use crate::engine::effect::{Effect, Follow};
 use crate::engine::event::Event;
+use crate::http::Fields;
 use crate::labels::Anomaly;
 use crate::stats::Statistics;
 use crate::timestamp::Timestamp;
+use service::Service;
 use statistics::{Host, expect, worker};
 
 proxy_wasm::main! {{
@@ -52,17 +52,17 @@ fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// What the engine answers to the callback itself.
+/// What the engine wants of the current callback.
 #[derive(Debug, Default)]
 struct Reaction {
-    /// What it wants to know of the rest of the stream; nothing was said: nothing.
+    /// The events that it wants of the rest of the stream; `None` leaves them as they are.
     follow: Option<Follow>,
     /// Whether the root context must not end yet.
     keep_root: bool,
 }
 
-/// Tells the engine what happened at the time `now` and does what it wants; `queue` is that of the root context concerned.
-fn handle(queue: Option<Queue>, event: Event, now: Timestamp) -> Reaction {
+/// Tells the engine what happened at the time `now`, and carries out the effects. `service` is that of the root context concerned.
+fn handle(service: Option<&Service>, event: Event, now: Timestamp) -> Reaction {
     let mut reaction = Reaction::default();
     let mut effects = VecDeque::from(tell(event, now));
     while let Some(effect) = effects.pop_front() {
@@ -71,7 +71,7 @@ fn handle(queue: Option<Queue>, event: Event, now: Timestamp) -> Reaction {
             Effect::SetRequestHeader(name, value) => set_header(MapType::HttpRequestHeaders, &name, &value),
             Effect::SetResponseHeader(name, value) => set_header(MapType::HttpResponseHeaders, &name, &value),
             Effect::Follow(follow) => reaction.follow = Some(follow),
-            Effect::Wake => calls::wake(queue),
+            Effect::Wake => calls::wake(service.and_then(|service| service.queue)),
             Effect::Dispatch(copy) => {
                 let pair = copy.pair;
                 // The copy is dropped here, so that the engine sees the memory that it held come back.
@@ -86,7 +86,7 @@ fn handle(queue: Option<Queue>, event: Event, now: Timestamp) -> Reaction {
     reaction
 }
 
-/// One use of the engine, over before any effect is carried out. What it asks of the host meanwhile never comes back into it.
+/// Lends the engine out once, before any effect is carried out. The calls of [`statistics`] never come back into the engine.
 fn tell(event: Event, now: Timestamp) -> Vec<Effect> {
     ENGINE.with(|engine| match engine.try_borrow_mut() {
         Ok(mut engine) => engine.on(event, now, &mut Host),
@@ -105,6 +105,21 @@ fn set_header(map: MapType, name: &str, value: &Name) {
 fn now() -> Timestamp {
     let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
     Timestamp::from_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The fields of a map of headers or trailers.
+fn map(kind: MapType) -> Fields {
+    hostcalls::get_map_bytes(kind).unwrap_or_default()
+}
+
+/// One field of a map of headers or trailers.
+fn value(kind: MapType, name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(kind, name).ok().flatten()
+}
+
+/// The first `size` bytes of a buffer.
+fn buffer(kind: BufferType, size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(kind, 0, size).ok().flatten().unwrap_or_default()
 }
 
 /// A property, raw.

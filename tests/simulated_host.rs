@@ -9,7 +9,7 @@
 //! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything. The [`contract`] of statistics and how a
 //! [`series`] is held against it are shared with other tests, and so is the reading of documents ([`markdown`]).
 //!
-//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`told`], [`restraint`],
+//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`facts`], [`restraint`],
 //! [`configuration`], [`updates`]; with gates ([`gated`]) [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`]; and [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
@@ -44,6 +44,8 @@ mod contexts;
 mod copies;
 #[path = "simulated_host/draws.rs"]
 mod draws;
+#[path = "simulated_host/facts.rs"]
+mod facts;
 #[path = "simulated_host/gate_races.rs"]
 mod gate_races;
 #[path = "simulated_host/gate_updates.rs"]
@@ -82,8 +84,6 @@ mod setup;
 mod shaping;
 #[path = "simulated_host/shared.rs"]
 mod shared;
-#[path = "simulated_host/told.rs"]
-mod told;
 #[path = "simulated_host/traffic.rs"]
 mod traffic;
 #[path = "simulated_host/updates.rs"]

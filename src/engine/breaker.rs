@@ -8,33 +8,33 @@ use crate::timestamp::Timestamp;
 /// Whether copies go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breaker {
-    /// They do; so many have failed in a row.
+    /// Copies go out.
     Closed {
-        /// In a row.
+        /// How many copies have failed in a row.
         failures: u32,
     },
-    /// They don't for a while; then one does.
+    /// No copy goes out until the pause is over. Then one goes, as a probe.
     Open {
-        /// Since when.
+        /// When the pause began.
         since: Timestamp,
-        /// For how long.
+        /// The length of the pause.
         pause: Duration,
     },
-    /// One is on its way to find out.
+    /// The probe is on its way.
     Probing {
-        /// How long the pause before it was.
+        /// The length of the pause before the probe.
         pause: Duration,
     },
 }
 
-/// How a copy went, where that says something of the shadow.
+/// What a copy says of its shadow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The shadow works.
     Works,
     /// The shadow fails where the primary does not.
     Fails,
-    /// It says nothing: both failed, or the client went away.
+    /// Nothing is known: both failed, or the client went away.
     Nothing,
 }
 
@@ -49,13 +49,13 @@ impl Breaker {
     pub fn admits(&self, now: Timestamp) -> bool {
         match self {
             Breaker::Closed { .. } => true,
-            // A clock that was set back must not prolong it.
+            // A clock that was set back must not prolong the pause.
             Breaker::Open { since, pause } => now < *since || now.since(*since) >= *pause,
             Breaker::Probing { .. } => false,
         }
     }
 
-    /// Lets a copy go, if it may: `Some(true)` if it is a probe, `None` if it must not.
+    /// Lets a copy go out, if one may: `Some(true)` for a probe, `None` if no copy may go.
     pub fn admit(&mut self, now: Timestamp) -> Option<bool> {
         if !self.admits(now) {
             return None;
@@ -65,7 +65,7 @@ impl Breaker {
         Some(true)
     }
 
-    /// Whether it keeps copies back.
+    /// Whether the breaker keeps copies back.
     pub fn is_open(&self) -> bool {
         !matches!(self, Breaker::Closed { .. })
     }

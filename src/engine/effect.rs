@@ -1,4 +1,4 @@
-//! What the engine wants done beside counting, as data: the shell carries it out after the engine is released.
+//! What the shell is to do beside counting, as data. The shell does so after the engine is back.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub enum Effect {
     SetRequestHeader(Rc<str>, Name),
     /// Set a header of the response.
     SetResponseHeader(Rc<str>, Name),
-    /// Tell the engine about the rest of this stream.
+    /// Send the engine events of the rest of this stream.
     Follow(Follow),
     /// Have [`super::event::Event::Work`] come to the root context concerned soon, outside the current callback.
     Wake,
@@ -54,6 +54,6 @@ pub struct Dispatch {
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Body,
-    /// When the host is to give up.
+    /// After how long the host is to give up.
     pub timeout: Duration,
 }

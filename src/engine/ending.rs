@@ -7,24 +7,25 @@ use crate::timestamp::Timestamp;
 pub enum Ending {
     /// With the last byte of the answer.
     Answered {
-        /// When that passed.
+        /// When the last byte passed.
         at: Timestamp,
         /// `grpc-status` in the answer's trailers, raw.
         grpc_status: Option<Vec<u8>>,
     },
     /// Envoy followed a redirect for the client, and asks again in a stream of its own.
     Redirected,
-    /// The client broke it off, or the protocol; or Envoy closed its connection with the listener.
+    /// The client broke the stream off, or broke the protocol; or Envoy closed the client's connection with its listener.
     ClientLeft,
-    /// The upstream or Envoy broke it off.
+    /// The upstream or Envoy broke the stream off.
     Broken,
 }
 
 impl Ending {
-    /// How a stream ended before its answer was complete, by Envoy's `response.code_details` of it.
+    /// How a stream ended before its answer was complete, by Envoy's `response.code_details`.
     ///
-    /// Protocol errors under a name of their own are the client's (those of an upstream are `upstream_reset…{…}`): it could otherwise have a
-    /// variant's answers counted as broken off. Where Envoy closes the client's connection because its listener goes, no variant is to blame.
+    /// Protocol errors with names of their own are the client's; an upstream's are called `upstream_reset…{…}`. Otherwise a client could
+    /// have a variant's answers counted as broken off. No variant is to blame either if Envoy closes the client's connection with its
+    /// listener.
     pub fn broken_off(details: &[u8]) -> Self {
         const CLIENT: [&[u8]; 6] =
             [b"downstream_remote_disconnect", b"downstream_local_disconnect", b"codec_error", b"http1.", b"http2.", b"http3."];

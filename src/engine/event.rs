@@ -49,9 +49,9 @@ pub enum Event {
     StreamEnd {
         /// The stream.
         stream: StreamId,
-        /// How.
+        /// How the stream ended.
         ending: Ending,
-        /// When the first byte of the answer's body passed, if that was asked for.
+        /// When the first byte of the answer's body passed, if [`super::effect::Follow`] asked for the time.
         first_byte: Option<Timestamp>,
     },
     /// The root context was woken to work.
@@ -91,7 +91,7 @@ pub struct Configured {
     pub key: u64,
     /// Envoy's name of the plugin.
     pub plugin: String,
-    /// What is shown of the configuration.
+    /// The value of `gnomon_configuration`.
     pub applied: Applied,
 }
 
@@ -111,7 +111,7 @@ pub struct Arrival {
 /// Why the host did not take a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// It has no such cluster.
+    /// The host has no such cluster.
     NoCluster,
     /// The cluster has no host, or its circuit breaker is open.
     Refused,

@@ -1,11 +1,11 @@
-//! Lines that show an operator why: one JSON object each, rate limited, without anything of a body unless asked for.
+//! Log lines that tell an operator why pairs diverge or fail: one JSON object each, rate limited. Values from bodies are in them only if
+//! the configuration says so.
 
 use std::time::Duration;
 
 use super::Engine;
 use super::callback::Callback;
 use super::effect::Effect;
-use super::ids::PairId;
 use super::log_line::LogLine;
 use super::pair::{CopyState, Pair};
 use crate::compare::{Divergence, Kind};
@@ -33,7 +33,7 @@ impl Note {
     }
 }
 
-/// Lines logged in the second that began with the first of them.
+/// The number of lines logged since `since`, for a second at most.
 #[derive(Debug, Default)]
 pub struct Throttle {
     since: Timestamp,
@@ -58,15 +58,12 @@ impl Engine {
         if matches!(outcome, Outcome::PrimaryFailed | Outcome::Cancelled | Outcome::Replaced) {
             return;
         }
-        let now = callback.now;
-        let last = &mut self.shadow(&pair.shadow).shown;
+        let (now, last) = (callback.now, &pair.shadow.logged_failure);
         if outcome == Outcome::Compared {
-            *last = None;
-            return;
+            return last.set(None);
         }
-        let kind = (outcome, note.class);
         let is_recent = |at: Timestamp| now >= at && now.since(at) < EVIDENCE_REMINDER;
-        if last.is_some_and(|(shown, at)| shown == kind && is_recent(at)) {
+        if last.get().is_some_and(|(logged, class, at)| (logged, class) == (outcome, note.class) && is_recent(at)) {
             return;
         }
         let mut line = begin(pair);
@@ -83,15 +80,14 @@ impl Engine {
         if let Some(said) = note.said {
             line.text("said", &said);
         }
-        if self.show(pair.shadow.evidence.per_second, &line, callback) {
-            self.shadow(&pair.shadow).shown = Some((kind, now));
+        if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
+            last.set(Some((outcome, note.class, now)));
         }
     }
 
     /// A line for a diverged pair.
-    pub(super) fn show_divergence(&mut self, id: PairId, divergence: &Divergence, callback: &mut Callback<'_>) {
-        let Some(pair) = self.pairs.get(&id) else { return };
-        let evidence = pair.shadow.evidence;
+    pub(super) fn show_divergence(&mut self, pair: &Pair, divergence: &Divergence, callback: &mut Callback<'_>) {
+        let evidence = pair.shadow.config.evidence;
         let mut line = begin(pair);
         line.text("kind", divergence.kind.label());
         line.text("path", &cut(&divergence.path));
@@ -102,7 +98,7 @@ impl Engine {
             line.number("primary_microseconds", micros(latencies.primary));
             line.number("shadow_microseconds", micros(latencies.shadow));
         }
-        // At the root the values are the bodies; but for a status.
+        // At the root the values are whole bodies, except for a status.
         if evidence.values && (divergence.path != "$" || divergence.kind == Kind::Status) {
             line.text("primary_value", &divergence.values.0);
             line.text("shadow_value", &divergence.values.1);
@@ -110,12 +106,12 @@ impl Engine {
         self.show(evidence.per_second, &line, callback);
     }
 
-    /// Logs a line, if that is allowed now. Returns whether it was.
+    /// Logs a line, if one more is allowed now. Returns whether it was logged.
     fn show(&mut self, per_second: u32, line: &LogLine, callback: &mut Callback<'_>) -> bool {
         let logged = self.throttle.allows(per_second, callback.now);
         callback.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
         if logged {
-            callback.push(Effect::Evidence(line.written()));
+            callback.effects.push(Effect::Evidence(line.written()));
         }
         logged
     }
@@ -137,7 +133,7 @@ fn cut(text: &str) -> String {
     text.chars().take(MAX_LABEL).collect()
 }
 
-/// What to do about a copy that failed or was not sent, where that is known.
+/// Advice on a copy that failed or was not sent, if there is any.
 fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'static str> {
     let by_class = |class| match class {
         ShadowClass::Unauthorized | ShadowClass::Forbidden if !pair.shadow.settings.request.keep_credentials => {

@@ -1,4 +1,4 @@
-//! The answer to a client as it passes: bytes as they come, or, of a stream of generated text, the text that they join to.
+//! The answer to a client as it passes: its bytes, or the joined text of a stream of generated text.
 
 use super::head::Head;
 use crate::capture::{Capture, Ledger, Overflow};
@@ -12,7 +12,7 @@ use crate::config::{Limits, Protocol};
 pub struct Incoming {
     /// What its headers say.
     pub head: Head,
-    /// The last bytes of a stream of events; `None` of any other answer.
+    /// The last bytes of a stream of events that is joined; `None` for any other answer.
     tail: Option<Vec<u8>>,
     body: Body,
 }
@@ -22,15 +22,15 @@ const TAIL: usize = 24;
 
 #[derive(Debug)]
 enum Body {
-    /// With how long it may become.
+    /// The bytes, and how many there may be.
     Raw(Capture, usize),
     Joined(Box<Joiner>),
-    /// Nobody wants it.
+    /// No pair waits for the body.
     Unwanted,
 }
 
 impl Incoming {
-    /// One that begins with `head`. A stream whose events are encoded is taken as it comes, and joined when it is compared.
+    /// An answer that begins with `head`. A stream with a content coding is captured as it comes, and joined when it is compared.
     pub fn new(head: Head, protocol: Protocol, endpoint: Endpoint, ledger: &Ledger, limits: Limits) -> Self {
         let is_stream = wire_format::is_stream(protocol, endpoint, &head.content_type);
         let joins = is_stream && head.content_encoding.is_empty();
@@ -42,12 +42,12 @@ impl Incoming {
         Self { head, tail: joins.then(Vec::new), body }
     }
 
-    /// Lets go of the body: from now on only the end of a stream is watched.
+    /// Drops the body. From now on only the end of a stream is watched.
     pub fn drop_body(&mut self) {
         self.body = Body::Unwanted;
     }
 
-    /// Takes the next piece; whether the next one is wanted.
+    /// Takes the next piece. Returns whether one more is wanted.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
         if let Some(tail) = &mut self.tail {
             tail.extend_from_slice(chunk.get(chunk.len().saturating_sub(TAIL)..).unwrap_or_default());

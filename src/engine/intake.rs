@@ -1,4 +1,4 @@
-//! Taking a configuration: what a root context does with the text that it is given, and what it says of it.
+//! Takes or refuses the configuration of a root context, with log lines for the operator.
 
 use std::rc::Rc;
 
@@ -8,11 +8,11 @@ use super::plan::Plan;
 use crate::config::Config;
 use crate::config::changes::changes;
 use crate::config::parse::{Refused, parse};
-use crate::stats::shared::PREFIX;
+use crate::stats::shared::{PREFIX, update};
 use crate::stats::{Applied, Statistics, WorkerSeries, retention};
 use xxhash_rust::xxh64::xxh64;
 
-/// What a root context is given.
+/// The configuration that a root context is given, as text.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// The root context.
@@ -25,7 +25,7 @@ pub struct Source<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What comes of it.
+/// What a root context does with its configuration.
 #[derive(Debug)]
 pub struct Intake {
     /// What the root context is to do; `None`: the host is to refuse the configuration, and the one before goes on.
@@ -37,30 +37,39 @@ pub struct Intake {
 /// A line for the operator.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Something is wrong.
+    /// About a mistake.
     Error(String),
-    /// Something is to be known.
+    /// About a change.
     Warning(String),
 }
 
-/// Takes the configuration of `source` as a whole, or refuses it with all its problems. Where one is refused the last good one of the
-/// plugin goes on, if this proxy has accepted any; `on_invalid: reject` has the host refuse it too.
+/// Takes the configuration of `source` as a whole, or refuses it with all its problems. After a refusal the last good configuration of the
+/// plugin goes on, if this proxy has accepted any. With `on_invalid: reject` the host refuses the configuration, too.
 pub fn take(source: Source<'_>, series: &WorkerSeries, statistics: &mut dyn Statistics) -> Intake {
-    let last_good = statistics.load(&last_good_key(source.plugin)).map(|(text, _)| text);
+    // The text of the last configuration that was accepted for the plugin.
+    let last_good = format!("{PREFIX}configuration/{}", source.plugin);
     match parse(source.text) {
         Ok(config) => {
-            // The first of the workers puts this text in the place of the last one, so its changes are told of once.
-            let last = last_good.filter(|last| last != source.text).and_then(|last| parse(&last).ok());
-            let changes = last.iter().flat_map(|last| changes(last, &config));
-            let lines = changes.map(|change| Line::Warning(source.says(&change))).collect();
-            statistics.store(&last_good_key(source.plugin), source.text, None);
+            // Only the worker that replaces the last text logs the changes.
+            let mut lines = Vec::new();
+            update(statistics, &last_good, |last| {
+                if last == source.text {
+                    return None;
+                }
+                let changes = parse(last).map(|last| changes(&last, &config)).unwrap_or_default();
+                lines = changes.iter().map(|change| Line::Warning(source.says(change))).collect();
+                Some(source.text.to_vec())
+            });
             source.start(config, Applied::Accepted, lines, statistics)
         }
-        Err(refused) => refuse(source, &refused, last_good.and_then(|text| parse(&text).ok()), series, statistics),
+        Err(refused) => {
+            let last_good = statistics.load(&last_good).and_then(|(text, _)| parse(&text).ok());
+            refuse(source, &refused, last_good, series, statistics)
+        }
     }
 }
 
-/// What is done instead of a configuration that was refused.
+/// Goes on with the last good configuration, if there is one.
 fn refuse(
     source: Source<'_>,
     refused: &Refused,
@@ -68,28 +77,20 @@ fn refuse(
     series: &WorkerSeries,
     statistics: &mut dyn Statistics,
 ) -> Intake {
-    let mut lines: Vec<Line> = refused.problems.iter().map(|problem| Line::Error(source.says(problem))).collect();
-    let mut conclude = |what: &str| {
-        let count = refused.problems.len();
-        lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.plugin)));
+    let what = match &last_good {
+        _ if refused.reject => ", on_invalid: reject",
+        Some(_) => ": the last good one goes on",
+        None => ": all requests pass untouched",
     };
-    match (last_good, refused.reject) {
-        (last_good, true) => {
-            conclude(", on_invalid: reject");
-            if last_good.is_some() {
-                series.show(source.plugin, Applied::LastGood, statistics);
-            }
-            Intake { configured: None, lines }
-        }
-        (Some(config), false) => {
-            conclude(": the last good one goes on");
-            source.start(config, Applied::LastGood, lines, statistics)
-        }
-        (None, false) => {
-            conclude(": all requests pass untouched");
-            Intake { configured: Some(source.configured(None, Applied::Untouched)), lines }
-        }
+    let count = refused.problems.len();
+    let mut lines: Vec<Line> = refused.problems.iter().map(|problem| Line::Error(source.says(problem))).collect();
+    lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.plugin)));
+    match last_good {
+        Some(config) if !refused.reject => return source.start(config, Applied::LastGood, lines, statistics),
+        Some(_) => series.show(source.plugin, Applied::LastGood, statistics),
+        None => {}
     }
+    Intake { configured: (!refused.reject).then(|| source.configured(None, Applied::Untouched)), lines }
 }
 
 impl Source<'_> {
@@ -109,9 +110,4 @@ impl Source<'_> {
     fn says(self, what: &impl std::fmt::Display) -> String {
         format!("configuration of {}: {what}", self.plugin)
     }
-}
-
-/// The key of the text of the last configuration that was accepted for a plugin.
-fn last_good_key(plugin: &str) -> String {
-    format!("{PREFIX}configuration/{plugin}")
 }

@@ -21,7 +21,7 @@ use crate::compare::read::wire_format::{self, Endpoint};
 use crate::config::Protocol;
 use crate::http::{Fields, Request, is_event_stream};
 use crate::labels::{Class, Outcome};
-use crate::mirror;
+use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 use crate::{route, slice, split};
 
@@ -30,7 +30,7 @@ use crate::{route, slice, split};
 pub struct Exchange {
     plan: Rc<Plan>,
     variant: Rc<BoundVariant>,
-    /// As far as headers tell.
+    /// The slice of the request by its headers.
     slice: usize,
     protocol: Protocol,
     endpoint: Endpoint,
@@ -38,7 +38,7 @@ pub struct Exchange {
     started: Timestamp,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
-    /// What the shell tells of the stream.
+    /// The events that the shell sends of the rest of the stream.
     follow: Follow,
     upload: Uploading,
     /// The answer as far as it has come.
@@ -47,28 +47,28 @@ pub struct Exchange {
     pairs: Vec<PairId>,
 }
 
-/// How far the request is.
+/// The state of the request.
 #[derive(Debug)]
 enum Uploading {
-    /// It is captured for its copies.
+    /// The request is captured for its copies.
     Captured { fields: Fields, body: Capture },
-    /// It is complete, or no copy wants it any more.
+    /// The request is complete, or no copy waits for it.
     Over,
 }
 
 impl Engine {
     pub(super) fn request_headers(&mut self, arrival: Arrival, callback: &mut Callback<'_>) {
         let Arrival { root, stream, fields, end } = arrival;
-        let Some(plan) = self.plan(root) else { return };
+        let Some(plan) = self.roots.get(&root).and_then(|root| root.plan.clone()) else { return };
         let request = Request::new(&fields);
         for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
-            callback.push(Effect::RemoveRequestHeader(header.clone()));
+            callback.effects.push(Effect::RemoveRequestHeader(header.clone()));
         }
         if mirror::is_copy(&request) {
             if plan.config.trust_copies {
                 return;
             }
-            callback.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
+            callback.effects.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
         let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
         route.shares.follow(callback.statistics);
@@ -78,7 +78,7 @@ impl Engine {
         callback.count(variant.series.requests.of(decision.reason));
         let split = route.route.split.as_ref();
         if let Some(split) = split {
-            callback.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
+            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
         }
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
@@ -109,9 +109,9 @@ impl Engine {
             pairs,
         };
         self.exchanges.insert(stream, exchange);
-        callback.push(Effect::Follow(follow));
+        callback.effects.push(Effect::Follow(follow));
         if end {
-            self.request_complete(stream, callback);
+            self.request_complete(stream, callback.now);
         }
     }
 
@@ -142,7 +142,7 @@ impl Engine {
             };
             match self.unsent(shadow, request, callback.now) {
                 Some(outcome) => {
-                    callback.add(shadow.series.sampled, 1);
+                    callback.statistics.add(shadow.series.sampled, 1);
                     self.conclude(&pair, outcome, Note::default(), callback);
                 }
                 None => pairs.push(self.open_pair(pair, callback)),
@@ -152,16 +152,16 @@ impl Engine {
     }
 
     /// Why no copy can be made of a request, as far as its headers tell.
-    fn unsent(&mut self, shadow: &BoundShadow, request: &Request, now: Timestamp) -> Option<Outcome> {
+    fn unsent(&self, shadow: &BoundShadow, request: &Request, now: Timestamp) -> Option<Outcome> {
         let length = request.header("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
         if mirror::is_upgrade(request) {
             Some(Outcome::UnsentUpgrade)
-        } else if length.is_some_and(|length| length > shadow.limits.body) {
+        } else if length.is_some_and(|length| length > shadow.config.limits.body) {
             Some(Outcome::UnsentBody)
-        } else if shadow.settings.when.is_empty() && !self.shadow(shadow).breaker.admits(now) {
-            // (Where there are conditions, it is asked once they hold.)
+        } else if shadow.settings.when.is_empty() && !shadow.breaker.get().admits(now) {
+            // (A shadow with conditions asks its breaker once they hold.)
             Some(Outcome::UnsentBreakerOpen)
-        } else if self.pairs.len() >= shadow.limits.pairs {
+        } else if self.pairs.len() >= shadow.config.limits.pairs {
             Some(Outcome::UnsentInFlight)
         } else {
             None
@@ -172,13 +172,13 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { body, .. } = &mut exchange.upload else { return };
         match body.push(chunk, exchange.plan.config.limits.body) {
-            Ok(()) if end => self.request_complete(stream, callback),
+            Ok(()) if end => self.request_complete(stream, callback.now),
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
                 let response_headers = exchange.expose.is_some() || exchange.follow.first_byte;
                 exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
-                callback.push(Effect::Follow(exchange.follow));
+                callback.effects.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
@@ -190,27 +190,32 @@ impl Engine {
         }
     }
 
-    /// The request is complete: its copies are due.
-    pub(super) fn request_complete(&mut self, stream: StreamId, callback: &mut Callback<'_>) {
+    /// Queues the copies of a complete request.
+    pub(super) fn request_complete(&mut self, stream: StreamId, now: Timestamp) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
-        for id in exchange.pairs.clone() {
-            self.queue_copy(id, upload.clone(), callback);
+        let mut root = self.roots.get_mut(&exchange.plan.root);
+        for id in &exchange.pairs {
+            if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
+                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::default(), since: now };
+                root.outbox.push_back(*id);
+                self.due = Some(pair.shadow.root);
+            }
         }
     }
 
     pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         if let Some((header, variant)) = exchange.expose.take() {
-            callback.push(Effect::SetResponseHeader(header, variant));
+            callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
         let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
-        // Of a stream the end matters in any case: whether the client left before it or after.
+        // The end of a stream tells whether the client left before or after it, also if there are no copies.
         if !exchange.follow.response_body && wire_format::is_stream(protocol, endpoint, &head.content_type) {
             exchange.follow.response_body = true;
-            callback.push(Effect::Follow(exchange.follow));
+            callback.effects.push(Effect::Follow(exchange.follow));
         }
         exchange.answer = Some(Incoming::new(head, protocol, endpoint, &self.ledger, limits));
     }
@@ -226,7 +231,7 @@ impl Engine {
         if !answer.push(chunk) {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
-            callback.push(Effect::Follow(exchange.follow));
+            callback.effects.push(Effect::Follow(exchange.follow));
         }
     }
 
@@ -266,7 +271,7 @@ impl Engine {
     }
 }
 
-/// How the client was answered, seen from the end of its stream; `unpaired` if no copy waits for that.
+/// How the client was answered, known at the end of its stream. `unpaired`: no pair waits for the answer.
 fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
     let broken = |class| Primary { class, answer: incoming::none(), completed: None };
     match (answer, ending) {

@@ -1,4 +1,4 @@
-//! One sampled request at one shadow, from the draw to its outcome: states and what they add up to. It counts nothing itself.
+//! One sampled request at one shadow: its states, and the outcome that follows from them. Nothing is counted here.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Pair {
     pub shadow: Rc<BoundShadow>,
     /// Which of [`crate::stats::ShadowSeries::slices`].
     pub slice: usize,
-    /// Whether it counts as sampled: not while conditions on the request's body are to be judged.
+    /// Whether the pair counts as sampled. A pair with conditions on the request's body does so once they hold.
     pub sampled: bool,
     /// `x-request-id`, for evidence.
     pub request_id: String,
@@ -32,11 +32,11 @@ pub struct Pair {
     pub endpoint: Endpoint,
     /// The variant that answers the client.
     pub variant: Rc<BoundVariant>,
-    /// What it shares with the other pairs of the request.
+    /// The state that all pairs of the request share.
     pub group: Rc<RequestGroup>,
     /// How the client was answered, once its stream is over.
     pub primary: Option<Primary>,
-    /// How far the copy is.
+    /// The state of the copy.
     pub copy: CopyState,
 }
 
@@ -51,45 +51,45 @@ pub struct Primary {
     pub completed: Option<Timestamp>,
 }
 
-/// How far a copy is.
+/// The state of a copy.
 #[derive(Debug)]
 pub enum CopyState {
     /// The request body is not complete.
     Uploading,
-    /// It waits to be sent.
+    /// The copy waits to be sent.
     Queued {
-        /// What it is made of.
+        /// The request.
         upload: Rc<Upload>,
-        /// Whether it qualifies and what it is to look like, as far as that is known.
+        /// How far it is decided whether the request qualifies, and how the copy looks.
         shaping: Shaping,
         /// When the request body was complete: both latencies start here.
         since: Timestamp,
     },
-    /// It is on its way.
+    /// The copy was sent, and has no answer.
     InFlight {
         /// As in [`CopyState::Queued`].
         since: Timestamp,
-        /// When it was sent.
+        /// When the copy was sent.
         sent: Timestamp,
-        /// Whether it probes an open breaker.
+        /// Whether the copy probes an open breaker.
         probe: bool,
     },
-    /// It was answered, or failed.
+    /// The copy was answered, or its call failed.
     Answered {
         /// As in [`CopyState::Queued`].
         since: Timestamp,
-        /// When.
+        /// When the answer came.
         at: Timestamp,
-        /// How.
+        /// The answer.
         reply: ClassifiedReply,
-        /// How long after it was sent.
+        /// The time from sending the copy to its answer.
         took: Duration,
-        /// Whether it probed an open breaker.
+        /// Whether the copy probed an open breaker.
         probe: bool,
     },
-    /// Its comparison is under way.
+    /// The answers are being compared.
     Comparing(Latencies),
-    /// It has been compared.
+    /// The answers have been compared.
     Compared(Latencies, Box<Report>),
 }
 
@@ -102,16 +102,14 @@ pub struct Upload {
     pub body: Body,
 }
 
-/// What came of a copy that was sent.
+/// The answer to a copy, classified.
 #[derive(Clone, Debug)]
 pub struct ClassifiedReply {
     /// The class of the answer.
     pub class: ShadowClass,
-    /// Its status; 0 if there was none.
-    pub status: u16,
     /// Its `grpc-status`.
     pub grpc_status: Option<String>,
-    /// The answer as it is compared.
+    /// The answer as it is compared; its status is 0 if there was no answer.
     pub answer: Answer,
 }
 
@@ -121,16 +119,16 @@ const GRPC_TIMEOUT: &[u8] = b"upstream request timeout";
 /// How long both answers took from the complete request body to their last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latencies {
-    /// The primary's.
+    /// Of the primary.
     pub primary: Duration,
-    /// The shadow's.
+    /// Of the shadow.
     pub shadow: Duration,
-    /// The shadow's from when its copy was sent.
+    /// Of the shadow, from when its copy was sent.
     pub took: Duration,
 }
 
 impl Pair {
-    /// What gates judge the pair by, when it ends in `outcome`.
+    /// The pair as gates see it, when it ends in `outcome`.
     pub fn result(&self, outcome: Outcome) -> ShadowResult<'_> {
         let timeout = self.shadow.settings.timeout;
         let nothing = ShadowResult { outcome, reply: None, primary: None, shadow: None, timeout, report: None };
@@ -154,16 +152,16 @@ impl Pair {
 }
 
 impl ClassifiedReply {
-    /// Reads what the host gave, `elapsed` after the copy was sent; `body` is the captured body.
+    /// Classifies the host's `reply`, which came `elapsed` after the copy was sent; `body` is its captured body.
     ///
-    /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503: no
-    /// HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
+    /// A call that was reset, or timed out after headers, has no reply: then only the time tells which. Envoy's own answers (502 and 503:
+    /// no HTTP or not connected, 504: timed out; for gRPC the same in `grpc-message`) lack `x-envoy-upstream-service-time`.
     pub fn read(reply: Option<Reply>, body: Result<Body, Overflow>, elapsed: Duration, timeout: Duration) -> Self {
         let body = body.map_err(Unread::Overflow);
         let Some(Reply { head, from_upstream, .. }) = reply else {
             let slack = timeout.checked_div(10).unwrap_or_default().min(TIMER_SLACK);
             let class = if elapsed.saturating_add(slack) >= timeout { ShadowClass::Timeout } else { ShadowClass::Reset };
-            return Self { class, status: 0, grpc_status: None, answer: Head::default().answer(body) };
+            return Self { class, grpc_status: None, answer: Head::default().answer(body) };
         };
         let effective = head.effective_status();
         let grpc_error = head.is_grpc() && head.status == 200 && effective >= 400;
@@ -175,12 +173,11 @@ impl ClassifiedReply {
             _ => ShadowClass::of(effective),
         };
         let grpc_status = head.grpc_status.as_deref().map(|text| String::from_utf8_lossy(text).into_owned());
-        Self { class, status: head.status, grpc_status, answer: head.answer(body) }
+        Self { class, grpc_status, answer: head.answer(body) }
     }
 }
 
-/// What a copy that was sent comes to: an outcome, or (`None`) a comparison. The first that holds: cancelled, both failed, primary failed,
-/// timed out, overloaded, failed.
+/// The outcome of a pair by the classes of its two answers; `None`: they are to be compared.
 pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
     match (primary, shadow) {
         (Class::Cancelled, _) => Some(Outcome::Cancelled),
@@ -193,7 +190,7 @@ pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
     }
 }
 
-/// What the breaker learns of a shadow that failed.
+/// What a failure of a shadow says of it, by the class of the primary's answer.
 pub fn finding(primary: Class) -> Finding {
     if primary == Class::Success { Finding::Fails } else { Finding::Nothing }
 }

@@ -1,15 +1,20 @@
 //! A configuration made ready for work: its parts bound to the series they count in.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use super::breaker::{Breaker, Finding};
+use super::callback::Callback;
 use super::gates::bound::{BoundGate, SubjectGates};
 use super::gates::guardrail::Shares;
 use super::gates::warmup::WarmUp;
 use super::ids::RootId;
-use crate::config::{Compare, Config, Evidence, GateSubject, Limits, Name, Route, Shadow, Warmup};
+use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
+use crate::labels::{Outcome, ShadowClass};
 use crate::mirror::environment::{self, Secret};
 use crate::stats::definer::Definer;
 use crate::stats::{ShadowSeries, Statistics, VariantSeries};
+use crate::timestamp::Timestamp;
 
 /// What one root context does.
 #[derive(Debug)]
@@ -17,12 +22,12 @@ pub struct Plan {
     /// The root context.
     pub root: RootId,
     /// Its configuration.
-    pub config: Config,
-    /// In the order of the configuration.
+    pub config: Rc<Config>,
+    /// Its routes, in the order of the configuration.
     pub routes: Vec<RoutePlan>,
     /// Lines on its series that outlive it, see [`crate::stats::retention`].
     pub retained: Vec<String>,
-    /// Lines for the operator: headers that copies must do without, because their environment variables hold nothing fit for them.
+    /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
     pub missing: Vec<String>,
 }
 
@@ -31,22 +36,22 @@ pub struct Plan {
 pub struct RoutePlan {
     /// Its configuration.
     pub route: Rc<Route>,
-    /// Who may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
+    /// The variants that may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
     pub variants: Vec<Rc<BoundVariant>>,
-    /// In the order of the configuration.
+    /// Its shadows, in the order of the configuration.
     pub shadows: Vec<Rc<BoundShadow>>,
-    /// In the order of the configuration.
+    /// Its gates, in the order of the configuration.
     pub gates: Vec<Rc<BoundGate>>,
-    /// What each variant gets; empty for a route without split.
+    /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
 }
 
-/// A variant, or all that answer on a route without split.
+/// A variant. A route without split has one, which answers all requests.
 #[derive(Debug)]
 pub struct BoundVariant {
     /// Its name, `none` without split.
     pub name: Name,
-    /// Where it counts.
+    /// The ids of its series.
     pub series: VariantSeries,
     /// Its gates.
     pub gates: SubjectGates,
@@ -57,28 +62,26 @@ pub struct BoundVariant {
 pub struct BoundShadow {
     /// The root context it belongs to.
     pub root: RootId,
-    /// Its place among all shadows of the configuration.
-    pub index: usize,
     /// Its place among those of its route.
     pub place: usize,
     /// Its route.
     pub route: Rc<Route>,
-    /// How its answers are compared.
-    pub compare: Rc<Compare>,
     /// Its configuration.
     pub settings: Rc<Shadow>,
-    /// Headers that never reach a copy.
-    pub split_headers: Rc<[Rc<str>]>,
+    /// The configuration that it is part of.
+    pub config: Rc<Config>,
     /// Headers that copies get from the environment.
     pub environment: Vec<(Rc<str>, Secret)>,
-    /// Bounds that apply.
-    pub limits: Limits,
-    /// What is logged.
-    pub evidence: Evidence,
-    /// Where it counts.
+    /// The ids of its series.
     pub series: ShadowSeries,
     /// Its gates.
     pub gates: SubjectGates,
+    /// Copies of this worker that have no answer yet.
+    pub in_flight: Cell<u32>,
+    /// The breaker of this worker.
+    pub breaker: Cell<Breaker>,
+    /// The last failure that this worker logged, and when; `None` after a success.
+    pub logged_failure: Cell<Option<(Outcome, Option<ShadowClass>, Timestamp)>>,
 }
 
 /// The variant of a route without split.
@@ -87,35 +90,27 @@ const UNSPLIT: &str = "none";
 impl Plan {
     /// Binds `config` to its series. `variable` reads the environment (see [`environment::headers`]).
     pub fn new(root: RootId, config: Config, statistics: &mut dyn Statistics, variable: &dyn Fn(&str) -> Option<String>) -> Self {
-        let definer = &mut Definer::new(statistics);
-        let split_headers = config.split_headers.as_slice().into();
-        let mut missing = Vec::new();
-        let mut shadows_before = 0_usize;
-        let mut routes = Vec::new();
-        for route in &config.routes {
-            let surroundings = Surroundings { root, config: &config, split_headers: &split_headers, route, shadows_before, variable };
-            routes.push(surroundings.route(definer, &mut missing));
-            shadows_before = shadows_before.saturating_add(route.shadows.len());
-        }
-        let retained = std::mem::take(&mut definer.retained);
+        let config = Rc::new(config);
+        let mut binder = Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new() };
+        let routes = config.routes.iter().map(|route| binder.route(route)).collect();
+        let Binder { definer: Definer { retained, .. }, missing, .. } = binder;
         Self { root, config, routes, retained, missing }
     }
 }
 
-/// What a route is bound in.
-struct Surroundings<'a> {
+/// Binds the parts of one configuration.
+struct Binder<'a> {
     root: RootId,
-    config: &'a Config,
-    split_headers: &'a Rc<[Rc<str>]>,
-    route: &'a Rc<Route>,
-    /// Shadows of the routes before it.
-    shadows_before: usize,
+    config: Rc<Config>,
+    definer: Definer<'a>,
     variable: &'a dyn Fn(&str) -> Option<String>,
+    /// As in [`Plan`].
+    missing: Vec<String>,
 }
 
-impl Surroundings<'_> {
-    fn route(&self, definer: &mut Definer, missing: &mut Vec<String>) -> RoutePlan {
-        let route = self.route;
+impl Binder<'_> {
+    fn route(&mut self, route: &Rc<Route>) -> RoutePlan {
+        let definer = &mut self.definer;
         let split = route.split.as_ref();
         let shares = Rc::new(split.map(|split| Shares::new(definer, route, split)).unwrap_or_default());
         let gates = BoundGate::all(definer, route, &shares);
@@ -127,33 +122,63 @@ impl Surroundings<'_> {
             Rc::new(BoundVariant { name, series, gates: SubjectGates::new(&gates, GateSubject::Variant(index), warm_up) })
         });
         let variants = variants.collect();
-        let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| self.shadow(place, shadow, &gates, definer, missing));
-        let shadows = shadows.collect();
+        let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
         RoutePlan { route: route.clone(), variants, shadows, gates, shares }
     }
 
-    fn shadow(
-        &self,
-        place: usize,
-        shadow: &Rc<Shadow>,
-        gates: &[Rc<BoundGate>],
-        definer: &mut Definer,
-        missing: &mut Vec<String>,
-    ) -> Rc<BoundShadow> {
-        let (config, route) = (self.config, self.route);
-        Rc::new(BoundShadow {
+    fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {
+        let definer = &mut self.definer;
+        BoundShadow {
             root: self.root,
-            index: self.shadows_before.saturating_add(place),
             place,
             route: route.clone(),
-            compare: route.compare.clone(),
             settings: shadow.clone(),
-            split_headers: self.split_headers.clone(),
-            environment: environment::headers(&route.name, shadow, self.variable, missing),
-            limits: config.limits,
-            evidence: config.evidence,
+            config: self.config.clone(),
+            environment: environment::headers(&route.name, shadow, self.variable, &mut self.missing),
             series: ShadowSeries::define(definer, route, shadow),
             gates: SubjectGates::new(gates, GateSubject::Shadow(place), WarmUp::new(definer, route, &shadow.name, shadow.warmup)),
-        })
+            in_flight: Cell::default(),
+            breaker: Cell::default(),
+            logged_failure: Cell::default(),
+        }
+    }
+}
+
+impl BoundShadow {
+    /// Why no copy may go out now; `None` if one may.
+    pub fn refuses(&self, now: Timestamp) -> Option<Outcome> {
+        if self.in_flight.get() >= self.settings.max_in_flight {
+            Some(Outcome::UnsentInFlight)
+        } else if !self.breaker.get().admits(now) {
+            Some(Outcome::UnsentBreakerOpen)
+        } else {
+            None
+        }
+    }
+
+    /// A copy goes out. Returns whether it probes an open breaker.
+    pub fn copy_sent(&self, now: Timestamp) -> bool {
+        self.in_flight.set(self.in_flight.get().saturating_add(1));
+        let mut breaker = self.breaker.get();
+        let probe = breaker.admit(now) == Some(true);
+        self.breaker.set(breaker);
+        probe
+    }
+
+    /// A copy that went out has its answer, or will never have one.
+    pub fn call_over(&self) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+    }
+
+    /// Records a finding for the breaker, and shows in the gauge whether the breaker opened or closed.
+    pub fn record(&self, finding: Finding, probe: bool, callback: &mut Callback<'_>) {
+        let before = self.breaker.get();
+        let mut breaker = before;
+        breaker.record(finding, probe, callback.now);
+        self.breaker.set(breaker);
+        let change = i64::from(breaker.is_open()).saturating_sub(before.is_open().into());
+        if change != 0 {
+            callback.statistics.add(self.series.breaker_open, change);
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! What comes of a comparison: the pair's verdict is counted with what the answers tell, and the pair closes.
+//! Counts the report of a comparison, and ends its pair.
 
 use super::Engine;
 use super::callback::Callback;
 use super::evidence::Note;
 use super::ids::PairId;
-use super::pair::CopyState;
+use super::pair::{CopyState, Pair};
 use crate::compare::judgement::Decided;
 use crate::compare::part::content::Facts;
 use crate::compare::{Judgement, Kind, Report};
@@ -12,50 +12,52 @@ use crate::labels::{Anomaly, Outcome, Token, Verdict};
 use crate::stats::{SubjectSeries, names};
 
 impl Engine {
-    /// A comparison is done.
+    /// Counts what a comparison found, and ends its pair.
     pub(super) fn judged(&mut self, id: PairId, report: Report, callback: &mut Callback<'_>) {
-        let Some(pair) = self.pairs.get(&id) else { return };
-        let (shadow, slice) = (pair.shadow.clone(), pair.slice);
-        count_facts(&shadow.series.facts, &report.shadow, callback);
+        let Some(mut pair) = self.pairs.remove(&id) else { return };
+        count_facts(&pair.shadow.series.facts, &report.shadow, callback);
         // Several shadows may compare one answer, and some of the comparisons may end before it is read.
         if report.primary != Facts::default() && !pair.group.facts_counted.replace(true) {
             count_facts(&pair.variant.series.facts, &report.primary, callback);
         }
         // Answers of unlike status are not read, so their versions are not known.
         let is_read = !matches!(&report.judgement, Judgement::Diverged(divergence) if divergence.kind == Kind::Status);
-        let expected = shadow.settings.expect_version.as_deref().filter(|_| is_read);
-        let verdict = match (&report.judgement, wrong_version(expected, &report.shadow)) {
-            (Judgement::Incomparable { side, reason }, _) => {
-                let note = Note::said(format!("{}: {reason}", side.label()));
-                return self.close_judged(id, report, Outcome::Incomparable, note, callback);
-            }
-            (_, Some(said)) => return self.close_judged(id, report, Outcome::WrongVersion, Note::said(said), callback),
-            (Judgement::Identical, None) => Verdict::Identical,
-            (Judgement::Equivalent, None) => Verdict::Equivalent,
-            (Judgement::Diverged(divergence), None) => {
-                callback.count(shadow.series.divergences.of(divergence.kind));
-                shadow.series.paths.count(&[&divergence.pattern], 1, callback.statistics);
-                self.show_divergence(id, divergence, callback);
-                Verdict::Diverged
+        let expected = pair.shadow.settings.expect_version.as_deref().filter(|_| is_read);
+        let (outcome, note) = match (&report.judgement, wrong_version(expected, &report.shadow)) {
+            (Judgement::Incomparable { side, reason }, _) => (Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label()))),
+            (_, Some(said)) => (Outcome::WrongVersion, Note::said(said)),
+            _ => {
+                self.count_verdict(&pair, &report, callback);
+                (Outcome::Compared, Note::default())
             }
         };
-        callback.count(shadow.series.slices.get(slice).and_then(|slice| slice.pairs.of(verdict)));
-        for Decided { primary, shadow: shadow_answer, rows } in &report.decided {
-            if let Some(decided) = &shadow.series.decided {
-                decided.count(&[primary, shadow_answer], i64::from(*rows), callback.statistics);
-            }
-        }
-        self.close_judged(id, report, Outcome::Compared, Note::default(), callback);
-    }
-
-    /// Ends a pair of which there is a report.
-    fn close_judged(&mut self, id: PairId, report: Report, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
-        let Some(pair) = self.pairs.get_mut(&id) else { return };
         match pair.copy {
             CopyState::Comparing(latencies) => pair.copy = CopyState::Compared(latencies, Box::new(report)),
             _ => callback.statistics.anomaly(Anomaly::Unsettled),
         }
-        self.close_pair(id, outcome, note, callback);
+        self.close_removed(&pair, outcome, note, callback);
+    }
+
+    /// Counts how the answers of a pair compare.
+    fn count_verdict(&mut self, pair: &Pair, report: &Report, callback: &mut Callback<'_>) {
+        let series = &pair.shadow.series;
+        let verdict = match &report.judgement {
+            Judgement::Identical => Verdict::Identical,
+            Judgement::Equivalent => Verdict::Equivalent,
+            Judgement::Incomparable { .. } => return,
+            Judgement::Diverged(divergence) => {
+                callback.count(series.divergences.of(divergence.kind));
+                series.paths.count(&[&divergence.pattern], 1, callback.statistics);
+                self.show_divergence(pair, divergence, callback);
+                Verdict::Diverged
+            }
+        };
+        callback.count(series.slices.get(pair.slice).and_then(|slice| slice.pairs.of(verdict)));
+        if let Some(decided) = &series.decided {
+            for Decided { primary, shadow, rows } in &report.decided {
+                decided.count(&[primary, shadow], i64::from(*rows), callback.statistics);
+            }
+        }
     }
 }
 
@@ -65,7 +67,7 @@ fn count_facts(series: &SubjectSeries, facts: &Facts, callback: &mut Callback<'_
         for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
             // (A number that no answer can have is not believed: one of them would spoil the counter for ever.)
             if let (Some(id), Ok(count @ 1..)) = (tokens.of(token), u32::try_from(count)) {
-                callback.add(id, count.into());
+                callback.statistics.add(id, count.into());
             }
         }
     }
@@ -77,7 +79,7 @@ fn count_facts(series: &SubjectSeries, facts: &Facts, callback: &mut Callback<'_
     }
 }
 
-/// What was found instead of the model version that is expected.
+/// What the answer says instead of the model version that is expected; `None` if nothing is wrong.
 fn wrong_version(expected: Option<&str>, facts: &Facts) -> Option<String> {
     match (expected, facts.model_version.as_deref()) {
         (Some(expected), Some(found)) if expected != found => Some(format!("model version {}", names::value(found))),

@@ -1,5 +1,6 @@
 //! Root contexts: each carries one configuration, and an older one may still have copies in flight when a younger one takes over.
 
+use super::breaker::Finding;
 use super::callback::Callback;
 use super::effect::Effect;
 use super::event::Configured;
@@ -20,6 +21,7 @@ impl Engine {
                 judge::take_over(&route.gates, callback);
             }
         }
+        self.forget(id, callback);
         let root = Root { key, outbox: Default::default(), comparisons: Default::default(), woken: false, retiring: false, plan };
         self.roots.insert(id, root);
         self.series.show(&plugin, applied, callback.statistics);
@@ -49,13 +51,14 @@ impl Engine {
             if let Some(root) = self.roots.get_mut(&id) {
                 root.retiring = true;
             }
-            callback.push(Effect::KeepRoot);
+            callback.effects.push(Effect::KeepRoot);
         } else {
             self.forget(id, callback);
         }
     }
 
-    /// Ends a root context whose answers will never come. It is forgotten first, so that closing its pairs does not release it.
+    /// Ends a root context whose answers will never come. The root context is forgotten first, so that closing its pairs does not release
+    /// it.
     fn replace(&mut self, id: RootId, callback: &mut Callback<'_>) {
         self.forget(id, callback);
         let pending: Vec<PairId> = self.pairs.iter().filter(|(_, pair)| pair.shadow.root == id).map(|(pair, _)| *pair).collect();
@@ -65,12 +68,12 @@ impl Engine {
         self.calls.retain(|_, pair| self.pairs.contains_key(pair));
     }
 
-    /// Lets a root context that is kept end once nothing of it is open.
+    /// Lets a kept root context end once it has no open pairs.
     pub(super) fn release_if_idle(&mut self, id: RootId, callback: &mut Callback<'_>) {
         let retiring = self.roots.get(&id).is_some_and(|root| root.retiring);
         if retiring && !self.pairs.values().any(|pair| pair.shadow.root == id) {
             self.forget(id, callback);
-            callback.push(Effect::ReleaseRoot);
+            callback.effects.push(Effect::ReleaseRoot);
         }
     }
 
@@ -78,10 +81,8 @@ impl Engine {
     fn forget(&mut self, id: RootId, callback: &mut Callback<'_>) {
         let Some(root) = self.roots.remove(&id) else { return };
         for shadow in root.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.shadows) {
-            let state = self.shadows.remove(&(id, shadow.index));
-            if state.is_some_and(|state| state.breaker.is_open()) {
-                callback.add(shadow.series.breaker_open, -1);
-            }
+            // Closes the breaker, so that its gauge no longer counts this root context.
+            shadow.record(Finding::Works, false, callback);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod facts;
 mod gates;
 mod grpc;
 mod intake;
@@ -9,7 +10,6 @@ mod roots;
 mod schedules;
 mod shaping;
 mod streams;
-mod told;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -2,19 +2,17 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, MapType};
 
 use super::service::Service;
 use super::statistics::{Host, worker};
 use super::stream::Stream;
-use super::{Reaction, calls, handle, now, property};
+use super::{Reaction, buffer, calls, handle, map, now, property, value};
 use crate::engine::event::{Configured, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::RootId;
 use crate::engine::intake::{self, Line, Source};
-use crate::http::is_event_stream;
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
@@ -22,7 +20,7 @@ const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
 /// One configuration in one VM.
 pub struct Root {
     id: RootId,
-    /// What it does; `None` without a valid configuration.
+    /// Its configuration at work; `None` without a valid one.
     service: Option<Service>,
 }
 
@@ -33,7 +31,7 @@ impl Root {
     }
 
     fn tell(&self, event: Event) -> Reaction {
-        handle(self.service.as_ref().and_then(|service| service.queue), event, now())
+        handle(self.service.as_ref(), event, now())
     }
 
     fn start(&mut self, configured: Configured) {
@@ -45,23 +43,15 @@ impl Root {
     }
 
     fn reply(&self, body_size: usize, trailers: bool) -> Reply {
-        let fields = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default();
+        let fields = map(MapType::HttpCallResponseHeaders);
         let mut head = Head::read(&fields);
         if trailers && head.is_grpc() {
-            let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseTrailers, "grpc-status").ok().flatten();
-            head.grpc_status = status.or(head.grpc_status);
+            head.grpc_status = value(MapType::HttpCallResponseTrailers, "grpc-status").or(head.grpc_status);
         }
-        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
-        let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&head.content_type)));
-        let body = (body_size <= limit)
-            .then(|| hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten().unwrap_or_default());
+        let limit = self.service.as_ref().map_or(0, |service| service.limit(&head.content_type));
+        let body = (body_size <= limit).then(|| buffer(BufferType::HttpCallResponseBody, body_size));
         Reply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
     }
-}
-
-/// A variable of the VM's environment.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 impl Context for Root {
@@ -79,8 +69,9 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let plugin = property(&["plugin_name"]).unwrap_or_default();
-        let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default();
-        let source = Source { root: self.id, plugin: &String::from_utf8_lossy(&plugin), text: &text, variable: &variable };
+        let text = buffer(BufferType::PluginConfiguration, size);
+        let source =
+            Source { root: self.id, plugin: &String::from_utf8_lossy(&plugin), text: &text, variable: &|name| std::env::var(name).ok() };
         let intake = intake::take(source, &worker(), &mut Host);
         for line in intake.lines {
             match line {
@@ -88,11 +79,8 @@ impl RootContext for Root {
                 Line::Warning(line) => log::warn!("{line}"),
             }
         }
-        let accepted = intake.configured.is_some();
-        if let Some(configured) = intake.configured {
-            self.start(configured);
-        }
-        accepted
+        // (`false` has the host refuse the configuration.)
+        intake.configured.map(|configured| self.start(configured)).is_some()
     }
 
     fn on_queue_ready(&mut self, queue: u32) {

@@ -3,18 +3,17 @@
 //! Host calls are what a request costs, so no more is read than is needed: of most requests only the path, and of the answer to a
 //! request without copies only its status, at the end.
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 
 use super::service::Service;
-use super::{Reaction, handle, now, property};
+use super::{buffer, handle, map, now, property, value};
 use crate::engine::effect::Follow;
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, status};
 use crate::engine::ids::StreamId;
-use crate::http::{Fields, Request, is_event_stream, is_grpc};
+use crate::http::{Fields, Request, is_grpc};
 use crate::mirror::SHADOW_HEADER;
 use crate::route;
 use crate::timestamp::Timestamp;
@@ -22,21 +21,21 @@ use crate::timestamp::Timestamp;
 /// A client's request and its answer.
 pub struct Stream {
     id: StreamId,
-    /// What its root context does; `None`: nothing, everything passes untouched.
+    /// That of its root context; `None`: all requests pass untouched.
     service: Option<Service>,
-    /// What the engine wants to know; `None` if the request is none of its business.
+    /// The events that the engine wants; `None` if no route matched, or the stream is over.
     follow: Option<Follow>,
     /// Whether the request is one of gRPC's: then the answer's status is in `grpc-status`.
     grpc: bool,
-    /// Whether response headers came that the engine has not been told of.
+    /// Whether response headers came without an event for the engine.
     head_due: bool,
-    /// The `content-type` of the body that passes; nothing of a request's.
+    /// The `content-type` of the answer; empty before the answer.
     content_type: Vec<u8>,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
-    /// When the first byte of the answer's body passed, if the engine wants to know.
+    /// When the first byte of the answer's body passed, if [`Follow::first_byte`] is set.
     first_byte: Option<Timestamp>,
-    /// Whether the last byte of the answer has passed, and when, if that matters to the microsecond.
+    /// `Some` once the last byte of the answer has passed; with the time, if the end of the stream is not near enough.
     answered: Option<Option<Timestamp>>,
 }
 
@@ -56,11 +55,9 @@ impl Stream {
         }
     }
 
-    /// Passes an event on, and keeps in mind what the engine wants from now on.
+    /// Tells the engine of an event, and keeps what it wants to follow.
     fn tell(&mut self, event: Event, now: Timestamp) {
-        let queue = self.service.as_ref().and_then(|service| service.queue);
-        let Reaction { follow, .. } = handle(queue, event, now);
-        self.follow = follow.or(self.follow);
+        self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
 
     /// The last byte of the answer passes. Without copies the end of the stream, right after it, is near enough.
@@ -68,11 +65,11 @@ impl Stream {
         self.answered = Some(follow.response_headers.then(now));
     }
 
-    /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole body.
-    fn chunk(&self, buffer: BufferType, size: usize) -> Vec<u8> {
-        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
-        let limit = limits.map_or(0, |limits| limits.of_answer(is_event_stream(&self.content_type)));
-        hostcalls::get_buffer(buffer, 0, size.min(limit.saturating_add(1))).ok().flatten().unwrap_or_default()
+    /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole
+    /// body.
+    fn chunk(&self, kind: BufferType, size: usize) -> Vec<u8> {
+        let limit = self.service.as_ref().map_or(0, |service| service.limit(&self.content_type));
+        buffer(kind, size.min(limit.saturating_add(1)))
     }
 
     /// What the response headers say.
@@ -83,14 +80,6 @@ impl Stream {
         let text = value(MapType::HttpResponseHeaders, ":status").unwrap_or_default();
         Head { status: status(&text), ..Head::default() }
     }
-}
-
-fn map(kind: MapType) -> Fields {
-    hostcalls::get_map_bytes(kind).unwrap_or_default()
-}
-
-fn value(kind: MapType, name: &str) -> Option<Vec<u8>> {
-    hostcalls::get_map_value_bytes(kind, name).ok().flatten()
 }
 
 /// The request headers: all of them if a route may match, otherwise those that Gnomon removes, and `None` if there are none.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::facts::{streamed, whole};
 use crate::gated::{canary, errors, pinned, start};
 use crate::network::{Answer, Message, Reply};
 use crate::setup::{QUESTION, SCORE, SHADOW, With, agreeing, shadowed};
-use crate::told::{streamed, whole};
 use crate::traffic::Request;
 use crate::verdicts::{FAIL, Told, UNDECIDED};
 use crate::world::World;

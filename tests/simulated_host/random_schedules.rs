@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::agenda::Event;
+use crate::facts::{streamed, whole};
 use crate::metrics;
 use crate::network::{Answer, Cluster, Reply};
 use crate::random::SplitMix64;
 use crate::random_configurations::configurations;
 use crate::setup::{QUESTION, SCORE, With};
-use crate::told::{streamed, whole};
 use crate::traffic::Request;
 use crate::world::{Place, World};
 

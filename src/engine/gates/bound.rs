@@ -1,4 +1,4 @@
-//! The gates of a route, bound to the series that they count in.
+//! The gates of a route, bound to their series.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,12 +17,14 @@ use crate::stats::gates::GateSeries;
 /// A gate at work.
 #[derive(Debug)]
 pub struct BoundGate {
-    /// Whose rate of bad trials it limits.
+    /// The subject whose rate of bad trials the gate limits.
     pub of: GateSubject,
-    /// Which trials.
+    /// Decides which requests are trials, and which of them are bad.
     pub measure: Measure,
-    /// For each slice of the route one, or one for all.
-    slices: Vec<GateInSlice>,
+    /// One for each slice of the route, with `other` as the last, or one for all.
+    pub slices: Vec<GateInSlice>,
+    /// The state over all slices, of a gate that has several.
+    pub summary: Option<GateSummary>,
 }
 
 /// A gate in one slice.
@@ -30,16 +32,14 @@ pub struct BoundGate {
 pub struct GateInSlice {
     /// The values of its [`LABELS`].
     pub labels: [Name; 5],
-    /// By what it judges.
+    /// The limit, alpha and least number of trials that it is judged by.
     pub terms: Terms,
-    /// Where it counts.
+    /// The ids of its series.
     pub series: GateSeries,
     /// Writes of the gauge of its state.
     pub writes: Writes,
-    /// Whether this worker has logged that it fails.
+    /// Whether this worker has logged that the gate fails.
     pub logged: Cell<bool>,
-    /// The state over all slices, of a gate that has several.
-    pub summary: Option<Rc<GateSummary>>,
     /// The canary that it may cut off.
     pub guard: Option<Guard>,
 }
@@ -47,25 +47,23 @@ pub struct GateInSlice {
 /// The state of a gate over its slices.
 #[derive(Debug)]
 pub struct GateSummary {
-    /// The gauge that shows it.
+    /// The gauge of the state.
     pub state: MetricId,
     /// Writes of that gauge.
     pub writes: Writes,
-    /// The series of the slices, in their order; those of `other` are the last.
-    pub slices: Vec<GateSeries>,
-    /// Whether `other` is known to have trials.
+    /// Whether the slice `other` is known to have trials.
     pub others: Cell<bool>,
 }
 
-/// How often in a row a gauge was written and did not show it.
+/// How often in a row a gauge was written and did not show the value.
 #[derive(Debug, Default)]
 pub struct Writes {
     in_vain: Cell<u32>,
 }
 
 impl Writes {
-    /// Calls `put_right` until it says that it found nothing to change. Another worker may have written in between what it found; but Envoy
-    /// drops what its `stats_matcher` excludes, and such a gauge never shows anything, so there is a bound.
+    /// Calls `put_right` until it returns that nothing was to be changed, because another worker may write in between. There is a bound:
+    /// Envoy drops series that its `stats_matcher` excludes, and such a gauge never shows a value.
     pub fn until_settled(&self, mut put_right: impl FnMut() -> bool) {
         while put_right() {
             let writes = self.in_vain.get().saturating_add(1);
@@ -81,43 +79,20 @@ impl Writes {
 /// The gates of one variant or shadow.
 #[derive(Debug, Default)]
 pub struct SubjectGates {
-    /// Gates of it.
+    /// Gates of the subject, and gates of another shadow that have the subject as their control.
     pub gates: Vec<Rc<BoundGate>>,
-    /// Gates that set its answers, or another shadow's, against those of a control.
-    pub triplets: Vec<Triplet>,
-    /// Its warm-up, if it has one.
+    /// The warm-up of the subject, if it has one.
     pub warm_up: Option<WarmUp>,
 }
 
-/// A gate that sets the answers of a candidate against those of a control.
-#[derive(Clone, Debug)]
-pub struct Triplet {
-    /// The candidate's place among the shadows of the route.
-    pub candidate: usize,
-    /// The control's place.
-    pub control: usize,
-    /// The gate.
-    pub gate: Rc<BoundGate>,
-}
-
 impl SubjectGates {
-    /// Those of `all` gates of a route that are of `subject`.
+    /// Picks the gates of `subject` from `all` gates of its route.
     pub fn new(all: &[Rc<BoundGate>], subject: GateSubject, warm_up: Option<WarmUp>) -> Self {
-        let gates = all.iter().filter(|gate| gate.of == subject).cloned().collect();
-        let triplet = |gate: &Rc<BoundGate>| match (gate.of, gate.measure) {
-            (GateSubject::Shadow(candidate), Measure::WorseThanControl { control })
-                if [candidate, control].map(GateSubject::Shadow).contains(&subject) =>
-            {
-                Some(Triplet { candidate, control, gate: gate.clone() })
-            }
-            _ => None,
+        let is_control = |gate: &BoundGate| match gate.measure {
+            Measure::WorseThanControl { control } => GateSubject::Shadow(control) == subject,
+            _ => false,
         };
-        Self { gates, triplets: all.iter().filter_map(triplet).collect(), warm_up }
-    }
-
-    /// Whether no gate has to do with the subject.
-    pub fn is_empty(&self) -> bool {
-        self.gates.is_empty() && self.triplets.is_empty()
+        Self { gates: all.iter().filter(|gate| gate.of == subject || is_control(gate)).cloned().collect(), warm_up }
     }
 }
 
@@ -126,73 +101,47 @@ impl BoundGate {
     pub fn all(definer: &mut Definer, route: &Route, shares: &Rc<Shares>) -> Vec<Rc<Self>> {
         let bound = route.gates.iter().enumerate().filter_map(|(index, gate)| {
             let guardrail = route.guardrail.as_ref().filter(|guardrail| guardrail.gates.contains(&index));
-            let slices = in_slices(definer, route, gate, guardrail, shares)?;
-            Some(Rc::new(Self { of: gate.of, measure: gate.measure, slices }))
+            Some(Rc::new(Self::new(definer, route, gate, guardrail, shares)?))
         });
         bound.collect()
     }
 
-    /// Where the trials of `slice` (see [`slice::names`]) count.
-    pub fn in_slice(&self, slice: usize) -> Option<&GateInSlice> {
-        if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(slice) }
+    /// Binds a gate in each slice of the route, or in one for all; `None` for a subject that the route does not have.
+    fn new(definer: &mut Definer, route: &Route, gate: &Gate, guardrail: Option<&Guardrail>, shares: &Rc<Shares>) -> Option<Self> {
+        let subject = match gate.of {
+            GateSubject::Variant(index) => &route.split.as_ref()?.variants.get(index)?.name,
+            GateSubject::Shadow(index) => &route.shadows.get(index)?.name,
+        };
+        let labels = |slice: &Name| [route.experiment.clone(), route.name.clone(), gate.name.clone(), subject.clone(), slice.clone()];
+        let names = slice::names(route.slices.as_ref().filter(|_| gate.each_slice));
+        let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(names.len()), ..terms };
+        let guard = || {
+            let (guardrail, GateSubject::Variant(variant)) = (guardrail?, gate.of) else { return None };
+            Some(Guard {
+                terms: shared(Terms { alpha: guardrail.alpha, min_trials: guardrail.min_trials, ..gate.terms }),
+                window: guardrail.window,
+                begun: Cell::default(),
+                variant,
+                tripped: shares.tripped(variant)?,
+                shares: shares.clone(),
+            })
+        };
+        let slices = names.iter().map(|slice| GateInSlice {
+            labels: labels(slice),
+            terms: shared(gate.terms),
+            series: GateSeries::define(definer, &named(&labels(slice))),
+            writes: Writes::default(),
+            logged: Cell::default(),
+            guard: guard(),
+        });
+        let slices = slices.collect();
+        let summary = gate.each_slice.then(|| GateSummary {
+            state: GateSeries::define_overall(definer, &named(&labels(&"all".into()))),
+            writes: Writes::default(),
+            others: Cell::default(),
+        });
+        Some(Self { of: gate.of, measure: gate.measure, slices, summary })
     }
-
-    /// In the order of the slices.
-    pub fn slices(&self) -> &[GateInSlice] {
-        &self.slices
-    }
-}
-
-impl GateInSlice {
-    /// Whether its slice is `other`, the last one of a gate that has several.
-    pub fn is_other(&self) -> bool {
-        let [.., slice] = &self.labels;
-        self.summary.is_some() && **slice == *"other"
-    }
-}
-
-/// A gate in each slice of the route, or in one for all; `None` for a subject that the route does not have.
-fn in_slices(
-    definer: &mut Definer,
-    route: &Route,
-    gate: &Gate,
-    guardrail: Option<&Guardrail>,
-    shares: &Rc<Shares>,
-) -> Option<Vec<GateInSlice>> {
-    let subject = match gate.of {
-        GateSubject::Variant(index) => &route.split.as_ref()?.variants.get(index)?.name,
-        GateSubject::Shadow(index) => &route.shadows.get(index)?.name,
-    };
-    let labels = |slice: &Name| [route.experiment.clone(), route.name.clone(), gate.name.clone(), subject.clone(), slice.clone()];
-    let slices = slice::names(route.slices.as_ref().filter(|_| gate.each_slice));
-    let series: Vec<GateSeries> = slices.iter().map(|slice| GateSeries::define(definer, &named(&labels(slice)))).collect();
-    let summary = gate.each_slice.then(|| {
-        let state = GateSeries::define_overall(definer, &named(&labels(&"all".into())));
-        Rc::new(GateSummary { state, writes: Writes::default(), slices: series.clone(), others: Cell::default() })
-    });
-    let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(slices.len()), ..terms };
-    let guard = |slice: &Name| {
-        let (guardrail, GateSubject::Variant(variant)) = (guardrail?, gate.of) else { return None };
-        Some(Guard {
-            terms: shared(Terms { alpha: guardrail.alpha, min_trials: guardrail.min_trials, ..gate.terms }),
-            window: guardrail.window,
-            key: labels(slice).join("/"),
-            begun: Cell::default(),
-            variant,
-            tripped: shares.tripped(variant)?,
-            shares: shares.clone(),
-        })
-    };
-    let bound = slices.iter().zip(&series).map(|(slice, series)| GateInSlice {
-        labels: labels(slice),
-        terms: shared(gate.terms),
-        series: *series,
-        writes: Writes::default(),
-        logged: Cell::default(),
-        summary: summary.clone(),
-        guard: guard(slice),
-    });
-    Some(bound.collect())
 }
 
 /// The values of labels with their names.

@@ -1,19 +1,19 @@
 //! Counting the trials of gates, each of which is judged at once.
 
-use super::bound::{GateInSlice, SubjectGates};
+use super::bound::{BoundGate, SubjectGates};
 use super::judge;
 use super::measure::{self, AnswerResult, ShadowResult};
-use crate::config::Task;
+use crate::config::{GateSubject, Measure, Task};
 use crate::engine::callback::Callback;
 use crate::engine::request_group::RequestGroup;
 use crate::labels::{Class, Outcome};
 
-/// Which shadow a pair is of.
+/// The parts of a pair that its gates need beside its result.
 #[derive(Clone, Copy, Debug)]
 pub struct PairOf<'a> {
     /// The shadow's place among those of the route.
     pub place: usize,
-    /// What the route's answers are compared as.
+    /// The task that the route's answers are compared by.
     pub task: &'a Task,
     /// The slice of the request.
     pub slice: usize,
@@ -22,58 +22,54 @@ pub struct PairOf<'a> {
 }
 
 impl SubjectGates {
-    /// Counts an answer of a variant to a client. `serves`: whether the configuration does, and its guardrails with it.
+    /// Counts an answer of a variant to a client. `serves`: whether the variant's configuration serves, so that its guardrails act.
     pub fn count_answer(&self, slice: usize, answer: &AnswerResult, serves: bool, callback: &mut Callback<'_>) {
-        if self.is_empty() || self.leaves_out(answer.class != Class::Cancelled, callback) {
+        if self.leaves_out(answer.class != Class::Cancelled, callback) {
             return;
         }
         for gate in &self.gates {
-            if let (Some(bad), Some(gate)) = (measure::of_answer(gate.measure, answer), gate.in_slice(slice)) {
-                count_trial(gate, bad, serves, callback);
-            }
+            gate.count(measure::of_answer(gate.measure, answer), slice, serves, callback);
         }
     }
 
-    /// Counts a pair of a shadow that has its outcome.
+    /// Counts a pair of a shadow that has its outcome. A triplet is counted with the second of its two shadows.
     pub fn count_pair(&self, pair: PairOf<'_>, result: &ShadowResult<'_>, callback: &mut Callback<'_>) {
-        if self.is_empty() || self.leaves_out(result.reply.is_some(), callback) {
+        if self.leaves_out(result.reply.is_some(), callback) {
             return;
         }
         for gate in &self.gates {
-            if let (Some(bad), Some(gate)) = (measure::of_shadow(gate.measure, pair.task, result), gate.in_slice(pair.slice)) {
-                count_trial(gate, bad, false, callback);
+            gate.count(measure::of_shadow(gate.measure, pair.task, result), pair.slice, false, callback);
+        }
+        let Some(report) = result.report.filter(|_| result.outcome == Outcome::Compared) else { return };
+        let mut compared = pair.group.compared.take();
+        compared.push((pair.place, measure::diverged(report)));
+        let of = |place: usize| compared.iter().find(|(of, _)| *of == place).map(|(_, diverged)| *diverged);
+        for gate in &self.gates {
+            if let (GateSubject::Shadow(candidate), Measure::WorseThanControl { control }) = (gate.of, gate.measure)
+                && let (Some(candidate), Some(control)) = (of(candidate), of(control))
+            {
+                gate.count(measure::of_triplet(candidate, control), pair.slice, false, callback);
             }
         }
-        let compared = result.report.filter(|_| result.outcome == Outcome::Compared && !self.triplets.is_empty());
-        if let Some(report) = compared {
-            self.count_triplets(pair, measure::diverged(report), callback);
-        }
+        pair.group.compared.set(compared);
     }
 
-    /// Counts the triplets that are complete with the answer of one more shadow.
-    fn count_triplets(&self, pair: PairOf<'_>, diverged: bool, callback: &mut Callback<'_>) {
-        let before = pair.group.compared(pair.place, diverged);
-        for triplet in &self.triplets {
-            let is_candidate = triplet.candidate == pair.place;
-            let other = if is_candidate { triplet.control } else { triplet.candidate };
-            let Some((_, other)) = before.iter().find(|(place, _)| *place == other) else { continue };
-            let (candidate, control) = if is_candidate { (diverged, *other) } else { (*other, diverged) };
-            if let (Some(bad), Some(gate)) = (measure::of_triplet(candidate, control), triplet.gate.in_slice(pair.slice)) {
-                count_trial(gate, bad, false, callback);
-            }
-        }
-    }
-
+    /// Whether no gate counts an answer or a pair, because there is no gate or the subject still warms up.
     fn leaves_out(&self, tells_of_model: bool, callback: &mut Callback<'_>) -> bool {
-        self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(tells_of_model, callback))
+        self.gates.is_empty() || self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(tells_of_model, callback))
     }
 }
 
-/// Counts one trial. It is counted before it is counted as bad, so that no reader ever sees more bad trials than trials.
-fn count_trial(gate: &GateInSlice, bad: bool, serves: bool, callback: &mut Callback<'_>) {
-    callback.add(gate.series.trials, 1);
-    if bad {
-        callback.add(gate.series.bad, 1);
+impl BoundGate {
+    /// Counts a trial in `slice` (see [`crate::slice::names`]) and judges the gate; `bad` is `None` of a request that is no trial. A bad
+    /// trial is counted as a trial first, so that no reader ever sees more bad trials than trials.
+    fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
+        let slice = if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(slice) };
+        let (Some(bad), Some(slice)) = (bad, slice) else { return };
+        callback.statistics.add(slice.series.trials, 1);
+        if bad {
+            callback.statistics.add(slice.series.bad, 1);
+        }
+        judge::judge(self, slice, serves, callback);
     }
-    judge::judge(gate, serves, callback);
 }

@@ -20,13 +20,11 @@ use crate::stats::{MetricId, Statistics};
 /// A canary that one slice of a gate guards.
 #[derive(Debug)]
 pub struct Guard {
-    /// By what the canary is cut off.
+    /// The limit, alpha and least number of trials that the canary is cut off by.
     pub terms: Terms,
-    /// The length of the windows whose trials are judged beside those of the whole experiment.
+    /// The length of the windows that are judged beside the whole experiment.
     pub window: Duration,
-    /// The key in the host's shared data of the counters that the current window began with.
-    pub key: String,
-    /// Those counters, as far as this worker knows.
+    /// The counters that the current window began with, as far as this worker knows.
     pub begun: Cell<Option<WindowStart>>,
     /// The canary's place in `shares`.
     pub variant: usize,
@@ -47,23 +45,11 @@ impl Guard {
         }
         let now = WindowStart::new(reading, callback.now, self.window);
         let recent = self.begun.get().and_then(|begun| begun.until(&now, reading)).unwrap_or_else(|| {
-            let begun = self.window_start(now, reading, callback.statistics);
+            let begun = window_start(labels, now, reading, callback.statistics);
             self.begun.set(Some(begun));
             begun.until(&now, reading).unwrap_or_default()
         });
         self.cuts_off(labels, recent, "window", callback);
-    }
-
-    /// The counters that the current window began with: those that are kept for all workers, unless they are of another window than `now`, or
-    /// the gate's counters were reset since. Then `now` is kept.
-    fn window_start(&self, now: WindowStart, reading: Reading, statistics: &mut dyn Statistics) -> WindowStart {
-        let mut begun = now;
-        update(statistics, &format!("{PREFIX}window/{}", self.key), |bytes| {
-            let there = WindowStart::read(bytes).filter(|there| there.until(&now, reading).is_some());
-            begun = there.unwrap_or(now);
-            there.is_none().then(|| now.written().to_vec())
-        });
-        begun
     }
 
     /// Cuts the canary off if these trials make its gate fail. Returns whether it is cut off.
@@ -80,6 +66,18 @@ impl Guard {
     }
 }
 
+/// The counters that the current window of the gate with these `labels` began with: those that are kept for all workers, unless they are of
+/// another window than `now`, or the gate's counters were reset since. Then `now` is kept.
+fn window_start(labels: &[Name; 5], now: WindowStart, reading: Reading, statistics: &mut dyn Statistics) -> WindowStart {
+    let mut begun = now;
+    update(statistics, &format!("{PREFIX}window/{}", labels.join("/")), |bytes| {
+        let there = WindowStart::read(bytes).filter(|there| there.until(&now, reading).is_some());
+        begun = there.unwrap_or(now);
+        there.is_none().then(|| now.written().to_vec())
+    });
+    begun
+}
+
 /// The shares of the variants of a route, in the order of its split; none without a split.
 #[derive(Debug, Default)]
 pub struct Shares(Vec<Share>);
@@ -90,8 +88,7 @@ struct Share {
     /// As configured, in parts per million.
     ppm: u32,
     series: ShareSeries,
-    /// Whether this worker knows that the variant is cut off. Then it is for as long as this configuration serves, whatever becomes of the
-    /// gauge.
+    /// A latch: whether this worker has seen that the variant is cut off. The gauge is not read again.
     cut_off: Cell<bool>,
 }
 
@@ -129,56 +126,46 @@ impl Shares {
         self.0.get(variant)
     }
 
-    /// Learns from the host which canaries are cut off, and shows the shares that are left if there is a new one: whoever cut it off may have
-    /// shown those of an older configuration.
+    /// Learns from the host which canaries are cut off, and shows the shares that are left if one of them is new: the worker that cut it
+    /// off may have shown the shares of an older configuration.
     pub fn follow(&self, statistics: &mut dyn Statistics) {
-        let mut any = false;
-        for share in self.0.iter().filter(|share| !share.cut_off.get()) {
-            if share.series.tripped.is_some_and(|gauge| statistics.read(gauge) > 0) {
-                share.cut_off.set(true);
-                any = true;
-            }
-        }
-        if any {
+        if self.learn(statistics) {
             self.show(Shown::CutOff, statistics);
         }
     }
 
+    /// Learns from the host which canaries are cut off. Returns whether one of them is new to this worker.
+    fn learn(&self, statistics: &mut dyn Statistics) -> bool {
+        let mut any = false;
+        for share in self.0.iter().filter(|share| !share.cut_off.get()) {
+            let is_cut_off = share.series.tripped.is_some_and(|gauge| statistics.read(gauge) > 0);
+            share.cut_off.set(is_cut_off);
+            any |= is_cut_off;
+        }
+        any
+    }
+
     /// Sets `gnomon_split_ppm`, and again if a canary was cut off meanwhile: another worker may have set it from what it knew.
     pub fn show(&self, which: Shown, statistics: &mut dyn Statistics) {
-        let mut cut_off = self.cut_off(statistics);
+        self.learn(statistics);
         for _ in 0..LOOKS_AFTER_WRITES {
-            for ((index, share), ppm) in self.0.iter().enumerate().zip(self.left(&cut_off)) {
-                if which == Shown::All || index == 0 || cut_off.contains(&index) {
+            for ((index, share), ppm) in self.0.iter().enumerate().zip(self.left()) {
+                if which == Shown::All || index == 0 || share.cut_off.get() {
                     statistics.set(share.series.shown, ppm.into());
                 }
             }
-            let now = self.cut_off(statistics);
-            if now == cut_off {
+            if !self.learn(statistics) {
                 return;
             }
-            cut_off = now;
         }
     }
 
-    /// The variants that are cut off, as far as this worker knows or the host tells.
-    fn cut_off(&self, statistics: &mut dyn Statistics) -> Vec<usize> {
-        let mut cut_off = Vec::new();
-        for (index, share) in self.0.iter().enumerate() {
-            let at_host = share.series.tripped.is_some_and(|gauge| statistics.read(gauge) > 0);
-            if at_host || share.cut_off.get() {
-                cut_off.push(index);
-            }
-        }
-        cut_off
-    }
-
-    /// The share of each variant, in parts per million, once those that are `cut_off` get nothing. Their shares go to the baseline, the first.
-    fn left(&self, cut_off: &[usize]) -> Vec<u32> {
-        let lost = cut_off.iter().filter_map(|index| self.of(*index)).map(|share| share.ppm).fold(0, u32::saturating_add);
+    /// The share of each variant, in parts per million. Canaries that are cut off get nothing; their shares go to the baseline, the first.
+    fn left(&self) -> Vec<u32> {
+        let lost = self.0.iter().filter(|share| share.cut_off.get()).map(|share| share.ppm).fold(0, u32::saturating_add);
         let left = |(index, share): (usize, &Share)| match index {
             0 => share.ppm.saturating_add(lost),
-            _ if cut_off.contains(&index) => 0,
+            _ if share.cut_off.get() => 0,
             _ => share.ppm,
         };
         self.0.iter().enumerate().map(left).collect()
@@ -194,15 +181,15 @@ mod tests {
     #[test]
     fn the_shares_of_those_cut_off_go_to_the_baseline() {
         let series = ShareSeries { shown: 0, tripped: None };
-        let share = |ppm: &u32| Share { ppm: *ppm, series, cut_off: Cell::default() };
-        let shares = Shares([900_000, 70_000, 30_000].iter().map(share).collect());
         for (cut_off, expected) in [
             (vec![], [900_000, 70_000, 30_000]),
             (vec![1], [970_000, 0, 30_000]),
             (vec![2], [930_000, 70_000, 0]),
             (vec![1, 2], [1_000_000, 0, 0]),
         ] {
-            assert_eq!(shares.left(&cut_off), expected, "{cut_off:?}");
+            let share = |(index, ppm)| Share { ppm, series, cut_off: Cell::new(cut_off.contains(&index)) };
+            let shares = Shares([900_000, 70_000, 30_000].into_iter().enumerate().map(share).collect());
+            assert_eq!(shares.left(), expected, "{cut_off:?}");
         }
     }
 }

@@ -1,24 +1,23 @@
 //! Judging a gate: reading its counters at the host, which are those of all workers, and showing the state that follows from them.
 //!
-//! Whoever changes a state reads the counters again, until what is shown follows from them (or until nothing helps, see
-//! [`Writes`](super::bound::Writes)). So of workers that judge at the same time the last one puts right what another wrote from older
-//! counters.
+//! A worker that changes a state reads the counters again, until the state that is shown follows from them (or up to a bound, see
+//! [`Writes`](super::bound::Writes)). So the last of several workers puts right what another wrote from older counters.
 
 use std::rc::Rc;
 
-use super::bound::{BoundGate, GateInSlice, GateSummary};
+use super::bound::{BoundGate, GateInSlice};
 use super::line;
 use crate::engine::callback::Callback;
 use crate::gate::{Rate, Reading, State, Terms, over_slices};
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::stats::{MetricId, Statistics};
 
-/// What is shown of a gate.
+/// What the host's series say of a gate in one slice.
 struct GateReading {
     counters: Reading,
-    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration, 0 once it has no
-    /// such gate.
-    terms: [u64; 3],
+    /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`: those of the youngest configuration; `None` once it
+    /// has no such gate.
+    terms: Option<Terms>,
     /// `gnomon_gate_failures_total`
     failures: u64,
     /// `gnomon_gate_state`
@@ -37,29 +36,26 @@ impl GateReading {
         // A worker that finds a failure counts it before it shows it.
         let state = statistics.read(series.state);
         let failures = statistics.read(series.failures);
-        let terms = shown_terms(series.terms, statistics);
+        let [limit, alpha, min_trials] = shown_terms(series.terms, statistics);
+        let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
+        let terms = rate(limit).zip(rate(alpha)).map(|(limit, alpha)| Terms { limit, alpha, min_trials });
         let tripped = gate.guard.as_ref().map_or(0, |guard| statistics.read(guard.tripped));
         Self { counters: Reading::new(bad, trials, bad_again), terms, failures, state, tripped }
     }
 }
 
-/// Shows by what the gates of a route judge, and the states that follow: a configuration takes them over.
+/// Shows the terms of the gates of a route, and the states that follow from them, when a configuration takes the gates over.
 pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
-    let slices = || gates.iter().flat_map(|gate| gate.slices());
-    for gate in slices() {
-        show_terms(gate, callback.statistics);
-        judge(gate, true, callback);
+    for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {
+        show_terms(slice, callback.statistics);
+        judge(gate, slice, true, callback);
     }
     // The slices may be others than before.
-    for gate in slices().filter(|gate| gate.is_other()) {
-        if let Some(summary) = &gate.summary {
-            judge_slices(summary, callback.statistics);
-        }
-    }
+    gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
 }
 
-/// Shows by what this configuration judges a gate. Others may judge it meanwhile, and must not fail it by old and new terms mixed: until all
-/// are set, no number of trials is enough.
+/// Shows the terms that this configuration judges a gate by. Other workers may judge it meanwhile, and must not fail it by a mixture of old
+/// and new terms. So until all are set, no number of trials is enough.
 fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
     let mine = [gate.terms.limit.ppm().into(), gate.terms.alpha.ppm().into(), gate.terms.min_trials];
     let shown = gate.series.terms.map(|series| statistics.read(series));
@@ -72,8 +68,8 @@ fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
     }
 }
 
-/// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]: what is read in this order, and twice
-/// where it must be, is of one age. Should that not come about, no number of trials is enough.
+/// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]. If two readings agree, all values are
+/// of one configuration. If none do, no number of trials is enough.
 fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn Statistics) -> [u64; 3] {
     let mut terms = [0, 0, u64::MAX];
     for _ in 0..LOOKS_AFTER_WRITES {
@@ -89,39 +85,40 @@ fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn S
     terms
 }
 
-/// Judges a gate, after a trial of it. `serves`: whether this configuration does, so that its guardrails act.
-pub fn judge(gate: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
+/// Judges a gate in one of its slices. `serves`: whether the gate's configuration serves, so that its guardrails act.
+pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
     let mut slices_change = false;
-    gate.writes.until_settled(|| {
-        let reading = GateReading::take(gate, callback.statistics);
-        if let Some(guard) = gate.guard.as_ref().filter(|_| serves && reading.tripped == 0) {
-            guard.check(&gate.labels, reading.counters, callback);
+    slice.writes.until_settled(|| {
+        let reading = GateReading::take(slice, callback.statistics);
+        if let Some(guard) = slice.guard.as_ref().filter(|_| serves && reading.tripped == 0) {
+            guard.check(&slice.labels, reading.counters, callback);
         }
-        let changed = show_state(gate, &reading, callback);
+        let Some(terms) = reading.terms else {
+            // The gate has left the configuration.
+            if reading.state != 0 {
+                callback.statistics.set(slice.series.state, 0);
+            }
+            return false;
+        };
+        let changed = show_state(slice, &reading, terms, callback);
         // The first trial of `other` changes the state over all slices, but not its own.
-        slices_change |= changed || is_first_of_other(gate, &reading);
+        slices_change |= changed || reading.counters.most.trials() > 0 && gate.is_first_of_other(slice);
         changed
     });
-    if let Some(summary) = gate.summary.as_ref().filter(|_| slices_change) {
-        judge_slices(summary, callback.statistics);
+    if slices_change {
+        judge_slices(gate, callback.statistics);
     }
 }
 
 /// Shows the state that follows from a reading. Returns whether another one was shown before.
-fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback<'_>) -> bool {
-    // The state follows from the figures beside it, also where an older configuration still counts.
-    let Some(terms) = read_terms(reading.terms) else {
-        // The gate has left the configuration.
-        if reading.state != 0 {
-            callback.statistics.set(gate.series.state, 0);
-        }
-        return false;
-    };
+///
+/// The state follows from the series beside it, `terms` among them, also where an older configuration still counts.
+fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, callback: &mut Callback<'_>) -> bool {
     // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
     let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
     let state = terms.judge(reading.counters, failed);
     if state == State::Fail && reading.failures == 0 {
-        callback.add(gate.series.failures, 1);
+        callback.statistics.add(gate.series.failures, 1);
     }
     if state == State::Fail && !failed && !gate.logged.replace(true) {
         line::show(&gate.labels, &terms, reading.counters.fewest, ("state", "fail"), callback);
@@ -133,26 +130,23 @@ fn show_state(gate: &GateInSlice, reading: &GateReading, callback: &mut Callback
     changes
 }
 
-/// The terms that are shown as these numbers; `None` of numbers that are no terms.
-fn read_terms([limit, alpha, min_trials]: [u64; 3]) -> Option<Terms> {
-    let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
-    Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials })
+impl BoundGate {
+    /// Whether `slice` is `other`, and this worker learns only now that it has trials.
+    fn is_first_of_other(&self, slice: &GateInSlice) -> bool {
+        let is_last = self.slices.last().is_some_and(|last| std::ptr::eq(last, slice));
+        self.summary.as_ref().is_some_and(|summary| is_last && !summary.others.replace(true))
+    }
 }
 
-/// Whether this worker sees trials of the slice `other` for the first time.
-fn is_first_of_other(gate: &GateInSlice, reading: &GateReading) -> bool {
-    let summary = gate.summary.as_ref().filter(|_| gate.is_other() && read_terms(reading.terms).is_some());
-    summary.is_some_and(|summary| reading.counters.most.trials() > 0 && !summary.others.replace(true))
-}
-
-/// Puts the state of a gate over its slices right.
-fn judge_slices(summary: &GateSummary, statistics: &mut dyn Statistics) {
+/// Shows the state of a gate over its slices, if it has several.
+fn judge_slices(gate: &BoundGate, statistics: &mut dyn Statistics) {
+    let (Some(summary), [slices @ .., other]) = (&gate.summary, gate.slices.as_slice()) else { return };
     summary.writes.until_settled(|| {
-        let mut states: Vec<State> = summary.slices.iter().map(|slice| State::of(statistics.read(slice.state))).collect();
-        let others = summary.slices.last().map_or(0, |other| statistics.read(other.trials));
+        let states: Vec<State> = slices.iter().map(|slice| State::of(statistics.read(slice.series.state))).collect();
+        let other_state = State::of(statistics.read(other.series.state));
+        let others = statistics.read(other.series.trials);
         let shown = statistics.read(summary.state);
-        let other = states.pop().unwrap_or_default();
-        let state = over_slices(states, other, others > 0) as u64;
+        let state = over_slices(states, other_state, others > 0) as u64;
         // A fail is for good, also if its slice has left the configuration.
         let changes = shown != state && State::of(shown) != State::Fail;
         if changes {

@@ -28,5 +28,5 @@ pub fn show(labels: &[Name; 5], terms: &Terms, counts: Counts, what: (&'static s
     if what.0 == GUARDRAIL {
         line.text("hint", "this canary gets no more traffic from this proxy until the experiment changes");
     }
-    callback.push(Effect::Evidence(line.written()));
+    callback.effects.push(Effect::Evidence(line.written()));
 }

@@ -1,4 +1,5 @@
-//! Whether a request is a trial of a gate, and whether that trial is bad: plain functions of what became of the request. They count nothing.
+//! Whether a request is a trial of a gate, and whether that trial is bad: plain functions of what became of the request. They count
+//! nothing.
 
 use std::time::Duration;
 
@@ -13,24 +14,24 @@ use crate::labels::{Class, Outcome, ShadowClass};
 pub struct AnswerResult {
     /// Its class.
     pub class: Class,
-    /// From the request headers to its last byte, if it was complete.
+    /// The time from the request headers to the last byte, if the answer was complete.
     pub took: Option<Duration>,
-    /// From the request headers to its first byte, if it was a stream.
+    /// The time from the request headers to the first byte, if the answer was a stream.
     pub first_byte: Option<Duration>,
 }
 
 /// A sampled request at one shadow, once it has its outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct ShadowResult<'a> {
-    /// What became of it.
+    /// The outcome of the pair.
     pub outcome: Outcome,
-    /// The class of the shadow's answer, and how long that took from the dispatch; `None`: there was none.
+    /// The class of the shadow's answer, and how long it took from the dispatch; `None` if the copy has no answer.
     pub reply: Option<(ShadowClass, Duration)>,
     /// How long the client's answer took from the complete request, if it was a good one.
     pub primary: Option<Duration>,
-    /// Likewise the shadow's.
+    /// How long the shadow's answer took from the complete request, if both answers were good.
     pub shadow: Option<Duration>,
-    /// When the shadow was given up, from the dispatch.
+    /// The shadow's timeout, from the dispatch.
     pub timeout: Duration,
     /// What the comparison found, if there was one.
     pub report: Option<&'a Report>,
@@ -47,8 +48,8 @@ pub fn of_answer(measure: Measure, answered: &AnswerResult) -> Option<bool> {
     }
 }
 
-/// Whether a request at a shadow is a bad trial of the shadow's gate; `None`: it is no trial. `task` is what the route's answers are compared
-/// as.
+/// Whether a request at a shadow is a bad trial of the shadow's gate; `None`: it is no trial. `task` is what the route's answers are
+/// compared as.
 pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option<bool> {
     // An answer of a version that is not on trial says nothing of the one that is.
     if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
@@ -103,8 +104,8 @@ fn unreadable(report: &Report) -> bool {
     matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, reason } if reason != NO_ROOM)
 }
 
-/// Whether the shadow's value is the larger one; `None` if the two are too close. `differ` says whether a larger and a smaller value, in this
-/// order, are far enough apart.
+/// Whether the shadow's value is the larger one; `None` if the two are too close. `differ` says whether a larger and a smaller value, in
+/// this order, are far enough apart.
 fn apart<T: Copy + PartialOrd>(primary: T, shadow: T, differ: impl Fn(T, T) -> bool) -> Option<bool> {
     let is_larger = shadow > primary;
     let (larger, smaller) = if is_larger { (shadow, primary) } else { (primary, shadow) };

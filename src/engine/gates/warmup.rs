@@ -10,11 +10,11 @@ use crate::stats::gates::WarmupSeries;
 /// The warm-up of one variant or shadow.
 #[derive(Debug)]
 pub struct WarmUp {
-    /// How long it is.
+    /// The length of the warm-up.
     length: Warmup,
-    /// Where it counts.
+    /// The ids of its series.
     series: WarmupSeries,
-    /// Whether this worker knows that it is over.
+    /// A latch: whether this worker has seen that the warm-up is over.
     over: Cell<bool>,
 }
 
@@ -25,15 +25,15 @@ impl WarmUp {
         Some(Self { length, series: WarmupSeries::define(definer, route, subject), over: Cell::default() })
     }
 
-    /// Whether an answer or a pair is left out, because the warm-up lasts. It is counted as left out, and begins the warm-up, if it
-    /// `tells_of_model`: a copy that was not sent, and an answer that nobody waited for, tell nothing of a model.
+    /// Whether an answer or a pair is left out, because the warm-up lasts. If it `tells_of_model`, it counts as left out, and the first one
+    /// begins the warm-up. A copy that was not sent tells nothing of a model, nor does an answer whose client left.
     pub fn leaves_out(&self, tells_of_model: bool, callback: &mut Callback<'_>) -> bool {
         if self.over.get() {
             return false;
         }
         let (began, left_out) = (callback.statistics.read(self.series.began), callback.statistics.read(self.series.left_out));
         let now = callback.now.millis();
-        // A clock that was set back begins it anew.
+        // A clock that was set back begins the warm-up anew.
         let since = now.checked_sub(began).filter(|_| began > 0);
         let over = match self.length {
             Warmup::Time(length) => since.is_some_and(|since| u128::from(since) >= length.as_millis()),
@@ -44,7 +44,7 @@ impl WarmUp {
             return false;
         }
         if tells_of_model {
-            callback.add(self.series.left_out, 1);
+            callback.statistics.add(self.series.left_out, 1);
             if since.is_none() {
                 callback.statistics.set(self.series.began, now);
             }

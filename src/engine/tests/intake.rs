@@ -214,3 +214,15 @@ fn the_key_is_that_of_the_plugin_and_its_text() {
         assert_ne!(key(plugin, text).map(|(key, _)| key), first.as_ref().map(|(key, _)| *key), "{plugin}: {text}");
     }
 }
+
+/// As everything in shared data: a write without compare-and-swap would also hide that the host refused it.
+#[test]
+fn the_last_good_text_is_written_once_by_compare_and_swap() {
+    let mut proxy = Proxy::default();
+    let (first, second) = (good(json!({})), good(json!({"experiment": "f"})));
+    for (step, (text, version)) in [(&first, 1), (&first, 1), (&second, 2), (&broken(json!({})), 2), (&second, 2)].into_iter().enumerate() {
+        proxy.take(text);
+        let (there, written) = &proxy.0.shared["gnomon/v1/configuration/p"];
+        assert_eq!((there == second.as_bytes(), *written), (version == 2, version), "step {step}");
+    }
+}

@@ -97,3 +97,14 @@ fn the_last_root_context_of_a_vm_counts_what_will_never_be_answered() {
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), -1, "its open breaker goes with it");
     worker.assert_outcome("replaced");
 }
+
+#[test]
+fn a_root_context_that_is_configured_again_gives_its_open_breakers_back() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=10 {
+        worker.pair(stream, (200, "{}"), (500, ""));
+    }
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), 1);
+    worker.configure(ROOT, config(json!({})));
+    assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
+}
