@@ -56,7 +56,7 @@ install=ask
 ask_to_install() {
     local answer
     if [[ $install == ask && -t 0 && -t 2 ]] && ((EUID == 0)); then
-        read -r -p "${0##*/}: install the Debian packages $*? [y/N] " answer || true
+        read -r -p "${0##*/}: install from Debian: $*? [y/N] " answer || true
         [[ $answer == [yY]* ]] && install=yes || install=no
     fi
 }
