@@ -7,15 +7,29 @@ use std::path::Path;
 use gnomon::compare::part::tensor::Datatype;
 use gnomon::config::Tolerance;
 use gnomon::config::parse::parse;
+use gnomon::split::bucket::bucket;
 use serde_json::{Value, json};
 
 use contract::CONTRACT;
-use markdown::{README, blocks, section, text};
+use markdown::{blocks, text};
 
 #[path = "statistics/contract.rs"]
 mod contract;
 #[path = "documents/markdown.rs"]
 mod markdown;
+#[path = "documents/pages.rs"]
+mod pages;
+
+/// The text of a section of a document, or of a part of one, without its heading.
+fn section(file: &str, title: &str) -> String {
+    let document = text(file);
+    for heading in ["\n## ", "\n### "] {
+        if let Some((_, rest)) = document.split_once(&format!("{heading}{title}\n")) {
+            return rest.split("\n## ").flat_map(|rest| rest.split(heading)).next().unwrap().to_owned();
+        }
+    }
+    panic!("{file} has no section {title}");
+}
 
 /// The rows of the tables of a section, cell by cell, without the first head.
 fn table(file: &str, title: &str) -> Vec<Vec<String>> {
@@ -33,20 +47,72 @@ fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
 
-/// The configuration of the tour, with the split that it comes to.
-fn tour() -> Value {
-    let blocks = blocks(README, "A tour in five minutes", "yaml");
-    let mut whole = yaml(&blocks[0]);
-    parse(whole.to_string().as_bytes()).unwrap();
-    let split = yaml(&blocks[1]);
-    whole["routes"][0]["split"] = split["split"].clone();
-    whole
+const README: &str = "README.md";
+const GETTING_STARTED: &str = "docs/getting-started.md";
+const CONFIGURATION: &str = "docs/configuration.md";
+const COMPARING: &str = "docs/comparing.md";
+const GATES: &str = "docs/gates.md";
+const STATISTICS: &str = "docs/statistics.md";
+
+/// The configurations of the steps of the tour.
+fn tour() -> Vec<Value> {
+    blocks(GETTING_STARTED, "json").iter().map(|block| serde_json::from_str(block).unwrap()).collect()
+}
+
+/// Everything in a value that has the key, the outermost first.
+fn having<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    let inner: Vec<&Value> = match value {
+        Value::Object(members) => members.values().collect(),
+        Value::Array(items) => items.iter().collect(),
+        _ => vec![],
+    };
+    value.get(key).into_iter().chain(inner.into_iter().flat_map(|inner| having(inner, key))).collect()
 }
 
 #[test]
-fn the_configurations_of_the_tour_are_good() {
-    assert_eq!(blocks(README, "A tour in five minutes", "yaml").len(), 2);
-    parse(tour().to_string().as_bytes()).unwrap();
+fn the_configurations_of_the_tour_are_good_and_each_starts_afresh() {
+    let file = yaml(&text("envoy/tour-gnomon.yaml"));
+    let shipped = having(&file, "configuration")[0]["value"].as_str().unwrap();
+    let steps: Vec<Value> = [serde_json::from_str(shipped).unwrap()].into_iter().chain(tour()).collect();
+    assert_eq!(steps.len(), 3);
+    for (at, step) in steps.iter().enumerate() {
+        parse(step.to_string().as_bytes()).unwrap();
+        assert_eq!(step["experiment"], format!("fraud-{}", at + 1));
+    }
+}
+
+/// What the README and the tour show of a shipped file is in it, but for comments.
+#[test]
+fn the_examples_are_those_of_the_shipped_files() {
+    let shown = blocks(README, "yaml").iter().map(|block| yaml(block)).collect::<Vec<_>>();
+    let [filters, routes, plugin] = &shown[..] else { panic!("{} blocks", shown.len()) };
+    let (minimal, canary, proxy) = (yaml(&text("envoy/minimal.yaml")), yaml(&text("envoy/canary.yaml")), yaml(&text("envoy/tour.yaml")));
+    assert_eq!(filters["http_filters"][0], having(&minimal, "http_filters")[0][0]);
+    assert_eq!(routes["routes"], *having(&canary, "virtual_hosts")[0][0].get("routes").unwrap());
+    assert_eq!(yaml(&blocks(GETTING_STARTED, "yaml")[0])["routes"], *having(&proxy, "virtual_hosts")[0][0].get("routes").unwrap());
+
+    let gateway = text("istio/gateway.yaml");
+    let shipped = yaml(gateway.split("\n---\n").next().unwrap());
+    parse(plugin["spec"]["pluginConfig"].to_string().as_bytes()).unwrap();
+    for key in ["apiVersion", "kind", "metadata"] {
+        assert_eq!(plugin[key], shipped[key]);
+    }
+    for (key, value) in plugin["spec"].as_object().unwrap().iter().filter(|(key, _)| *key != "pluginConfig") {
+        assert_eq!(*value, shipped["spec"][key], "{key} is not that of istio/gateway.yaml");
+    }
+}
+
+/// Lines such as `bucket("a", "b")     # 4711`.
+#[test]
+fn the_buckets_in_the_formulas_are_those_of_the_filter() {
+    let code = blocks(CONFIGURATION, "python").concat();
+    let lines: Vec<&str> = code.lines().filter(|line| line.starts_with("bucket(")).collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let (call, number) = line.split_once('#').unwrap();
+        let parts: Vec<&[u8]> = call.split('"').skip(1).step_by(2).map(str::as_bytes).collect();
+        assert_eq!(bucket(&parts).to_string(), number.trim(), "{call}");
+    }
 }
 
 /// A configuration whose one route has `keys`.
@@ -59,35 +125,35 @@ fn route(keys: &Value) -> String {
 #[test]
 fn the_examples_of_tasks_and_copies_are_good() {
     let mut read = 0;
-    for block in [blocks(README, "Tasks", "yaml"), blocks(README, "Shaping the copy", "yaml"), blocks(README, "Gates", "yaml")].concat() {
+    for block in [COMPARING, "docs/copies.md", GATES, "docs/guardrail.md"].iter().flat_map(|page| blocks(page, "yaml")) {
         let block = yaml(&block);
         if block.get("vmConfig").is_none() {
             parse(route(&block).as_bytes()).unwrap();
             read += 1;
         }
     }
-    assert_eq!(read, 4);
+    assert_eq!(read, 5);
 
     // The words of both tables, and no others, are those of the parser.
-    let words = |title: &str| table(README, title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
-    for protocol in words("Protocols") {
+    let words = |page: &str, title: &str| table(page, title).iter().map(|row| quoted(&row[0])[0].to_owned()).collect::<Vec<_>>();
+    for protocol in words(COMPARING, "Protocols") {
         parse(route(&json!({"protocol": protocol})).as_bytes()).unwrap();
     }
-    for task in words("Tasks").iter().filter(|task| *task != "decision") {
+    for task in words(COMPARING, "Tasks").iter().filter(|task| *task != "decision") {
         parse(route(&json!({"compare": {"task": task}})).as_bytes()).unwrap();
     }
     let schema: Value = serde_json::from_str(&text("docs/configuration.schema.json")).unwrap();
     let known = |place: &str| schema.pointer(place).unwrap().as_array().unwrap().len();
-    assert_eq!(words("Protocols").len() + 1, known("/$defs/route/properties/protocol/enum"), "auto has no row");
-    assert_eq!(words("Gates").len(), known("/$defs/gate/properties/measure/enum"));
-    assert_eq!(words("Tasks").len(), known("/$defs/task/oneOf/0/enum"), "auto has no row, decision is no word");
+    assert_eq!(words(COMPARING, "Protocols").len() + 1, known("/$defs/route/properties/protocol/enum"), "auto has no row");
+    assert_eq!(words(GATES, "Measures").len(), known("/$defs/gate/properties/measure/enum"));
+    assert_eq!(words(COMPARING, "Tasks").len(), known("/$defs/task/oneOf/0/enum"), "auto has no row, decision is no word");
 }
 
 #[test]
 fn the_table_of_tolerances_is_that_of_the_filter() {
     let number = |cell: &str| quoted(cell)[0].parse::<f64>().unwrap();
     let mut rows = 0;
-    for row in table(README, "Tolerances") {
+    for row in table(COMPARING, "Tolerances") {
         let said = Tolerance { absolute: number(&row[1]), relative: number(&row[2]) };
         for word in row[0].replace("integers", "INT8, UINT8, INT64").split([',', ' ']) {
             if let Some(datatype) = Datatype::parse(word.as_bytes()) {
@@ -102,12 +168,12 @@ fn the_table_of_tolerances_is_that_of_the_filter() {
     assert_eq!(rows, 8, "datatypes are named in the table");
 }
 
-/// A statistic whose words are not in its row, with what the paragraph begins with in which they are; nothing: no document has them.
-const WORDS_ELSEWHERE: [(&str, &str); 2] = [("gnomon_shadow_outcomes_total", "Outcomes:"), ("gnomon_anomalies_total", "")];
+/// A statistic whose words are not in its row, with the section in whose table they are; nothing: no document has them.
+const WORDS_ELSEWHERE: [(&str, &str); 2] = [("gnomon_shadow_outcomes_total", "Outcomes"), ("gnomon_anomalies_total", "")];
 
 #[test]
 fn the_table_of_statistics_is_the_contract() {
-    let rows = table(README, "Statistics");
+    let rows = table(STATISTICS, "Series");
     let said: BTreeSet<[String; 3]> = rows.iter().map(|row| [quoted(&row[0])[0].to_owned(), row[1].clone(), row[2].clone()]).collect();
     let labels = |labels: &[String]| if labels.is_empty() { "none".to_owned() } else { labels.join(" ") };
     let contract = CONTRACT.iter().map(|it| [it.name.clone(), it.kind.clone(), labels(&it.labels)]).collect();
@@ -118,7 +184,7 @@ fn the_table_of_statistics_is_the_contract() {
 
 #[test]
 fn the_words_and_meanings_of_the_table_of_statistics_are_those_of_the_contract() {
-    let (rows, section) = (table(README, "Statistics"), section(README, "Statistics"));
+    let rows = table(STATISTICS, "Series");
     for statistic in CONTRACT.iter() {
         let name = statistic.name.as_str();
         let row = rows.iter().find(|row| quoted(&row[0]) == [name]).unwrap_or_else(|| panic!("{name} has no row"));
@@ -127,11 +193,11 @@ fn the_words_and_meanings_of_the_table_of_statistics_are_those_of_the_contract()
         let elsewhere = WORDS_ELSEWHERE.iter().find(|(statistic, _)| *statistic == name).map(|(_, beginning)| *beginning);
         let place = match elsewhere {
             Some("") => continue,
-            Some(beginning) => section.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).unwrap(),
-            None => rest,
+            Some(title) => table(STATISTICS, title).iter().map(|row| row[0].clone()).collect::<Vec<_>>().join(" "),
+            None => rest.to_owned(),
         };
         let known: BTreeSet<&str> = statistic.words.values().flatten().map(String::as_str).collect();
-        assert_eq!(words(place), known, "words of {name}");
+        assert_eq!(words(&place), known, "words of {name}");
     }
 }
 
@@ -160,16 +226,18 @@ fn the_table_of_the_configuration_names_every_key() {
     }
     let mut all = BTreeSet::new();
     keys(&serde_json::from_str(&text("docs/configuration.schema.json")).unwrap(), &mut all);
-    let text = section(README, "Configuration");
+    let text = section(CONFIGURATION, "Keys") + &section(COMPARING, "Tasks");
     let words: BTreeSet<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let missing: Vec<_> = all.iter().filter(|key| !words.contains(key.as_str())).collect();
-    assert!(missing.is_empty(), "the table of the configuration does not name {missing:?}");
+    assert!(missing.is_empty(), "the tables of the configuration and of tasks do not name {missing:?}");
 }
 
 /// The defaults in the table, put into a configuration, change nothing.
 #[test]
 fn the_defaults_of_the_table_are_those_of_the_parser() {
-    let mut least = tour();
+    let mut least = tour().pop().unwrap();
+    least.as_object_mut().unwrap().remove("on_invalid");
+    least["routes"][0]["split"].as_object_mut().unwrap().remove("expose");
     least["routes"][0]["gates"] = json!([{"name": "g", "of": "v2", "measure": "failed", "limit": 1}]);
     least["routes"][0]["guardrail"] = json!({"gates": ["g"]});
     let mut full = least.clone();
@@ -185,7 +253,7 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
             at[key] = default;
         }
     };
-    let rows: BTreeMap<String, String> = table(README, "Configuration").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let rows: BTreeMap<String, String> = table(CONFIGURATION, "Keys").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let default = |key: &str| {
         let row = rows.get(key).unwrap_or_else(|| panic!("no row {key}"));
         quoted(row).iter().map(|text| yaml(text)).collect::<Vec<_>>()
@@ -215,17 +283,6 @@ fn the_defaults_of_the_table_are_those_of_the_parser() {
     assert_eq!(parse(least.to_string().as_bytes()).unwrap(), parse(full.to_string().as_bytes()).unwrap());
 }
 
-#[test]
-fn every_file_that_is_linked_is_there() {
-    let readme = text(README);
-    let links: Vec<&str> =
-        readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| !link.starts_with('[')).collect();
-    assert!(links.len() > 5);
-    for link in links {
-        assert!(exists(link), "README links to {link}");
-    }
-}
-
 fn exists(path: &str) -> bool {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists()
 }
@@ -242,22 +299,25 @@ fn is_in(folders: &[&str], name: &str) -> bool {
     folders.iter().any(|folder| exists(&format!("{folder}{name}")) || exists(&format!("{folder}{name}.rs")))
 }
 
-/// The first column has paths, the others names in the folder that the row is about; a row that begins with `…` goes on with the one above.
+/// The first column has paths, the others names in the folder that the row is about. The paths of a row that begins with `…` are in the
+/// folder of the last row without.
 #[test]
 fn every_file_of_the_code_map_is_there() {
-    let (mut folders, mut missing, mut found) = (vec![], vec![], 0);
+    let (mut parent, mut missing, mut found) = (String::new(), vec![], 0);
     let rows = table(ARCHITECTURE, "Code map");
     for row in &rows {
-        let paths = quoted(&row[0]);
-        missing.extend(paths.iter().filter(|path| !exists(path)).map(|path| (*path).to_owned()));
-        if !row[0].starts_with('…') {
-            folders = paths.into_iter().filter(|path| path.ends_with('/')).chain([""]).collect();
-        }
+        let inside = if row[0].starts_with('…') { parent.as_str() } else { "" };
+        let paths: Vec<String> = quoted(&row[0]).iter().map(|path| format!("{inside}{path}")).collect();
+        missing.extend(paths.iter().filter(|path| !exists(path)).cloned());
+        let folders: Vec<&str> = paths.iter().map(String::as_str).filter(|path| path.ends_with('/')).chain([""]).collect();
         for name in row[1..].iter().flat_map(|cell| quoted(cell)).filter(|name| may_be_path(name)) {
             found += 1;
             if !is_in(&folders, name) {
                 missing.push(format!("{name} in {folders:?}"));
             }
+        }
+        if !row[0].starts_with('…') {
+            parent = folders[0].to_owned();
         }
     }
     assert!(rows.len() > 20 && found > 50, "{} rows and {found} names", rows.len());

@@ -312,8 +312,8 @@ def test_a_flip_with_a_mistake_leaves_blue_live(lab, new_vm):
 
 
 def section():
-    """The lines of envoy/README.md's section on the switch that are to be typed."""
-    text = (ROOT / "envoy/README.md").read_text().split("## Switch from blue to green, and back\n")[1].split("\n## ")[0]
+    """The lines of docs/blue-green.md's section on the switch that are to be typed."""
+    text = (ROOT / "docs/blue-green.md").read_text().split("## Switch from blue to green, and back\n")[1].split("\n## ")[0]
     return [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
 
 
@@ -342,7 +342,7 @@ def documented(lab, tmp_path, request):
         proxy.stop()
 
 
-def test_the_example_is_switched_as_its_readme_says(documented, tmp_path):
+def test_the_example_is_switched_as_its_page_says(documented, tmp_path):
     proxy, upstreams = documented
     count, copy, blue, green, switch, figures = section()
     page = lambda line: shlex.split(line)[-1].removeprefix("127.0.0.1:9901")

@@ -19,7 +19,7 @@ from rig.upstream import Reply
 from rig.waiting import until
 
 FILES = sorted((ROOT / "envoy").glob("*.yaml"))
-WATCHES = {"dynamic.yaml": "dynamic-gnomon.yaml", "blue-green.yaml": "blue-green-gnomon.yaml"}
+WATCHES = {"dynamic.yaml": "dynamic-gnomon.yaml", "tour.yaml": "tour-gnomon.yaml", "blue-green.yaml": "blue-green-gnomon.yaml"}
 """The files whose filter's configuration stands in another one."""
 GATES = ["agreement", "noise", "coverage", "fairness"]
 """Those of shadow.yaml that don't depend on the machine."""

@@ -1,4 +1,4 @@
-//! The scripts that the README names, those that can be run, and what they say about themselves.
+//! The scripts that the documents name, those that can be run, and what they say about themselves.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,14 +8,16 @@ use std::process::Command;
 use crate::files;
 
 #[test]
-fn the_commands_of_the_readme_exist() {
-    let readme = files::read("README.md");
+fn the_commands_of_the_documents_exist() {
     let name = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect::<String>();
-    let named: BTreeSet<String> = readme.split("./scripts/").skip(1).map(|rest| name(rest).trim_end_matches('.').to_owned()).collect();
-    assert!(named.contains("demo") && named.contains("test"), "README.md names only {named:?}");
-    for script in named {
-        assert!(is_executable(&format!("scripts/{script}")), "README.md names scripts/{script}, which can't be run");
+    let mut all = BTreeSet::new();
+    for (path, text) in files::all().iter().filter(|(path, _)| path.ends_with(".md")) {
+        for script in text.split("./scripts/").skip(1).map(|rest| name(rest).trim_end_matches('.').to_owned()) {
+            assert!(is_executable(&format!("scripts/{script}")), "{path} names scripts/{script}, which can't be run");
+            all.insert(script);
+        }
     }
+    assert!(all.len() > 7 && files::read("README.md").contains("./scripts/demo"), "the documents name only {all:?}");
 }
 
 /// A script is what starts with `#!`; the rest of the folder is sourced by them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proxy_wasm::types::LogLevel;
 use serde_json::Value;
 
-use crate::markdown::{README, blocks};
+use crate::markdown::blocks;
 use crate::network::Reply;
 use crate::setup::{QUESTION, SCORE, SHADOW, With, says, shadowed, start, status};
 use crate::traffic::Request;
@@ -145,11 +145,11 @@ fn evidence_of_a_divergence_says_where_and_shows_values_only_if_asked() {
 }
 
 #[test]
-fn the_line_of_evidence_in_the_readme_is_one_of_the_filters() {
+fn the_line_of_evidence_in_the_documents_is_one_of_the_filters() {
     let (mut world, place) = start(&shadowed());
     world.serve("shadow", |_| says(&SCORE.replace("0.5", "0.75"), 3));
     world.exchange(place, Request::post("r", QUESTION));
-    let shown: Value = serde_json::from_str(&blocks(README, "A tour in five minutes", "json")[0]).expect("JSON");
+    let shown: Value = serde_json::from_str(&blocks("docs/comparing.md", "json")[0]).expect("JSON");
     let members = |line: &Value| line.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     assert_eq!(members(&shown), members(&evidence(&world)[0]));
 }
