@@ -31,6 +31,6 @@ pub fn reader_of(wire_format: WireFormat, answer: &Answer, body: Body, bounds: &
         WireFormat::OpenInference => Box::new(OpenInferenceReader::new(body, &answer.inference_header_length)),
         WireFormat::OpenInferenceGrpc => Box::new(ModelInferReader::new(answer, body, bounds.clone())),
         WireFormat::KserveV1 => Box::new(KserveV1Reader::new(body)),
-        _ => Box::new(AnyJsonReader(DocumentReader::whole(body))),
+        WireFormat::Json | WireFormat::Opaque => Box::new(AnyJsonReader(DocumentReader::whole(body))),
     }
 }

@@ -23,9 +23,9 @@ pub enum Ending {
 impl Ending {
     /// How a stream ended before its answer was complete, by Envoy's `response.code_details`.
     ///
-    /// Protocol errors with names of their own are the client's; an upstream's are called `upstream_reset…{…}`. Otherwise a client could
-    /// have a variant's answers counted as broken off. No variant is to blame either if Envoy closes the client's connection with its
-    /// listener.
+    /// Details that begin with `codec_error`, `http1.`, `http2.` or `http3.` are the client's protocol errors; an upstream's are called
+    /// `upstream_reset…{…}`. They must not count against the variant, or a client could make a canary look broken. No variant is to blame
+    /// either if Envoy closes the client's connection with its listener.
     pub fn broken_off(details: &[u8]) -> Self {
         const CLIENT: [&[u8]; 6] =
             [b"downstream_remote_disconnect", b"downstream_local_disconnect", b"codec_error", b"http1.", b"http2.", b"http3."];

@@ -87,7 +87,7 @@ pub struct Configured {
     pub root: RootId,
     /// Its configuration at work. `None` without a valid one: its streams pass untouched.
     pub plan: Option<Rc<Plan>>,
-    /// Equal for root contexts of one plugin with the same configuration text.
+    /// A hash of the plugin and the configuration text. The host keeps one waiting root context for each.
     pub key: u64,
     /// Envoy's name of the plugin.
     pub plugin: String,

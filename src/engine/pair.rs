@@ -34,7 +34,7 @@ pub struct Pair {
     pub variant: Rc<BoundVariant>,
     /// The state that all pairs of the request share.
     pub group: Rc<RequestGroup>,
-    /// How the client was answered, once its stream is over.
+    /// How the client was answered, once its stream is over; `None` again once the comparison, which takes it, has begun.
     pub primary: Option<Primary>,
     /// The state of the copy.
     pub copy: CopyState,
@@ -116,12 +116,12 @@ pub struct ClassifiedReply {
 /// The `grpc-message` of Envoy's own answer to a gRPC call that timed out.
 const GRPC_TIMEOUT: &[u8] = b"upstream request timeout";
 
-/// How long both answers took from the complete request body to their last byte.
+/// Latencies of both answers to their last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latencies {
-    /// Of the primary.
+    /// Of the primary, from the complete request body.
     pub primary: Duration,
-    /// Of the shadow.
+    /// Of the shadow, from the complete request body.
     pub shadow: Duration,
     /// Of the shadow, from when its copy was sent.
     pub took: Duration,
@@ -190,7 +190,8 @@ pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
     }
 }
 
-/// What a failure of a shadow says of it, by the class of the primary's answer.
+/// What the breaker learns when the shadow failed: that it fails, if the primary succeeded; otherwise nothing, because the request may be to
+/// blame.
 pub fn finding(primary: Class) -> Finding {
     if primary == Class::Success { Finding::Fails } else { Finding::Nothing }
 }

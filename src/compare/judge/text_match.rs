@@ -83,7 +83,7 @@ impl Progress {
                     Poll::Pending
                 }
                 Some(_) if self.blank => {
-                    // One space first; then this once more.
+                    // The pending space comes first. The next call reads this code point again.
                     self.blank = false;
                     self.at = from;
                     Poll::Ready(Some(u32::from(b' ')))

@@ -39,12 +39,18 @@ pub struct ShadowResult<'a> {
 
 /// Whether an answer is a bad trial of a variant's gate; `None`: it is no trial.
 pub fn of_answer(measure: Measure, answered: &AnswerResult) -> Option<bool> {
-    match (measure, answered.class) {
-        (Measure::Failed, Class::Cancelled) => None,
-        (Measure::Failed, class) => Some(matches!(class, Class::ServerError | Class::Reset)),
-        (Measure::SlowerThan(threshold), Class::Success) => answered.took.map(|took| took > threshold),
-        (Measure::FirstByteSlowerThan(threshold), Class::Success) => answered.first_byte.map(|first_byte| first_byte > threshold),
-        _ => None,
+    let good = answered.class == Class::Success;
+    match measure {
+        Measure::Failed if answered.class == Class::Cancelled => None,
+        Measure::Failed => Some(matches!(answered.class, Class::ServerError | Class::Reset)),
+        Measure::SlowerThan(threshold) => answered.took.filter(|_| good).map(|took| took > threshold),
+        Measure::FirstByteSlowerThan(threshold) => answered.first_byte.filter(|_| good).map(|first_byte| first_byte > threshold),
+        Measure::Diverged
+        | Measure::SlowerThanPrimary(_)
+        | Measure::CostlierThanPrimary { .. }
+        | Measure::Coverage
+        | Measure::Flipped(_)
+        | Measure::WorseThanControl { .. } => None,
     }
 }
 

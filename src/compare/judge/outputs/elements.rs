@@ -27,8 +27,9 @@ const ELEMENT: usize = 16;
 pub struct OutputElements {
     primary: Cursor,
     shadow: Cursor,
-    /// The index of the next element, and behind the last one.
+    /// The index of the next element.
     index: u32,
+    /// One past the index of the last element.
     end: u32,
     /// The only element that counts.
     only: Option<u32>,
@@ -44,7 +45,7 @@ pub struct OutputElements {
 }
 
 impl OutputElements {
-    /// Of two tensors, at whose data `rules` are.
+    /// The comparison of two tensors. `rules` have been entered down to the member `data` of the tensors.
     ///
     /// # Errors
     /// If one of them has elements that the other has not.
