@@ -280,6 +280,44 @@ def test_dynamic(lab, start, tmp_path):
     proxy.eventually("gnomon_shadow_outcomes_total", len(v3.seen), outcome="compared")
 
 
+def test_tour(lab, start, tmp_path):
+    """The steps of docs/getting-started.md, by the configurations that the page shows."""
+    page = (ROOT / "docs/getting-started.md").read_text()
+    gated, split = (json.loads(block.split("```")[0]) for block in page.split("```json\n")[1:])
+    v1, v2 = lab.upstream(answer(0.12)), lab.upstream(answer(0.12))
+    watched, text = tmp_path / "tour-gnomon.yaml", local(example("tour.yaml"), {8081: v1, 8082: v2})
+    next(found["path_config_source"] for found in everything(text) if "path_config_source" in found)["path"] = str(watched)
+
+    def push(config):
+        pushed = local(example("tour-gnomon.yaml"))
+        pushed["version_info"] = config["experiment"]
+        configure(pushed, config)
+        (tmp_path / "next.yaml").write_text(yaml.safe_dump(pushed))
+        os.replace(tmp_path / "next.yaml", watched)
+
+    def traffic(experiment):
+        answers = many(proxy.port, [post(f"{PATH}?user={user}") for user in range(1, 401)])
+        assert {one.status for one in answers} == {200}
+        proxy.eventually("gnomon_open_pairs", 0, experiment=experiment)
+        return [one.header("x-gnomon-variant") for one in answers]
+
+    push(gnomon(example("tour-gnomon.yaml")))
+    proxy = start(text, concurrency=2)
+    traffic("fraud-1")
+    assert proxy.metrics().total("gnomon_pairs_total", verdict="identical") > 150
+    for config in (gated, split):
+        push(config)
+        until(lambda: proxy.send(post(f"{PATH}?user=0")).status == 200 and proxy.metrics().total("gnomon_requests_total", experiment=config["experiment"]), "the update")
+        variants = traffic(config["experiment"])
+        states = proxy.metrics().by("gnomon_gate_state", "gate", experiment=config["experiment"])
+        assert {states[gate] for gate in ("agreement", "coverage")} == {1}
+    expected = [oracle.variant(str(user), ROUTE, "v1", [("v2", 5)]) for user in range(1, 401)]
+    assert variants == expected and "v2" in expected
+    split["routes"][0]["split"]["canaries"][0]["percent"] = 50
+    push(split)
+    until(lambda: traffic("fraud-3") == [oracle.variant(str(user), ROUTE, "v1", [("v2", 50)]) for user in range(1, 401)], "the ramp")
+
+
 @contextmanager
 def refused(text, folder):
     """An Envoy whose filter refuses its configuration, for which nothing of `start` holds."""
