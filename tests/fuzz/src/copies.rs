@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use gnomon::capture::{Body, Capture};
 use gnomon::config::Shadow;
+use gnomon::http::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::json::tape::Document;
 use gnomon::json::value::Tag;
 use gnomon::mirror::body::{Shaped, Shaping};
