@@ -285,7 +285,7 @@ pub struct CopyRequest {
     pub set: Vec<(Rc<str>, String)>,
     /// Headers (lower case) that are removed.
     pub remove: Vec<Rc<str>>,
-    /// Whether the copy keeps `authorization`, `cookie`, `proxy-authorization` and `x-forwarded-client-cert`.
+    /// Whether the copy keeps the client's credentials: `authorization`, `cookie`, API keys and the like (see [`crate::mirror::headers`]).
     pub keep_credentials: bool,
 }
 

@@ -14,11 +14,37 @@ use crate::http::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
 
 /// Fields that are never copied from the request, beside those of [`HOP_BY_HOP`]. The default split header is one of them, even if no route
-/// has a split.
-const OWN: [&str; 5] = ["accept-encoding", "content-length", "expect", SHADOW_HEADER, "x-gnomon-variant"];
+/// has a split. A client's deadline (`grpc-timeout`, and `connect-timeout-ms` of the Connect protocol) is for the live answer; the copy has
+/// the shadow's `timeout`. An endpoint picker wrote `x-gateway-destination-endpoint` for the primary, and the copy would land on its pod.
+const OWN: [&str; 8] = [
+    "accept-encoding",
+    "connect-timeout-ms",
+    "content-length",
+    "expect",
+    "grpc-timeout",
+    SHADOW_HEADER,
+    "x-gateway-destination-endpoint",
+    "x-gnomon-variant",
+];
 
-/// Fields with credentials of the client.
-const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-forwarded-client-cert"];
+/// Beginnings of the names of fields that are never copied either: those of Envoy, and those by which Envoy AI Gateway steers a request.
+const OWN_PREFIXES: [&str; 2] = ["x-ai-eg-", "x-envoy-"];
+
+/// Fields with credentials of the client: of HTTP, of proxies that authenticate, and the API keys of model services.
+const CREDENTIALS: [&str; 12] = [
+    "api-key",
+    "authorization",
+    "cookie",
+    "ocp-apim-subscription-key",
+    "proxy-authorization",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-auth-token",
+    "x-forwarded-access-token",
+    "x-forwarded-client-cert",
+    "x-goog-api-key",
+    "x-goog-iap-jwt-assertion",
+];
 
 /// Why the host would refuse the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +108,7 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
         let pseudo = name.starts_with(':');
         let dropped = HOP_BY_HOP.contains(&name.as_str())
             || OWN.contains(&name.as_str())
-            || name.starts_with("x-envoy-")
+            || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
             || split_headers.iter().any(|header| **header == **name)
             || named.contains(name.as_bytes());
@@ -242,10 +268,38 @@ mod tests {
 
     #[test]
     fn credentials_are_left_out_unless_kept() {
-        let credentials =
-            [("authorization", "Bearer x"), ("cookie", "a=1"), ("proxy-authorization", "y"), ("x-forwarded-client-cert", "Hash=z")];
+        let credentials = [
+            ("authorization", "Bearer x"),
+            ("cookie", "a=1"),
+            ("proxy-authorization", "y"),
+            ("x-forwarded-client-cert", "Hash=z"),
+            ("x-forwarded-access-token", "t"),
+            ("x-auth-token", "t"),
+            ("x-api-key", "k"),
+            ("api-key", "k"),
+            ("x-goog-api-key", "k"),
+            ("x-goog-iap-jwt-assertion", "j"),
+            ("x-amz-security-token", "t"),
+            ("ocp-apim-subscription-key", "k"),
+        ];
         check(CopyRequest::default(), &credentials, &[]);
         check(CopyRequest { keep_credentials: true, ..CopyRequest::default() }, &credentials, &credentials);
+    }
+
+    #[test]
+    fn what_is_for_the_live_answer_or_the_primary_s_pod_is_never_copied() {
+        let fields = [
+            ("grpc-timeout", "1S"),
+            ("connect-timeout-ms", "1000"),
+            ("x-gateway-destination-endpoint", "10.0.0.1:8000"),
+            ("x-ai-eg-model", "v1"),
+            ("x-ai-eg-", ""),
+        ];
+        for keep_credentials in [false, true] {
+            check(CopyRequest { keep_credentials, ..CopyRequest::default() }, &fields, &[]);
+        }
+        let near = [("grpc-timeouts", "1S"), ("x-gateway-destination", "a"), ("x-ai-egress", "b"), ("x-api-keys", "c")];
+        check(CopyRequest::default(), &near, &near);
     }
 
     #[test]
@@ -404,7 +458,7 @@ mod tests {
             let stays = |name: &str| {
                 !HOP_BY_HOP.contains(&name) && !OWN.contains(&name)
                     && !CREDENTIALS.contains(&name)
-                    && !name.starts_with("x-envoy-")
+                    && !OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                     && name != "x-pick"
                     && !named.iter().any(|token| token == name)
             };
