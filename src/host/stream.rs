@@ -35,8 +35,19 @@ pub struct Stream {
     grpc_status: Option<Vec<u8>>,
     /// When the first byte of the answer's body passed, if [`Follow::first_byte`] is set.
     first_byte: Option<Timestamp>,
-    /// `Some` once the last byte of the answer has passed; with the time, if the end of the stream is not near enough.
-    answered: Option<Option<Timestamp>>,
+    last_byte: LastByte,
+}
+
+/// The last byte of the answer.
+#[derive(Clone, Copy, Default)]
+enum LastByte {
+    /// It has not passed.
+    #[default]
+    Awaited,
+    /// It has passed. Its time does not matter: the end of the stream, right after it, is near enough.
+    Passed,
+    /// It passed at this time.
+    PassedAt(Timestamp),
 }
 
 impl Stream {
@@ -51,7 +62,7 @@ impl Stream {
             content_type: Vec::new(),
             grpc_status: None,
             first_byte: None,
-            answered: None,
+            last_byte: LastByte::default(),
         }
     }
 
@@ -60,9 +71,9 @@ impl Stream {
         self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
 
-    /// The last byte of the answer passes. Without copies the end of the stream, right after it, is near enough.
+    /// The last byte of the answer passes. Its time matters to copies, and to streams.
     fn answer_ends(&mut self, follow: Follow) {
-        self.answered = Some(follow.response_headers.then(now));
+        self.last_byte = if follow.response_headers { LastByte::PassedAt(now()) } else { LastByte::Passed };
     }
 
     /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole
@@ -185,8 +196,13 @@ impl HttpContext for Stream {
             let head = self.head(follow);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now);
         }
-        let ending = match self.answered {
-            Some(at) => Ending::Answered { at: at.unwrap_or(now), grpc_status: self.grpc_status.take() },
+        let at = match self.last_byte {
+            LastByte::Awaited => None,
+            LastByte::Passed => Some(now),
+            LastByte::PassedAt(at) => Some(at),
+        };
+        let ending = match at {
+            Some(at) => Ending::Answered { at, grpc_status: self.grpc_status.take() },
             None => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
         };
         self.tell(Event::StreamEnd { stream: self.id, ending, first_byte: self.first_byte }, now);
