@@ -54,9 +54,11 @@ const COMPARING: &str = "docs/comparing.md";
 const GATES: &str = "docs/gates.md";
 const STATISTICS: &str = "docs/statistics.md";
 
-/// The configurations of the steps of the tour.
+/// The configurations of the steps of the tour, which its commands get as input.
 fn tour() -> Vec<Value> {
-    blocks(GETTING_STARTED, "json").iter().map(|block| serde_json::from_str(block).unwrap()).collect()
+    let commands = blocks(GETTING_STARTED, "sh").concat();
+    let inputs = commands.split("configure <<'END_OF_CONFIGURATION'\n").skip(1).map(|rest| rest.split_once("\nEND_OF_CONFIGURATION\n"));
+    inputs.map(|input| serde_json::from_str(input.unwrap().0).unwrap()).collect()
 }
 
 /// Everything in a value that has the key, the outermost first.
@@ -74,7 +76,7 @@ fn the_configurations_of_the_tour_are_good_and_each_starts_afresh() {
     let file = yaml(&text("envoy/tour-gnomon.yaml"));
     let shipped = having(&file, "configuration")[0]["value"].as_str().unwrap();
     let steps: Vec<Value> = [serde_json::from_str(shipped).unwrap()].into_iter().chain(tour()).collect();
-    assert_eq!(steps.len(), 3);
+    assert_eq!(steps.len(), 4);
     for (at, step) in steps.iter().enumerate() {
         parse(step.to_string().as_bytes()).unwrap();
         assert_eq!(step["experiment"], format!("fraud-{}", at + 1));
@@ -239,7 +241,7 @@ fn the_table_of_the_configuration_names_every_key() {
 /// The defaults in the table, put into a configuration, change nothing.
 #[test]
 fn the_defaults_of_the_table_are_those_of_the_parser() {
-    let mut least = tour().pop().unwrap();
+    let mut least = tour().into_iter().find(|step| !having(step, "canaries").is_empty()).unwrap();
     least.as_object_mut().unwrap().remove("on_invalid");
     least["routes"][0]["split"].as_object_mut().unwrap().remove("expose");
     least["routes"][0]["gates"] = json!([{"name": "g", "of": "v2", "measure": "failed", "limit": 1}]);

@@ -283,7 +283,8 @@ def test_dynamic(lab, start, tmp_path):
 def test_tour(lab, start, tmp_path):
     """The steps of docs/getting-started.md, by the configurations that the page shows."""
     page = (ROOT / "docs/getting-started.md").read_text()
-    gated, split = (json.loads(block.split("```")[0]) for block in page.split("```json\n")[1:])
+    steps = page.split("configure <<'END_OF_CONFIGURATION'\n")[1:]
+    gated, split, final = (json.loads(step.split("\nEND_OF_CONFIGURATION\n")[0]) for step in steps)
     v1, v2 = lab.upstream(answer(0.12)), lab.upstream(answer(0.12))
     watched, text = tmp_path / "tour-gnomon.yaml", local(example("tour.yaml"), {8081: v1, 8082: v2})
     next(found["path_config_source"] for found in everything(text) if "path_config_source" in found)["path"] = str(watched)
@@ -316,6 +317,10 @@ def test_tour(lab, start, tmp_path):
     split["routes"][0]["split"]["canaries"][0]["percent"] = 50
     push(split)
     until(lambda: traffic("fraud-3") == [oracle.variant(str(user), ROUTE, "v1", [("v2", 50)]) for user in range(1, 401)], "the ramp")
+    push(final)
+    until(lambda: set(traffic("fraud-4")) == {"v2"}, "the finish")
+    asked = len(v1.seen)
+    assert proxy.send(request("/v2/models/fraud", body=None, method="GET")).status == 200 and len(v1.seen) == asked + 1, "what is not split stays with v1"
 
 
 @contextmanager
