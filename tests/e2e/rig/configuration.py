@@ -4,8 +4,8 @@ EXPERIMENT = "exp"
 
 
 def shadow(name="copy", cluster="shadow", percent=100, **more):
-    """A shadow that gets everything, with a timeout that only a shadow that never answers reaches."""
-    return {"name": name, "cluster": cluster, "percent": percent, "timeout": "30s", **more}
+    """A shadow that gets everything. Only a shadow that never answers reaches its bounds, not one whose first answer is slow."""
+    return {"name": name, "cluster": cluster, "percent": percent, "timeout": "30s", "max_in_flight": 256, **more}
 
 
 def route(name="main", prefix="/v1/", **more):
