@@ -196,14 +196,11 @@ impl HttpContext for Stream {
             let head = self.head(follow);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now);
         }
-        let at = match self.last_byte {
-            LastByte::Awaited => None,
-            LastByte::Passed => Some(now),
-            LastByte::PassedAt(at) => Some(at),
-        };
-        let ending = match at {
-            Some(at) => Ending::Answered { at, grpc_status: self.grpc_status.take() },
-            None => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
+        let mut answered = |at| Ending::Answered { at, grpc_status: self.grpc_status.take() };
+        let ending = match self.last_byte {
+            LastByte::Awaited => Ending::broken_off(&property(&["response", "code_details"]).unwrap_or_default()),
+            LastByte::Passed => answered(now),
+            LastByte::PassedAt(at) => answered(at),
         };
         self.tell(Event::StreamEnd { stream: self.id, ending, first_byte: self.first_byte }, now);
     }

@@ -1,5 +1,7 @@
 //! Counting the trials of gates, each of which is judged at once.
 
+use std::rc::Rc;
+
 use super::bound::{BoundGate, SubjectGates};
 use super::judge;
 use super::measure::{self, AnswerResult, ShadowResult};
@@ -40,7 +42,9 @@ impl SubjectGates {
         for gate in &self.gates {
             gate.count(measure::of_shadow(gate.measure, pair.task, result), pair.slice, false, callback);
         }
-        let Some(report) = result.report.filter(|_| result.outcome == Outcome::Compared) else { return };
+        let is_triplet = |gate: &Rc<BoundGate>| matches!(gate.measure, Measure::WorseThanControl { .. });
+        let compared = result.report.filter(|_| result.outcome == Outcome::Compared && self.gates.iter().any(is_triplet));
+        let Some(report) = compared else { return };
         let mut compared = pair.group.compared.take();
         compared.push((pair.place, measure::diverged(report)));
         let of = |place: usize| compared.iter().find(|(of, _)| *of == place).map(|(_, diverged)| *diverged);

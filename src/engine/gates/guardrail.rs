@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::line;
-use crate::config::{Name, Route, Split};
+use crate::config::{Name, Route, Split, Variant};
 use crate::engine::callback::Callback;
 use crate::gate::window::WindowStart;
 use crate::gate::{Counts, Reading, Terms};
@@ -104,7 +104,7 @@ pub enum Shown {
 impl Shares {
     /// Binds the shares of `split`.
     pub fn new(definer: &mut Definer, route: &Route, split: &Split) -> Self {
-        let share = |(index, variant): (usize, &crate::config::Variant)| Share {
+        let share = |(index, variant): (usize, &Variant)| Share {
             ppm: variant.ppm,
             series: ShareSeries::define(definer, route, &variant.name, index > 0),
             cut_off: Cell::default(),
