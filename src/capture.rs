@@ -18,7 +18,6 @@ struct Account {
 
 impl Ledger {
     /// Returns an empty ledger with room for `limit` bytes.
-    #[cfg(test)]
     pub fn new(limit: usize) -> Self {
         let ledger = Self::default();
         ledger.set_limit(limit);

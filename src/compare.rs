@@ -39,7 +39,6 @@ pub use crate::compare::side::Side;
 use crate::compare::side::Sides;
 use crate::config::Compare;
 use crate::fault::Fault;
-use crate::http::is_event_stream;
 use crate::labels::End;
 
 /// A comparison under way.
@@ -159,8 +158,7 @@ impl Comparison {
     fn unpack(&mut self, side: Side) -> Stage {
         let (wire_format, bounds) = (self.wire_format, self.bounds.clone());
         let answer = &self.half(side).answer;
-        let stream = wire_format == WireFormat::OpenAi && is_event_stream(&answer.content_type);
-        match Unpacking::new(answer, stream, &bounds) {
+        match Unpacking::new(answer, wire_format == WireFormat::OpenAi, &bounds) {
             Ok(Some(unpacking)) => Stage::Unpack(side, Box::new(unpacking)),
             Ok(None) => self.unpacked(side),
             Err(unread) => self.have_unpacked(side, Err(unread)),

@@ -430,10 +430,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the most bytes that may arrive of an answer. For a stream `body` bounds only the joined text, so the stream itself may have
-    /// up to `memory` bytes.
-    pub fn of_answer(&self, is_stream: bool) -> usize {
-        if is_stream { self.memory } else { self.body }
+    /// Returns the most bytes that may arrive of an answer. Of a stream `body` bounds only the joined text, so what `may_stream` may have up
+    /// to `memory` bytes, until it turns out to be no stream.
+    pub fn of_answer(&self, may_stream: bool) -> usize {
+        if may_stream { self.memory } else { self.body }
     }
 }
 

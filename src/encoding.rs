@@ -35,6 +35,10 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Most decoded bytes taken from a coding in one call.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
+/// Words in `content-encoding` that change no byte: the one that the standard has, and what servers write there by mistake, the word `none`
+/// and charsets of which ASCII is a part.
+const PLAIN: [&str; 7] = ["identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1", "binary"];
+
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
@@ -60,15 +64,13 @@ struct Link {
 
 impl Decoder {
     /// Returns a decoder for the value of a `content-encoding` header; `None` if there is nothing to decode. The value names the codings in
-    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas.
+    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas. [`PLAIN`] words are none.
     ///
     /// # Errors
     /// If a coding is unknown, or there are more than [`MAX_CODINGS`].
     pub fn new(content_encoding: &[u8]) -> Result<Option<Self>, Fault> {
-        let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        let applied = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
         let mut links = Vec::new();
-        for name in applied {
+        for name in applied(content_encoding) {
             if links.len() == MAX_CODINGS {
                 return Err(TOO_MANY);
             }
@@ -93,15 +95,46 @@ impl Decoder {
     /// If the body is malformed, or `sink` refuses a piece. Every further call then returns the same error.
     pub fn step(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
         while self.end.is_pending() && *budget > 0 {
-            self.end = self.round(input, budget, sink);
+            self.end = match self.round(input, false, budget, sink) {
+                Err(fault) => Poll::Ready(Err(fault)),
+                Ok(_) if self.has_ended(input) => Poll::Ready(Ok(())),
+                Ok(_) => Poll::Pending,
+            };
         }
         let end = ready!(self.end);
         self.links.clear();
         Poll::Ready(end)
     }
 
-    /// Runs each coding once, in the order in which data passes them. Ready once all of them have ended.
-    fn round(&mut self, input: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Poll<Result<(), Fault>> {
+    /// Decodes the next piece of a body that comes in pieces, of which the end is not known. Takes the work off `budget`, as
+    /// [`Decoder::step`] does, which is for bodies that are there.
+    ///
+    /// # Errors
+    /// If the body is malformed so far, `sink` refuses a piece, or the budget is not enough. There may be no calls after an error.
+    pub fn feed(&mut self, piece: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.position = 0;
+        while *budget > 0 {
+            if self.round(piece, true, budget, sink)? == 0 && self.position == piece.len() {
+                return Ok(());
+            }
+        }
+        Err("too much work at once")
+    }
+
+    /// Whether all of `input` is decoded, and well formed.
+    fn has_ended(&self, input: &[u8]) -> bool {
+        self.position == input.len() && self.links.iter().all(|link| link.ended && link.waiting.is_empty())
+    }
+
+    /// Runs each coding once, in the order in which data passes them. `more`: bytes may come behind `input`. Returns the work, in bytes; 0 if
+    /// nothing was read or written.
+    fn round(
+        &mut self,
+        input: &[u8],
+        more: bool,
+        budget: &mut usize,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<usize, Fault> {
         let read = READ_AT_ONCE.min(*budget);
         let output = self.output.get_mut(..WRITTEN_AT_ONCE.min(*budget)).unwrap_or_default();
         let unread = input.get(self.position..).unwrap_or_default();
@@ -111,7 +144,7 @@ impl Decoder {
             first.waiting.extend_from_slice(chunk);
             self.position = self.position.saturating_add(chunk.len());
         }
-        let mut more = self.position < input.len();
+        let mut more = more || self.position < input.len();
         let mut cost: usize = 0;
         while let Some((link, after)) = rest.split_first_mut() {
             let blocked = after.first().is_some_and(|next| !next.waiting.is_empty());
@@ -129,8 +162,7 @@ impl Decoder {
             rest = after;
         }
         *budget = budget.saturating_sub(cost.max(1));
-        let ended = !more && self.links.iter().all(|link| link.waiting.is_empty());
-        if ended { Poll::Ready(Ok(())) } else { Poll::Pending }
+        Ok(cost)
     }
 }
 
@@ -151,6 +183,17 @@ impl Link {
         self.ended = progress.ended;
         Ok(progress)
     }
+}
+
+/// Whether the value of a `content-encoding` header names no coding: see [`PLAIN`].
+pub fn is_plain(content_encoding: &[u8]) -> bool {
+    applied(content_encoding).next().is_none()
+}
+
+/// The codings that a `content-encoding` names, in the order in which they were applied.
+fn applied(content_encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    names.filter(|name| !name.is_empty() && !PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// Returns the decoder of the coding `name`.

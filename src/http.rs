@@ -39,9 +39,8 @@ pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, Fault> 
 
 /// Whether `content_type` is that of gRPC. gRPC-Web does not count: its status is in the body instead of `grpc-status`.
 pub fn is_grpc(content_type: &[u8]) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let (kind, rest) = content_type.split_at_checked(GRPC.len()).unwrap_or_default();
-    kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+    let essence = essence(content_type);
+    essence.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 /// Whether `content_type` is that of server-sent events.
@@ -49,9 +48,11 @@ pub fn is_event_stream(content_type: &[u8]) -> bool {
     essence(content_type) == b"text/event-stream"
 }
 
-/// Returns the media type of a `content-type` without its parameters, in lower case.
+/// Returns the media type of a `content-type` without its parameters, in lower case. Of a list, as proxies make of a field that comes
+/// twice, it is that of the first element.
 pub fn essence(content_type: &[u8]) -> Vec<u8> {
-    content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
+    let is_end = |byte: &u8| matches!(byte, b';' | b',') || byte.is_ascii_whitespace();
+    content_type.split(is_end).find(|part| !part.is_empty()).unwrap_or_default().to_ascii_lowercase()
 }
 
 /// A borrowed view of the headers of one request.
@@ -132,6 +133,28 @@ mod tests {
             let fields = fields(&[(":path", target)]);
             let request = Request::new(&fields);
             assert_eq!((request.path(), request.query()), (path.as_bytes(), query.map(str::as_bytes)), "{target}");
+        }
+    }
+
+    #[test]
+    fn the_essence_is_free_of_dressing() {
+        for (content_type, want) in [
+            ("application/json", "application/json"),
+            (" Application/JSON ; charset=utf-8;;", "application/json"),
+            ("application/json;", "application/json"),
+            ("application/json charset=utf-8", "application/json"),
+            ("application/json, application/json", "application/json"),
+            ("; application/json,text/plain", "application/json"),
+            ("text/event-stream;charset=\"utf-8\", text/plain", "text/event-stream"),
+            (" ;,", ""),
+            ("", ""),
+        ] {
+            assert_eq!(essence(content_type.as_bytes()), want.as_bytes(), "{content_type:?}");
+        }
+        for (content_type, want) in
+            [("application/grpc, application/grpc", true), ("Application/GRPC+proto;x", true), ("application/grpc-web", false), ("", false)]
+        {
+            assert_eq!(is_grpc(content_type.as_bytes()), want, "{content_type:?}");
         }
     }
 

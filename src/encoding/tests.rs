@@ -1,6 +1,6 @@
 //! Tests of content codings, on bodies made by other encoders (`tests/data/encodings`).
 
-use super::coding::{CHECKSUM, CORRUPT, WINDOW};
+use super::coding::{CHECKSUM, CORRUPT, GARBAGE, WINDOW};
 use super::*;
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -84,6 +84,34 @@ fn what_others_encoded_is_decoded() {
     }
 }
 
+/// Decodes a body that comes in pieces.
+fn feed(codings: &str, body: &[u8], size: usize) -> Result<Vec<u8>, Fault> {
+    let (mut decoder, mut decoded) = (decoder(codings), Vec::new());
+    for piece in body.chunks(size) {
+        decoder.feed(piece, &mut usize::MAX.clone(), &mut |piece| {
+            decoded.extend_from_slice(piece);
+            Ok(())
+        })?;
+    }
+    Ok(decoded)
+}
+
+#[test]
+fn a_body_that_comes_in_pieces_is_decoded_as_it_comes() {
+    for (codings, body) in ENCODED {
+        for size in [1, 7, 1000, usize::MAX] {
+            assert_eq!(feed(codings, body, size).as_deref(), Ok(ANSWER), "{codings}, {size} at a time");
+        }
+    }
+    let half = feed("gzip", &data!("long.gz")[..data!("long.gz").len() / 2], 100).unwrap();
+    assert!(half.len() > 10_000 && half.starts_with(&ANSWER[..1000]), "what has come is decoded at once");
+    assert_eq!(feed("gzip", b"this is no gzip", 1), Err(CORRUPT));
+    assert_eq!(feed("gzip", &[data!("answer.gz"), b"x"].concat(), 10), Err(GARBAGE));
+    let mut enough = 1000;
+    let fed = decoder("gzip").feed(data!("long.gz"), &mut enough, &mut |_| Ok(()));
+    assert_eq!((fed, enough), (Err("too much work at once"), 0));
+}
+
 #[test]
 fn long_bodies_are_decoded() {
     let gzip = decode("gzip", data!("long.gz"), usize::MAX).unwrap();
@@ -97,10 +125,10 @@ fn long_bodies_are_decoded() {
 
 #[test]
 fn codings_are_known_or_refused() {
-    for nothing in ["", "identity", " Identity ,, identity\t"] {
+    for nothing in ["", "identity", " Identity ,, identity\t", "none", "UTF-8", "utf8, identity", "binary"] {
         assert!(matches!(Decoder::new(nothing.as_bytes()), Ok(None)), "{nothing:?}");
     }
-    for unknown in ["compress", "gzip, dcb", "gzip;q=1", "gzip gzip", "\"gzip\"", "zst\u{e9}"] {
+    for unknown in ["compress", "utf-16", "gzip, dcb", "gzip;q=1", "gzip gzip", "\"gzip\"", "zst\u{e9}"] {
         assert_eq!(Decoder::new(unknown.as_bytes()).err(), Some(UNKNOWN), "{unknown:?}");
     }
     assert!(matches!(Decoder::new(b"br,br,br,br"), Ok(Some(_))));

@@ -170,10 +170,12 @@ impl Engine {
         };
         let CopyState::InFlight { since, sent, probe } = pair.copy else { return self.close_impossible(id, callback) };
         let shadow = pair.shadow.clone();
-        let content_type = reply.as_ref().map(|reply| reply.head.content_type.as_slice()).unwrap_or_default();
-        let is_stream = wire_format::is_stream(shadow.route.protocol, pair.endpoint, content_type);
-        let body = reply.as_mut().and_then(|reply| reply.body.take()).ok_or(Overflow::Body);
-        let body = body.and_then(|bytes| Capture::whole(bytes, shadow.config.limits.of_answer(is_stream), &self.ledger));
+        let may_stream = wire_format::may_stream(shadow.route.protocol, pair.endpoint);
+        let body = reply.as_mut().and_then(|reply| Some((reply.body.take()?, &reply.head))).ok_or(Overflow::Body);
+        let body = body.and_then(|(bytes, head)| {
+            let limit = shadow.config.limits.of_answer(may_stream && head.may_stream(&bytes));
+            Capture::whole(bytes, limit, &self.ledger)
+        });
         let took = callback.now.since(sent);
         let reply = ClassifiedReply::read(reply, body, took, shadow.settings.timeout);
         let class = reply.class;

@@ -39,8 +39,8 @@ pub struct Follow {
     pub response_headers: bool,
     /// The response body.
     pub response_body: bool,
-    /// When the first byte of the response body passes.
-    pub first_byte: bool,
+    /// When the first byte of the response body passes, because the answer may be a stream of generated text.
+    pub may_stream: bool,
 }
 
 /// A copy to send.

@@ -1,7 +1,9 @@
 //! What the engine needs of the headers of an answer, and an answer of a shadow as the host gives it.
 
 use crate::capture::Body;
+use crate::compare::read::openai::beginning::is_stream;
 use crate::compare::{Answer, Unread};
+use crate::encoding::is_plain;
 use crate::http::{Fields, is_grpc};
 use crate::labels::effective_status;
 
@@ -31,7 +33,7 @@ impl Head {
         for (name, value) in fields {
             match name.as_str() {
                 ":status" => head.status = status(value),
-                "content-type" => head.content_type.clone_from(value),
+                "content-type" if head.content_type.is_empty() => head.content_type.clone_from(value),
                 "content-encoding" => {
                     // Several fields are one list (RFC 9110, section 5.3).
                     if !head.content_encoding.is_empty() {
@@ -59,6 +61,11 @@ impl Head {
             grpc_encoding: self.grpc_encoding,
             body,
         }
+    }
+
+    /// Whether the answer that begins with these bytes may be a stream of generated text. An encoded one may always be.
+    pub fn may_stream(&self, beginning: &[u8]) -> bool {
+        !is_plain(&self.content_encoding) || is_stream(beginning, &self.content_type)
     }
 
     /// Whether the answer is one of gRPC's.

@@ -18,8 +18,7 @@ use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
 use crate::capture::{Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
-use crate::config::Protocol;
-use crate::http::{Fields, Request, is_event_stream};
+use crate::http::{Fields, Request};
 use crate::labels::{Class, Outcome};
 use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
@@ -32,8 +31,6 @@ pub struct Exchange {
     variant: Rc<BoundVariant>,
     /// The slice of the request by its headers.
     slice: usize,
-    protocol: Protocol,
-    endpoint: Endpoint,
     /// When the request headers came.
     started: Timestamp,
     /// The response header that shows the variant.
@@ -82,32 +79,22 @@ impl Engine {
         }
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
-        let (protocol, endpoint) = (route.route.protocol, Endpoint::of(request.path()));
+        let endpoint = Endpoint::of(request.path());
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
         };
+        // The end of a stream tells whether the client left before or after it, also if there are no copies.
+        let may_stream = wire_format::may_stream(route.route.protocol, endpoint);
         let follow = Follow {
             request_body: !pairs.is_empty() && !end,
-            response_headers: !pairs.is_empty() || expose.is_some() || wire_format::may_stream(protocol, endpoint),
-            response_body: !pairs.is_empty(),
-            first_byte: wire_format::may_stream(protocol, endpoint),
+            response_headers: !pairs.is_empty() || expose.is_some() || may_stream,
+            response_body: !pairs.is_empty() || may_stream,
+            may_stream,
         };
-        let exchange = Exchange {
-            plan: plan.clone(),
-            variant,
-            slice,
-            protocol,
-            endpoint,
-            started: callback.now,
-            expose,
-            follow,
-            upload,
-            answer: None,
-            pairs,
-        };
+        let exchange = Exchange { plan: plan.clone(), variant, slice, started: callback.now, expose, follow, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         callback.effects.push(Effect::Follow(follow));
         if end {
@@ -176,8 +163,9 @@ impl Engine {
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
-                let response_headers = exchange.expose.is_some() || exchange.follow.first_byte;
-                exchange.follow = Follow { request_body: false, response_headers, response_body: false, ..exchange.follow };
+                let may_stream = exchange.follow.may_stream;
+                let response_headers = exchange.expose.is_some() || may_stream;
+                exchange.follow = Follow { request_body: false, response_headers, response_body: may_stream, ..exchange.follow };
                 callback.effects.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
@@ -211,13 +199,7 @@ impl Engine {
         if let Some((header, variant)) = exchange.expose.take() {
             callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
-        let (protocol, endpoint, limits) = (exchange.protocol, exchange.endpoint, exchange.plan.config.limits);
-        // The end of a stream tells whether the client left before or after it, also if there are no copies.
-        if !exchange.follow.response_body && wire_format::is_stream(protocol, endpoint, &head.content_type) {
-            exchange.follow.response_body = true;
-            callback.effects.push(Effect::Follow(exchange.follow));
-        }
-        exchange.answer = Some(Incoming::new(head, protocol, endpoint, &self.ledger, limits));
+        exchange.answer = Some(Incoming::new(head, exchange.follow.may_stream, &self.ledger, exchange.plan.config.limits));
     }
 
     pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], callback: &mut Callback<'_>) {
@@ -241,7 +223,7 @@ impl Engine {
             Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: callback.now, grpc_status: None },
             _ => ending,
         };
-        let streams = answer.as_ref().is_some_and(|answer| is_event_stream(&answer.head.content_type));
+        let streams = answer.as_ref().is_some_and(Incoming::is_stream);
         let primary = primary(answer, ending, pairs.is_empty());
         callback.count(variant.series.responses.of(primary.class));
         let took = primary.completed.map(|at| at.since(started));

@@ -9,6 +9,8 @@ use super::service::Service;
 use super::statistics::{Host, worker};
 use super::stream::Stream;
 use super::{Reaction, buffer, calls, handle, map, now, property, value};
+use crate::compare::read::openai::beginning;
+use crate::config::Limits;
 use crate::engine::event::{Configured, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::RootId;
@@ -48,8 +50,13 @@ impl Root {
         if trailers && head.is_grpc() {
             head.grpc_status = value(MapType::HttpCallResponseTrailers, "grpc-status").or(head.grpc_status);
         }
-        let limit = self.service.as_ref().map_or(0, |service| service.limit(&head.content_type));
-        let body = (body_size <= limit).then(|| buffer(BufferType::HttpCallResponseBody, body_size));
+        let limits = self.service.as_ref().map(|service| service.plan.config.limits);
+        let read = |size| buffer(BufferType::HttpCallResponseBody, size);
+        // A longer body is read only if its beginning shows that it may be a stream.
+        let fits = |limits: Limits| {
+            body_size <= limits.body || body_size <= limits.memory && head.may_stream(&read(body_size.min(beginning::LONGEST)))
+        };
+        let body = limits.is_some_and(fits).then(|| read(body_size));
         Reply { from_upstream: fields.iter().any(|(name, _)| name == UPSTREAM_TIME), head, body }
     }
 }

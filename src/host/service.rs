@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::calls::Queue;
 use crate::engine::plan::Plan;
-use crate::http::is_event_stream;
 
 /// What a root context shares with its streams.
 #[derive(Clone)]
@@ -16,11 +15,4 @@ pub struct Service {
     pub queue: Option<Queue>,
     /// Whether the last request may have matched a route: the next one probably will, too.
     pub matching: Rc<Cell<bool>>,
-}
-
-impl Service {
-    /// The most bytes of a body with this `content-type` that can be kept.
-    pub fn limit(&self, content_type: &[u8]) -> usize {
-        self.plan.config.limits.of_answer(is_event_stream(content_type))
-    }
 }

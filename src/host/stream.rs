@@ -29,11 +29,9 @@ pub struct Stream {
     grpc: bool,
     /// Whether response headers came without an event for the engine.
     head_due: bool,
-    /// The `content-type` of the answer; empty before the answer.
-    content_type: Vec<u8>,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
-    /// When the first byte of the answer's body passed, if [`Follow::first_byte`] is set.
+    /// When the first byte of the answer's body passed, if [`Follow::may_stream`] is set.
     first_byte: Option<Timestamp>,
     last_byte: LastByte,
 }
@@ -59,7 +57,6 @@ impl Stream {
             follow: None,
             grpc: false,
             head_due: false,
-            content_type: Vec::new(),
             grpc_status: None,
             first_byte: None,
             last_byte: LastByte::default(),
@@ -76,16 +73,16 @@ impl Stream {
         self.last_byte = if follow.response_headers { LastByte::PassedAt(now()) } else { LastByte::Passed };
     }
 
-    /// A piece of a body: no more than can be kept, and one byte to show that it can't. A filter before this one may hand over a whole
-    /// body.
-    fn chunk(&self, kind: BufferType, size: usize) -> Vec<u8> {
-        let limit = self.service.as_ref().map_or(0, |service| service.limit(&self.content_type));
+    /// A piece of a body, which may be a stream's: no more than can be kept, and one byte to show that it can't. A filter before this one
+    /// may hand over a whole body.
+    fn chunk(&self, kind: BufferType, size: usize, may_stream: bool) -> Vec<u8> {
+        let limit = self.service.as_ref().map_or(0, |service| service.plan.config.limits.of_answer(may_stream));
         buffer(kind, size.min(limit.saturating_add(1)))
     }
 
     /// What the response headers say.
     fn head(&self, follow: Follow) -> Head {
-        if follow.response_body || follow.first_byte || self.grpc {
+        if follow.response_body || follow.may_stream || self.grpc {
             return Head::read(&map(MapType::HttpResponseHeaders));
         }
         let text = value(MapType::HttpResponseHeaders, ":status").unwrap_or_default();
@@ -137,7 +134,7 @@ impl HttpContext for Stream {
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         if self.follow.is_some_and(|follow| follow.request_body) {
-            let chunk = self.chunk(BufferType::HttpRequestBody, size);
+            let chunk = self.chunk(BufferType::HttpRequestBody, size, false);
             self.tell(Event::RequestBody { stream: self.id, chunk, end }, now());
         }
         Action::Continue
@@ -155,7 +152,6 @@ impl HttpContext for Stream {
         self.head_due = !follow.response_headers;
         if follow.response_headers {
             let head = self.head(follow);
-            self.content_type.clone_from(&head.content_type);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now());
         }
         if end {
@@ -169,11 +165,11 @@ impl HttpContext for Stream {
         if end {
             self.answer_ends(follow);
         }
-        if follow.first_byte && size > 0 && self.first_byte.is_none() {
+        if follow.may_stream && size > 0 && self.first_byte.is_none() {
             self.first_byte = Some(now());
         }
         if follow.response_body && size > 0 {
-            let chunk = self.chunk(BufferType::HttpResponseBody, size);
+            let chunk = self.chunk(BufferType::HttpResponseBody, size, follow.may_stream);
             self.tell(Event::ResponseBody { stream: self.id, chunk }, now());
         }
         Action::Continue

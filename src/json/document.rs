@@ -17,9 +17,10 @@ pub struct DocumentReader {
 }
 
 impl DocumentReader {
-    /// Returns a reader of a body whose first `length` bytes are JSON.
+    /// Returns a reader of a body whose first `length` bytes are JSON. A byte order mark may come first.
     pub fn new(body: Body, length: usize) -> Self {
-        Self { body, length, reader: TapeReader::default() }
+        let reader = TapeReader::behind_mark(body.bytes().get(..length).unwrap_or_default());
+        Self { body, length, reader }
     }
 
     /// Returns a reader of a body that is all JSON.

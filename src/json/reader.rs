@@ -67,7 +67,15 @@ enum Expect {
     },
 }
 
+/// The byte order mark of UTF-8. It is no part of a JSON text, but a parser may ignore it (RFC 8259, section 8.1).
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl TapeReader {
+    /// A reader of a text that `beginning` begins: behind the byte order mark, if it has one.
+    pub fn behind_mark(beginning: &[u8]) -> Self {
+        Self { at: if beginning.starts_with(MARK) { MARK.len() } else { 0 }, ..Self::default() }
+    }
+
     /// Returns how many bytes of the text have been read.
     pub fn at(&self) -> usize {
         self.at

@@ -4,10 +4,13 @@
 //! read here; [`stream`] joins streams into such. Tokens, how an answer ended and the model are told beside; whatever else servers add does
 //! not count.
 
+pub mod beginning;
 mod embeddings;
 mod events;
+pub mod gather;
 mod members;
 pub mod stream;
+pub mod watch;
 
 use core::task::{Poll, ready};
 

@@ -4,7 +4,8 @@ use core::task::{Poll, ready};
 
 use crate::capture::{Body, Capture, Overflow};
 use crate::compare::answer::{Answer, Unread};
-use crate::compare::read::openai::stream::Joiner;
+use crate::compare::read::openai::beginning::is_stream;
+use crate::compare::read::openai::gather::Gathering;
 use crate::compare::read::reader::Bounds;
 use crate::encoding::Decoder;
 
@@ -26,21 +27,22 @@ pub struct Unpacking {
 #[derive(Debug)]
 enum Sink {
     Whole(Capture),
-    Stream(Box<Joiner>),
+    /// For an answer that is joined if it is a stream.
+    Gathering(Box<Gathering>),
 }
 
 impl Unpacking {
-    /// Of `answer`, which is joined if it is a `stream`; `None` if there is nothing to do.
+    /// Of `answer`, which is joined if it is a stream and `joins`; `None` if there is nothing to do.
     ///
     /// # Errors
     /// If a content coding is not known.
-    pub fn new(answer: &Answer, stream: bool, bounds: &Bounds) -> Result<Option<Self>, Unread> {
+    pub fn new(answer: &Answer, joins: bool, bounds: &Bounds) -> Result<Option<Self>, Unread> {
         let body = answer.body.clone()?;
         let decoder = Decoder::new(&answer.content_encoding).map_err(Unread::Encoded)?;
-        let sink = match (stream, &decoder) {
-            (true, _) => Sink::Stream(Box::new(Joiner::new(&bounds.ledger, bounds.body))),
-            (false, Some(_)) => Sink::Whole(Capture::new(&bounds.ledger)),
-            (false, None) => return Ok(None),
+        let sink = match &decoder {
+            None if !joins || !is_stream(body.bytes(), &answer.content_type) => return Ok(None),
+            Some(_) if !joins => Sink::Whole(Capture::new(&bounds.ledger)),
+            _ => Sink::Gathering(Box::new(Gathering::new(&answer.content_type, &bounds.ledger, bounds.body))),
         };
         Ok(Some(Self { body, decoder, done: 0, sink, limit: bounds.body }))
     }
@@ -54,7 +56,7 @@ impl Unpacking {
         let sink = core::mem::replace(&mut self.sink, Sink::Whole(Capture::new(&Default::default())));
         Poll::Ready(match sink {
             Sink::Whole(capture) => capture.into_body().map_err(Unread::Overflow),
-            Sink::Stream(joiner) => joiner.finish(),
+            Sink::Gathering(gathering) => gathering.finish(),
         })
     }
 
@@ -89,7 +91,7 @@ impl Sink {
     fn push(&mut self, piece: &[u8], limit: usize) -> Result<(), Unread> {
         match self {
             Sink::Whole(capture) => capture.push(piece, limit).map_err(Unread::Overflow),
-            Sink::Stream(joiner) => joiner.push(piece),
+            Sink::Gathering(gathering) => gathering.push(piece),
         }
     }
 }

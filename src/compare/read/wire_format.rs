@@ -2,7 +2,7 @@
 //! type tell.
 
 use crate::config::Protocol;
-use crate::http::{MODEL_INFER, essence, is_event_stream, is_grpc};
+use crate::http::{MODEL_INFER, essence, is_grpc};
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +39,9 @@ impl Endpoint {
     }
 }
 
-/// Whether an answer may be a stream of generated text.
+/// Whether an answer may be a stream of generated text, which is joined before it is compared. Its first bytes tell.
 pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
     protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
-}
-
-/// Whether an answer of this type is a stream of generated text, which is joined before it is compared.
-pub fn is_stream(protocol: Protocol, endpoint: Endpoint, content_type: &[u8]) -> bool {
-    may_stream(protocol, endpoint) && is_event_stream(content_type)
 }
 
 /// How the answers of a pair are read.

@@ -166,7 +166,7 @@ fn an_encoded_stream_is_decoded_and_joined_once_it_is_whole() {
 
 #[test]
 fn what_is_held_of_a_stream_is_its_text() {
-    let stream = streamed(TEXT).replace("data: [DONE]", "");
+    let stream = streamed(TEXT).replace("data: [DONE]", "").replace("\"stop\"", "null");
     let mut worker = Worker::new(generating("openai", json!({})));
     worker.request(ROOT, 1, &[], true);
     worker.send(1);
@@ -179,62 +179,138 @@ fn what_is_held_of_a_stream_is_its_text() {
     worker.assert_outcome("cancelled");
 }
 
-/// OpenAI's own client hangs up as soon as it has read `[DONE]`, often before the connection's own end.
+/// A stream of which the client takes `stream` in pieces of `size` bytes, and then leaves. Returns the class of the answer.
+fn left_after(stream: &[u8], head: &Head, size: usize, percent: u32) -> &'static str {
+    let mut all = generating("openai", json!({}));
+    merge(&mut all["routes"][0]["shadows"][0], json!({"percent": percent}));
+    let mut worker = Worker::new(all);
+    worker.request(ROOT, 1, &[], true);
+    worker.handle(Event::ResponseHeaders { stream: 1, head: head.clone() });
+    for piece in stream.chunks(size) {
+        worker.handle(Event::ResponseBody { stream: 1, chunk: piece.to_vec() });
+    }
+    if percent == 100 {
+        worker.send(1);
+    }
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: Some(worker.now) });
+    let class = if worker.sum(&["gnomon_responses_total", "2xx"]) == 1 { "2xx" } else { "cancelled" };
+    assert_eq!(worker.sum(&["gnomon_responses_total", class]), 1);
+    assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds"]), usize::from(class == "2xx"));
+    if percent == 100 {
+        worker.shadow(1, 200, &whole(TEXT));
+        worker.work();
+        if class == "cancelled" {
+            worker.assert_outcome("cancelled");
+        }
+    }
+    assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
+    class
+}
+
+/// Clients hang up as soon as they have read the last event: OpenAI's own after `[DONE]`, others after the last `finish_reason`.
 #[test]
 fn a_client_that_leaves_after_the_end_of_a_stream_has_its_answer() {
     let whole_stream = streamed(TEXT);
-    for percent in [0, 100] {
-        for (stream, size, class) in [
-            (whole_stream.clone(), usize::MAX, "2xx"),
-            (whole_stream.clone(), 1, "2xx"),
-            (whole_stream.replace('\n', "\r\n"), 7, "2xx"),
-            (whole_stream.replace("data: [", "data:["), 7, "2xx"),
-            (whole_stream.replace("data: [DONE]\n\n", ""), 7, "cancelled"),
-            (whole_stream.replace("data: [DONE]", ": [DONE]"), 7, "cancelled"),
-            (whole_stream.clone() + "data: [DONE], [DO", 7, "cancelled"),
-        ] {
-            let mut all = generating("openai", json!({}));
-            merge(&mut all["routes"][0]["shadows"][0], json!({"percent": percent}));
-            let mut worker = Worker::new(all);
-            worker.request(ROOT, 1, &[], true);
-            worker.handle(Event::ResponseHeaders { stream: 1, head: event_stream() });
-            for piece in stream.as_bytes().chunks(size) {
-                worker.handle(Event::ResponseBody { stream: 1, chunk: piece.to_vec() });
+    let finished = whole_stream.split_inclusive("\"stop\"").next().unwrap().to_owned() + "}]}\n\n";
+    let finish = |index: u32| format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":\"length\"}}]}}\n\n");
+    let delta = |index: u32| format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{\"content\":\"x\"}}}}]}}\n\n");
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    let late = "x".repeat(9000);
+    for (stream, class) in [
+        (whole_stream.clone(), "2xx"),
+        (whole_stream.replace('\n', "\r\n"), "2xx"),
+        (whole_stream.replace('\n', "\r"), "2xx"),
+        (whole_stream.replace("data: [", "data:["), "2xx"),
+        (whole_stream.trim_end().to_owned(), "2xx"),
+        (whole_stream.clone() + "data: [DONE], [DO", "2xx"),
+        (whole_stream.clone() + ": bye", "2xx"),
+        (whole_stream.replace("data: [DONE]\n\n", ""), "2xx"),
+        (finished.clone(), "2xx"),
+        (finished.trim_end().to_owned(), "2xx"),
+        (finished.clone() + ": ping\n\n", "2xx"),
+        (finished.clone() + &usage[..20], "2xx"),
+        (finished.clone() + &usage[..20].replace('[', "[]}"), "2xx"),
+        (delta(0) + &delta(1) + &finish(1) + &finish(0) + usage, "2xx"),
+        ("data: {\"error\":{\"message\":\"no\"}}\n\n".to_owned() + "data: [DONE]\n\n", "2xx"),
+        (delta(0) + &delta(1) + &finish(1), "cancelled"),
+        (finished.replace("\"stop\"", "null"), "cancelled"),
+        (finished[..finished.len() - 5].to_owned(), "cancelled"),
+        (whole_stream.replace("data: [DONE]", ": [DONE]").replace("\"stop\"", "null"), "cancelled"),
+        (delta(0) + &format!(": {late}\n\n"), "cancelled"),
+        (delta(0) + &finish(0) + &format!(": {late}\n\n"), "cancelled"),
+        (delta(0).replace('x', &late) + &finish(0), "2xx"),
+        (delta(0) + "data: [DONE", "cancelled"),
+        (String::new(), "cancelled"),
+    ] {
+        for size in [1, 7, usize::MAX] {
+            for percent in [0, 100] {
+                assert_eq!(left_after(stream.as_bytes(), &event_stream(), size, percent), class, "{stream} in {size}, {percent} %");
             }
-            if percent == 100 {
-                worker.send(1);
-            }
-            worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: Some(worker.now) });
-            assert_eq!(worker.sum(&["gnomon_responses_total", class]), 1, "{class} of {stream} in {size}, {percent} %");
-            assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds"]), usize::from(class == "2xx"));
-            if percent == 100 {
-                worker.shadow(1, 200, &whole(TEXT));
-                worker.work();
-                worker.assert_outcome(if class == "2xx" { "compared" } else { "cancelled" });
-            }
-            assert_eq!(worker.sum(&["gnomon_captured_bytes"]), 0);
         }
     }
 }
 
 #[test]
+fn an_encoded_stream_tells_its_end_too() {
+    let encoded = |coding: &str| Head { content_encoding: coding.into(), ..event_stream() };
+    // Of an encoder that was flushed but not ended there is no trailer yet.
+    let packed = gzip(&streamed(TEXT));
+    let unended = &packed[..packed.len() - 8];
+    for percent in [0, 100] {
+        for size in [1, 100, usize::MAX] {
+            assert_eq!(left_after(&packed, &encoded("gzip"), size, percent), "2xx", "{size}, {percent} %");
+            assert_eq!(left_after(unended, &encoded("gzip"), size, percent), "2xx", "{size}, {percent} %");
+            assert_eq!(left_after(&packed[..packed.len() / 2], &encoded("gzip"), size, percent), "cancelled", "{size}, {percent} %");
+        }
+        assert_eq!(left_after(streamed(TEXT).as_bytes(), &encoded("none"), 10, percent), "2xx");
+        assert_eq!(left_after(&packed, &encoded("dcb"), 10, percent), "cancelled", "unknown");
+        assert_eq!(left_after(&packed, &encoded("br"), 10, percent), "cancelled", "another coding");
+    }
+}
+
+#[test]
+fn the_first_bytes_tell_a_stream_whatever_its_type() {
+    let (stream, text) = (streamed(TEXT), whole(TEXT));
+    for content_type in ["", "text/plain", "application/json", "application/x-ndjson", "text/event-stream"] {
+        let typed = Head { content_type: content_type.into(), ..head(200) };
+        for (primary, shadow) in [(&stream, &text), (&text, &stream), (&stream, &stream), (&text, &text)] {
+            for size in [1, 4, usize::MAX] {
+                let mut worker = Worker::new(generating("openai", json!({})));
+                pair(&mut worker, 1, (typed.clone(), primary.as_bytes()), size, (typed.clone(), shadow.as_bytes()));
+                let want = if primary == shadow { "identical" } else { "equivalent" };
+                assert_eq!(verdict(&worker), want, "{content_type} {primary:.9} {shadow:.9} in {size}");
+            }
+        }
+        assert_eq!(left_after(stream.as_bytes(), &typed, 3, 0), "2xx", "{content_type}");
+        assert_eq!(left_after(&gzip(&stream), &Head { content_encoding: b"gzip".to_vec(), ..typed }, 3, 100), "2xx", "{content_type}");
+    }
+    let mut worker = Worker::new(generating("openai", json!({"body": "250B", "memory": "64KiB"})));
+    pair(&mut worker, 1, (head(200), stream.as_bytes()), 4096, (head(200), stream.as_bytes()));
+    assert_eq!(verdict(&worker), "identical", "its text is within the limit, its bytes are not");
+}
+
+#[test]
 fn the_first_byte_of_a_stream_is_recorded_if_it_is_one_and_succeeds() {
-    for (protocol, path, mut head, status, want) in [
-        ("openai", "/v1/x", event_stream(), 200, 1),
-        ("auto", "/v1/chat/completions", event_stream(), 200, 1),
-        ("openai", "/v1/x", event_stream(), 503, 0),
-        ("openai", "/v1/x", head(200), 200, 0),
+    for (protocol, path, mut head, body, status, want) in [
+        ("openai", "/v1/x", event_stream(), "data: {}\n\n", 200, 1),
+        ("openai", "/v1/x", event_stream(), "", 200, 1),
+        ("openai", "/v1/x", event_stream(), "{}", 200, 0),
+        ("openai", "/v1/x", head(200), "data: {}\n\n", 200, 1),
+        ("openai", "/v1/x", head(200), "{}", 200, 0),
+        ("auto", "/v1/chat/completions", head(200), ": ping\n\n", 200, 1),
+        ("openai", "/v1/x", event_stream(), "data: {}\n\n", 503, 0),
     ] {
         head.status = status;
         let mut worker = Worker::new(generating(protocol, json!({})));
         let fields = [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.into())).to_vec();
         worker.handle(Event::RequestHeaders(arrival(1, fields, true)));
         worker.handle(Event::ResponseHeaders { stream: 1, head });
+        worker.handle(Event::ResponseBody { stream: 1, chunk: body.into() });
         let first_byte = Some(worker.now.after(Duration::from_millis(5)));
         worker.pass(Duration::from_millis(10));
         let ending = Ending::Answered { at: worker.now, grpc_status: None };
         worker.handle(Event::StreamEnd { stream: 1, ending, first_byte });
-        assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds", "subject=.=none;"]), want, "{protocol} {path} {status}");
+        assert_eq!(worker.recorded(&["gnomon_first_byte_duration_microseconds", "subject=.=none;"]), want, "{protocol} {body} {status}");
     }
     for protocol in ["json", "opaque", "kserve-v1", "open-inference"] {
         let worker = Worker::new(generating(protocol, json!({})));

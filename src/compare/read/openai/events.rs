@@ -9,8 +9,8 @@ use crate::capture::{Body, Capture, Ledger, Overflow};
 /// The field whose value counts.
 const DATA: &[u8] = b"data";
 
-/// What a stream may begin with.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+/// What a stream may begin with: the byte order mark of UTF-8.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A stream between two pieces.
 #[derive(Debug)]

@@ -25,6 +25,9 @@ const LONGEST_TOKEN: usize = 16;
 /// Longest value that is kept of what stands around the text, such as the model's name.
 const MAX_AROUND: usize = 4096;
 
+/// The fault of a stream with an event that is an error.
+pub const ENDS_IN_ERROR: Fault = "the stream ends in an error";
+
 /// Joins a stream of server-sent events into the answer that it would have been without streaming.
 #[derive(Debug)]
 pub struct Joiner {
@@ -150,7 +153,7 @@ impl State {
 impl Joined {
     fn chunk(&mut self, document: &Document) -> Result<(), Unread> {
         if member(document, 0, "error")?.is_some() {
-            return Err(Unread::Malformed("the stream ends in an error"));
+            return Err(Unread::Malformed(ENDS_IN_ERROR));
         }
         for (name, value) in AROUND_TEXT.into_iter().zip(&mut self.around) {
             let source = member(document, 0, name)?.map(|node| document.source(node));
