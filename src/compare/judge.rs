@@ -64,8 +64,8 @@ pub fn judge(plan: &Rc<Compare>, primary: &Content) -> Result<Box<dyn Judge>, Fa
         (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
         (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
         (Task::Scores { path: None } | Task::Regression { path: None }, Parts::Choices(_)) => return Err(NO_NUMBERS),
-        (_, Parts::Predictions(_)) => {
-            let predictions = PathPattern::new(vec![Step::Member("predictions".to_owned())]);
+        (_, &Parts::Predictions { member, .. }) => {
+            let predictions = PathPattern::new(vec![Step::Member(member.to_owned())]);
             Box::new(DocumentJudge::new(plan.clone(), Some(predictions)))
         }
         (_, Parts::Json | Parts::Choices(_)) => Box::new(DocumentJudge::new(plan.clone(), None)),

@@ -1,7 +1,7 @@
 //! Finds the rows of two answers, side by side.
 //!
 //! A row is a scalar, or a vector of scalars. The path of the task says where rows are. Without a path the protocol does: they are the
-//! elements of `predictions` (KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of
+//! elements of `predictions` (or `outputs`; KServe V1), the last dimension of tensors (Open Inference Protocol), embeddings and texts (OpenAI). Arrays of
 //! arrays are gone through down to their rows, so that a batch of matrices has a row per line. An object is no row: nobody can know which
 //! of its members is meant.
 //!
@@ -64,9 +64,9 @@ impl Rows {
             (Parts::Tensors(_), path) => Source::Tensors(InTensors::outputs(path, unit)),
             (Parts::Embeddings(_), path) => Source::Tensors(InTensors::embeddings(path)),
             (_, Some(path)) => Source::Document(InDocument::new(path.clone())),
-            (Parts::Predictions(_), None) => {
-                let steps = vec![Step::Member("predictions".to_owned()), Step::AnyIndex];
-                Source::Document(InDocument::new(PathPattern::new(steps)))
+            (&Parts::Predictions { member, is_list }, None) => {
+                let steps = [Some(Step::Member(member.to_owned())), is_list.then_some(Step::AnyIndex)];
+                Source::Document(InDocument::new(PathPattern::new(steps.into_iter().flatten().collect())))
             }
             (Parts::Choices(_), None) => Source::Choices(0),
             (Parts::Json, None) => Source::Unknown,

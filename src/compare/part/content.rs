@@ -22,8 +22,13 @@ pub struct Content {
 pub enum Parts {
     /// All values of the document.
     Json,
-    /// The values below `predictions`, which is at this node of the document.
-    Predictions(u32),
+    /// The values below one member of the document.
+    Predictions {
+        /// Its name.
+        member: &'static str,
+        /// Whether it is a list of predictions.
+        is_list: bool,
+    },
     /// Named tensors.
     Tensors(Vec<Tensor>),
     /// Generated answers, in the order of their index.

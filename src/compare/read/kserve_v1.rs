@@ -1,8 +1,9 @@
-//! KServe V1: an answer is a JSON object with an array `predictions`. What a prediction is, is up to the model: a label, a score, a
-//! vector, an object.
+//! KServe V1, and TensorFlow Serving's REST interface: an answer is a JSON object with `predictions`, a list of them as a rule. What a
+//! prediction is, is up to the model: a label, a score, a vector, an object. To a request in column form TensorFlow Serving answers with
+//! `outputs` instead: a value, or an object of named values.
 //!
-//! Only `predictions` counts, whatever stands beside it: names and versions of models differ between versions, and explanations are not
-//! the answer. A `model_version` is taken as a fact; KServe's own servers and TensorFlow Serving send none.
+//! Only these count, whatever stands beside them: names and versions of models differ between versions, and explanations are not the
+//! answer. A `model_version` is taken as a fact; KServe's own servers and TensorFlow Serving send none.
 
 use core::task::Poll;
 
@@ -34,13 +35,13 @@ impl Reader for KserveV1Reader {
 }
 
 fn content(document: Document) -> Result<Content, Fault> {
-    let predictions = document.member(0, "predictions").ok_or("no predictions")?;
-    if document.value(predictions).tag != Tag::Array {
-        return Err("predictions is no array");
-    }
+    let tag = |member| document.member(0, member).map(|node| document.value(node).tag).filter(|tag| *tag != Tag::Null);
+    let found = ["predictions", "outputs"].into_iter().find_map(|member| Some((member, tag(member)?)));
+    let (member, tag) = found.ok_or("neither predictions nor outputs")?;
+    let parts = Parts::Predictions { member, is_list: tag == Tag::Array };
     let model_version = document.member(0, "model_version").and_then(|node| text::read(document.value(node), MAX_NAME));
     let facts = Facts { model_version, ..Facts::default() };
-    Ok(Content { document, parts: Parts::Predictions(predictions), facts })
+    Ok(Content { document, parts, facts })
 }
 
 #[cfg(test)]
@@ -60,18 +61,20 @@ mod tests {
     }
 
     #[test]
-    fn predictions_must_be_an_array() {
+    fn predictions_or_outputs_are_an_answer() {
         for (body, want) in [
             (r#"{"predictions":[1]}"#, Ok(None)),
             (r#"{"model_version":"3","predictions":[]}"#, Ok(Some("3"))),
             (r#"{"predictions":[{"a":[]}],"model_version":"\u0032.1"}"#, Ok(Some("2.1"))),
             (r#"{"model_version":3,"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":1,"predictions":[]}"#, Ok(None)),
-            (r#"{"predictions":[],"predictions":1}"#, Err("predictions is no array")),
-            (r#"{"predictions":{"0":1}}"#, Err("predictions is no array")),
-            (r#"{"predictions":null}"#, Err("predictions is no array")),
-            (r#"{"error":"model not found"}"#, Err("no predictions")),
-            ("[]", Err("no predictions")),
+            (r#"{"predictions":{"0":1}}"#, Ok(None)),
+            (r#"{"predictions":1}"#, Ok(None)),
+            (r#"{"outputs":[[0.5]]}"#, Ok(None)),
+            (r#"{"predictions":null,"outputs":{"score":[1]}}"#, Ok(None)),
+            (r#"{"predictions":null}"#, Err("neither predictions nor outputs")),
+            (r#"{"error":"model not found"}"#, Err("neither predictions nor outputs")),
+            ("[]", Err("neither predictions nor outputs")),
             ("", Err("JSON ends early")),
             (r#"{"predictions":[1"#, Err("JSON ends early")),
         ] {

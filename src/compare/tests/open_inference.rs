@@ -125,7 +125,6 @@ fn what_is_no_answer_can_not_be_compared() {
         (r#""datatype":"INT8","shape":[1],"data":[{}]"#, element),
         (r#""datatype":"BOOL","shape":[1],"data":[1]"#, element),
         (r#""datatype":"BYTES","shape":[1],"data":[1]"#, element),
-        (r#""datatype":"INT8","shape":[1],"data":[1],"parameters":{"binary_data_size":1}"#, "an output has both data and binary_data_size"),
         (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":1}"#, "binary_data_size goes beyond the body"),
         (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":"1"}"#, "binary_data_size is no whole number from 0 up"),
         (r#""datatype":"INT8","shape":[1],"parameters":{"binary_data_size":-1}"#, "binary_data_size is no whole number from 0 up"),
@@ -148,6 +147,31 @@ fn what_is_no_answer_can_not_be_compared() {
     };
     assert_eq!(say(&compare(&good, &many(1025), &plan(), 10_000)), "Shadow: more outputs than are compared");
     assert_eq!(say(&compare(&many(1024), &one(&dimensions(1)), &plan(), 10_000)), "missing at outputs[0]");
+}
+
+#[test]
+fn nulls_and_left_over_sizes_are_read_as_servers_mean_them() {
+    let good = one(r#""datatype":"INT8","shape":[1],"data":[49]"#);
+    for members in [
+        r#""datatype":"INT8","shape":[1],"data":[49],"parameters":null"#,
+        r#""datatype":"INT8","shape":[1],"data":[49],"parameters":{"binary_data_size":null}"#,
+        r#""datatype":"INT8","shape":[1],"data":[49],"parameters":{"binary_data_size":1}"#,
+        r#""datatype":"INT8","shape":[1],"data":[49],"parameters":{"binary_data_size":"left"}"#,
+    ] {
+        checks(&good, &one(members), &plan(), "equivalent");
+    }
+    let packed = |members: &str, blobs: &[u8]| {
+        let json = outputs(&format!(r#"{{"name":"a","datatype":"INT8","shape":[1],{members}}}"#));
+        binary(&json, blobs)
+    };
+    checks(&good, &packed(r#""data":null,"parameters":{"binary_data_size":1}"#, b"1"), &plan(), "equivalent");
+    checks(&good, &packed(r#""data":[7],"parameters":{"binary_data_size":1}"#, b"1"), &plan(), "equivalent");
+    checks(&good, &packed(r#""data":[49],"parameters":{"binary_data_size":1}"#, b""), &plan(), "equivalent");
+    checks(&good, &packed(r#""data":null"#, b""), &plan(), "Shadow: an output has no data");
+    let empty = one(r#""datatype":"INT8","shape":[0,3],"data":[]"#);
+    checks(&empty, &one(r#""datatype":"INT8","shape":[0,3],"data":null"#), &plan(), "equivalent");
+    checks(&empty, &one(r#""datatype":"INT8","shape":[0,3]"#), &plan(), "equivalent");
+    checks(&empty, &one(r#""datatype":"BYTES","shape":[0],"data":null"#), &plan(), "datatype at outputs[0].datatype");
 }
 
 #[test]

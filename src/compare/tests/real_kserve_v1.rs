@@ -42,7 +42,7 @@ fn auto_compares_predictions() {
         check(Task::Auto, pair, expected, "");
     }
     let (found, _) = pair!("digits-agree");
-    check(Task::Auto, (found, pair!("error-unknown-model").1), "Shadow: no predictions", "");
+    check(Task::Auto, (found, pair!("error-unknown-model").1), "Shadow: neither predictions nor outputs", "");
 }
 
 /// The digits of the batch, and what the candidate makes of them, are the same however a prediction is written.

@@ -69,9 +69,29 @@ fn kserve_v1_compares_predictions_and_nothing_else() {
     check(r#"{"predictions":[1]}"#, r#"{"predictions":[1,2]}"#, "length at predictions");
     check(r#"{"predictions":[]}"#, r#"{"predictions":[ ]}"#, "equivalent");
     check(r#"{"predictions":[{}]}"#, r#"{"predictions":[{"a":"b"}]}"#, "extra at predictions[0].a");
-    check(r#"{"predictions":[1]}"#, r#"{"error":"x"}"#, "Shadow: no predictions");
-    check(r#"{"predictions":1}"#, r#"{"predictions":[1]}"#, "Primary: predictions is no array");
+    check(r#"{"predictions":[1]}"#, r#"{"error":"x"}"#, "Shadow: neither predictions nor outputs");
+    check(r#"{"predictions":1}"#, r#"{"predictions":[1]}"#, "type at predictions");
     check(r#"{"predictions":1}"#, r#"{"predictions":1}"#, "identical");
+    check(r#"{"predictions":{"a":[0.5],"b":"x"}}"#, r#"{"predictions":{"b":"x","a":[0.5]},"x":1}"#, "equivalent");
+    check(r#"{"predictions":{"a":[0.5]}}"#, r#"{"predictions":{"a":[0.7]}}"#, "number at predictions.a[0]");
+}
+
+#[test]
+fn tensorflow_serving_answers_in_columns_too() {
+    let check = |task: Task, primary: &str, shadow: &str, expected: &str, matrix: &str| {
+        let body = |outputs| format!(r#"{{"outputs":{outputs}}}"#);
+        expect(Protocol::KserveV1, task, &body(primary), &body(shadow), expected, matrix);
+    };
+    check(Task::Auto, "[[0.1,0.9]]", "[[0.1, 0.9]]", "equivalent", "");
+    check(Task::Auto, "[[0.1,0.9]]", "[[0.2,0.8]]", "number at outputs[0][0]", "");
+    check(Task::Auto, r#"{"score":[0.5],"name":["a"]}"#, r#"{"name":["a"],"score":[0.7]}"#, "number at outputs.score[0]", "");
+    check(Task::Auto, "0.5", "0.7", "number at outputs", "");
+    check(Task::Labels(labels(None)), "[[0.1,0.9],[0.6,0.4]]", "[[0.2,0.8],[0.4,0.6]]", "label at outputs[1]", "1>1:1 0>1:1");
+    check(Task::Labels(labels(None)), "\"cat\"", "\"dog\"", "label at outputs", "cat>dog:1");
+    check(Task::Labels(labels(Some("outputs.name[*]"))), r#"{"name":["a"]}"#, r#"{"name":["b"]}"#, "label at outputs.name[0]", "a>b:1");
+    let outputs = r#"{"outputs":[0.5]}"#;
+    expect(Protocol::KserveV1, Task::Auto, outputs, r#"{"predictions":[0.5]}"#, "missing at outputs", "");
+    expect(Protocol::KserveV1, Task::Auto, outputs, r#"{"outputs":null}"#, "Shadow: neither predictions nor outputs", "");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::json::value::{Tag, Value};
 /// The binary data behind the JSON, given out piece by piece.
 #[derive(Debug)]
 pub struct Blobs {
+    /// Where they begin.
+    start: usize,
+    /// The next one.
     at: usize,
     end: usize,
 }
@@ -16,7 +19,12 @@ pub struct Blobs {
 impl Blobs {
     /// Behind `at` bytes of a body of `end`.
     pub fn new(at: usize, end: usize) -> Self {
-        Self { at, end }
+        Self { start: at, at, end }
+    }
+
+    /// Whether there is no binary data.
+    fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     fn take(&mut self, size: usize) -> Result<Range, Fault> {
@@ -45,7 +53,7 @@ pub fn read(document: &Document, node: u32, place: u32, blobs: &mut Blobs) -> Re
     let datatype = member(document, node, "datatype").ok_or("an output has no datatype")?;
     let datatype = text::read(datatype, MAX_NAME).and_then(|name| Datatype::parse(name.as_bytes())).ok_or("an unknown datatype")?;
     let shape = shape(document, document.member(node, "shape").ok_or("an output has no shape")?)?;
-    let data = data(document, node, blobs)?;
+    let data = data(document, node, &shape, blobs)?;
     Ok(Tensor { name, datatype, shape, data, place })
 }
 
@@ -85,17 +93,21 @@ fn whole(value: Value<'_>) -> Option<u64> {
     is_whole.then(|| digits.and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX))
 }
 
-/// Where the elements are.
-fn data(document: &Document, node: u32, blobs: &mut Blobs) -> Result<Data, Fault> {
-    let parameters = document.member(node, "parameters");
-    let size = parameters.and_then(|parameters| member(document, parameters, "binary_data_size"));
-    match (document.member(node, "data"), size) {
-        (Some(_), Some(_)) => Err("an output has both data and binary_data_size"),
-        (None, None) => Err("an output has no data"),
+/// Where the elements are. A null is a member that is not there. `binary_data_size` means nothing in an answer without binary data, where
+/// servers that change the form of an answer leave it; otherwise the official clients prefer it to `data`. Servers written in Go have a null
+/// for an empty list.
+fn data(document: &Document, node: u32, shape: &[u64], blobs: &mut Blobs) -> Result<Data, Fault> {
+    let present = |node: &u32| document.value(*node).tag != Tag::Null;
+    let parameters = document.member(node, "parameters").filter(present);
+    let size = parameters.and_then(|parameters| document.member(parameters, "binary_data_size")).filter(present);
+    let list = document.member(node, "data").filter(present);
+    match (list, size.filter(|_| list.is_none() || !blobs.is_empty())) {
         (Some(list), None) if document.value(list).tag == Tag::Array => Ok(Data::Json(list)),
         (Some(_), None) => Err("an output's data is no list"),
-        (None, Some(size)) => {
-            let size = whole(size).ok_or("binary_data_size is no whole number from 0 up")?;
+        (None, None) if shape.contains(&0) => Ok(Data::Binary(Range { start: 0, end: 0 })),
+        (None, None) => Err("an output has no data"),
+        (_, Some(size)) => {
+            let size = whole(document.value(size)).ok_or("binary_data_size is no whole number from 0 up")?;
             blobs.take(usize::try_from(size).unwrap_or(usize::MAX)).map(Data::Binary)
         }
     }
