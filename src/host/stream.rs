@@ -162,15 +162,19 @@ impl HttpContext for Stream {
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
         let Some(follow) = self.follow else { return Action::Continue };
+        let is_first = follow.may_stream && size > 0 && self.first_byte.is_none();
+        let is_told = follow.response_body && size > 0;
+        // The time is a host call: no more than one, and none where nobody asks for it.
+        let time = (is_first || is_told || end && follow.response_headers).then(now);
+        if is_first {
+            self.first_byte = time;
+        }
         if end {
-            self.answer_ends(follow);
+            self.last_byte = time.map_or(LastByte::Passed, LastByte::PassedAt);
         }
-        if follow.may_stream && size > 0 && self.first_byte.is_none() {
-            self.first_byte = Some(now());
-        }
-        if follow.response_body && size > 0 {
+        if let (true, Some(time)) = (is_told, time) {
             let chunk = self.chunk(BufferType::HttpResponseBody, size, follow.may_stream);
-            self.tell(Event::ResponseBody { stream: self.id, chunk }, now());
+            self.tell(Event::ResponseBody { stream: self.id, chunk }, time);
         }
         Action::Continue
     }
