@@ -1,14 +1,16 @@
 //! Decodes bodies with content codings (`content-encoding`, RFC 9110, section 8.4), in slices.
 //!
-//! Servers compress answers if the client accepts it, so an answer may have to be decoded before it is compared. Bodies come from models on
-//! trial and are treated as hostile. A [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes
-//! for each coding. The caller, who gets the decoded pieces, decides how large a decoded body may be.
+//! Servers compress answers if the client accepts it, and some clients compress requests. So an answer may have to be decoded before it is
+//! compared, and a request before it is changed. Bodies come from clients and from models on trial, and are treated as hostile. A
+//! [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes for each coding. The caller, who gets
+//! the decoded pieces, decides how large a decoded body may be. [`decoding`] keeps them.
 //!
 //! Deliberately missing: encoding; dictionaries (`dcb`, `dcz`) and the historic `compress`; the valid beginning of a malformed body,
 //! because half an answer can't be compared.
 
 mod brotli;
 mod coding;
+pub mod decoding;
 mod deflate;
 mod gzip;
 #[cfg(test)]
@@ -35,6 +37,10 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Most decoded bytes taken from a coding in one call.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
+/// Words that say that there is nothing to undo: `identity`, and what clients mistake for a coding: charsets, and encodings of mail.
+const NOTHING: [&str; 12] =
+    ["identity", "none", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "7bit", "8bit", "binary"];
+
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
@@ -60,13 +66,15 @@ struct Link {
 
 impl Decoder {
     /// Returns a decoder for the value of a `content-encoding` header; `None` if there is nothing to decode. The value names the codings in
-    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas.
+    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas. Charsets and the like,
+    /// which are no codings, are passed over.
     ///
     /// # Errors
     /// If a coding is unknown, or there are more than [`MAX_CODINGS`].
     pub fn new(content_encoding: &[u8]) -> Result<Option<Self>, Fault> {
         let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        let applied = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
+        let nothing = |name: &[u8]| name.is_empty() || NOTHING.iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()));
+        let applied = names.filter(|name| !nothing(name));
         let mut links = Vec::new();
         for name in applied {
             if links.len() == MAX_CODINGS {

@@ -16,7 +16,7 @@ use super::incoming::{self, Incoming};
 use super::pair::{CopyState, Pair, Primary, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
-use crate::capture::{Capture, Overflow};
+use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
 use crate::config::Protocol;
 use crate::http::{Fields, Request, is_event_stream};
@@ -196,10 +196,11 @@ impl Engine {
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
+        let bounds = Bounds { ledger: self.ledger.clone(), body: exchange.plan.config.limits.body };
         let mut root = self.roots.get_mut(&exchange.plan.root);
         for id in &exchange.pairs {
             if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
-                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::default(), since: now };
+                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::new(bounds.clone()), since: now };
                 root.outbox.push_back(*id);
                 self.due = Some(pair.shadow.root);
             }

@@ -1,5 +1,6 @@
 //! Reads a body, or its beginning, into a [`Document`], in slices.
 
+use core::ops::Range;
 use core::task::{Poll, ready};
 
 use super::reader::TapeReader;
@@ -11,15 +12,20 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub struct DocumentReader {
     body: Body,
-    /// How many bytes at the beginning of the body are JSON.
-    length: usize,
+    /// Offset of the end of the JSON in the body.
+    end: usize,
     reader: TapeReader,
 }
 
 impl DocumentReader {
     /// Returns a reader of a body whose first `length` bytes are JSON.
     pub fn new(body: Body, length: usize) -> Self {
-        Self { body, length, reader: TapeReader::default() }
+        Self::within(body, 0..length)
+    }
+
+    /// Returns a reader of a body whose bytes at `place` are JSON.
+    pub fn within(body: Body, place: Range<usize>) -> Self {
+        Self { body, end: place.end, reader: TapeReader::from(place.start) }
     }
 
     /// Returns a reader of a body that is all JSON.
@@ -28,12 +34,17 @@ impl DocumentReader {
         Self::new(body, length)
     }
 
+    /// Returns the offset in the body up to which it has been read.
+    pub fn at(&self) -> usize {
+        self.reader.at()
+    }
+
     /// Reads about `budget` more bytes. `Pending` means that the budget was used up and the caller has to call again.
     ///
     /// # Errors
     /// Why the text is no JSON.
     pub fn step(&mut self, budget: &mut usize) -> Poll<Result<Document, Fault>> {
-        let text = self.body.bytes().get(..self.length).unwrap_or_default();
+        let text = self.body.bytes().get(..self.end).unwrap_or_default();
         ready!(self.reader.step(text, budget))?;
         let tape = core::mem::take(&mut self.reader.tape);
         Poll::Ready(Ok(Document { body: self.body.clone(), tape }))

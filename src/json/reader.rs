@@ -68,6 +68,11 @@ enum Expect {
 }
 
 impl TapeReader {
+    /// Returns a reader of the text that begins at the offset `at` of a body.
+    pub fn from(at: usize) -> Self {
+        Self { at, ..Self::default() }
+    }
+
     /// Returns how many bytes of the text have been read.
     pub fn at(&self) -> usize {
         self.at
@@ -181,7 +186,7 @@ impl TapeReader {
 
     fn open(&mut self, tag: Tag, expect: Expect) -> Result<(), Fault> {
         if self.open.len() >= MAX_JSON_DEPTH {
-            return Err("JSON is nested too deep");
+            return Err("JSON is nested deeper than 64 levels");
         }
         self.open.push(Open { head: self.tape.count() as u32, tag, start: self.at, children: 0 });
         self.tape.push(Node::default());

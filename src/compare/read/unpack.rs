@@ -1,32 +1,34 @@
 //! Unpacks an answer's body before its protocol reads it: undoes content codings and joins a stream of events, in slices.
 
+use core::mem;
 use core::task::{Poll, ready};
 
-use crate::capture::{Body, Capture, Overflow};
+use crate::capture::{Body, Bounds, Overflow};
 use crate::compare::answer::{Answer, Unread};
 use crate::compare::read::openai::stream::Joiner;
-use crate::compare::read::reader::Bounds;
 use crate::encoding::Decoder;
+use crate::encoding::decoding::Decoding;
 
 /// Bytes of a stream that are joined: what the host's buffer for a whole answer holds.
 const MAX_STREAM: usize = 32 << 20;
 
 /// A body being unpacked.
 #[derive(Debug)]
-pub struct Unpacking {
-    body: Body,
-    decoder: Option<Decoder>,
-    /// Bytes that came out so far; of a body without codings, bytes handed on.
-    done: usize,
-    sink: Sink,
-    limit: usize,
+pub enum Unpacking {
+    /// It is decoded.
+    Whole(Decoding),
+    /// It is joined, and decoded before if it is encoded.
+    Stream(Joining),
 }
 
-/// Where the bytes go.
+/// A stream being joined.
 #[derive(Debug)]
-enum Sink {
-    Whole(Capture),
-    Stream(Box<Joiner>),
+pub struct Joining {
+    body: Body,
+    decoder: Option<Decoder>,
+    /// Bytes that were handed to the joiner.
+    done: usize,
+    joiner: Box<Joiner>,
 }
 
 impl Unpacking {
@@ -37,12 +39,13 @@ impl Unpacking {
     pub fn new(answer: &Answer, stream: bool, bounds: &Bounds) -> Result<Option<Self>, Unread> {
         let body = answer.body.clone()?;
         let decoder = Decoder::new(&answer.content_encoding).map_err(Unread::Encoded)?;
-        let sink = match (stream, &decoder) {
-            (true, _) => Sink::Stream(Box::new(Joiner::new(&bounds.ledger, bounds.body))),
-            (false, Some(_)) => Sink::Whole(Capture::new(&bounds.ledger)),
-            (false, None) => return Ok(None),
-        };
-        Ok(Some(Self { body, decoder, done: 0, sink, limit: bounds.body }))
+        let whole = 0..body.bytes().len();
+        Ok(if stream {
+            let joiner = Box::new(Joiner::new(&bounds.ledger, bounds.body));
+            Some(Self::Stream(Joining { body, decoder, done: 0, joiner }))
+        } else {
+            decoder.map(|decoder| Self::Whole(Decoding::new(decoder, body, whole, bounds)))
+        })
     }
 
     /// Goes on for about `budget` bytes. Ready with the unpacked body; `Pending`: the budget was not enough; call again.
@@ -50,29 +53,33 @@ impl Unpacking {
     /// # Errors
     /// If it is not well formed, or more than there is room for.
     pub fn step(&mut self, budget: &mut usize) -> Poll<Result<Body, Unread>> {
-        ready!(self.advance(budget))?;
-        let sink = core::mem::replace(&mut self.sink, Sink::Whole(Capture::new(&Default::default())));
-        Poll::Ready(match sink {
-            Sink::Whole(capture) => capture.into_body().map_err(Unread::Overflow),
-            Sink::Stream(joiner) => joiner.finish(),
-        })
+        match self {
+            Self::Whole(decoding) => decoding.step(budget).map_err(Unread::from),
+            Self::Stream(joining) => {
+                ready!(joining.step(budget))?;
+                let joiner = mem::replace(&mut *joining.joiner, Joiner::new(&Default::default(), 0));
+                Poll::Ready(joiner.finish())
+            }
+        }
     }
+}
 
+impl Joining {
     /// Hands bytes on. Ready once all of them are.
-    fn advance(&mut self, budget: &mut usize) -> Poll<Result<(), Unread>> {
-        let (sink, limit, done) = (&mut self.sink, self.limit, &mut self.done);
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<(), Unread>> {
+        let (joiner, done) = (&mut self.joiner, &mut self.done);
         let Some(decoder) = &mut self.decoder else {
             let bytes = self.body.bytes();
             let end = done.saturating_add(*budget).min(bytes.len());
             *budget = budget.saturating_sub(end.saturating_sub(*done));
-            sink.push(bytes.get(*done..end).unwrap_or_default(), limit)?;
+            joiner.push(bytes.get(*done..end).unwrap_or_default())?;
             *done = end;
             return if end == bytes.len() { Poll::Ready(Ok(())) } else { Poll::Pending };
         };
         let mut refused = None;
         let decoded = decoder.step(self.body.bytes(), budget, &mut |piece| {
             *done = done.saturating_add(piece.len());
-            let pushed = if *done > MAX_STREAM { Err(Unread::Overflow(Overflow::Body)) } else { sink.push(piece, limit) };
+            let pushed = if *done > MAX_STREAM { Err(Unread::Overflow(Overflow::Body)) } else { joiner.push(piece) };
             pushed.map_err(|unread| {
                 refused = Some(unread);
                 unread.reason()
@@ -81,15 +88,6 @@ impl Unpacking {
         match refused {
             Some(unread) => Poll::Ready(Err(unread)),
             None => decoded.map_err(Unread::Encoded),
-        }
-    }
-}
-
-impl Sink {
-    fn push(&mut self, piece: &[u8], limit: usize) -> Result<(), Unread> {
-        match self {
-            Sink::Whole(capture) => capture.push(piece, limit).map_err(Unread::Overflow),
-            Sink::Stream(joiner) => joiner.push(piece),
         }
     }
 }

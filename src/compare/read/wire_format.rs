@@ -39,9 +39,14 @@ impl Endpoint {
     }
 }
 
+/// Whether requests and answers are those of OpenAI's protocol, where each request names its model in the body.
+pub fn is_openai(protocol: Protocol, endpoint: Endpoint) -> bool {
+    protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
+}
+
 /// Whether an answer may be a stream of generated text.
 pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
-    protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
+    is_openai(protocol, endpoint)
 }
 
 /// Whether an answer of this type is a stream of generated text, which is joined before it is compared.
