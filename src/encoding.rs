@@ -82,9 +82,11 @@ impl Decoder {
             }
             links.push(Link { coding: coding(name)?, waiting: Vec::new(), ended: false });
         }
+        if links.is_empty() {
+            return Ok(None);
+        }
         links.reverse();
-        let output = vec![0; WRITTEN_AT_ONCE];
-        Ok(if links.is_empty() { None } else { Some(Self { links, position: 0, output, end: Poll::Pending }) })
+        Ok(Some(Self { links, position: 0, output: vec![0; WRITTEN_AT_ONCE], end: Poll::Pending }))
     }
 
     /// Decodes the next slice. `input` is the whole encoded body, the same in every call. `Pending` means that the budget was used up and

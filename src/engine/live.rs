@@ -200,7 +200,7 @@ impl Engine {
         let mut root = self.roots.get_mut(&exchange.plan.root);
         for id in &exchange.pairs {
             if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
-                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::new(bounds.clone()), since: now };
+                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Box::new(Shaping::new(bounds.clone())), since: now };
                 root.outbox.push_back(*id);
                 self.due = Some(pair.shadow.root);
             }
