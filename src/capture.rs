@@ -58,6 +58,15 @@ pub enum Overflow {
     Memory,
 }
 
+/// How much may be held of what is made of a body: a decoded body, a joined stream, a decompressed message.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// The account of what is held.
+    pub ledger: Ledger,
+    /// Most bytes of one body (`limits.body`).
+    pub body: usize,
+}
+
 /// Bytes that are on a ledger.
 #[derive(Debug, Default)]
 pub struct Held {

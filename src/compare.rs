@@ -24,7 +24,7 @@ mod tests;
 use core::task::{Poll, ready};
 use std::rc::Rc;
 
-use crate::capture::{Body, Held};
+use crate::capture::{Body, Bounds, Held};
 use crate::compare::answer::IMPOSSIBLE;
 pub use crate::compare::answer::{Answer, Unread};
 use crate::compare::judge::place::excerpt;
@@ -32,7 +32,7 @@ use crate::compare::judge::task::Judge;
 use crate::compare::judgement::Decided;
 pub use crate::compare::judgement::{Divergence, Judgement, Kind, Report};
 use crate::compare::part::content::{Content, Facts};
-use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::reader::Reader;
 use crate::compare::read::unpack::Unpacking;
 use crate::compare::read::wire_format::WireFormat;
 pub use crate::compare::side::Side;

@@ -1,14 +1,16 @@
 //! Decodes bodies with content codings (`content-encoding`, RFC 9110, section 8.4), in slices.
 //!
-//! Servers compress answers if the client accepts it, so an answer may have to be decoded before it is compared. Bodies come from models on
-//! trial and are treated as hostile. A [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes
-//! for each coding. The caller, who gets the decoded pieces, decides how large a decoded body may be.
+//! Servers compress answers if the client accepts it, and some clients compress requests. So an answer may have to be decoded before it is
+//! compared, and a request before it is changed. Bodies come from clients and from models on trial, and are treated as hostile. A
+//! [`Decoder`] reads and writes little at a time, keeps no body, and holds at most [`MAX_STATE`] bytes for each coding. The caller, who gets
+//! the decoded pieces, decides how large a decoded body may be. [`decoding`] keeps them.
 //!
 //! Deliberately missing: encoding; dictionaries (`dcb`, `dcz`) and the historic `compress`; the valid beginning of a malformed body,
 //! because half an answer can't be compared.
 
 mod brotli;
 mod coding;
+pub mod decoding;
 mod deflate;
 mod gzip;
 #[cfg(test)]
@@ -35,9 +37,9 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Most decoded bytes taken from a coding in one call.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
-/// Words in `content-encoding` that change no byte: the one that the standard has, and what servers write there by mistake, the word `none`
-/// and charsets of which ASCII is a part.
-const PLAIN: [&str; 7] = ["identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1", "binary"];
+/// Words in `content-encoding` that change no byte: `identity`, and what programs mistake for a coding: charsets, and encodings of mail.
+const PLAIN: [&str; 12] =
+    ["identity", "none", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "7bit", "8bit", "binary"];
 
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
@@ -76,9 +78,11 @@ impl Decoder {
             }
             links.push(Link { coding: coding(name)?, waiting: Vec::new(), ended: false });
         }
+        if links.is_empty() {
+            return Ok(None);
+        }
         links.reverse();
-        let output = vec![0; WRITTEN_AT_ONCE];
-        Ok(if links.is_empty() { None } else { Some(Self { links, position: 0, output, end: Poll::Pending }) })
+        Ok(Some(Self { links, position: 0, output: vec![0; WRITTEN_AT_ONCE], end: Poll::Pending }))
     }
 
     /// Decodes the next slice. `input` is the whole encoded body, the same in every call. `Pending` means that the budget was used up and

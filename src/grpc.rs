@@ -16,6 +16,9 @@ pub struct Frame {
     pub message: Range<usize>,
 }
 
+/// Why a compressed message can't be read where `grpc-encoding` names no coding.
+pub const NO_ENCODING: Fault = "a compressed gRPC message without grpc-encoding";
+
 /// Bytes of the head of a message: one says whether the message is compressed, four are its length (big-endian).
 pub const HEAD: usize = 5;
 

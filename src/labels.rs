@@ -51,6 +51,7 @@ labels! {
         UnsentBody => "unsent_body",
         UnsentUpgrade => "unsent_upgrade",
         UnsentBreakerOpen => "unsent_breaker_open",
+        UnsentUnshaped => "unsent_unshaped",
         WrongVersion => "wrong_version",
     }
 }

@@ -169,6 +169,8 @@ pub struct SliceSeries {
 pub struct ShadowSeries {
     /// `gnomon_sampled_total`
     pub sampled: MetricId,
+    /// `gnomon_unjudged_total`
+    pub unjudged: MetricId,
     /// The series by slice, in the order of [`crate::slice::names`].
     pub slices: Vec<SliceSeries>,
     /// `gnomon_shadow_responses_total`
@@ -207,6 +209,7 @@ impl ShadowSeries {
             paths: DynamicSeries::paths(definer, &labels),
             decided: DynamicSeries::answers(definer, &labels, &route.compare.task),
             sampled: definer.define(MetricType::Counter, "gnomon_sampled_total", &labels),
+            unjudged: definer.define(MetricType::Counter, "gnomon_unjudged_total", &labels),
             responses: Family::define(definer, "gnomon_shadow_responses_total", &labels, "class"),
             duration: definer.define(MetricType::Histogram, "gnomon_shadow_duration_microseconds", &labels),
             divergences: Family::define(definer, "gnomon_divergences_total", &labels, "kind"),

@@ -1,6 +1,7 @@
 //! An answer as it comes to be compared: what matters of its head, and its body.
 
 use crate::capture::{Body, Overflow};
+use crate::encoding::decoding::Undecoded;
 use crate::fault::Fault;
 
 /// The reason that is not the answer's: this proxy has no memory left to read it.
@@ -44,6 +45,15 @@ impl Unread {
             Unread::Overflow(Overflow::Body) => "longer than limits.body",
             Unread::Overflow(Overflow::Memory) => NO_ROOM,
             Unread::Encoded(fault) | Unread::Malformed(fault) => fault,
+        }
+    }
+}
+
+impl From<Undecoded> for Unread {
+    fn from(undecoded: Undecoded) -> Self {
+        match undecoded {
+            Undecoded::Overflow(overflow) => Unread::Overflow(overflow),
+            Undecoded::Malformed(fault) => Unread::Encoded(fault),
         }
     }
 }

@@ -3,9 +3,9 @@
 //! [`wire_format`] says how the answers of a pair are read, [`unpack`] undoes content codings and joins streams, and then one [`reader`]
 //! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`].
 
-use crate::capture::Body;
+use crate::capture::{Body, Bounds};
 use crate::compare::answer::Answer;
-use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::reader::Reader;
 use crate::json::document::DocumentReader;
 
 pub mod any_json;

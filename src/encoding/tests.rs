@@ -125,10 +125,10 @@ fn long_bodies_are_decoded() {
 
 #[test]
 fn codings_are_known_or_refused() {
-    for nothing in ["", "identity", " Identity ,, identity\t", "none", "UTF-8", "utf8, identity", "binary"] {
+    for nothing in ["", "identity", " Identity ,, identity\t", "none", "UTF-8", "utf8, identity", "iso-8859-1", "8bit", "binary"] {
         assert!(matches!(Decoder::new(nothing.as_bytes()), Ok(None)), "{nothing:?}");
     }
-    for unknown in ["compress", "utf-16", "gzip, dcb", "gzip;q=1", "gzip gzip", "\"gzip\"", "zst\u{e9}"] {
+    for unknown in ["compress", "aws-chunked", "base64", "gzip, dcb", "gzip;q=1", "gzip gzip", "\"gzip\"", "zst\u{e9}"] {
         assert_eq!(Decoder::new(unknown.as_bytes()).err(), Some(UNKNOWN), "{unknown:?}");
     }
     assert!(matches!(Decoder::new(b"br,br,br,br"), Ok(Some(_))));

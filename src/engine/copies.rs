@@ -12,18 +12,17 @@ use super::evidence::Note;
 use super::gates::count::PairOf;
 use super::head::Reply;
 use super::ids::{CallToken, PairId, RootId};
-use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary, Upload};
+use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary};
 use super::plan::BoundShadow;
-use crate::capture::{Body, Capture, Ledger, Overflow};
+use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::Comparison;
-use crate::compare::read::reader::Bounds;
 use crate::compare::read::wire_format::{self, WireFormat};
 use crate::http::Request;
 use crate::labels::{Anomaly, Outcome, ShadowClass};
 use crate::limits::{COMPARED_AT_ONCE, COMPARED_PER_CALLBACK, DISPATCHED_PER_CALLBACK, DISPATCHES_PER_CALLBACK, SEARCHED_PER_CALLBACK};
 use crate::mirror;
-use crate::mirror::body::{NoRoom, Shaped};
-use crate::mirror::headers::{Lengths, copy_headers};
+use crate::mirror::body::obstacle::Obstacle;
+use crate::mirror::headers::copy_headers;
 
 impl Engine {
     /// Takes on a new pair. It counts as open if it is sampled already.
@@ -109,19 +108,23 @@ impl Engine {
 
     /// Sends a queued copy. Returns the pair's outcome if no copy can be sent. `Pending`: the turn was over before that was clear.
     fn send(&mut self, id: PairId, turn: &mut Turn, callback: &mut Callback<'_>) -> Poll<Option<(Outcome, Note)>> {
-        let Some(Pair { shadow, slice, sampled, copy, .. }) = self.pairs.get_mut(&id) else { return Poll::Ready(None) };
+        let Some(Pair { shadow, slice, endpoint, sampled, copy, .. }) = self.pairs.get_mut(&id) else { return Poll::Ready(None) };
         let CopyState::Queued { upload, shaping, since } = copy else {
             callback.statistics.anomaly(Anomaly::Unsettled);
             return Poll::Ready(Some((Outcome::Incomparable, Note::default())));
         };
         let request = Request::new(&upload.fields);
         if !*sampled {
-            *sampled = ready!(shaping.qualifies(&shadow.settings.when, &request, &upload.body, &mut turn.read));
+            let unjudged = match ready!(shaping.qualifies(&shadow.settings.when, &request, &upload.body, &mut turn.read)) {
+                Ok(qualifies) => {
+                    *sampled = qualifies;
+                    None
+                }
+                Err(Obstacle::Unfit(reason)) => Some(reason),
+                Err(overflow) => return Poll::Ready(Some(unsent(overflow))),
+            };
             if !*sampled {
-                // The pair was never sampled, so it has no outcome.
-                let root = shadow.root;
-                self.pairs.remove(&id);
-                self.release_if_idle(root, callback);
+                self.leave_out(id, unjudged, callback);
                 return Poll::Ready(None);
             }
             count_open(shadow, callback);
@@ -130,23 +133,36 @@ impl Engine {
         if let Some(outcome) = shadow.refuses(callback.now) {
             return Poll::Ready(Some((outcome, Note::default())));
         }
-        if let Some(by_body) = ready!(shaping.slice(shadow.route.slices.as_ref(), &request, &upload.body, &mut turn.read)) {
-            *slice = by_body;
+        match ready!(shaping.slice(shadow.route.slices.as_ref(), &request, &upload.body, &mut turn.read)) {
+            Ok(Some(by_body)) => *slice = by_body,
+            Ok(None) => {}
+            Err(overflow) => return Poll::Ready(Some(unsent(Obstacle::Overflow(overflow)))),
         }
-        let shaped = ready!(shaping.shape(&shadow.settings.request, &request, &upload.body, &mut turn.read));
-        let Some((body, json)) = body(shaped, upload, &self.ledger) else {
-            return Poll::Ready(Some((Outcome::UnsentMemory, Note::default())));
+        let adds_model = wire_format::is_openai(shadow.route.protocol, *endpoint);
+        let shaped = match ready!(shaping.shape(&shadow.settings.request, adds_model, &request, &upload.body, &mut turn.read)) {
+            Ok(shaped) => shaped,
+            Err(obstacle) => return Poll::Ready(Some(unsent(obstacle))),
         };
-        let lengths = Lengths { body: body.bytes().len(), json };
-        turn.sent = turn.sent.saturating_sub(lengths.body);
-        let headers = match copy_headers(&shadow.settings, &shadow.config.split_headers, &shadow.environment, &request, lengths) {
+        turn.sent = turn.sent.saturating_sub(shaped.body.bytes().len());
+        let headers = match copy_headers(&shadow.settings, &shadow.config.split_headers, &shadow.environment, &request, &shaped) {
             Ok(headers) => headers,
             Err(refused) => return Poll::Ready(Some((Outcome::UnsentRefused, Note::said(refused.0)))),
         };
         let (cluster, timeout) = (mirror::cluster(&shadow.settings, &request).to_owned(), shadow.settings.timeout);
         *copy = CopyState::InFlight { since: *since, sent: callback.now, probe: shadow.copy_sent(callback.now) };
-        callback.effects.push(Effect::Dispatch(Dispatch { pair: id, cluster, headers, body, timeout }));
+        callback.effects.push(Effect::Dispatch(Dispatch { pair: id, cluster, headers, body: shaped.body, timeout }));
         Poll::Ready(None)
+    }
+
+    /// Drops a pair that was never sampled, and so has no outcome: its request does not meet the shadow's conditions, or that can't be
+    /// judged for the reason `unjudged`.
+    fn leave_out(&mut self, id: PairId, unjudged: Option<String>, callback: &mut Callback<'_>) {
+        let Some(pair) = self.pairs.remove(&id) else { return };
+        if let Some(reason) = unjudged {
+            callback.statistics.add(pair.shadow.series.unjudged, 1);
+            self.show_unjudged(&pair, &reason, callback);
+        }
+        self.release_if_idle(pair.shadow.root, callback);
     }
 
     pub(super) fn dispatched(&mut self, id: PairId, result: Result<CallToken, CallError>, callback: &mut Callback<'_>) {
@@ -170,7 +186,7 @@ impl Engine {
         };
         let CopyState::InFlight { since, sent, probe } = pair.copy else { return self.close_impossible(id, callback) };
         let shadow = pair.shadow.clone();
-        let may_stream = wire_format::may_stream(shadow.route.protocol, pair.endpoint);
+        let may_stream = wire_format::is_openai(shadow.route.protocol, pair.endpoint);
         let body = reply.as_mut().and_then(|reply| Some((reply.body.take()?, &reply.head))).ok_or(Overflow::Body);
         let body = body.and_then(|(bytes, head)| {
             let limit = shadow.config.limits.of_answer(may_stream && head.may_stream(&bytes));
@@ -255,13 +271,11 @@ fn count_open(shadow: &BoundShadow, callback: &mut Callback<'_>) {
     callback.statistics.add(shadow.series.open_pairs, 1);
 }
 
-/// The body of a copy, with what its headers say of its JSON: the request's, or another one, which is put on `ledger`; `None` if there is
-/// no memory for that.
-fn body(shaped: Result<Shaped, NoRoom>, upload: &Upload, ledger: &Ledger) -> Option<(Body, Option<usize>)> {
-    let Shaped { bytes, json_length } = shaped.ok()?;
-    let body = match bytes {
-        Some(bytes) => Capture::whole(bytes, usize::MAX, ledger).ok()?,
-        None => upload.body.clone(),
-    };
-    Some((body, json_length))
+/// The outcome of a request of which no copy can be made.
+fn unsent(obstacle: Obstacle) -> (Outcome, Note) {
+    match obstacle {
+        Obstacle::Overflow(Overflow::Body) => (Outcome::UnsentBody, Note::said("longer than limits.body once it is decoded")),
+        Obstacle::Overflow(Overflow::Memory) => (Outcome::UnsentMemory, Note::default()),
+        Obstacle::Unfit(reason) => (Outcome::UnsentUnshaped, Note::said(reason)),
+    }
 }

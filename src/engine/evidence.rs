@@ -62,8 +62,7 @@ impl Engine {
         if outcome == Outcome::Compared {
             return last.set(None);
         }
-        let is_recent = |at: Timestamp| now >= at && now.since(at) < EVIDENCE_REMINDER;
-        if last.get().is_some_and(|(logged, class, at)| (logged, class) == (outcome, note.class) && is_recent(at)) {
+        if last.get().is_some_and(|(logged, class, at)| (logged, class) == (outcome, note.class) && is_recent(at, now)) {
             return;
         }
         let mut line = begin(pair);
@@ -82,6 +81,21 @@ impl Engine {
         }
         if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
             last.set(Some((outcome, note.class, now)));
+        }
+    }
+
+    /// A line for a request whose body leaves open whether it meets a shadow's conditions, at most once a minute. `reason` says why.
+    pub(super) fn show_unjudged(&mut self, pair: &Pair, reason: &str, callback: &mut Callback<'_>) {
+        let last = &pair.shadow.logged_unjudged;
+        if last.get().is_some_and(|at| is_recent(at, callback.now)) {
+            return;
+        }
+        let mut line = begin(pair);
+        line.text("outcome", "unjudged");
+        line.text("hint", "conditions in when are for JSON bodies; the request was not sampled, see gnomon_unjudged_total");
+        line.text("said", reason);
+        if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
+            last.set(Some(callback.now));
         }
     }
 
@@ -115,6 +129,11 @@ impl Engine {
         }
         logged
     }
+}
+
+/// Whether a line that was logged `at` some time need not be repeated yet.
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now >= at && now.since(at) < EVIDENCE_REMINDER
 }
 
 /// What every line of a pair begins with.
@@ -151,6 +170,9 @@ fn hint(pair: &Pair, outcome: Outcome, class: Option<ShadowClass>) -> Option<&'s
         Outcome::UnsentInFlight => Some("the shadow's max_in_flight or limits.pairs is reached: is the shadow slower than the primary?"),
         Outcome::UnsentUpgrade => Some("upgraded connections are never copied"),
         Outcome::UnsentBreakerOpen => Some("the shadow failed ten times in a row and is left alone for a while"),
+        Outcome::UnsentUnshaped => {
+            Some("request.model and request.body can't be applied to this body, and a copy without them says nothing")
+        }
         Outcome::WrongVersion => Some("the shadow does not serve the version that expect.model_version names"),
         Outcome::TimedOut => Some("the shadow was slower than its timeout"),
         _ => class.and_then(by_class),

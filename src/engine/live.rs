@@ -16,7 +16,7 @@ use super::incoming::{self, Incoming};
 use super::pair::{CopyState, Pair, Primary, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
-use crate::capture::{Capture, Overflow};
+use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
 use crate::http::{Fields, Request};
 use crate::labels::{Class, Outcome};
@@ -87,7 +87,7 @@ impl Engine {
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
         };
         // The end of a stream tells whether the client left before or after it, also if there are no copies.
-        let may_stream = wire_format::may_stream(route.route.protocol, endpoint);
+        let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
         let follow = Follow {
             request_body: !pairs.is_empty() && !end,
             response_headers: !pairs.is_empty() || expose.is_some() || may_stream,
@@ -184,10 +184,11 @@ impl Engine {
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
+        let bounds = Bounds { ledger: self.ledger.clone(), body: exchange.plan.config.limits.body };
         let mut root = self.roots.get_mut(&exchange.plan.root);
         for id in &exchange.pairs {
             if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
-                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Shaping::default(), since: now };
+                pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Box::new(Shaping::new(bounds.clone())), since: now };
                 root.outbox.push_back(*id);
                 self.due = Some(pair.shadow.root);
             }

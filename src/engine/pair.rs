@@ -61,7 +61,7 @@ pub enum CopyState {
         /// The request.
         upload: Rc<Upload>,
         /// How far it is decided whether the request qualifies, and how the copy looks.
-        shaping: Shaping,
+        shaping: Box<Shaping>,
         /// When the request body was complete: both latencies start here.
         since: Timestamp,
     },

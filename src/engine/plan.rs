@@ -82,6 +82,8 @@ pub struct BoundShadow {
     pub breaker: Cell<Breaker>,
     /// The last failure that this worker logged, and when; `None` after a success.
     pub logged_failure: Cell<Option<(Outcome, Option<ShadowClass>, Timestamp)>>,
+    /// When this worker last logged that conditions could not be judged.
+    pub logged_unjudged: Cell<Option<Timestamp>>,
 }
 
 /// The variant of a route without split.
@@ -140,6 +142,7 @@ impl Binder<'_> {
             in_flight: Cell::default(),
             breaker: Cell::default(),
             logged_failure: Cell::default(),
+            logged_unjudged: Cell::default(),
         }
     }
 }

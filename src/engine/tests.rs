@@ -10,6 +10,7 @@ mod roots;
 mod schedules;
 mod shaping;
 mod streams;
+mod unshaped;
 mod worker;
 
 use std::collections::BTreeMap;

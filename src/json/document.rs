@@ -29,6 +29,11 @@ impl DocumentReader {
         Self::new(body, length)
     }
 
+    /// Returns the offset in the body up to which it has been read.
+    pub fn at(&self) -> usize {
+        self.reader.at()
+    }
+
     /// Reads about `budget` more bytes. `Pending` means that the budget was used up and the caller has to call again.
     ///
     /// # Errors

@@ -189,7 +189,7 @@ impl TapeReader {
 
     fn open(&mut self, tag: Tag, expect: Expect) -> Result<(), Fault> {
         if self.open.len() >= MAX_JSON_DEPTH {
-            return Err("JSON is nested too deep");
+            return Err("JSON is nested deeper than 64 levels");
         }
         self.open.push(Open { head: self.tape.count() as u32, tag, start: self.at, children: 0 });
         self.tape.push(Node::default());

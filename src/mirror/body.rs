@@ -1,9 +1,15 @@
 //! The body of a request and of its copy: whether the request meets the shadow's conditions, its slice, and the changes of the copy.
 //!
-//! All three need the JSON of the body. It is read once, into a tape, in slices, because no callback may go over a whole body. A change
-//! replaces bytes of the request's body; all other bytes stay as the client wrote them. A body that is no JSON meets no condition, and is
-//! copied without changes, so that the shadow's server refuses it as the client's server does.
+//! All three need the JSON of the body. It is decoded and read once, into a tape, in slices, because no callback may go over a whole body. A
+//! change replaces bytes of the body; all other bytes stay as the client wrote them. The copy of a body that was decoded is sent without
+//! content codings. A body that nobody asks for is neither decoded nor read.
 //!
+//! No copy goes out without the changes that it should have: what they can't be applied to is an [`Obstacle`]. A request without a body has
+//! nothing to change, and is copied as it is.
+//!
+//! * [`obstacle`]: why a body can't be read or changed.
+//! * [`plain`]: the body without content codings.
+//! * [`reading`]: its JSON.
 //! * [`lookup`]: finds the value at a path.
 //! * [`condition`]: the conditions of a shadow.
 //! * [`slicing`]: the slice of a value.
@@ -16,24 +22,31 @@ pub mod cut;
 pub mod lookup;
 pub mod member;
 pub mod model_infer;
+pub mod obstacle;
+pub mod plain;
+pub mod reading;
 pub mod slicing;
 
 use core::task::{Poll, ready};
+use std::rc::Rc;
 
-use crate::capture::Body;
+use crate::capture::{Body, Bounds, Capture, Overflow};
 use crate::config::{BodyCondition, CopyRequest, SliceBy, Slices};
 use crate::http::{JSON_LENGTH_HEADER, Request, json_length};
-use crate::json::document::DocumentReader;
-use crate::json::tape::Document;
 use condition::Conditions;
-use cut::{length_after, spliced};
+use cut::{Cut, length_after, spliced};
 use member::Members;
 use model_infer::ModelName;
+use obstacle::Obstacle;
+use plain::Plain;
+use reading::Reading;
 use slicing::Slicing;
 
 /// The unfinished work on the body of one copy. All calls must be about the same request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shaping {
+    bounds: Bounds,
+    plain: Plain,
     reading: Reading,
     conditions: Conditions,
     slicing: Slicing,
@@ -41,90 +54,131 @@ pub struct Shaping {
     model_name: ModelName,
 }
 
-/// The state of reading the body's JSON.
-#[derive(Debug, Default)]
-enum Reading {
-    #[default]
-    Unread,
-    UnderWay(DocumentReader),
-    Read(Document),
-    /// The body has no JSON.
-    NotJson,
-}
-
-/// The body of a copy.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The body of a copy, and what its header fields say of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shaped {
-    /// The bytes of the body; `None` if they are those of the request.
-    pub bytes: Option<Vec<u8>>,
+    /// The body: that of the request, or another one.
+    pub body: Body,
     /// The value of [`JSON_LENGTH_HEADER`]; `None` leaves the header as in the request.
     pub json_length: Option<usize>,
+    /// Fields of the request that name codings which the copy does not have.
+    pub undone: &'static [&'static str],
 }
-
-/// There is no memory for the body of a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRoom;
 
 impl Shaping {
+    /// Returns work that is not begun. What is decoded or changed is kept within `bounds`.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            plain: Plain::default(),
+            reading: Reading::default(),
+            conditions: Conditions::default(),
+            slicing: Slicing::default(),
+            members: Members::default(),
+            model_name: ModelName::default(),
+        }
+    }
+
     /// Whether the body meets all conditions `when` of a shadow. `Pending` means that `budget`, in bytes, was used up and the caller has to
     /// call again.
-    pub fn qualifies(&mut self, when: &[BodyCondition], request: &Request, body: &Body, budget: &mut usize) -> Poll<bool> {
-        if when.is_empty() {
-            return Poll::Ready(true);
-        }
-        match ready!(self.reading.step(request, body, budget)) {
-            Some(document) => self.conditions.step(document, when, budget),
-            None => Poll::Ready(false),
-        }
-    }
-
-    /// Returns the request's slice as an index into [`crate::slice::names`]; `None` if slices are not by a value of the body. A body
-    /// without JSON is in the slice `other`. `Pending` means that the budget was used up and the caller has to call again.
-    pub fn slice(&mut self, slices: Option<&Slices>, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<usize>> {
-        let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Poll::Ready(None) };
-        match ready!(self.reading.step(request, body, budget)) {
-            Some(document) => self.slicing.step(document, path, values, budget).map(Some),
-            None => Poll::Ready(Some(values.len())),
-        }
-    }
-
-    /// Returns the body of a copy with `changes`. `Pending` means that the budget was used up and the caller has to call again.
     ///
     /// # Errors
-    /// If there is no memory for the body.
-    pub fn shape(&mut self, changes: &CopyRequest, request: &Request, body: &Body, budget: &mut usize) -> Poll<Result<Shaped, NoRoom>> {
-        let members_change = changes.model.is_some() || !changes.body_set.is_empty() || !changes.body_remove.is_empty();
-        let cuts = match &changes.model {
-            Some(model) if model_infer::is_model_infer(request) => ready!(self.model_name.step(body.bytes(), model, budget)),
-            _ if members_change => match ready!(self.reading.step(request, body, budget)) {
-                Some(document) => ready!(self.members.step(document, changes, budget)),
-                None => Vec::new(),
+    /// If that can't be judged, because there is a body whose JSON can't be read.
+    pub fn qualifies(
+        &mut self,
+        when: &[BodyCondition],
+        request: &Request,
+        body: &Body,
+        budget: &mut usize,
+    ) -> Poll<Result<bool, Obstacle>> {
+        if when.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        match ready!(self.reading.step(&mut self.plain, request, body, &self.bounds, budget))? {
+            Some(document) => self.conditions.step(document, when, budget).map(Ok),
+            None => Poll::Ready(Ok(false)),
+        }
+    }
+
+    /// Returns the request's slice as an index into [`crate::slice::names`]; `None` if slices are not by a value of the body. A body whose
+    /// JSON can't be read is in the slice `other`. `Pending` means that the budget was used up and the caller has to call again.
+    ///
+    /// # Errors
+    /// If there is no room for the decoded body.
+    pub fn slice(
+        &mut self,
+        slices: Option<&Slices>,
+        request: &Request,
+        body: &Body,
+        budget: &mut usize,
+    ) -> Poll<Result<Option<usize>, Overflow>> {
+        let Some(Slices { by: SliceBy::Body(path), values }) = slices else { return Poll::Ready(Ok(None)) };
+        match ready!(self.reading.step(&mut self.plain, request, body, &self.bounds, budget)) {
+            Ok(Some(document)) => self.slicing.step(document, path, values, budget).map(|slice| Ok(Some(slice))),
+            Ok(None) | Err(Obstacle::Unfit(_)) => Poll::Ready(Ok(Some(values.len()))),
+            Err(Obstacle::Overflow(overflow)) => Poll::Ready(Err(overflow)),
+        }
+    }
+
+    /// Returns the body of a copy with `changes`. `adds_model` says whether the changed model is also for requests that name none.
+    /// `Pending` means that the budget was used up and the caller has to call again.
+    ///
+    /// # Errors
+    /// If there is a body that the changes can't be applied to, or no room for the changed one.
+    pub fn shape(
+        &mut self,
+        changes: &CopyRequest,
+        adds_model: bool,
+        request: &Request,
+        body: &Body,
+        budget: &mut usize,
+    ) -> Poll<Result<Shaped, Obstacle>> {
+        let of_members = !changes.body_set.is_empty() || !changes.body_remove.is_empty();
+        let (changed, cuts) = match &changes.model {
+            None if !of_members => (self.plain.or(body).clone(), Vec::new()),
+            Some(model) if !of_members && model_infer::is_model_infer(request) => {
+                let plain = ready!(self.plain.step(request, body, &self.bounds, budget))?;
+                match plain.bytes() {
+                    [] => (plain, Vec::new()),
+                    _ => ready!(self.model_name.step(request, &plain, model, &self.bounds, budget))?,
+                }
+            }
+            _ => match ready!(self.reading.step(&mut self.plain, request, body, &self.bounds, budget))? {
+                Some(document) => (document.body.clone(), ready!(self.members.step(document, changes, adds_model, budget))?),
+                None => {
+                    let plain = self.plain.or(body).clone();
+                    if !plain.bytes().is_empty() && !changes.body_set.is_empty() {
+                        return Poll::Ready(Err("binary tensors without JSON".into()));
+                    }
+                    (plain, Vec::new())
+                }
             },
-            _ => Vec::new(),
         };
+        let undone = undone(body, self.plain.or(body), &changed);
+        Poll::Ready(self.changed(&changed, &cuts, request).map(|(body, json_length)| Shaped { body, json_length, undone }))
+    }
+
+    /// Returns `body` after `cuts`, and the length of its JSON if it has changed and the request gives it.
+    fn changed(&self, body: &Body, cuts: &[Cut], request: &Request) -> Result<(Body, Option<usize>), Obstacle> {
         if cuts.is_empty() {
-            return Poll::Ready(Ok(Shaped::default()));
+            return Ok((body.clone(), None));
         }
         let json = request.header(JSON_LENGTH_HEADER).and_then(|header| json_length(Some(header), body.bytes().len()).ok());
-        let json_length = json.map(|length| length_after(length, &cuts));
-        Poll::Ready(spliced(body.bytes(), &cuts).ok_or(NoRoom).map(|bytes| Shaped { bytes: Some(bytes), json_length }))
+        let bytes = spliced(body.bytes(), cuts).ok_or(Overflow::Memory);
+        let body = bytes.and_then(|bytes| Capture::whole(bytes, usize::MAX, &self.bounds.ledger)).map_err(Obstacle::Overflow)?;
+        Ok((body, json.map(|length| length_after(length, cuts))))
     }
 }
 
-impl Reading {
-    /// Reads the body and returns its JSON; `None` if it has none. `Pending` means that the budget was used up.
-    fn step(&mut self, request: &Request, body: &Body, budget: &mut usize) -> Poll<Option<&Document>> {
-        if let Reading::Unread = self {
-            let length = json_length(request.header(JSON_LENGTH_HEADER), body.bytes().len());
-            *self = length.map_or(Reading::NotJson, |length| Reading::UnderWay(DocumentReader::new(body.clone(), length)));
-        }
-        if let Reading::UnderWay(reader) = self {
-            *self = ready!(reader.step(budget)).map_or(Reading::NotJson, Reading::Read);
-        }
-        Poll::Ready(match self {
-            Reading::Read(document) => Some(document),
-            _ => None,
-        })
+/// Returns the fields that name codings of the request's `body` which its copy does not have. `plain` is `body` without content codings,
+/// `changed` the same, or a gRPC message without compression.
+fn undone(body: &Body, plain: &Body, changed: &Body) -> &'static [&'static str] {
+    if !Rc::ptr_eq(changed, plain) {
+        &["content-encoding", "grpc-encoding"]
+    } else if !Rc::ptr_eq(plain, body) {
+        &["content-encoding"]
+    } else {
+        &[]
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::body::Shaped;
 use super::environment::Secret;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
@@ -50,17 +51,8 @@ const CREDENTIALS: [&str; 12] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
-/// The lengths that the header fields of a copy give for its body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lengths {
-    /// The length of the body in bytes.
-    pub body: usize,
-    /// The value of [`JSON_LENGTH_HEADER`]; `None` leaves the header as in the request.
-    pub json: Option<usize>,
-}
-
-/// Returns the header fields of the copy of `request` for `shadow`. `environment` are the shadow's fields from the environment; `lengths`
-/// are those of the copy's body.
+/// Returns the header fields of the copy of `request` for `shadow`. `environment` are the shadow's fields from the environment; `shaped`
+/// is the copy's body.
 ///
 /// A copy without a body gets no `content-length`: Envoy adds `0` itself if the protocol needs it.
 ///
@@ -71,9 +63,9 @@ pub fn copy_headers(
     split_headers: &[Rc<str>],
     environment: &[(Rc<str>, Secret)],
     request: &Request,
-    lengths: Lengths,
+    shaped: &Shaped,
 ) -> Result<Vec<(String, String)>, Refused> {
-    let mut copy = kept(shadow, split_headers, request)?;
+    let mut copy = kept(shadow, split_headers, request, shaped.undone)?;
     // An answer without content coding needs no decoding.
     set(&mut copy, "accept-encoding", "identity");
     if is_any_grpc(request) {
@@ -84,11 +76,12 @@ pub fn copy_headers(
     for (name, value) in environment {
         set(&mut copy, name, value.value());
     }
-    if let Some(length) = lengths.json {
+    if let Some(length) = shaped.json_length {
         set(&mut copy, JSON_LENGTH_HEADER, &length.to_string());
     }
-    if lengths.body > 0 {
-        set(&mut copy, "content-length", &lengths.body.to_string());
+    let length = shaped.body.bytes().len();
+    if length > 0 {
+        set(&mut copy, "content-length", &length.to_string());
     }
     set(&mut copy, SHADOW_HEADER, &shadow.name);
     // Pseudo-headers come first. Apart from that the order stays.
@@ -98,8 +91,8 @@ pub fn copy_headers(
     Ok(copy)
 }
 
-/// Returns the fields that are copied from `request`.
-fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result<Vec<(String, String)>, Refused> {
+/// Returns the fields that are copied from `request`: `undone` are not.
+fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request, undone: &[&str]) -> Result<Vec<(String, String)>, Refused> {
     let connection = request.headers("connection").collect::<Vec<_>>().join(&b',').to_ascii_lowercase();
     let mut named = BTreeSet::new();
     named.extend(tokens(&connection));
@@ -108,6 +101,7 @@ fn kept(shadow: &Shadow, split_headers: &[Rc<str>], request: &Request) -> Result
         let pseudo = name.starts_with(':');
         let dropped = HOP_BY_HOP.contains(&name.as_str())
             || OWN.contains(&name.as_str())
+            || undone.contains(&name.as_str())
             || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || !shadow.request.keep_credentials && CREDENTIALS.contains(&name.as_str())
             || split_headers.iter().any(|header| **header == **name)

@@ -5,8 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::Poll;
 
-use gnomon::capture::{Capture, Ledger};
-use gnomon::compare::read::reader::Bounds;
+use gnomon::capture::{Bounds, Capture, Ledger};
 use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::{Compare, GivenTolerance, Task};

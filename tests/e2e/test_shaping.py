@@ -21,10 +21,8 @@ def one_shadow(lab, filters=None, **more):
     (b'{"stream_options":1,"model":"a","stream_options":2}', b'{"model":"b","stream":false,"seed":7}'),
     (b' { } ', b' {"stream":false,"seed":7 } '),
     (b'{"stream_options": null}', b'{"stream":false,"seed":7}'),
-    (b'{"nested": {"model": "a", "stream": true}, "model": 1}', b'{"nested": {"model": "a", "stream": true}, "model": 1,"stream":false,"seed":7}'),
-    (b'[{"model": "a"}]', b'[{"model": "a"}]'),
-    (b'{"model": "a", "stream": true', b'{"model": "a", "stream": true'),
-    (b'\x00\xff{"model": "a"}', b'\x00\xff{"model": "a"}'),
+    (b'{"nested": {"model": "a", "stream": true}, "model": 1}', b'{"nested": {"model": "a", "stream": true}, "model": "b","stream":false,"seed":7}'),
+    (b'\xef\xbb\xbf{"model": null}', b'\xef\xbb\xbf{"model": "b","stream":false,"seed":7}'),
 ], ids=repr)  # fmt: skip
 def test_members_change_and_no_other_byte(lab, body, expected):
     change = {"model": "b", "body": {"set": {"stream": False, "seed": 7}, "remove": ["stream_options"]}}
@@ -43,14 +41,13 @@ def test_a_large_body_is_changed_whole(lab):
     assert copy.wait()[0].body == b'{"text":"%s","model":"another"}' % text.encode()
 
 
-@pytest.mark.parametrize("length, changed", [("15", True), ("16", False), ("9999", False), ("-1", False), ("x", False)])
-def test_tensors_behind_the_json_stay(lab, length, changed):
+def test_tensors_behind_the_json_stay(lab):
     body = b'{"model":"old"}' + bytes(range(256))
     proxy, _, copy = one_shadow(lab, request={"model": "version-2"})
-    proxy.send(request("/v1/x", body, headers={LENGTH: length, "content-type": "application/octet-stream"}))
+    proxy.send(request("/v1/x", body, headers={LENGTH: "15", "content-type": "application/octet-stream"}))
     got = copy.wait()[0]
-    assert got.body == (b'{"model":"version-2"}' + bytes(range(256)) if changed else body)
-    assert got.values(LENGTH) == ["21" if changed else length]
+    assert got.body == b'{"model":"version-2"}' + bytes(range(256))
+    assert got.values(LENGTH) == ["21"]
 
 
 def grpc_message(model):
@@ -87,6 +84,7 @@ def test_only_requests_that_qualify_were_sampled(lab):
     assert [got.body for got in copy.wait(2)] == [bodies[0], bodies[5]]
     proxy.eventually("gnomon_shadow_outcomes_total", 2, outcome="compared")
     assert proxy.metrics().total("gnomon_sampled_total") == 2
+    assert proxy.metrics().total("gnomon_unjudged_total") == 1
     assert len(primary.seen) == 6
 
 

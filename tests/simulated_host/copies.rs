@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proxy_wasm::types::LogLevel;
 use serde_json::json;
 
 use crate::network::Message;
@@ -111,16 +112,13 @@ fn a_copy_differs_as_configured() {
 #[test]
 fn a_model_is_replaced_where_a_body_names_one() {
     let configuration = shadowed().with(&format!("{SHADOW}/request"), json!({"model": "v2"}));
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, expected) in [
         (r#"{"model":"v1"}"#, r#"{"model":"v2"}"#),
         ("{ \"a\" : {\"model\":\"v1\"}, \"model\" : \"\\u0076\" }", "{ \"a\" : {\"model\":\"v1\"}, \"model\" : \"v2\" }"),
-        (r#"{"model":1}"#, r#"{"model":1}"#),
-        (r#"{"model":"v1""#, r#"{"model":"v1""#),
-        (r#"["model","v1"]"#, r#"["model","v1"]"#),
-        (r#""model""#, r#""model""#),
+        (r#"{"model":1}"#, r#"{"model":"v2"}"#),
+        ("\u{feff}{\"model\":null}", "\u{feff}{\"model\":\"v2\"}"),
+        (r#"{"a":1}"#, r#"{"a":1}"#),
         ("", ""),
-        (&deep, &deep),
     ] {
         for cut in [1, 1000] {
             let (mut world, place) = start(&configuration);
@@ -128,6 +126,28 @@ fn a_model_is_replaced_where_a_body_names_one() {
             world.check();
             let copy = copy(&world);
             assert_eq!(String::from_utf8_lossy(&copy.body), expected, "in pieces of {cut}");
+        }
+    }
+}
+
+#[test]
+fn no_copy_goes_out_with_a_model_that_could_not_be_replaced() {
+    let configuration = shadowed().with(&format!("{SHADOW}/request"), json!({"model": "v2"}));
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for (body, said) in [
+        (r#"{"model":"v1""#, "JSON ends early at byte 13"),
+        (r#"["model","v1"]"#, "JSON that is no object and has no members"),
+        (r#""model""#, "JSON that is no object and has no members"),
+        (&deep, "JSON is nested deeper than 64 levels at byte 64"),
+    ] {
+        for cut in [1, 1000] {
+            let (mut world, place) = start(&configuration);
+            world.exchange(place, Request::post("r1", "").pieces(body.as_bytes().chunks(cut).map(<[u8]>::to_vec).collect()));
+            world.check();
+            assert!(world.calls("shadow").is_empty());
+            assert_eq!(world.outcomes("copy").into_iter().collect::<Vec<_>>(), [("unsent_unshaped".to_owned(), 1)]);
+            let lines = world.lines(LogLevel::Warn);
+            assert!(lines.len() == 1 && lines[0].contains(said), "{lines:?} lacks {said}");
         }
     }
 }

@@ -10,15 +10,15 @@ pub mod response;
 mod tests;
 
 use core::mem;
-use core::ops::Range;
 use core::task::{Poll, ready};
 
-use crate::capture::{Body, Capture};
+use crate::capture::{Body, Bounds};
 use crate::compare::answer::{Answer, Unread};
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::read::open_inference_grpc::response::ResponseReader;
-use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::reader::Reader;
 use crate::encoding::Decoder;
+use crate::encoding::decoding::Decoding;
 use crate::fault::Fault;
 use crate::grpc;
 use crate::json::tape::{Document, Tape};
@@ -36,8 +36,8 @@ pub struct ModelInferReader {
 enum Stage {
     /// Nothing has been looked at. With `grpc-encoding`.
     New(Vec<u8>),
-    /// The message, at this place, is being decompressed.
-    Decode(Range<usize>, Decoder, Capture),
+    /// The message is being decompressed.
+    Decode(Decoding),
     /// It is being read.
     Read(ResponseReader),
 }
@@ -54,8 +54,8 @@ impl ModelInferReader {
         if !frame.compressed {
             return Ok(Stage::Read(ResponseReader::new(frame.message.start, frame.message.end)));
         }
-        let decoder = Decoder::new(encoding)?.ok_or("a compressed gRPC message without grpc-encoding")?;
-        Ok(Stage::Decode(frame.message, decoder, Capture::new(&self.bounds.ledger)))
+        let decoder = Decoder::new(encoding)?.ok_or(grpc::NO_ENCODING)?;
+        Ok(Stage::Decode(Decoding::new(decoder, self.body.clone(), frame.message, &self.bounds)))
     }
 }
 
@@ -67,13 +67,8 @@ impl Reader for ModelInferReader {
                     let encoding = mem::take(encoding);
                     self.stage = self.begin(&encoding)?;
                 }
-                Stage::Decode(place, decoder, decoded) => {
-                    let message = self.body.bytes().get(place.clone()).unwrap_or_default();
-                    let limit = self.bounds.body;
-                    let mut keep = |piece: &[u8]| decoded.push(piece, limit).map_err(|overflow| Unread::Overflow(overflow).reason());
-                    ready!(decoder.step(message, budget, &mut keep))?;
-                    let decoded = mem::replace(decoded, Capture::new(&self.bounds.ledger));
-                    self.body = decoded.into_body().map_err(|overflow| Unread::Overflow(overflow).reason())?;
+                Stage::Decode(decoding) => {
+                    self.body = ready!(decoding.step(budget)).map_err(|undecoded| Unread::from(undecoded).reason())?;
                     self.stage = Stage::Read(ResponseReader::new(0, self.body.bytes().len()));
                 }
                 Stage::Read(reader) => {

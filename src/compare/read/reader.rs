@@ -4,18 +4,8 @@ use core::fmt;
 use core::fmt::{Debug, Formatter};
 use core::task::Poll;
 
-use crate::capture::Ledger;
 use crate::compare::part::content::Content;
 use crate::fault::Fault;
-
-/// How much may be held of what is made of an answer: a decoded body, a joined stream, a decompressed message.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// The account of what is held.
-    pub ledger: Ledger,
-    /// Most bytes of one body (`limits.body`).
-    pub body: usize,
-}
 
 /// A protocol reading one answer.
 pub trait Reader {

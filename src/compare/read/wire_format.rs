@@ -53,8 +53,9 @@ fn is_openai_base<'a>(mut segments: impl Iterator<Item = &'a [u8]>) -> bool {
     segments.next().is_some_and(|last| is_version(last) || last == b"openai") || segments.next() == Some(b"deployments")
 }
 
-/// Whether an answer may be a stream of generated text, which is joined before it is compared. Its first bytes tell.
-pub fn may_stream(protocol: Protocol, endpoint: Endpoint) -> bool {
+/// Whether requests and answers are those of OpenAI's protocol. Each request names its model in the body. An answer may be a stream of
+/// generated text, which is joined before it is compared; its first bytes tell.
+pub fn is_openai(protocol: Protocol, endpoint: Endpoint) -> bool {
     protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
 }
 

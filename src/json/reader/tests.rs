@@ -81,7 +81,7 @@ fn check(text: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(document.tape.count() <= text.len());
             prop_assert_eq!(document.source(0), text.trim_ascii());
         }
-        (Err(fault), Ok(_)) => prop_assert_eq!(fault, "JSON is nested too deep"),
+        (Err(fault), Ok(_)) => prop_assert_eq!(fault, "JSON is nested deeper than 64 levels"),
         (Ok(_), Err(error)) => prop_assert!(is_extension(text, &error), "accepted: {:?}", error),
         (Err(_), Err(_)) => {}
     }

@@ -1,19 +1,23 @@
 //! Changes top-level members of the JSON object in a copy: removes members, sets members, or changes the name of the model.
 //!
-//! Of duplicate members each server may use another one, so all of them are changed.
+//! Of duplicate members each server may use another one, so all of them are changed. A model that is no text is replaced, too.
 
 use core::task::Poll;
 
 use super::cut::Cut;
 use super::lookup::LOOK;
+use super::obstacle::Obstacle;
 use crate::config::CopyRequest;
 use crate::config::raw::quoted;
 use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
 use crate::json::value::Tag;
 
-/// Most cuts for each name. A body that needs more is not changed, so that memory does not grow with the body. Names are usually unique.
+/// Most cuts for each name. A body that needs more has no copy, so that memory does not grow with the body. Names are usually unique.
 const MAX_OCCURRENCES: usize = 8;
+
+/// The member that names the model.
+const MODEL: &str = "model";
 
 /// The unfinished walk over the members of an object.
 #[derive(Debug, Default)]
@@ -33,6 +37,8 @@ struct Walk {
     kept: bool,
     /// For each member of `body.set`, whether the request has it.
     present: Vec<bool>,
+    /// Whether the copy has to be given a model.
+    adds_model: bool,
     cuts: Vec<Cut>,
 }
 
@@ -45,13 +51,22 @@ enum MemberChange {
 }
 
 impl Members {
-    /// Returns the cuts in the text of `document` for a copy with `changes`; none if the document is no object. `Pending` means that the
-    /// budget was used up and the caller has to call again.
-    pub fn step(&mut self, document: &Document, changes: &CopyRequest, budget: &mut usize) -> Poll<Vec<Cut>> {
+    /// Returns the cuts in the text of `document` for a copy with `changes`. `adds_model` says whether a copy names the changed model if
+    /// its request names none. `Pending` means that the budget was used up and the caller has to call again.
+    ///
+    /// # Errors
+    /// If the document is no object, or needs too many cuts.
+    pub fn step(
+        &mut self,
+        document: &Document,
+        changes: &CopyRequest,
+        adds_model: bool,
+        budget: &mut usize,
+    ) -> Poll<Result<Vec<Cut>, Obstacle>> {
         if document.value(0).tag != Tag::Object {
-            return Poll::Ready(Vec::new());
+            return Poll::Ready(Err("JSON that is no object and has no members".into()));
         }
-        let walk = self.walk.get_or_insert_with(|| Walk::new(document, changes));
+        let walk = self.walk.get_or_insert_with(|| Walk::new(document, changes, adds_model));
         let names = changes.body_set.len().saturating_add(changes.body_remove.len()).saturating_add(1);
         while walk.left > 0 {
             if *budget == 0 {
@@ -60,22 +75,23 @@ impl Members {
             *budget = budget.saturating_sub(LOOK.saturating_add(names));
             walk.member(document, changes);
             if walk.cuts.len() > MAX_OCCURRENCES.saturating_mul(names) {
-                return Poll::Ready(Vec::new());
+                return Poll::Ready(Err("more than eight members of one name".into()));
             }
         }
         walk.append(changes);
-        Poll::Ready(std::mem::take(&mut walk.cuts))
+        Poll::Ready(Ok(std::mem::take(&mut walk.cuts)))
     }
 }
 
 impl Walk {
-    fn new(document: &Document, changes: &CopyRequest) -> Self {
+    fn new(document: &Document, changes: &CopyRequest, adds_model: bool) -> Self {
         Self {
             next: first_child(0),
             left: document.children(0),
             end: document.place(0).start.saturating_add(1),
             kept: false,
             present: vec![false; changes.body_set.len()],
+            adds_model,
             cuts: Vec::new(),
         }
     }
@@ -119,24 +135,28 @@ impl Walk {
             }
             return changes.body_set.get(set).map_or(MemberChange::Keep, |(_, value)| MemberChange::Set(value.clone().into_bytes()));
         }
-        let is_text = matches!(document.value(self.next.wrapping_add(1)).tag, Tag::Plain | Tag::Escaped);
         match &changes.model {
-            Some(model) if is_text && reads(name, "model") => MemberChange::Set(quoted(model).into_bytes()),
+            Some(model) if reads(name, MODEL) => {
+                self.adds_model = false;
+                MemberChange::Set(quoted(model).into_bytes())
+            }
             _ => MemberChange::Keep,
         }
     }
 
-    /// Adds the members of `body.set` that the request does not have.
+    /// Adds the model and the members of `body.set` that the request does not have.
     fn append(&mut self, changes: &CopyRequest) {
         let mut members = String::new();
-        let absent = changes.body_set.iter().zip(&self.present).filter(|(_, present)| !**present);
-        for ((name, value), _) in absent {
+        let model = changes.model.as_ref().filter(|_| self.adds_model).map(|model| (MODEL, quoted(model)));
+        let set = changes.body_set.iter().zip(&self.present).filter(|(_, present)| !**present);
+        let set = set.map(|((name, value), _)| (name.as_str(), value.clone()));
+        for (name, value) in model.into_iter().chain(set) {
             if self.kept {
                 members.push(',');
             }
             members.push_str(&quoted(name));
             members.push(':');
-            members.push_str(value);
+            members.push_str(&value);
             self.kept = true;
         }
         if !members.is_empty() {

@@ -1,13 +1,16 @@
 //! Changes the model in a gRPC `ModelInfer` request of the Open Inference Protocol.
 //!
-//! The body is one `ModelInferRequest`. Its field 1 is the name of the model. A body is not changed if it is compressed or malformed, has
-//! several messages, or names no model.
+//! The body is one `ModelInferRequest`. Its field 1 is the name of the model. A compressed message is decompressed, and stays so in the
+//! copy. A message that names no model is left as it is.
 
-use core::task::Poll;
+use core::task::{Poll, ready};
 use std::ops::Range;
 
-use super::cut::Cut;
-use crate::grpc::Frame;
+use super::cut::{Cut, length_after};
+use super::obstacle::Obstacle;
+use crate::capture::{Body, Bounds, Overflow};
+use crate::encoding::Decoder;
+use crate::encoding::decoding::Decoding;
 use crate::http::{MODEL_INFER, Request, is_grpc};
 use crate::protobuf::Value;
 use crate::{grpc, protobuf};
@@ -28,7 +31,23 @@ pub fn is_model_infer(request: &Request) -> bool {
 
 /// The unfinished search for the name of the model.
 #[derive(Debug, Default)]
-pub struct ModelName {
+pub enum ModelName {
+    /// Nothing has been looked at.
+    #[default]
+    New,
+    /// The message is being decompressed.
+    Decoding(Decoding),
+    /// Its fields are being read.
+    Reading(Search),
+}
+
+/// The unfinished search in a message.
+#[derive(Debug)]
+pub struct Search {
+    /// What holds the message.
+    body: Body,
+    /// The offset of the message: behind its head, or 0 for one that was decompressed.
+    start: usize,
     /// The offset of the next field.
     at: usize,
     /// The offsets of the field with the name. If there are several, which protobuf allows, the last one counts.
@@ -36,40 +55,88 @@ pub struct ModelName {
 }
 
 impl ModelName {
-    /// Returns the cuts in `body` for a copy that names `model`. `Pending` means that the budget was used up and the caller has to call
-    /// again.
-    pub fn step(&mut self, body: &[u8], model: &str, budget: &mut usize) -> Poll<Vec<Cut>> {
-        if self.at == 0 {
-            let Ok(Frame { compressed: false, message }) = grpc::unary(body) else { return Poll::Ready(Vec::new()) };
-            self.at = message.start;
+    /// Returns the cuts for a copy of `request` that names `model`, and the body that they are to be made in: `body`, which is `request`'s
+    /// without content codings, or the message of it without compression. `Pending` means that the budget was used up and the caller has to
+    /// call again.
+    ///
+    /// # Errors
+    /// If `body` is not one whole message, or can't be decompressed within `bounds`.
+    pub fn step(
+        &mut self,
+        request: &Request,
+        body: &Body,
+        model: &str,
+        bounds: &Bounds,
+        budget: &mut usize,
+    ) -> Poll<Result<(Body, Vec<Cut>), Obstacle>> {
+        loop {
+            match self {
+                ModelName::New => *self = Self::begun(request, body, bounds)?,
+                ModelName::Decoding(decoding) => *self = Self::reading(ready!(decoding.step(budget))?, 0),
+                ModelName::Reading(search) => {
+                    ready!(search.step(budget))?;
+                    return Poll::Ready(search.cuts(model).map(|cuts| (search.body.clone(), cuts)));
+                }
+            }
         }
+    }
+
+    fn begun(request: &Request, body: &Body, bounds: &Bounds) -> Result<Self, Obstacle> {
+        let frame = grpc::unary(body.bytes())?;
+        if !frame.compressed {
+            return Ok(Self::reading(body.clone(), frame.message.start));
+        }
+        let decoder = Decoder::new(request.header("grpc-encoding").unwrap_or_default())?.ok_or(grpc::NO_ENCODING)?;
+        Ok(ModelName::Decoding(Decoding::new(decoder, body.clone(), frame.message, bounds)))
+    }
+
+    fn reading(body: Body, start: usize) -> Self {
+        ModelName::Reading(Search { body, start, at: start, found: None })
+    }
+}
+
+impl Search {
+    /// Reads the fields. Ready once all of them are read.
+    fn step(&mut self, budget: &mut usize) -> Poll<Result<(), Obstacle>> {
+        let body = self.body.bytes();
         while self.at < body.len() {
             if *budget == 0 {
                 return Poll::Pending;
             }
             *budget = budget.saturating_sub(FIELD);
-            let Ok((field, end)) = protobuf::field(body, self.at) else { return Poll::Ready(Vec::new()) };
+            let (field, end) = protobuf::field(body, self.at)?;
             if field.number == MODEL_NAME && matches!(field.value, Value::Bytes(_)) {
                 self.found = Some(self.at..end);
             }
             self.at = end;
         }
-        Poll::Ready(self.found.take().and_then(|place| cuts(body, place, model)).unwrap_or_default())
+        Poll::Ready(Ok(()))
+    }
+
+    /// Returns the cuts that replace the found field by one with `model`, and give the message a head with its length.
+    fn cuts(&self, model: &str) -> Result<Vec<Cut>, Obstacle> {
+        let decompressed = self.start == 0;
+        let field = self.found.clone().map(|place| Cut { place, with: field(model) });
+        if field.is_none() && !decompressed {
+            return Ok(Vec::new());
+        }
+        let field = field.into_iter().collect::<Vec<_>>();
+        let length = length_after(self.body.bytes().len().saturating_sub(self.start), &field);
+        let length = u32::try_from(length).map_err(|_| Obstacle::Overflow(Overflow::Body))?.to_be_bytes();
+        let head = Cut { place: 0..self.start, with: [&[0][..], &length].concat() };
+        Ok([vec![head], field].concat())
     }
 }
 
-/// Returns the cuts that replace the field at `place` by one with `model`, and adapt the length of the message; `None` if the message gets
-/// too long.
-fn cuts(body: &[u8], place: Range<usize>, model: &str) -> Option<Vec<Cut>> {
-    let mut with = vec![TAG];
+/// Returns the field `model_name` with `model`.
+fn field(model: &str) -> Vec<u8> {
+    let mut field = vec![TAG];
     let mut rest = model.len();
     while rest >= 0x80 {
-        with.push(rest as u8 | 0x80);
+        field.push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    with.push(rest as u8);
-    with.extend_from_slice(model.as_bytes());
-    let length = body.len().saturating_sub(grpc::HEAD).saturating_sub(place.len()).saturating_add(with.len());
-    let length = u32::try_from(length).ok()?.to_be_bytes();
-    Some(vec![Cut { place: 1..grpc::HEAD, with: length.to_vec() }, Cut { place, with }])
+    field.push(rest as u8);
+    field.extend_from_slice(model.as_bytes());
+    field
 }

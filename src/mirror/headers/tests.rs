@@ -6,6 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::super::tests::shadow;
 use super::*;
+use crate::capture::{Body, Held};
 use crate::config::CopyRequest;
 use crate::http::{Fields, fields};
 
@@ -14,8 +15,12 @@ const POST: [(&str, &str); 3] = [(":method", "POST"), (":authority", "fraud.loca
 const ADDED: [(&str, &str); 2] = [("accept-encoding", "identity"), ("x-gnomon-shadow", "v2-copy")];
 
 fn copy(changes: CopyRequest, request: &Fields, body_len: usize) -> Result<Vec<(String, String)>, Refused> {
-    let lengths = Lengths { body: body_len, json: None };
-    copy_headers(&shadow(1, None, changes), &["x-gnomon-variant".into(), "x-pick".into()], &[], &Request::new(request), lengths)
+    let shaped = Shaped { body: body(body_len), ..Shaped::default() };
+    copy_headers(&shadow(1, None, changes), &["x-gnomon-variant".into(), "x-pick".into()], &[], &Request::new(request), &shaped)
+}
+
+fn body(length: usize) -> Body {
+    Rc::new(Held::from(vec![0; length]))
 }
 
 fn post(more: &[(&str, &str)]) -> Fields {
@@ -246,7 +251,7 @@ fn headers_from_the_environment_are_set_last() {
     let environment = [("authorization".into(), Secret::from("Bearer shadow".to_owned())), ("x-a".into(), Secret::from("1".to_owned()))];
     let changes = CopyRequest { remove: vec!["x-a".into()], ..CopyRequest::default() };
     let request = post(&[("authorization", "Bearer live"), ("x-a", "0"), ("x-a", "2")]);
-    let copy = copy_headers(&shadow(1, None, changes), &[], &environment, &Request::new(&request), Lengths::default()).unwrap();
+    let copy = copy_headers(&shadow(1, None, changes), &[], &environment, &Request::new(&request), &Shaped::default()).unwrap();
     let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
     assert_eq!([values("authorization"), values("x-a")], [["Bearer shadow"], ["1"]]);
 }
@@ -255,10 +260,27 @@ fn headers_from_the_environment_are_set_last() {
 fn the_header_with_the_length_of_json_follows_a_change() {
     let request = post(&[("inference-header-content-length", "15"), ("content-length", "99")]);
     for (json, expected) in [(None, "15"), (Some(20), "20")] {
-        let lengths = Lengths { body: 100, json };
-        let copy = copy_headers(&shadow(1, None, CopyRequest::default()), &[], &[], &Request::new(&request), lengths).unwrap();
+        let shaped = Shaped { body: body(100), json_length: json, ..Shaped::default() };
+        let copy = copy_headers(&shadow(1, None, CopyRequest::default()), &[], &[], &Request::new(&request), &shaped).unwrap();
         let values = |name: &str| copy.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
         assert_eq!([values("inference-header-content-length"), values("content-length")], [[expected], ["100"]]);
+    }
+}
+
+#[test]
+fn codings_that_the_copy_does_not_have_are_not_named() {
+    let request = post(&[("content-encoding", "gzip"), ("content-encoding", "br"), ("grpc-encoding", "gzip"), ("te", "x")]);
+    let set = CopyRequest { set: vec![("content-encoding".into(), "x".to_owned())], ..CopyRequest::default() };
+    for (undone, changes, expected) in [
+        (&[][..], CopyRequest::default(), vec!["gzip", "br", "gzip"]),
+        (&["content-encoding"], CopyRequest::default(), vec!["gzip"]),
+        (&["content-encoding", "grpc-encoding"], CopyRequest::default(), vec![]),
+        (&["content-encoding", "grpc-encoding"], set, vec!["x"]),
+    ] {
+        let shaped = Shaped { undone, ..Shaped::default() };
+        let copy = copy_headers(&shadow(1, None, changes), &[], &[], &Request::new(&request), &shaped).unwrap();
+        let codings = copy.iter().filter(|(name, _)| name.ends_with("-encoding") && name != "accept-encoding");
+        assert_eq!(codings.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), expected, "{undone:?}");
     }
 }
 

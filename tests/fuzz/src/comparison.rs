@@ -4,8 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::task::Poll;
 
-use gnomon::capture::{Capture, Ledger};
-use gnomon::compare::read::reader::Bounds;
+use gnomon::capture::{Bounds, Capture, Ledger};
 use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
 use gnomon::config::Compare;

@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use gnomon::capture::{Body, Capture};
+use gnomon::capture::{Body, Bounds, Capture, Ledger};
 use gnomon::config::Shadow;
 use gnomon::http::{Fields, JSON_LENGTH_HEADER, Request};
 use gnomon::json::tape::Document;
 use gnomon::json::value::Tag;
+use gnomon::mirror::body::obstacle::Obstacle;
 use gnomon::mirror::body::{Shaped, Shaping};
 use gnomon::{grpc, protobuf};
 
@@ -30,9 +31,13 @@ enum Kind {
     Json,
     WithTail,
     ModelInfer,
+    Encoded,
 }
 
-const KINDS: [Kind; 3] = [Kind::Json, Kind::WithTail, Kind::ModelInfer];
+const KINDS: [Kind; 4] = [Kind::Json, Kind::WithTail, Kind::ModelInfer, Kind::Encoded];
+
+/// Most bytes of a decoded body.
+const BODY: usize = 64 << 10;
 
 thread_local! {
     static PARSED: OnceCell<Vec<Rc<Shadow>>> = const { OnceCell::new() };
@@ -47,10 +52,12 @@ pub fn check(data: &[u8]) {
     let fields = headers(kind, length);
     let ledger = open_ledger();
     let body = Capture::whole(bytes.to_vec(), usize::MAX, &ledger).unwrap();
-    let whole = worked(&shadow, &fields, &body, usize::MAX);
-    assert_eq!(worked(&shadow, &fields, &body, 1 + usize::from(slice)), whole, "other slices, another copy");
-    check_copy(&shadow, kind, length, bytes, &whole.1);
-    drop(body);
+    let whole = worked(&shadow, &fields, &body, &ledger, usize::MAX);
+    assert_eq!(worked(&shadow, &fields, &body, &ledger, 1 + usize::from(slice)), whole, "other slices, another copy");
+    if let Ok(shaped) = &whole.1 {
+        check_copy(&shadow, kind, length, bytes, shaped);
+    }
+    drop((body, whole));
     assert_eq!(ledger.used(), 0, "bytes are left on the ledger");
 }
 
@@ -68,37 +75,56 @@ fn headers(kind: Kind, length: &[u8]) -> Fields {
         Kind::Json => vec![field(":path", b"/v1/chat/completions")],
         Kind::WithTail => vec![field(":path", b"/v2/models/m/infer"), field(JSON_LENGTH_HEADER, length)],
         Kind::ModelInfer => {
-            vec![field(":path", b"/inference.GRPCInferenceService/ModelInfer"), field("content-type", b"application/grpc")]
+            vec![
+                field(":path", b"/inference.GRPCInferenceService/ModelInfer"),
+                field("content-type", b"application/grpc"),
+                field("grpc-encoding", b"deflate"),
+            ]
         }
+        Kind::Encoded => vec![field(":path", b"/v1/chat/completions"), field("content-encoding", b"deflate")],
     }
 }
 
 /// Whether the request qualifies, and the body of its copy.
-fn worked(shadow: &Shadow, fields: &Fields, body: &Body, budget: usize) -> (bool, Shaped) {
-    let most = (body.bytes().len() + 1024) * 64;
+fn worked(
+    shadow: &Shadow,
+    fields: &Fields,
+    body: &Body,
+    ledger: &Ledger,
+    budget: usize,
+) -> (Result<bool, Obstacle>, Result<Shaped, Obstacle>) {
+    let most = (body.bytes().len() + BODY + 1024) * 64;
     let request = Request::new(fields);
-    let mut shaping = Shaping::default();
+    let mut shaping = Shaping::new(Bounds { ledger: ledger.clone(), body: BODY });
     let (qualifies, _) = in_slices(budget, most, |left| shaping.qualifies(&shadow.when, &request, body, left));
-    let (shaped, _) = in_slices(budget, most, |left| shaping.shape(&shadow.request, &request, body, left));
-    (qualifies, shaped.expect("there is room"))
+    let (shaped, _) = in_slices(budget, most, |left| shaping.shape(&shadow.request, false, &request, body, left));
+    (qualifies, shaped)
 }
 
-/// A changed body is as well-formed as the request's was, and says what the shadow's configuration asks for.
+/// The body of a copy is well-formed, and says what the shadow's configuration asks for: no body that can't be changed has a copy.
 fn check_copy(shadow: &Shadow, kind: Kind, length: &[u8], before: &[u8], shaped: &Shaped) {
-    let Some(after) = &shaped.bytes else {
-        assert_eq!(shaped.json_length, None);
-        return;
+    let (after, changes) = (shaped.body.bytes(), &shadow.request);
+    if before.is_empty() {
+        return assert!(after.is_empty(), "a request without a body has a copy without one");
+    }
+    let of_members = !changes.body_set.is_empty() || !changes.body_remove.is_empty();
+    if let (Kind::ModelInfer, Some(model), false) = (kind, &changes.model, of_members) {
+        return assert!(model_name(after).is_none_or(|name| name == model.as_bytes()), "another model");
+    }
+    let is = match kind {
+        Kind::WithTail => {
+            let was: usize = std::str::from_utf8(length).unwrap().parse().unwrap();
+            let is = shaped.json_length.unwrap_or(was);
+            assert_eq!(before[was..], after[is..], "what is behind the JSON has changed");
+            is
+        }
+        _ => after.len(),
     };
-    let changes = &shadow.request;
-    if let (Kind::ModelInfer, Some(model)) = (kind, &changes.model) {
-        assert_eq!(model_name(after), Some(model.as_bytes()));
+    if is == 0 {
         return;
     }
-    let (was, is) = match kind {
-        Kind::WithTail => (std::str::from_utf8(length).unwrap().parse().unwrap(), shaped.json_length.expect("the header changes, too")),
-        _ => (before.len(), after.len()),
-    };
-    assert_eq!(before[was..], after[is..], "what is behind the JSON has changed");
+    let after = after.strip_prefix(b"\xef\xbb\xbf").unwrap_or(after);
+    let is = is - (shaped.body.bytes().len() - after.len());
     let document = read(&after[..is], usize::MAX).expect("what was JSON still is");
     assert_eq!(document.value(0).tag, Tag::Object);
     for name in &changes.body_remove {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{in_slices, split_head};
 
 /// Bounds that `serde_json` does not have, or not the same.
-const BOUNDS: [Fault; 2] = ["JSON is nested too deep", "a number is too long"];
+const BOUNDS: [Fault; 2] = ["JSON is nested deeper than 64 levels", "a number is too long"];
 
 /// The first byte chooses the size of the slices; the rest is the text.
 pub fn check(data: &[u8]) {

@@ -4,7 +4,7 @@ mod properties;
 
 use std::task::Poll;
 
-use crate::capture::{Held, Ledger};
+use crate::capture::{Bounds, Held, Ledger};
 use crate::compare::answer::Answer;
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::cursor::Cursor;
@@ -12,7 +12,7 @@ use crate::compare::part::element::Element;
 use crate::compare::part::tensor;
 use crate::compare::part::tensor::{Data, MAX_DIMENSIONS, MAX_NAME, Tensor};
 use crate::compare::read::open_inference_grpc::ModelInferReader;
-use crate::compare::read::reader::{Bounds, Reader};
+use crate::compare::read::reader::Reader;
 use crate::fault::Fault;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

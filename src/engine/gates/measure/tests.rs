@@ -130,7 +130,8 @@ fn an_answer_is_slow_above_the_threshold() {
 fn every_outcome_counts_as_it_should() {
     use Outcome::*;
     let blameless = [ShadowOverloaded, PrimaryFailed, BothFailed, Cancelled, Replaced, WrongVersion];
-    let unsent = [UnsentNoCluster, UnsentRefused, UnsentInFlight, UnsentMemory, UnsentBody, UnsentUpgrade, UnsentBreakerOpen];
+    let unsent =
+        [UnsentNoCluster, UnsentRefused, UnsentInFlight, UnsentMemory, UnsentBody, UnsentUpgrade, UnsentBreakerOpen, UnsentUnshaped];
     let failures = [ShadowFailed, TimedOut];
     for outcome in Outcome::ALL {
         for measure in all_measures() {

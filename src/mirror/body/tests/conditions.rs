@@ -7,24 +7,27 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::body;
+use super::{body, reason, shaping};
 use crate::config::{BodyCondition, BodyTest};
 use crate::http::Request;
-use crate::mirror::body::Shaping;
 use crate::path::{PathPattern, Step};
 
 fn condition(path: &str, test: BodyTest) -> BodyCondition {
     BodyCondition { path: PathPattern::parse(path).unwrap(), test }
 }
 
-/// Whether `when` holds for `bytes`, with a budget of `slice` bytes for each call.
-fn judged(when: &[BodyCondition], bytes: &[u8], slice: usize) -> bool {
-    let (body, mut shaping) = (body(bytes), Shaping::default());
+/// Whether `when` holds for `bytes`, with a budget of `slice` bytes for each call. Returns why, if that can't be judged.
+fn judgement(when: &[BodyCondition], bytes: &[u8], slice: usize) -> Result<bool, String> {
+    let (body, mut shaping) = (body(bytes), shaping());
     loop {
         if let Poll::Ready(holds) = shaping.qualifies(when, &Request::new(&[]), &body, &mut slice.clone()) {
-            return holds;
+            return holds.map_err(reason);
         }
     }
+}
+
+fn judged(when: &[BodyCondition], bytes: &[u8], slice: usize) -> bool {
+    judgement(when, bytes, slice).unwrap()
 }
 
 fn holds(when: &[BodyCondition], text: &str) -> bool {
@@ -100,17 +103,18 @@ fn all_conditions_must_hold() {
 }
 
 #[test]
-fn what_is_no_json_never_qualifies() {
+fn what_is_no_json_can_not_be_judged() {
     let when = [condition("a", BodyTest::Number(1.0))];
-    for bytes in [&b""[..], b"{\"a\":1", b"{\"a\":1}}", b"\x00\x00\x00\x00\x07{\"a\":1}", b"a=1", b"\x1f\x8b"] {
-        assert!(!judged(&when, bytes, usize::MAX), "{bytes:?}");
+    for bytes in [&b" "[..], b"{\"a\":1", b"{\"a\":1}}", b"\x00\x00\x00\x00\x07{\"a\":1}", b"a=1", b"\x1f\x8b"] {
+        assert!(judgement(&when, bytes, usize::MAX).is_err(), "{bytes:?}");
     }
+    assert!(!judged(&when, b"", usize::MAX), "a request without a body meets no condition");
 }
 
 #[test]
 fn a_turn_looks_at_no_more_than_its_budget_allows() {
     let text = format!("{{{},\"b\":1}}", vec![r#""a":0"#; 100_000].join(","));
-    let (body, mut shaping) = (body(text.as_bytes()), Shaping::default());
+    let (body, mut shaping) = (body(text.as_bytes()), shaping());
     let when = [condition("b", BodyTest::Number(1.0))];
     let mut turns = 1;
     while shaping.qualifies(&when, &Request::new(&[]), &body, &mut 10_000).is_pending() {
