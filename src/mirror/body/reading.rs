@@ -8,6 +8,7 @@ use crate::capture::{Body, Bounds};
 use crate::fault::Fault;
 use crate::http::{JSON_LENGTH_HEADER, Request, essence, json_length};
 use crate::json::document::DocumentReader;
+use crate::json::signature::signature;
 use crate::json::tape::Document;
 
 /// The state of reading the JSON of a body.
@@ -74,20 +75,5 @@ fn what_is(bytes: &[u8], content_type: &[u8], fault: Fault, at: usize) -> String
         (Some(known), _) => format!("{known}, not JSON"),
         (None, Some(0)) => format!("{fault} (a NUL) at byte {at}"),
         _ => format!("{fault} at byte {at}"),
-    }
-}
-
-/// What the beginning of a body that is no JSON tells. A text in UTF-16 or UTF-32 without a mark is known by its first character, because
-/// JSON begins in ASCII.
-fn signature(bytes: &[u8]) -> Option<&'static str> {
-    let ascii = |byte: u8| matches!(byte, b'{' | b'[' | b'"' | b' ' | b'\t' | b'\r' | b'\n');
-    match *bytes {
-        [0x1f, 0x8b, ..] => Some("gzip data without content-encoding"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd data without content-encoding"),
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32 text"),
-        [byte, 0, 0, 0, ..] | [0, 0, 0, byte, ..] if ascii(byte) => Some("UTF-32 text"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16 text"),
-        [byte, 0, ..] | [0, byte, ..] if ascii(byte) => Some("UTF-16 text"),
-        _ => None,
     }
 }
