@@ -389,6 +389,11 @@ pub struct GivenTolerance {
 }
 
 impl GivenTolerance {
+    /// Whether the configuration gives any part.
+    pub fn is_some(self) -> bool {
+        self.absolute.or(self.relative).is_some()
+    }
+
     /// Returns the tolerance with the missing parts of `default`.
     pub fn or(self, default: Tolerance) -> Tolerance {
         Tolerance { absolute: self.absolute.unwrap_or(default.absolute), relative: self.relative.unwrap_or(default.relative) }
@@ -405,8 +410,11 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// The default for numbers in JSON.
+    /// The default for numbers in JSON, unless both are integers.
     pub const JSON: Self = Self { absolute: 1e-6, relative: 1e-3 };
+
+    /// None: numbers are equal only exactly.
+    pub const EXACT: Self = Self { absolute: 0.0, relative: 0.0 };
 }
 
 /// An array that is compared without regard to order.

@@ -2,15 +2,11 @@
 
 mod properties;
 
+use super::by_default as plan;
 use super::*;
 use crate::config::{Task, Tolerance};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-/// A plan in which nothing is given.
-fn plan() -> Compare {
-    Compare { default: GivenTolerance::default(), ..Compare::exact() }
-}
 
 fn tasked(task: Task) -> Compare {
     Compare { task, ..plan() }
@@ -279,6 +275,7 @@ fn tolerances_are_those_of_the_datatype_unless_given() {
         ("FP64", "100,100.05", plan(), true),
         ("FP16", "100,100.4", plan(), true),
         ("FP16", "100,100.6", plan(), false),
+        ("BF16", "100,101", plan(), true),
         ("BF16", "100,101.9", plan(), true),
         ("BF16", "100,102.1", plan(), false),
         ("INT64", "100,100.05", plan(), false),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::compare::judgement::Kind;
-use crate::config::{Compare, Tolerance};
+use crate::config::{Compare, GivenTolerance, Tolerance};
 use crate::path::{PathPattern, Step};
 use serde_json::Value;
 
@@ -95,13 +95,13 @@ impl Oracle<'_> {
     }
 
     fn close(&self, a: &Value, b: &Value) -> bool {
+        let given =
+            self.plan.tolerances.iter().find(|(pattern, _)| self.fits(pattern)).map_or(self.plan.default, |&(_, tolerance)| tolerance);
         if let (Some(x), Some(y)) = (integer(a), integer(b))
-            && (x.abs() > 1 << 53 || y.abs() > 1 << 53)
+            && (given == GivenTolerance::default() || x.abs() > 1 << 53 || y.abs() > 1 << 53)
         {
             return x == y;
         }
-        let given =
-            self.plan.tolerances.iter().find(|(pattern, _)| self.fits(pattern)).map_or(self.plan.default, |&(_, tolerance)| tolerance);
         let Tolerance { absolute, relative } = given.or(Tolerance::JSON);
         let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
         (a - b).abs() <= absolute || (a - b).abs() <= relative * a.abs().max(b.abs())

@@ -72,6 +72,15 @@ fn kserve_v1_compares_predictions_and_nothing_else() {
     check(r#"{"predictions":[1]}"#, r#"{"error":"x"}"#, "Shadow: no predictions");
     check(r#"{"predictions":1}"#, r#"{"predictions":[1]}"#, "Primary: predictions is no array");
     check(r#"{"predictions":1}"#, r#"{"predictions":1}"#, "identical");
+    for (primary, shadow, expected) in [
+        ("[1001]", "[1002]", "number at predictions[0]"),
+        ("[1001]", "[1001.5]", "equivalent"),
+        ("[{\"id\":7}]", "[{\"id\":8}]", "number at predictions[0].id"),
+    ] {
+        let body = |predictions| format!(r#"{{"predictions":{predictions}}}"#);
+        let (judgement, _) = report_by(Protocol::KserveV1, by_default(), &body(primary), &body(shadow));
+        assert_eq!(say(&judgement), expected);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::compare::judge::text_match::TextMatch;
 use crate::compare::judgement::{Divergence, Kind};
 use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
-use crate::config::{Compare, Tolerance};
+use crate::config::{Compare, GivenTolerance};
 use crate::json::number;
 use crate::json::tape::{Document, first_child};
 use crate::json::value::{Tag, Value};
@@ -170,7 +170,7 @@ impl Walk {
                 if a.tag.is_number() && b.tag.is_number() {
                     *budget = budget.saturating_sub(number::cost(a, b));
                 }
-                compare_plain(a, b, effect.tolerance.or(Tolerance::JSON))?;
+                compare_plain(a, b, effect.tolerance)?;
             }
         }
         Ok(())
@@ -230,11 +230,11 @@ impl Walk {
 }
 
 /// Compares two values that are neither both strings, nor both arrays, nor both objects.
-fn compare_plain(a: Value<'_>, b: Value<'_>, tolerance: Tolerance) -> Result<(), Kind> {
+fn compare_plain(a: Value<'_>, b: Value<'_>, given: GivenTolerance) -> Result<(), Kind> {
     let is_boolean = |tag| matches!(tag, Tag::False | Tag::True);
     let (equal, kind) = match (a.tag, b.tag) {
         (Tag::Null, _) | (_, Tag::Null) => (a.tag == b.tag, Kind::Null),
-        (left, right) if left.is_number() && right.is_number() => (number::equal(a, b, tolerance), Kind::Number),
+        (left, right) if left.is_number() && right.is_number() => (number::equal(a, b, number::tolerance(a, b, given)), Kind::Number),
         (left, right) if is_boolean(left) && is_boolean(right) => (left == right, Kind::Boolean),
         _ => (false, Kind::Type),
     };
@@ -257,7 +257,7 @@ impl ArrayElements {
         }
         let effect = self.effect(rules);
         if self.uniform && !effect.ignored {
-            self.pass_numbers(pair, effect.tolerance.or(Tolerance::JSON), budget);
+            self.pass_numbers(pair, effect.tolerance, budget);
         }
         if *budget == 0 || self.remaining == 0 {
             return NextChild::Busy;
@@ -271,9 +271,9 @@ impl ArrayElements {
         if effect.ignored { NextChild::Busy } else { NextChild::Pair { primary, shadow, effect } }
     }
 
-    /// Passes over numbers that are equal within tolerance.
-    fn pass_numbers(&mut self, pair: Sides<'_, Document>, tolerance: Tolerance, budget: &mut usize) {
-        let equal = |a: Value<'_>, b: Value<'_>| number::equal(a, b, tolerance);
+    /// Passes over numbers that are equal within the given tolerance, or by default.
+    fn pass_numbers(&mut self, pair: Sides<'_, Document>, given: GivenTolerance, budget: &mut usize) {
+        let equal = |a: Value<'_>, b: Value<'_>| number::equal(a, b, number::tolerance(a, b, given));
         let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, equal, budget);
         self.primary = self.primary.wrapping_add(passed);
         self.shadow = self.shadow.wrapping_add(passed);
