@@ -240,7 +240,7 @@ impl Comparison {
             }
             (Some(Ok(primary)), Some(Ok(_))) => match judge::judge(&self.plan, primary) {
                 Ok(judge) => Stage::Judge(judge),
-                Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason }, Vec::new()),
+                Err(reason) => Stage::Done(Judgement::Incomparable { side: Side::Primary, reason: reason.into() }, Vec::new()),
             },
             _ => self.unreadable(),
         }
@@ -253,14 +253,14 @@ impl Comparison {
             (Some(reason), _) => (Side::Primary, reason),
             (None, reason) => (Side::Shadow, reason.unwrap_or(IMPOSSIBLE)),
         };
-        let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason } };
+        let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason: reason.into() } };
         Stage::Done(judgement, Vec::new())
     }
 }
 
 fn diverged_at_root(kind: Kind, values: (String, String)) -> Stage {
-    let (path, pattern) = ("$".to_owned(), "$".to_owned());
-    Stage::Done(Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values }), Vec::new())
+    let divergence = Divergence::new(kind, ("$".to_owned(), "$".to_owned()), values);
+    Stage::Done(Judgement::Diverged(Box::new(divergence)), Vec::new())
 }
 
 /// Whether two bodies of one length are the same bytes. The first `equal` bytes are known to be. `Pending`: the budget was not enough; call

@@ -9,6 +9,7 @@ mod name;
 pub mod parse;
 pub mod problem;
 pub mod raw;
+mod tolerance;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::path::PathPattern;
 
 pub use self::gate::{Direction, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
 pub use self::name::Name;
+pub use self::tolerance::{GivenTolerance, Tolerance};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -307,8 +309,7 @@ pub struct Compare {
 impl Compare {
     /// Returns the strictest comparison: exact numbers, nothing ignored, every array in order.
     pub fn exact() -> Self {
-        let default = GivenTolerance { absolute: Some(0.0), relative: Some(0.0) };
-        Self { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+        Self { task: Task::Auto, default: GivenTolerance::EXACT, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
     }
 }
 
@@ -340,8 +341,8 @@ pub enum Task {
     Text {
         /// The path of the strings; `None` means everywhere the answer has text.
         path: Option<PathPattern>,
-        /// Whether runs of white space count as one space, and are dropped at both ends.
-        normalize: bool,
+        /// When two of them are equal.
+        texts: Texts,
     },
     /// How an answer ended, which tools it calls, whether it is a refusal, and whether it is JSON. Wording does not count.
     Structure,
@@ -352,6 +353,15 @@ pub enum Task {
 impl Task {
     /// The default of the least cosine of equal vectors.
     pub const COSINE: f64 = 0.999;
+}
+
+/// When two texts are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// Whether runs of white space count as one space, and are dropped at both ends.
+    pub normalize: bool,
+    /// Whether texts that both are objects or arrays of JSON are compared as such.
+    pub json: bool,
 }
 
 /// How the label of a row is found. A string, boolean or whole number is the label itself. For a vector of scores the label is the index of
@@ -377,36 +387,8 @@ pub struct Decision {
     pub thresholds: Vec<f64>,
     /// The names of the decisions: one more than thresholds, at most [`crate::limits::MAX_ANSWER_NAMES`].
     pub names: Vec<Rc<str>>,
-}
-
-/// The parts of a [`Tolerance`] that the configuration gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GivenTolerance {
-    /// See [`Tolerance::absolute`].
-    pub absolute: Option<f64>,
-    /// See [`Tolerance::relative`].
-    pub relative: Option<f64>,
-}
-
-impl GivenTolerance {
-    /// Returns the tolerance with the missing parts of `default`.
-    pub fn or(self, default: Tolerance) -> Tolerance {
-        Tolerance { absolute: self.absolute.unwrap_or(default.absolute), relative: self.relative.unwrap_or(default.relative) }
-    }
-}
-
-/// When two numbers are equal: if `|a-b| <= absolute` or `|a-b| <= relative * max(|a|,|b|)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
-    /// The largest absolute difference; not negative, finite.
-    pub absolute: f64,
-    /// The largest relative difference; not negative, finite.
-    pub relative: f64,
-}
-
-impl Tolerance {
-    /// The default for numbers in JSON.
-    pub const JSON: Self = Self { absolute: 1e-6, relative: 1e-3 };
+    /// Whether numbers that lead to the same decision also have to be equal within tolerance.
+    pub scores: bool,
 }
 
 /// An array that is compared without regard to order.

@@ -49,6 +49,12 @@ pub const MAX_LABEL: usize = 128;
 /// Most characters of a value in an evidence line.
 pub const MAX_EVIDENCE_VALUE: usize = 64;
 
+/// Most differences of a pair that are counted for its evidence line. What has more is another answer altogether.
+pub const MAX_DIFFERENCES: u32 = 16;
+
+/// Most paths of differences in an evidence line.
+pub const MAX_EVIDENCE_PATHS: usize = 4;
+
 /// Failures in a row that open the breaker of a shadow: it gets no copies for a while.
 pub const BREAKER_FAILURES: u32 = 10;
 

@@ -62,7 +62,7 @@ pub fn judge(plan: &Rc<Compare>, primary: &Content) -> Result<Box<dyn Judge>, Fa
         (Task::Labels(labels), _) => Box::new(LabelsTask::judge(labels.clone(), parts, plan)),
         (_, Parts::Tensors(_)) => Box::new(OutputsJudge::new(plan.clone())),
         (Task::Auto, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::All)),
-        (&Task::Text { path: None, normalize }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text { normalize })),
+        (&Task::Text { path: None, texts }, Parts::Choices(_)) => Box::new(ChoicesJudge::new(plan.clone(), Scope::Text(texts))),
         (Task::Scores { path: None } | Task::Regression { path: None }, Parts::Choices(_)) => return Err(NO_NUMBERS),
         (_, &Parts::Predictions { member, .. }) => {
             let predictions = PathPattern::new(vec![Step::Member(member.to_owned())]);

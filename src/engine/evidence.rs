@@ -65,6 +65,10 @@ impl Engine {
         if last.get().is_some_and(|(logged, class, at)| (logged, class) == (outcome, note.class) && is_recent(at, now)) {
             return;
         }
+        if !self.may_show(pair.shadow.config.evidence.per_second, callback) {
+            return;
+        }
+        last.set(Some((outcome, note.class, now)));
         let mut line = begin(pair);
         line.text("outcome", outcome.label());
         if note.status != 0 {
@@ -79,34 +83,48 @@ impl Engine {
         if let Some(said) = note.said {
             line.text("said", &said);
         }
-        if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
-            last.set(Some((outcome, note.class, now)));
-        }
+        callback.effects.push(Effect::Evidence(line.written()));
     }
 
     /// A line for a request whose body leaves open whether it meets a shadow's conditions, at most once a minute. `reason` says why.
     pub(super) fn show_unjudged(&mut self, pair: &Pair, reason: &str, callback: &mut Callback<'_>) {
         let last = &pair.shadow.logged_unjudged;
-        if last.get().is_some_and(|at| is_recent(at, callback.now)) {
+        if last.get().is_some_and(|at| is_recent(at, callback.now)) || !self.may_show(pair.shadow.config.evidence.per_second, callback) {
             return;
         }
+        last.set(Some(callback.now));
         let mut line = begin(pair);
         line.text("outcome", "unjudged");
         line.text("hint", "conditions in when are for JSON bodies; the request was not sampled, see gnomon_unjudged_total");
         line.text("said", reason);
-        if self.show(pair.shadow.config.evidence.per_second, &line, callback) {
-            last.set(Some(callback.now));
-        }
+        callback.effects.push(Effect::Evidence(line.written()));
     }
 
     /// A line for a diverged pair.
     pub(super) fn show_divergence(&mut self, pair: &Pair, divergence: &Divergence, callback: &mut Callback<'_>) {
         let evidence = pair.shadow.config.evidence;
+        if !self.may_show(evidence.per_second, callback) {
+            return;
+        }
         let mut line = begin(pair);
         line.text("kind", divergence.kind.label());
         line.text("path", &cut(&divergence.path));
-        if let Some(relative) = divergence.relative {
-            line.float("relative_difference", relative);
+        let paths: Vec<String> = divergence.paths.iter().map(|path| cut(path)).collect();
+        line.texts("paths", &paths);
+        line.number("differences", divergence.count);
+        if let Some(tool) = &divergence.tool {
+            line.text("tool", &cut(tool));
+        }
+        let gap = divergence.gap.unwrap_or_default();
+        for (name, value) in [
+            ("absolute_difference", gap.absolute),
+            ("relative_difference", gap.relative),
+            ("absolute_tolerance", gap.tolerance.map(|tolerance| tolerance.absolute)),
+            ("relative_tolerance", gap.tolerance.map(|tolerance| tolerance.relative)),
+        ] {
+            if let Some(value) = value {
+                line.float(name, value);
+            }
         }
         if let CopyState::Comparing(latencies) = pair.copy {
             line.number("primary_microseconds", micros(latencies.primary));
@@ -117,16 +135,13 @@ impl Engine {
             line.text("primary_value", &divergence.values.0);
             line.text("shadow_value", &divergence.values.1);
         }
-        self.show(evidence.per_second, &line, callback);
+        callback.effects.push(Effect::Evidence(line.written()));
     }
 
-    /// Logs a line, if one more is allowed now. Returns whether it was logged.
-    fn show(&mut self, per_second: u32, line: &LogLine, callback: &mut Callback<'_>) -> bool {
+    /// Whether one more line may be logged now, which is counted. Most are not, so this is asked before a line is made.
+    fn may_show(&mut self, per_second: u32, callback: &mut Callback<'_>) -> bool {
         let logged = self.throttle.allows(per_second, callback.now);
         callback.count(self.series.evidence.of(if logged { Line::Logged } else { Line::Suppressed }));
-        if logged {
-            callback.effects.push(Effect::Evidence(line.written()));
-        }
         logged
     }
 }

@@ -17,6 +17,12 @@ impl LogLine {
         self.members.insert(name, quoted(value));
     }
 
+    /// Several texts.
+    pub fn texts(&mut self, name: &'static str, values: &[String]) {
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        self.members.insert(name, format!("[{}]", values.join(",")));
+    }
+
     /// A whole number.
     pub fn number(&mut self, name: &'static str, value: impl Into<u64>) {
         self.members.insert(name, value.into().to_string());

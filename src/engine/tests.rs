@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod evidence;
 mod facts;
 mod gates;
 mod grpc;
@@ -333,32 +334,6 @@ fn comparisons_begin_one_after_the_other() {
 }
 
 #[test]
-fn evidence_says_what_diverged_and_no_more_than_was_asked_for() {
-    for values in [false, true] {
-        let mut worker = Worker::new(config(json!({"evidence": {"values": values}})));
-        worker.pair(1, (200, r#"{"a":{"b c":[1,2]}}"#), (200, r#"{"a":{"b c":[1,4]}}"#));
-        let line = &worker.evidence[0];
-        assert_eq!(line["experiment"], "e");
-        assert_eq!(line["request_id"], "id");
-        assert_eq!(line["kind"], "number");
-        assert_eq!(line["path"], r#"a["b c"][1]"#);
-        assert_eq!(line["relative_difference"], 0.5);
-        assert_eq!(line.get("primary_value").is_some(), values);
-        assert_eq!(worker.sum(&["gnomon_divergences_total", "kind=.=number"]), 1);
-        assert_eq!(worker.sum(&["gnomon_divergent_paths_total", r#"path=.=a["b c"][*];.;"#]), 1);
-    }
-}
-
-#[test]
-fn evidence_never_shows_a_whole_body() {
-    let mut worker = Worker::new(config(json!({"evidence": {"values": true}})));
-    worker.pair(1, (200, r#""a""#), (200, r#""b""#));
-    worker.pair(2, (200, "{}"), (201, "{}"));
-    assert_eq!((worker.evidence[0]["path"].as_str(), worker.evidence[0].get("primary_value")), (Some("$"), None));
-    assert_eq!((worker.evidence[1]["path"].as_str(), worker.evidence[1]["shadow_value"].as_str()), (Some("$"), Some("201")));
-}
-
-#[test]
 fn only_the_first_paths_have_series_of_their_own() {
     let mut worker = Worker::new(config(json!({})));
     for round in 0..2 {
@@ -374,57 +349,6 @@ fn only_the_first_paths_have_series_of_their_own() {
 
     let next = Worker::after(worker, config(json!({})));
     assert_eq!(next.defined(&["path=.=m15;"]), 1, "a new configuration holds on to the series");
-}
-
-#[test]
-fn evidence_is_limited() {
-    let mut worker = Worker::new(config(json!({"evidence": {"per_second": 2}})));
-    worker.pass(Duration::from_millis(900));
-    for stream in 1..=5 {
-        worker.pass(Duration::from_millis(50)); // over the turn of a second of the clock
-        worker.pair(stream, (200, "[1]"), (200, "[2]"));
-    }
-    assert_eq!(worker.evidence.len(), 2);
-    assert_eq!(worker.sum(&["gnomon_evidence_total", "logged"]), 2);
-    assert_eq!(worker.sum(&["gnomon_evidence_total", "suppressed"]), 3);
-    worker.pass(Duration::from_secs(1));
-    worker.pair(6, (200, "[1]"), (200, "[2]"));
-    assert_eq!(worker.evidence.len(), 3);
-}
-
-#[test]
-fn a_failing_shadow_is_shown_once_a_minute() {
-    let mut worker = Worker::new(config(json!({})));
-    for stream in 1..=3 {
-        worker.pair(stream, (200, "{}"), (401, ""));
-    }
-    assert_eq!(worker.evidence.len(), 1);
-    assert_eq!((&worker.evidence[0]["outcome"], &worker.evidence[0]["status"]), (&json!("shadow_failed"), &json!(401)));
-    assert!(worker.evidence[0]["hint"].as_str().unwrap().contains("keep_credentials"));
-    worker.pair(4, (200, "{}"), (429, ""));
-    assert_eq!(worker.evidence.len(), 2, "another outcome is shown at once");
-    worker.pair(8, (200, "{}"), (404, ""));
-    worker.pair(9, (200, "{}"), (500, ""));
-    assert_eq!(worker.evidence.len(), 4, "so is another failure");
-    worker.pair(10, (200, "{}"), (429, ""));
-    worker.evidence.truncate(2);
-    worker.pass(Duration::from_secs(61));
-    worker.pair(5, (200, "{}"), (429, ""));
-    assert_eq!(worker.evidence.len(), 3);
-    worker.pair(6, (200, "{}"), (200, "{}"));
-    worker.pair(7, (200, "{}"), (429, ""));
-    assert_eq!(worker.evidence.len(), 4, "a failure after a success is a change, too");
-}
-
-#[test]
-fn a_failure_that_was_not_shown_is_shown_later() {
-    let mut worker = Worker::new(config(json!({"evidence": {"per_second": 1}})));
-    worker.pair(1, (200, "[1]"), (200, "[2]"));
-    worker.pair(2, (200, "{}"), (404, ""));
-    assert_eq!(worker.evidence.len(), 1);
-    worker.pass(Duration::from_secs(1));
-    worker.pair(3, (200, "{}"), (404, ""));
-    assert_eq!(worker.evidence[1]["status"], 404);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 
 use super::reader::MAX_DECIMAL;
 use super::value::{Tag, Value};
-use crate::config::Tolerance;
+use crate::config::{GivenTolerance, Tolerance};
 
 /// 2^53: up to here every integer is exact as a double.
 pub const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -40,6 +40,14 @@ const FEW_DIGITS: usize = 64;
 
 /// Cost of a byte that is parsed slowly, in bytes of a budget.
 const SLOWNESS: usize = 32;
+
+/// Returns the tolerance of two numbers about which no datatype says more than JSON does. Without a given one, numbers that both sides
+/// write as integers are exact: they are ids and counts.
+#[inline]
+pub fn tolerance(left: Value<'_>, right: Value<'_>, given: GivenTolerance) -> Tolerance {
+    let are_integers = left.tag == Tag::Integer && right.tag == Tag::Integer;
+    given.or(if are_integers && !given.is_some() { Tolerance::EXACT } else { Tolerance::JSON })
+}
 
 /// Whether two numbers are equal within `tolerance`.
 #[inline]

@@ -23,6 +23,15 @@ const ENDS_EARLY: Fault = "JSON ends early";
 const NO_VALUE: Fault = "malformed JSON: no value where one belongs";
 const BAD_NUMBER: Fault = "malformed JSON: bad number";
 
+const TOO_DEEP: Fault = "JSON is nested deeper than 64 levels";
+const LONG_NUMBER: Fault = "a number is too long";
+const TOO_LONG: Fault = "too long to compare";
+
+/// Whether a text may be JSON that is only beyond the bounds of this reader.
+pub fn is_bound(fault: Fault) -> bool {
+    [TOO_DEEP, LONG_NUMBER, TOO_LONG].contains(&fault)
+}
+
 /// Reads one text into a tape, in slices.
 #[derive(Debug, Default)]
 pub struct TapeReader {
@@ -88,7 +97,7 @@ impl TapeReader {
     /// Why the text is no JSON.
     pub fn step(&mut self, body: &[u8], budget: &mut usize) -> Poll<Result<(), Fault>> {
         if body.len() > MAX_TEXT {
-            return Poll::Ready(Err("too long to compare"));
+            return Poll::Ready(Err(TOO_LONG));
         }
         let from = self.at;
         let limit = from.saturating_add(*budget);
@@ -189,7 +198,7 @@ impl TapeReader {
 
     fn open(&mut self, tag: Tag, expect: Expect) -> Result<(), Fault> {
         if self.open.len() >= MAX_JSON_DEPTH {
-            return Err("JSON is nested deeper than 64 levels");
+            return Err(TOO_DEEP);
         }
         self.open.push(Open { head: self.tape.count() as u32, tag, start: self.at, children: 0 });
         self.tape.push(Node::default());
@@ -238,7 +247,7 @@ impl TapeReader {
             }
             let tag = part.tag().ok_or(BAD_NUMBER)?;
             if tag == Tag::Decimal && self.at.wrapping_sub(start) > MAX_DECIMAL {
-                return Err("a number is too long");
+                return Err(LONG_NUMBER);
             }
             self.tape.push(Node::new(tag, start, self.at));
             match next_number(window, self.at) {

@@ -8,16 +8,25 @@ use core::task::Poll;
 
 use super::value::{Tag, Value};
 
+/// Returns the code point at the offset `at` of a text without escapes, and moves `at` past it; `None` at the end.
+pub fn next_plain(text: &[u8], at: &mut usize) -> Option<u32> {
+    let rest = text.get(*at..)?;
+    let (code, length) = match rest.first()? {
+        first @ 0..0x80 => (u32::from(*first), 1),
+        _ => character(rest)?,
+    };
+    *at = at.wrapping_add(length);
+    Some(code)
+}
+
 /// Returns the code point at the offset `at` of a string, and moves `at` past it; `None` at the end. [`super::reader`] must have accepted
 /// the string.
 pub fn next_code(text: &[u8], at: &mut usize) -> Option<u32> {
     let rest = text.get(*at..)?;
-    let &first = rest.first()?;
-    let (code, length) = match first {
-        b'\\' => escape(rest)?,
-        0..0x80 => (u32::from(first), 1),
-        _ => character(rest)?,
-    };
+    if rest.first() != Some(&b'\\') {
+        return next_plain(text, at);
+    }
+    let (code, length) = escape(rest)?;
     *at = at.wrapping_add(length);
     Some(code)
 }

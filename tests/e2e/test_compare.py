@@ -34,9 +34,14 @@ def differs(primary, shadow_, kind, path, **compare):
     return Case(primary, shadow_, "diverged", kind, path, compare)
 
 
-def unreadable(primary, shadow_, protocol="json"):
-    """At least one side can't be read."""
-    return Case(primary, shadow_, "incomparable", protocol=protocol)
+def unreadable(primary, shadow_, protocol="json", **compare):
+    """At least one side can't be read, or judged."""
+    return Case(primary, shadow_, "incomparable", compare=compare, protocol=protocol)
+
+
+def says(text_):
+    """JSON with a text."""
+    return json.dumps({"t": text_})
 
 
 def text(body, content_type="text/plain", **more):
@@ -59,6 +64,8 @@ def big(last, count=100_000, gap=""):
     return json.dumps([i % 1000 + 0.125 for i in range(count)] + [last]).replace(" ", gap)
 
 
+CUT = {"path": "s[*]", "thresholds": [0.7], "names": ["approve", "block"]}
+
 CASES = [
     Case('{"a": 1}', '{"a": 1}', "identical"),
     Case("not json", "not json", "identical"),
@@ -80,6 +87,24 @@ CASES = [
     same("[NaN, Infinity, -Infinity]", "[NaN,Infinity,-Infinity]"),
     differs("[NaN]", "[1]", "number", "[*]"),
     differs("[Infinity]", "[-Infinity]", "number", "[*]"),
+    # Integers on both sides are exact, unless a tolerance is given.
+    differs('{"id":1001}', '{"id":1002}', "number", "id"),
+    same('{"id":1001}', '{"id":1001.5}'),
+    same('{"id":1e3}', '{"id":1001}'),
+    same('{"id":1001}', '{"id":1002}', relative=0.001),
+    # A row that can't be judged is not equal, unless another differs.
+    unreadable('{"s":[[1,2],[NaN,1]]}', '{"s":[[1,2],[NaN, 1]]}', "json", task={"labels": {"path": "s[*]"}}),
+    differs('{"s":[[1,2],[NaN,1]]}', '{"s":[[2,1],[NaN,1]]}', "label", "s[*]", task={"labels": {"path": "s[*]"}}),
+    # A decision, and the number that leads to it.
+    same('{"s":[0.1,0.9]}', '{"s":[0.2,0.8]}', task={"decision": CUT}),
+    differs('{"s":[0.1,0.9]}', '{"s":[0.2,0.9]}', "number", "s[*]", task={"decision": CUT | {"and": "scores"}}),
+    differs('{"s":[0.1,0.9]}', '{"s":[0.1,0.2]}', "label", "s[*]", task={"decision": CUT | {"and": "scores"}}),
+    same('{"s":[0.1,0.9]}', '{"s":[0.10001,0.9]}', task={"decision": CUT | {"and": "scores"}}),
+    # Texts that are JSON.
+    same(says('{"name":"Ann","age":3}'), says('{ "age": 3.0,\n "name": "Ann" }'), task={"text": {"json": True}}),
+    differs(says('{"name":"Ann","age":3}'), says('{"name":"Bob","age":3}'), "text", "t", task={"text": {"path": "t", "json": True}}),
+    differs(says('{"name":"Ann","age":3}'), says('{"name":"Ann","age":4}'), "number", "t", task={"text": {"json": True}}),
+    differs(says('{"name":"Ann"}'), says('{"name": "Ann"}'), "text", "t", task="text"),
     # The first tolerance whose path matches wins; what it leaves out stays as above.
     same('{"o":[{"score":0.50}]}', '{"o":[{"score":0.505}]}', tolerances=[{"path": "o[*].score", "absolute": 0.01}]),
     differs('{"o":[{"score":0.5,"p":1}]}', '{"o":[{"score":0.505,"p":2}]}', "number", "o[*].p",

@@ -38,6 +38,45 @@ def test_a_diverged_pair_is_told_in_one_line(lab):
     proxy.eventually("gnomon_evidence_total", 1, outcome="logged")
 
 
+def test_a_line_says_how_far_numbers_are_apart_and_how_much_differs(lab):
+    one, other = ({"id": 7, "scores": [0.5, 0.25, *range(20)]}, {"id": 8, "scores": [0.75, 0.25, *range(1, 21)]})
+    proxy = diverging(lab, {"per_second": 100}, *(Reply(json.dumps(body).encode()) for body in (one, other)))
+    proxy.send(request())
+    (line,) = lines(proxy, 1)
+    said = {key: line.get(key) for key in ("absolute_difference", "absolute_tolerance", "relative_tolerance", "differences", "paths")}
+    assert said == {
+        "absolute_difference": 1, "absolute_tolerance": 0, "relative_tolerance": 0, "differences": 16,
+        "paths": ["id", "scores[0]", "scores[2]", "scores[3]"],
+    }  # fmt: skip
+    proxy.eventually("gnomon_divergent_paths_total", 1, path="id")
+
+
+def chat(arguments, content=None):
+    """A chat that calls a tool, or says something."""
+    call = {"type": "function", "function": {"name": "get_weather", "arguments": json.dumps(arguments)}}
+    message = {"role": "assistant", "content": content} | ({} if content else {"tool_calls": [call]})
+    choice = {"index": 0, "message": message, "finish_reason": "stop" if content else "tool_calls"}
+    return Reply(json.dumps({"choices": [choice]}).encode())
+
+
+@pytest.mark.parametrize("task, answers, wanted", [
+    ("auto", [chat({"location": {"city": city}, "days": 3}) for city in ("Oslo", "Rome")], {
+        "kind": "tools", "tool": "get_weather", "path": "choices[0].message.tool_calls[0].function.arguments.location.city",
+    }),
+    ("structure", [chat(None, json.dumps({"name": name, "age": 3})) for name in ("Ann", "Bob")], {
+        "kind": "text", "path": "choices[0].message.content.name",
+    }),
+])  # fmt: skip
+def test_a_path_goes_on_in_json_that_a_text_holds(lab, task, answers, wanted):
+    upstreams = {"primary": lab.upstream(answers[0]), "shadow": lab.upstream(answers[1])}
+    proxy = lab.proxy(configuration(route(protocol="openai", compare={"task": task}, shadows=[shadow()])), upstreams)
+    proxy.send(request("/v1/chat/completions"))
+    (line,) = lines(proxy, 1)
+    assert {key: line.get(key) for key in wanted} == wanted
+    assert (line["differences"], line["paths"]) == (1, [wanted["path"]])
+    assert "Oslo" not in proxy.log() and "Ann" not in proxy.log()
+
+
 @pytest.mark.parametrize("values", [False, True])
 def test_values_are_shown_only_where_they_are_asked_for(lab, values):
     long = "v" * 300

@@ -142,10 +142,22 @@ def table(tmp_path_factory):
         yield Table(stack, tmp_path_factory.mktemp("llama"), stack.enter_context(Lab()))
 
 
+def value_of(text):
+    """What a text means that is an object or an array of JSON; nothing else does."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
 def verdict(case, primary, copy):
     """What comparing two sides must say: the verdict and the kind."""
     if primary.ends != copy.ends and case.compare:
         return "diverged", {"finish"}
+    values = [[value_of(text) for text in side.texts] for side in (primary, copy)]
+    if case.compare and values[0] != values[1]:
+        return "diverged", {"type", "missing", "extra", "length", "number", "text", "boolean", "null"}
     if (primary.texts, primary.ends) == (copy.texts, copy.ends) or case.compare:
         return "equivalent", set()
     return "diverged", {"text"} if primary.ends == copy.ends else {"text", "finish"}

@@ -42,7 +42,7 @@ EXPECTED = {
     "filter": (FINISH | TEXT, FINISH, TEXT),
     "length": (FINISH | TEXT, FINISH, TEXT),
     "json-broken": (TEXT, {"type"}, TEXT),
-    "json-value": (TEXT, None, TEXT),
+    "json-value": (TEXT, TEXT, TEXT),
     "empty": (TEXT, ..., TEXT),
 }
 

@@ -1,26 +1,27 @@
 //! Compares generated answers: how each choice ended, whether it refuses, which tools it calls, what it says.
 //!
 //! Choices are matched by their index. Of each, one aspect after the other is compared; the first that differs decides. Ids, times, models,
-//! fingerprints, tokens and their probabilities never count.
-
-mod embedded;
+//! fingerprints, tokens and their probabilities never count. Paths of the operator lead on into JSON that a text holds.
 
 use core::cmp::Ordering;
 use core::task::{Poll, ready};
 use std::rc::Rc;
 
-use crate::compare::judge::choices::embedded::{StructureMatch, ValueMatch};
+use crate::compare::judge::document::embedded::{JsonMatch, Meaning};
+use crate::compare::judge::document::walk::{Inside, Walk};
 use crate::compare::judge::place::{Place, excerpt};
-use crate::compare::judge::rules::{Here, Rules};
+use crate::compare::judge::rules::{Effect, Here, Rules};
 use crate::compare::judge::task::Judge;
 use crate::compare::judge::text_match::TextMatch;
-use crate::compare::judgement::{Divergence, Judgement, Kind};
+use crate::compare::judgement::{Differences, Divergence, Judgement, Kind};
 use crate::compare::part::choice::{Choice, Tool, ToolKind};
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
-use crate::config::Compare;
+use crate::config::{Compare, Texts};
 use crate::json::tape::Document;
+use crate::json::text::read;
+use crate::limits::MAX_LABEL;
 
 /// What it costs to begin with one aspect.
 const ASPECT: usize = 64;
@@ -30,35 +31,32 @@ const ASPECT: usize = 64;
 pub enum Scope {
     /// All of it.
     All,
-    /// All but wording: an answer that is JSON has to stay JSON.
+    /// All but wording: an answer that is JSON has to stay the same JSON.
     Structure,
-    /// The text alone, with white space normalised or not.
-    Text {
-        /// Whether runs of white space count as one space, and those at the ends as nothing.
-        normalize: bool,
-    },
+    /// The text alone.
+    Text(Texts),
 }
 
 /// Compares choices.
 #[derive(Debug)]
 pub struct ChoicesJudge {
     rules: Rules,
-    /// Whether the operator ignores the whole answer.
-    is_ignored: bool,
+    /// What they say of the whole answer.
+    root: Effect,
     scope: Scope,
     /// The next choice of each side, and the next aspect of these two.
     primary: usize,
     shadow: usize,
     aspect: usize,
     work: Option<Work>,
+    differences: Differences,
 }
 
 /// The comparison of one aspect under way.
 #[derive(Debug)]
 enum Work {
     Text(TextMatch),
-    Value(ValueMatch),
-    Structure(StructureMatch),
+    Json(Box<JsonMatch>),
 }
 
 /// One aspect of two choices.
@@ -69,34 +67,44 @@ struct Aspect {
     primary: Vec<u32>,
     shadow: Vec<u32>,
     test: Test,
+    /// The tool that is called, if this is about its arguments.
+    tool: Option<(Tool, Tool)>,
 }
 
 /// When an aspect of two choices is the same.
+#[derive(Clone, Copy)]
 enum Test {
-    /// The same texts.
-    Text { normalize: bool },
-    /// The same JSON values, or the same texts.
-    Value,
-    /// Both are JSON, or neither.
-    Structure,
+    /// The same texts, or what they mean as JSON.
+    Text { normalize: bool, meaning: Option<Meaning> },
     /// Known at once: whether they are.
     Known(bool),
+}
+
+impl Test {
+    /// The same texts to the letter.
+    const EXACT: Self = Test::Text { normalize: false, meaning: None };
+
+    fn means(meaning: Meaning) -> Self {
+        Test::Text { normalize: false, meaning: Some(meaning) }
+    }
 }
 
 impl ChoicesJudge {
     /// As `plan` says, of what is in `scope`.
     pub fn new(plan: Rc<Compare>, scope: Scope) -> Self {
-        let (rules, effect) = Rules::new(plan);
-        Self { rules, is_ignored: effect.ignored, scope, primary: 0, shadow: 0, aspect: 0, work: None }
+        let (rules, root) = Rules::new(plan);
+        let differences = Differences::default();
+        Self { rules, root, scope, primary: 0, shadow: 0, aspect: 0, work: None, differences }
     }
 
-    /// Goes on with the choices at hand. Ready once it is known how the comparison ends.
-    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
+    /// Goes on with the choices at hand. Ready behind the last of them.
+    fn turn(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<()> {
         let (Parts::Choices(primary), Parts::Choices(shadow)) = (&pair.primary.parts, &pair.shadow.parts) else {
-            return Poll::Ready(diverged(Kind::Type, &[], <(String, String)>::default()));
+            self.differences.add(|| diverged(Kind::Type, &[], <(String, String)>::default()));
+            return Poll::Ready(());
         };
         let (one, other) = match (primary.get(self.primary), shadow.get(self.shadow)) {
-            (None, None) => return Poll::Ready(Judgement::Equivalent),
+            (None, None) => return Poll::Ready(()),
             (Some(one), Some(other)) => match one.index.cmp(&other.index) {
                 Ordering::Less => (Some(one), None),
                 Ordering::Equal => (Some(one), Some(other)),
@@ -115,7 +123,7 @@ impl ChoicesJudge {
         if let Some((kind, choice, values)) = found {
             let path = [Here::member("choices"), Here::Index(choice.place)];
             if !self.ignores(&path) {
-                return Poll::Ready(diverged(kind, &path, values));
+                self.differences.add(|| diverged(kind, &path, values));
             }
         }
         self.primary = self.primary.wrapping_add(one.is_some().into());
@@ -124,37 +132,66 @@ impl ChoicesJudge {
         Poll::Pending
     }
 
-    /// Compares one aspect, or goes on with it. Ready if it differs.
-    fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Poll<Judgement> {
+    /// Compares one aspect, or goes on with it. Always `Pending`: there may be more.
+    fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Poll<()> {
         let primary = Text::Strings(&pair.primary.document, &aspect.primary);
         let shadow = Text::Strings(&pair.shadow.document, &aspect.shadow);
         if self.work.is_none() {
             *budget = budget.saturating_sub(ASPECT);
-            self.work = match aspect.test {
-                Test::Known(_) => None,
-                _ if self.ignores(&aspect.path) => None,
-                Test::Text { normalize } => Some(Work::Text(TextMatch::new(normalize))),
-                Test::Value => Some(Work::Value(ValueMatch::new())),
-                Test::Structure => Some(Work::Structure(StructureMatch::new(primary))),
-            };
+            if self.ignores(&aspect.path) {
+                self.aspect = self.aspect.wrapping_add(1);
+                return Poll::Pending;
+            }
+            if let Test::Text { normalize, .. } = aspect.test {
+                self.work = Some(Work::Text(TextMatch::new(normalize)));
+            }
         }
-        let same = match (&mut self.work, &aspect.test) {
-            (None, Test::Known(false)) => self.ignores(&aspect.path),
-            (None, _) => true,
-            (Some(Work::Text(work)), _) => ready!(work.step(primary, shadow, budget)),
-            (Some(Work::Value(work)), _) => ready!(work.step(primary, shadow, budget)),
-            (Some(Work::Structure(work)), _) => ready!(work.step(primary, shadow, budget)),
+        let same = match (&mut self.work, aspect.test) {
+            (None, Test::Known(false)) => Err(aspect.kind),
+            (None, _) => Ok(()),
+            (Some(Work::Text(work)), test) => match (ready!(work.step(primary, shadow, budget)), test) {
+                (true, _) => Ok(()),
+                (false, Test::Text { meaning: Some(meaning), .. }) => {
+                    self.work = Some(Work::Json(Box::new(self.json(pair, meaning, aspect))));
+                    return Poll::Pending;
+                }
+                (false, _) => Err(aspect.kind),
+            },
+            (Some(Work::Json(work)), _) => ready!(work.step(primary, shadow, &mut self.differences, budget)),
         };
         self.work = None;
         self.aspect = self.aspect.wrapping_add(1);
-        let values = || (source(&pair.primary.document, &aspect.primary), source(&pair.shadow.document, &aspect.shadow));
-        if same { Poll::Pending } else { Poll::Ready(diverged(aspect.kind, &aspect.path, values())) }
+        if let Err(kind) = same {
+            let values = || (source(&pair.primary.document, &aspect.primary), source(&pair.shadow.document, &aspect.shadow));
+            let tool = || tool_name(pair, aspect.tool);
+            self.differences.add(|| Divergence { tool: tool(), ..diverged(kind, &aspect.path, values()) });
+            if self.aspect == 1 {
+                // Two forms of answers have nothing else in common.
+                self.aspect = usize::MAX;
+            }
+        }
+        Poll::Pending
+    }
+
+    /// The comparison of an aspect as JSON.
+    fn json(&self, pair: Sides<'_, Content>, meaning: Meaning, aspect: &Aspect) -> JsonMatch {
+        let (mut rules, kind) = match meaning {
+            Meaning::Arguments => (self.rules.clone().exact(), Some(Kind::Tools)),
+            Meaning::Text | Meaning::Structure => (self.rules.clone(), None),
+        };
+        let (mut place, mut effect) = (Place::default(), self.root);
+        for here in &aspect.path {
+            place.push(*here);
+            effect = rules.enter(*here);
+        }
+        let inside = Inside { place: place.inside(), kind, tool: tool_name(pair, aspect.tool) };
+        JsonMatch::new(meaning, Walk::inside(rules, effect, inside))
     }
 
     /// The aspect at hand of two choices; `None` behind the last one.
     fn aspect(&self, primary: &Choice, shadow: &Choice) -> Option<Aspect> {
         let nodes = |node: Option<u32>| node.into_iter().collect::<Vec<u32>>();
-        let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test });
+        let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test, tool: None });
         let known = |kind, path, same| aspect(kind, path, Vec::new(), Vec::new(), Test::Known(same));
         let content = |kind, test| aspect(kind, in_content(primary), primary.content.clone(), shadow.content.clone(), test);
         let in_choice = |step| vec![Here::member("choices"), Here::Index(primary.place), Here::member(step)];
@@ -162,16 +199,14 @@ impl ChoicesJudge {
             let path = vec![Here::member("choices"), Here::Index(primary.place)];
             return known(Kind::Type, path, primary.is_chat == shadow.is_chat);
         }
-        if let Scope::Text { normalize } = self.scope {
-            return if self.aspect == 1 { content(Kind::Text, Test::Text { normalize }) } else { None };
+        if let Scope::Text(Texts { normalize, json }) = self.scope {
+            let test = Test::Text { normalize, meaning: json.then_some(Meaning::Text) };
+            return if self.aspect == 1 { content(Kind::Text, test) } else { None };
         }
         // (Where the operator ignores tool calls, one side may have more of them than the other.)
         let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(2);
         match self.aspect {
-            1 => {
-                let test = Test::Text { normalize: false };
-                aspect(Kind::Finish, in_choice("finish_reason"), nodes(primary.finish), nodes(shadow.finish), test)
-            }
+            1 => aspect(Kind::Finish, in_choice("finish_reason"), nodes(primary.finish), nodes(shadow.finish), Test::EXACT),
             2 => {
                 let same = primary.refusal.is_some() == shadow.refusal.is_some();
                 aspect(Kind::Refusal, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), Test::Known(same))
@@ -181,18 +216,19 @@ impl ChoicesJudge {
                 number if number < tools => {
                     let place = number / 2;
                     let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
-                    let (part, one, other, test) = match number % 2 {
-                        0 => ("name", one.name, other.name, Test::Text { normalize: false }),
-                        _ => ("arguments", one.arguments, other.arguments, Test::Value),
-                    };
-                    aspect(Kind::Tools, in_tool(primary, place, part), nodes(one), nodes(other), test)
+                    if number % 2 == 0 {
+                        return aspect(Kind::Tools, in_tool(primary, place, "name"), nodes(one.name), nodes(other.name), Test::EXACT);
+                    }
+                    let (path, test) = (in_tool(primary, place, "arguments"), Test::means(Meaning::Arguments));
+                    let arguments = aspect(Kind::Tools, path, nodes(one.arguments), nodes(other.arguments), test)?;
+                    Some(Aspect { tool: Some((*one, *other)), ..arguments })
                 }
                 number => match (number.wrapping_sub(tools), self.scope) {
-                    (0, Scope::Structure) => content(Kind::Type, Test::Structure),
-                    (0, _) => content(Kind::Text, Test::Text { normalize: false }),
-                    (1, Scope::All) => {
-                        let test = Test::Text { normalize: false };
-                        aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), test)
+                    (0, Scope::Structure) => content(Kind::Type, Test::means(Meaning::Structure)),
+                    (0, _) => content(Kind::Text, Test::EXACT),
+                    // (That only one refuses has been said.)
+                    (1, Scope::All) if primary.refusal.is_some() && shadow.refusal.is_some() => {
+                        aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), Test::EXACT)
                     }
                     _ => None,
                 },
@@ -215,12 +251,9 @@ impl ChoicesJudge {
 
 impl Judge for ChoicesJudge {
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
-        if self.is_ignored {
-            return Poll::Ready(Judgement::Equivalent);
-        }
         while *budget > 0 {
-            if let Poll::Ready(judgement) = self.turn(pair, budget) {
-                return Poll::Ready(judgement);
+            if self.root.ignored || self.differences.is_full() || self.turn(pair, budget).is_ready() {
+                return Poll::Ready(self.differences.take());
             }
             *budget = budget.saturating_sub(1);
         }
@@ -265,13 +298,19 @@ fn in_tool(choice: &Choice, place: usize, part: &'static str) -> Vec<Here<'stati
     path
 }
 
-fn diverged(kind: Kind, path: &[Here<'_>], values: (String, String)) -> Judgement {
+fn diverged(kind: Kind, path: &[Here<'_>], values: (String, String)) -> Divergence {
     let mut place = Place::default();
     for here in path {
         place.push(*here);
     }
-    let (path, pattern) = place.finish();
-    Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values })
+    Divergence::new(kind, place.finish(), values)
+}
+
+/// The name of a tool that both sides call. (It is no value of the answers alone: the client offers tools by their names.)
+fn tool_name(pair: Sides<'_, Content>, tools: Option<(Tool, Tool)>) -> Option<String> {
+    let (primary, shadow) = tools?;
+    let name = |document: &Document, tool: Tool| read(document.value(tool.name?), MAX_LABEL.saturating_mul(4));
+    name(&pair.primary.document, primary).filter(|found| name(&pair.shadow.document, shadow).as_ref() == Some(found))
 }
 
 /// The beginning of a text, for evidence.

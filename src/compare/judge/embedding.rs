@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::compare::judge::row_judge::{Found, RowFault, RowJudge, RowTask};
 use crate::compare::judge::rows::Rows;
 use crate::compare::judge::rows::row::Unit;
-use crate::compare::judgement::{Divergence, Kind};
+use crate::compare::judgement::{Divergence, Gap, Kind};
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::side::{Side, Sides};
 use crate::config::Compare;
@@ -69,8 +69,8 @@ impl EmbeddingTask {
             return None;
         }
         let shown = cosine.map(|cosine| cosine.to_string()).unwrap_or_default();
-        let relative = cosine.map(|cosine| 1.0 - cosine);
-        Some(Divergence { relative, ..rows.divergence(pair, None, Kind::Number, (shown.clone(), shown)) })
+        let gap = cosine.map(|cosine| Gap { relative: Some(1.0 - cosine), ..Gap::default() });
+        Some(Divergence { gap, ..rows.divergence(pair, None, Kind::Number, (shown.clone(), shown)) })
     }
 }
 
@@ -85,18 +85,25 @@ impl RowTask for EmbeddingTask {
             (0 | 1, _) => Err((Side::Primary, NO_VECTOR)),
             (_, 0 | 1) => Err((Side::Shadow, NO_VECTOR)),
             _ => {
-                found.first = rows.unlike_lengths(pair, Kind::Dimension);
+                if let Some(divergence) = rows.unlike_lengths(pair, Kind::Dimension) {
+                    found.differences.add(|| divergence);
+                }
                 Ok(())
             }
         }
     }
 
     fn step(&mut self, rows: &mut Rows, pair: Sides<'_, Content>, found: &mut Found, budget: &mut usize) -> Poll<Result<(), RowFault>> {
+        if rows.lengths().0 != rows.lengths().1 {
+            return Poll::Ready(Ok(()));
+        }
         let mut sums = self.sums;
         while *budget > 0 {
             let (primary, shadow) = (rows.element(Side::Primary, pair, budget), rows.element(Side::Shadow, pair, budget));
             let (Some((_, primary)), Some((_, shadow))) = (primary, shadow) else {
-                found.first = self.compare(sums, rows, pair);
+                if let Some(divergence) = self.compare(sums, rows, pair) {
+                    found.differences.add(|| divergence);
+                }
                 return Poll::Ready(Ok(()));
             };
             let primary = primary.number().ok_or((Side::Primary, NO_VECTOR))?;

@@ -1,7 +1,8 @@
 //! The task `labels`: whether each row says the same.
 //!
 //! The label of a row is its string, boolean or whole number, as text: a model that answers `7` agrees with one that answers `7.0` or
-//! `"7"`. The label of a vector of numbers is the index of the largest. Of equal numbers the first counts, and `NaN` is never the largest.
+//! `"7"`. The label of a vector of numbers is the index of the largest; of equal numbers the first counts. A vector with a `NaN` has none:
+//! nobody knows what the model meant by it.
 //! An index or a whole number gets the name that the operator has given the class of that number, if there is one. A vector of strings is a
 //! list of labels, the best first. A vector of one element is that element: the index of a binary classifier's only score would tell
 //! nothing (see [`super::decision`] for such scores).
@@ -54,19 +55,21 @@ impl LabelsTask {
         if let (Some(primary), Some(shadow)) = (primary.first(), shadow.first()) {
             found.matrix.count(&primary.text, &shadow.text);
         }
-        if found.first.is_some() {
+        if found.differences.is_full() {
             return Ok(());
         }
         let (primary_set, shadow_set) = (distinct(&primary), distinct(&shadow));
         let required = self.labels.overlap.min(primary_set.len().max(shadow_set.len()));
         let shared = primary_set.iter().filter(|label| shadow_set.contains(*label)).count();
-        found.first = match lengths {
+        match lengths {
             (Some(primary), Some(shadow)) if primary != shadow => {
-                Some(rows.divergence(pair, None, Kind::Dimension, (primary.to_string(), shadow.to_string())))
+                found.differences.add(|| rows.divergence(pair, None, Kind::Dimension, (primary.to_string(), shadow.to_string())));
             }
-            _ if shared < required => Some(rows.divergence(pair, None, Kind::Label, (listed(&primary), listed(&shadow)))),
-            _ => None,
-        };
+            _ if shared < required => {
+                found.differences.add(|| rows.divergence(pair, None, Kind::Label, (listed(&primary), listed(&shadow))));
+            }
+            _ => {}
+        }
         Ok(())
     }
 }

@@ -12,17 +12,19 @@ use core::task::{Poll, ready};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::compare::judge::outputs::difference::{Difference, Stop};
+use crate::compare::answer::IMPOSSIBLE;
+use crate::compare::judge::outputs::difference::Difference;
 use crate::compare::judge::outputs::elements::OutputElements;
 use crate::compare::judge::outputs::scope::{Cover, Scope};
 use crate::compare::judge::place::excerpt;
 use crate::compare::judge::rules::{Here, Rules};
 use crate::compare::judge::task::Judge;
-use crate::compare::judgement::{Judgement, Kind};
+use crate::compare::judgement::{Differences, Judgement, Kind};
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::tensor::{Tensor, by_name};
 use crate::compare::side::{Side, Sides};
 use crate::config::Compare;
+use crate::fault::Fault;
 
 /// What looking at an output costs, in bytes touched.
 const OUTPUT: usize = 64;
@@ -48,6 +50,7 @@ pub struct OutputsJudge {
     waiting: Option<VecDeque<Partners>>,
     /// The index of the output that is being compared, for paths, and its elements.
     current: Option<(u32, OutputElements)>,
+    differences: Differences,
 }
 
 impl OutputsJudge {
@@ -55,7 +58,7 @@ impl OutputsJudge {
     pub fn new(plan: Rc<Compare>) -> Self {
         let scope = Scope::new(&plan.task);
         let (rules, effect) = Rules::new(plan);
-        Self { rules, scope, ignored: effect.ignored, waiting: None, current: None }
+        Self { rules, scope, ignored: effect.ignored, waiting: None, current: None, differences: Differences::default() }
     }
 
     /// Pairs the outputs up.
@@ -87,7 +90,7 @@ impl OutputsJudge {
         };
         let Some(cover) = self.scope.cover(index) else { return Ok(None) };
         if cover == Cover::Output {
-            let differ = |kind, member, values| Difference { kind, member: Some((member, None)), relative: None, values };
+            let differ = |kind, member, values| Difference { kind, member: Some((member, None)), values };
             if primary.datatype != shadow.datatype && !self.ignores("datatype") {
                 let values = (primary.datatype.name().to_owned(), shadow.datatype.name().to_owned());
                 return Err(differ(Kind::Datatype, "datatype", values));
@@ -100,7 +103,11 @@ impl OutputsJudge {
             self.rules.leave();
             return Ok(None);
         }
-        OutputElements::new(primary, shadow, cover, &self.rules, self.scope.normalize).map(Some)
+        let elements = OutputElements::new(primary, shadow, cover, &self.rules, self.scope.texts);
+        if elements.is_err() {
+            self.rules.leave();
+        }
+        elements.map(Some)
     }
 
     /// Whether the member `member` of the output at hand does not count.
@@ -110,28 +117,30 @@ impl OutputsJudge {
         ignored
     }
 
-    /// Does a little. Ready once it is known how the comparison ends.
-    fn turn(&mut self, pair: Sides<'_, Content>, tensors: (&[Tensor], &[Tensor]), budget: &mut usize) -> Poll<Judgement> {
+    /// Does a little. Ready behind the last output, or with a reason why they can't be compared.
+    fn turn(&mut self, pair: Sides<'_, Content>, tensors: (&[Tensor], &[Tensor]), budget: &mut usize) -> Poll<Result<(), Fault>> {
         if let Some((index, elements)) = &mut self.current {
-            if let Err(stop) = ready!(elements.step(pair.documents(), &mut self.rules, budget)) {
-                return Poll::Ready(stop.judgement(*index));
-            }
+            ready!(elements.step(*index, pair.documents(), &mut self.rules, &mut self.differences, budget))?;
             self.current = None;
             // Of the data, and of the output.
             self.rules.leave();
             self.rules.leave();
             return Poll::Pending;
         }
-        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Poll::Ready(Judgement::Equivalent) };
+        let Some(partners) = self.waiting.as_mut().and_then(VecDeque::pop_front) else { return Poll::Ready(Ok(())) };
         *budget = budget.saturating_sub(OUTPUT);
         let primary = partners.primary.and_then(|at| tensors.0.get(at));
         let shadow = partners.shadow.and_then(|at| tensors.1.get(at));
-        let Some(index) = primary.or(shadow).map(|tensor| tensor.place) else { return Poll::Ready(Stop::Impossible.judgement(0)) };
+        let Some(index) = primary.or(shadow).map(|tensor| tensor.place) else { return Poll::Ready(Err(IMPOSSIBLE)) };
         match self.open(index, primary, shadow) {
-            Ok(Some(elements)) => self.current = Some((index, elements)),
-            Ok(None) => self.rules.leave(),
-            Err(difference) => return Poll::Ready(Stop::Difference(difference).judgement(index)),
+            Ok(Some(elements)) => {
+                self.current = Some((index, elements));
+                return Poll::Pending;
+            }
+            Ok(None) => {}
+            Err(difference) => self.differences.add(|| difference.divergence(index)),
         }
+        self.rules.leave();
         Poll::Pending
     }
 }
@@ -139,18 +148,24 @@ impl OutputsJudge {
 impl Judge for OutputsJudge {
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         let (Parts::Tensors(primary), Parts::Tensors(shadow)) = (&pair.primary.parts, &pair.shadow.parts) else {
-            return Poll::Ready(Judgement::Incomparable { side: Side::Shadow, reason: "not tensors as the primary's answer" });
+            return Poll::Ready(Judgement::Incomparable { side: Side::Shadow, reason: "not tensors as the primary's answer".into() });
         };
         if self.waiting.is_none() {
             let outputs = primary.len().saturating_add(shadow.len());
             *budget = budget.saturating_sub(outputs.saturating_mul(OUTPUT));
             if let Err(side) = self.begin(primary, shadow) {
-                return Poll::Ready(Judgement::Incomparable { side, reason: NOTHING });
+                return Poll::Ready(Judgement::Incomparable { side, reason: NOTHING.into() });
             }
         }
         while *budget > 0 {
-            if let Poll::Ready(judgement) = self.turn(pair, (primary, shadow), budget) {
-                return Poll::Ready(judgement);
+            if self.differences.is_full() {
+                return Poll::Ready(self.differences.take());
+            }
+            if let Poll::Ready(end) = self.turn(pair, (primary, shadow), budget) {
+                return Poll::Ready(match end {
+                    Ok(()) => self.differences.take(),
+                    Err(reason) => Judgement::Incomparable { side: Side::Primary, reason: reason.into() },
+                });
             }
         }
         Poll::Pending
@@ -161,7 +176,7 @@ impl Judge for OutputsJudge {
 fn alone(primary: Option<&Tensor>, shadow: Option<&Tensor>) -> Difference {
     let kind = if primary.is_some() { Kind::Missing } else { Kind::Extra };
     let shown = |tensor: Option<&Tensor>| tensor.map(|tensor| excerpt(tensor.name.as_bytes())).unwrap_or_default();
-    Difference { kind, member: None, relative: None, values: (shown(primary), shown(shadow)) }
+    Difference { kind, member: None, values: (shown(primary), shown(shadow)) }
 }
 
 /// All outputs in the order of their names, those of one name together.

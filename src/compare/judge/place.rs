@@ -20,24 +20,36 @@ const TAKEN: [&str; 4] = ["cache", "component", "tag", "wasm_filter"];
 const CUT: char = '…';
 
 /// A path that grows by steps.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Place {
     /// With indices.
     path: String,
     /// With `[*]` for each.
     pattern: String,
+    /// Whether the place is in JSON that a text of the answer holds.
+    is_inside: bool,
 }
 
 impl Place {
+    /// The place that these steps lead to.
+    pub fn of(steps: &[Here<'_>]) -> Self {
+        let mut place = Self::default();
+        steps.iter().for_each(|step| place.push(*step));
+        place
+    }
+
     /// Goes one step down.
     pub fn push(&mut self, here: Here<'_>) {
         push(&mut self.path, here, |index| format!("[{index}]"));
-        push(&mut self.pattern, here, |_| "[*]".to_owned());
+        if !self.is_inside {
+            push(&mut self.pattern, here, |_| "[*]".to_owned());
+        }
     }
 
-    /// Goes one step down, to the member that is named so.
-    pub fn push_member(&mut self, name: &str) {
-        self.push(Here::Name(Value { tag: Tag::Escaped, text: name.replace('\\', "\\\\").as_bytes() }));
+    /// Goes into the JSON that the text here holds. The pattern ends at the text: there are only few labels, and a model that writes JSON
+    /// may make up names.
+    pub fn inside(self) -> Self {
+        Self { is_inside: true, ..self }
     }
 
     /// The path, and the same with any index as `[*]`.
@@ -61,7 +73,11 @@ fn push(path: &mut String, here: Here<'_>, index: impl Fn(u32) -> String) {
 
 fn push_name(path: &mut String, name: Value<'_>) {
     let mut at = 0;
-    let codes = core::iter::from_fn(|| text::next_code(name.text, &mut at)).take(MAX_PATH);
+    let next = || match name.tag {
+        Tag::Escaped => text::next_code(name.text, &mut at),
+        _ => text::next_plain(name.text, &mut at),
+    };
+    let codes = core::iter::from_fn(next).take(MAX_PATH);
     let read: String = codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     let is_cut = at < name.text.len();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');

@@ -20,15 +20,16 @@ use crate::compare::judge::place::Place;
 use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
 use crate::compare::judge::rows::in_document::InDocument;
 use crate::compare::judge::rows::in_tensors::InTensors;
-use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, name, named};
-use crate::compare::judge::rules::Here;
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, named};
+use crate::compare::judge::rules::{Here, tolerance_at};
 use crate::compare::judgement::{Divergence, Kind};
 use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::cursor::Cursor;
 use crate::compare::part::element::Element;
 use crate::compare::side::{Side, Sides};
-use crate::config::Compare;
+use crate::config::{Compare, Tolerance};
+use crate::json::number;
 use crate::path::{PathPattern, Step};
 
 /// What it costs to say where two answers have unlike structures.
@@ -86,7 +87,7 @@ impl Rows {
             | (Source::Tensors(walk), Parts::Embeddings(primary), Parts::Embeddings(shadow)) => {
                 walk.next(pair, (primary, shadow), ignored, hand, budget)
             }
-            (Source::Choices(_), _, _) if ignored.elements_at(&[name("choices")]) == IgnoredElements::All => NextRow::End,
+            (Source::Choices(_), _, _) if ignored.elements_at(&[Here::member("choices")]) == IgnoredElements::All => NextRow::End,
             (Source::Choices(at), Parts::Choices(primary), Parts::Choices(shadow)) => {
                 if *at == 0 && primary.len() != shadow.len() && !self.found {
                     self.found = true;
@@ -102,7 +103,7 @@ impl Rows {
         if matches!(next, NextRow::Apart(_)) {
             *budget = budget.saturating_sub(APART);
         }
-        self.found |= matches!(next, NextRow::Row | NextRow::Apart(_));
+        self.found |= matches!(next, NextRow::Row | NextRow::Apart(_) | NextRow::NoRow(..));
         match next {
             NextRow::End if !self.found => NextRow::Fault(Side::Primary, "no rows where compare.task looks: see its path"),
             next => next,
@@ -136,8 +137,7 @@ impl Rows {
 
     /// A difference between the rows at hand, or between the given element of both.
     pub fn divergence(&self, pair: Sides<'_, Content>, element: Option<u64>, kind: Kind, values: (String, String)) -> Divergence {
-        let (path, pattern) = self.place(pair, element);
-        Divergence { kind, path, pattern, relative: None, values }
+        Divergence::new(kind, self.place(pair, element).finish(), values)
     }
 
     /// The difference between the lengths of the rows at hand, if there is one.
@@ -146,44 +146,64 @@ impl Rows {
         (primary != shadow).then(|| self.divergence(pair, None, kind, (primary.to_string(), shadow.to_string())))
     }
 
-    /// Where the row at hand is, or the given element of it.
-    fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> (String, String) {
-        match &self.source {
-            Source::Document(walk) => walk.place(element).finish(),
-            Source::Tensors(walk) => walk.place(element).finish(),
-            Source::Choices(next) => {
-                let choice = match &pair.primary.parts {
-                    Parts::Choices(choices) => choices.get(next.saturating_sub(1)),
-                    _ => None,
-                };
-                let mut place = named(&["choices"]);
-                place.push(Here::Index(choice.map_or(0, |choice| choice.place)));
-                for name in choice.map(content_of).unwrap_or_default() {
-                    place.push_member(name);
-                }
-                place.finish()
+    /// The tolerance for numbers of both sides that are the given element of the rows at hand.
+    pub fn tolerance(
+        &self,
+        pair: Sides<'_, Content>,
+        at: u64,
+        (primary, shadow): (Element<'_>, Element<'_>),
+        budget: &mut usize,
+    ) -> Tolerance {
+        let plan = self.ignored.plan();
+        *budget = budget.saturating_sub(plan.tolerances.len().saturating_add(1).saturating_mul(STEP));
+        let given = tolerance_at(plan, &steps(&self.source, pair, Some(at)));
+        match (&self.source, &self.hand, primary, shadow) {
+            (Source::Tensors(_), Hand { primary: Some(primary), shadow: Some(shadow), .. }, ..) => {
+                given.or(primary.cursor.datatype.tolerance().or_wider(shadow.cursor.datatype.tolerance()))
             }
-            Source::Unknown => Place::default().finish(),
+            (.., Element::Json(a), Element::Json(b)) => number::tolerance(a, b, given),
+            _ => given.or(Tolerance::JSON),
         }
     }
+
+    /// Where the row at hand is, or the given element of it.
+    pub fn place(&self, pair: Sides<'_, Content>, element: Option<u64>) -> Place {
+        Place::of(&steps(&self.source, pair, element))
+    }
+}
+
+/// The steps to the row at hand, or to the given element of it.
+fn steps<'a>(source: &'a Source, pair: Sides<'_, Content>, element: Option<u64>) -> Vec<Here<'a>> {
+    match source {
+        Source::Document(walk) => walk.steps(element),
+        Source::Tensors(walk) => walk.steps(element),
+        Source::Choices(next) => {
+            let choice = match &pair.primary.parts {
+                Parts::Choices(choices) => choices.get(next.saturating_sub(1)),
+                _ => None,
+            };
+            choice.map(steps_to).unwrap_or_default()
+        }
+        Source::Unknown => Vec::new(),
+    }
+}
+
+/// The steps to the content of a choice.
+fn steps_to(choice: &Choice) -> Vec<Here<'static>> {
+    let names: &[&str] = if choice.is_chat { &["message", "content"] } else { &["text"] };
+    let choice = [Here::member("choices"), Here::Index(choice.place)];
+    choice.into_iter().chain(names.iter().copied().map(Here::member)).collect()
 }
 
 /// The row of a choice of each side.
 fn next_choice((primary, shadow): (&Choice, &Choice), ignored: &mut Ignored, hand: &mut Hand) -> NextRow {
-    let mut steps = vec![name("choices"), Here::Index(primary.place)];
-    steps.extend(content_of(primary).iter().copied().map(name));
-    match (ignored.elements_at(&steps), primary.content.as_slice(), shadow.content.as_slice()) {
+    match (ignored.elements_at(&steps_to(primary)), primary.content.as_slice(), shadow.content.as_slice()) {
         (IgnoredElements::All, ..) => NextRow::Busy,
         (_, &[primary], &[shadow]) => {
             hand.take(Row::new(Cursor::of_json(primary), 1), Row::new(Cursor::of_json(shadow), 1), Vec::new());
             NextRow::Row
         }
-        (_, &[_], _) => NextRow::Fault(Side::Shadow, "a choice has no text, or several"),
-        _ => NextRow::Fault(Side::Primary, "a choice has no text, or several"),
+        (_, &[_], _) => NextRow::NoRow(Side::Shadow, "a choice has no text, or several"),
+        _ => NextRow::NoRow(Side::Primary, "a choice has no text, or several"),
     }
-}
-
-/// The names that lead to the content of a choice.
-fn content_of(choice: &Choice) -> &'static [&'static str] {
-    if choice.is_chat { &["message", "content"] } else { &["text"] }
 }

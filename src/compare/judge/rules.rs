@@ -20,7 +20,7 @@ pub enum Here<'a> {
 }
 
 impl<'a> Here<'a> {
-    /// To the member of that name, which is plain: without a backslash.
+    /// To the member of that name.
     pub fn member(name: &'a str) -> Self {
         Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
     }
@@ -50,8 +50,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    fn none(plan: &Compare) -> Self {
-        Self { ignored: false, in_scope: true, tolerance: plan.default, has_own_tolerance: false, unordered: None }
+    fn none(tolerance: GivenTolerance) -> Self {
+        Self { ignored: false, in_scope: true, tolerance, has_own_tolerance: false, unordered: None }
     }
 
     /// Adds what a path says that ends here. Paths come in the plan's order, and the first wins.
@@ -70,6 +70,13 @@ impl Effect {
     }
 }
 
+/// The tolerance that a plan gives for the value that these steps lead to from the root.
+pub fn tolerance_at(plan: &Compare, steps: &[Here<'_>]) -> GivenTolerance {
+    let leads_there =
+        |path: &PathPattern| path.steps().len() == steps.len() && path.steps().iter().zip(steps).all(|(step, here)| here.fits(step));
+    plan.tolerances.iter().find(|(path, _)| leads_there(path)).map_or(plan.default, |&(_, tolerance)| tolerance)
+}
+
 /// One of the plan's paths.
 #[derive(Clone, Copy, Debug)]
 enum Live {
@@ -81,9 +88,11 @@ enum Live {
 }
 
 /// The paths that are alive at each level, from the root to the value being walked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     plan: Rc<Compare>,
+    /// The tolerance for values for which no path gives one.
+    default: GivenTolerance,
     /// The path of all that counts.
     scope: Option<PathPattern>,
     live: Vec<Live>,
@@ -104,14 +113,19 @@ impl Rules {
         let unordered = (0..plan.unordered.len()).map(Live::Unordered);
         let confined = scope.as_ref().map(|_| Live::Scope);
         let live: Vec<Live> = ignore.chain(tolerances).chain(unordered).chain(confined).collect();
-        let mut effect = Effect::none(&plan);
+        let mut effect = Effect::none(plan.default);
         effect.in_scope = scope.as_ref().is_none_or(|scope| scope.steps().is_empty());
         for &path in &live {
             if steps(&plan, scope.as_ref(), path).is_empty() {
                 effect.add(&plan, path);
             }
         }
-        (Self { plan, scope, live, levels: vec![0] }, effect)
+        (Self { default: plan.default, plan, scope, live, levels: vec![0] }, effect)
+    }
+
+    /// The same, and numbers are exact for which no path gives a tolerance.
+    pub fn exact(self) -> Self {
+        Self { default: GivenTolerance::EXACT, ..self }
     }
 
     /// The plan.
@@ -126,7 +140,7 @@ impl Rules {
         let end = self.live.len();
         let depth = self.levels.len();
         self.levels.push(end);
-        let mut effect = Effect::none(&self.plan);
+        let mut effect = Effect::none(self.default);
         let (mut is_alive, mut in_scope) = (false, false);
         for at in begin..end {
             let Some(&path) = self.live.get(at) else { break };

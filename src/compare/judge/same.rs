@@ -2,12 +2,13 @@
 
 use core::task::Poll;
 
+use crate::compare::judge::place::excerpt;
 use crate::compare::judge::text_match::TextMatch;
-use crate::compare::judgement::Kind;
+use crate::compare::judgement::{Gap, Kind};
 use crate::compare::part::element::Element;
 use crate::config::Tolerance;
 use crate::json::number;
-use crate::json::number::{EXACT, close_doubles};
+use crate::json::number::{EXACT, close_doubles, relative_difference};
 use crate::json::value::{Tag, Value};
 
 /// Whether two elements are equal, numbers within `tolerance`. Texts are compared in one go. Where they can be long, compare them
@@ -27,6 +28,19 @@ pub fn same(primary: Element<'_>, shadow: Element<'_>, tolerance: Tolerance) -> 
         _ => (false, Kind::Type),
     };
     if equal { Ok(()) } else { Err(kind) }
+}
+
+/// How far two numbers lie apart that are not equal within `tolerance`; `None` if one is no number.
+pub fn gap(primary: Element<'_>, shadow: Element<'_>, tolerance: Tolerance) -> Option<Gap> {
+    let (a, b) = (primary.number()?, shadow.number()?);
+    let whole = whole(primary).zip(whole(shadow));
+    // Doubles can't tell large whole numbers apart, which are compared exactly.
+    let exactly = whole.filter(|&(a, b)| a != i128::MAX && b != i128::MAX).and_then(|(a, b)| a.checked_sub(b));
+    #[expect(clippy::cast_precision_loss, reason = "a difference is shown, not compared")]
+    let absolute = exactly.map_or((a - b).abs(), |difference| difference.unsigned_abs() as f64);
+    let relative = if exactly.is_some() { Some(absolute / a.abs().max(b.abs())) } else { relative_difference(a, b) };
+    let tolerance = if whole.is_some_and(|(a, b)| is_large(a) || is_large(b)) { Tolerance::EXACT } else { tolerance };
+    Some(Gap { absolute: Some(absolute).filter(|gap| gap.is_finite()), relative, tolerance: Some(tolerance) })
 }
 
 /// Numbers are equal as doubles within the tolerance, as in JSON. Two whole numbers of which one is beyond 2^53 are equal only exactly.
@@ -59,6 +73,22 @@ const MAX_DIGITS: usize = 40;
 
 fn is_large(number: i128) -> bool {
     number.unsigned_abs() > EXACT as u128
+}
+
+/// An element for evidence: as in the body, or as JSON would have it.
+pub fn shown(element: Element<'_>) -> String {
+    match element {
+        Element::Json(value) if matches!(value.tag, Tag::Plain | Tag::Escaped) => quoted(value.text),
+        Element::Json(value) | Element::Single(value) => excerpt(value.text),
+        Element::Float(number) => excerpt(format!("{number:?}").as_bytes()),
+        Element::Integer(number) => number.to_string(),
+        Element::Bool(value) => value.to_string(),
+        Element::Bytes(bytes) => quoted(bytes),
+    }
+}
+
+fn quoted(text: &[u8]) -> String {
+    excerpt(format!("\"{}\"", excerpt(text)).as_bytes())
 }
 
 #[cfg(test)]

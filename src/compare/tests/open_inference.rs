@@ -2,15 +2,11 @@
 
 mod properties;
 
+use super::by_default as plan;
 use super::*;
-use crate::config::{Task, Tolerance};
+use crate::config::{Task, Texts, Tolerance};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
-
-/// A plan in which nothing is given.
-fn plan() -> Compare {
-    Compare { default: GivenTolerance::default(), ..Compare::exact() }
-}
 
 fn tasked(task: Task) -> Compare {
     Compare { task, ..plan() }
@@ -303,6 +299,7 @@ fn tolerances_are_those_of_the_datatype_unless_given() {
         ("FP64", "100,100.05", plan(), true),
         ("FP16", "100,100.4", plan(), true),
         ("FP16", "100,100.6", plan(), false),
+        ("BF16", "100,101", plan(), true),
         ("BF16", "100,101.9", plan(), true),
         ("BF16", "100,102.1", plan(), false),
         ("INT64", "100,100.05", plan(), false),
@@ -325,7 +322,7 @@ fn tolerances_are_those_of_the_datatype_unless_given() {
 fn a_divergence_shows_both_values() {
     let output = |members: &str| one(members);
     let evidence = |primary: &Answer, shadow: &Answer| match compare(primary, shadow, &plan(), usize::MAX) {
-        Judgement::Diverged(found) => (found.pattern, found.relative, found.values.0, found.values.1),
+        Judgement::Diverged(found) => (found.pattern.clone(), relative(&found), found.values.0, found.values.1),
         other => panic!("{other:?}"),
     };
     let say = |pattern: &str, relative, primary: &str, shadow: &str| (pattern.to_owned(), relative, primary.to_owned(), shadow.to_owned());
@@ -352,7 +349,7 @@ fn a_task_looks_at_its_outputs_alone() {
     let primary = answer("0.25", "a b", "1");
     let (score, label, count) = (answer("0.5", "a b", "1"), answer("0.25", "a  b ", "1"), answer("0.25", "a b", "2"));
     let at = |text: &str| Some(path(text));
-    let text = |path, normalize| Task::Text { path, normalize };
+    let text = |path, normalize| Task::Text { path, texts: Texts { normalize, json: false } };
     for (task, shadow, want) in [
         (Task::Scores { path: None }, &score, "number at outputs[0].data[1]"),
         (Task::Scores { path: None }, &label, "equivalent"),

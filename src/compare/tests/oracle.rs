@@ -3,21 +3,22 @@
 use std::cmp::Ordering;
 
 use crate::compare::judgement::Kind;
-use crate::config::{Compare, Tolerance};
+use crate::config::{Compare, GivenTolerance, Tolerance};
 use crate::path::{PathPattern, Step};
 use serde_json::Value;
 
-/// The first difference that counts, and its path.
-pub fn first_difference(plan: &Compare, primary: &Value, shadow: &Value) -> Option<(Kind, String)> {
-    Oracle { plan, path: vec![] }.compare(primary, shadow)
+/// The differences that count, and their paths.
+pub fn differences(plan: &Compare, primary: &Value, shadow: &Value) -> Vec<(Kind, String)> {
+    let mut oracle = Oracle { plan, path: vec![], found: vec![] };
+    oracle.compare(primary, shadow);
+    oracle.found
 }
 
 struct Oracle<'a> {
     plan: &'a Compare,
     path: Vec<Step>,
+    found: Vec<(Kind, String)>,
 }
-
-type Found = Option<(Kind, String)>;
 
 impl Oracle<'_> {
     fn fits(&self, pattern: &PathPattern) -> bool {
@@ -25,7 +26,7 @@ impl Oracle<'_> {
         pattern.steps().len() == self.path.len() && self.path.iter().zip(pattern.steps()).all(fits)
     }
 
-    fn found(&self, kind: Kind) -> Found {
+    fn found(&mut self, kind: Kind) {
         let mut text = String::new();
         for step in &self.path {
             match step {
@@ -38,76 +39,59 @@ impl Oracle<'_> {
                 Step::Member(name) => text += &format!("[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\"")),
             }
         }
-        Some((kind, if text.is_empty() { "$".to_owned() } else { text }))
+        self.found.push((kind, if text.is_empty() { "$".to_owned() } else { text }));
     }
 
     /// Compares what may be absent.
-    fn child(&mut self, step: Step, primary: Option<&Value>, shadow: Option<&Value>) -> Found {
+    fn child(&mut self, step: Step, primary: Option<&Value>, shadow: Option<&Value>) {
         self.path.push(step);
         let ignored = self.plan.ignore.iter().any(|pattern| self.fits(pattern));
-        let found = match (primary, shadow) {
-            _ if ignored => None,
+        match (primary, shadow) {
+            _ if ignored => {}
             (Some(primary), Some(shadow)) => self.compare(primary, shadow),
             (Some(_), None) => self.found(Kind::Missing),
             (None, _) => self.found(Kind::Extra),
-        };
+        }
         self.path.pop();
-        found
     }
 
-    fn compare(&mut self, primary: &Value, shadow: &Value) -> Found {
+    fn compare(&mut self, primary: &Value, shadow: &Value) {
         if self.plan.ignore.iter().any(|pattern| self.fits(pattern)) {
-            return None;
+            return;
         }
-        match (primary, shadow) {
-            (Value::Null, Value::Null) => None,
-            (Value::Null, _) | (_, Value::Null) => self.found(Kind::Null),
-            (Value::Bool(a), Value::Bool(b)) => {
-                if a == b {
-                    None
-                } else {
-                    self.found(Kind::Boolean)
-                }
-            }
-            (Value::String(a), Value::String(b)) => {
-                if a == b {
-                    None
-                } else {
-                    self.found(Kind::Text)
-                }
-            }
-            (Value::Number(_), Value::Number(_)) => {
-                if self.close(primary, shadow) {
-                    None
-                } else {
-                    self.found(Kind::Number)
-                }
-            }
-            (Value::Array(a), Value::Array(b)) => self.arrays(a, b),
+        let (equal, kind) = match (primary, shadow) {
+            (Value::Null, _) | (_, Value::Null) => (primary == shadow, Kind::Null),
+            (Value::Bool(a), Value::Bool(b)) => (a == b, Kind::Boolean),
+            (Value::String(a), Value::String(b)) => (a == b, Kind::Text),
+            (Value::Number(_), Value::Number(_)) => (self.close(primary, shadow), Kind::Number),
+            (Value::Array(a), Value::Array(b)) => return self.arrays(a, b),
             (Value::Object(a), Value::Object(b)) => {
                 let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
                 names.sort();
                 names.dedup();
-                names.into_iter().find_map(|name| self.child(Step::Member(name.clone()), a.get(name), b.get(name)))
+                return names.into_iter().for_each(|name| self.child(Step::Member(name.clone()), a.get(name), b.get(name)));
             }
-            _ => self.found(Kind::Type),
+            _ => (false, Kind::Type),
+        };
+        if !equal {
+            self.found(kind);
         }
     }
 
     fn close(&self, a: &Value, b: &Value) -> bool {
+        let given =
+            self.plan.tolerances.iter().find(|(pattern, _)| self.fits(pattern)).map_or(self.plan.default, |&(_, tolerance)| tolerance);
         if let (Some(x), Some(y)) = (integer(a), integer(b))
-            && (x.abs() > 1 << 53 || y.abs() > 1 << 53)
+            && (given == GivenTolerance::default() || x.abs() > 1 << 53 || y.abs() > 1 << 53)
         {
             return x == y;
         }
-        let given =
-            self.plan.tolerances.iter().find(|(pattern, _)| self.fits(pattern)).map_or(self.plan.default, |&(_, tolerance)| tolerance);
         let Tolerance { absolute, relative } = given.or(Tolerance::JSON);
         let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
         (a - b).abs() <= absolute || (a - b).abs() <= relative * a.abs().max(b.abs())
     }
 
-    fn arrays(&mut self, a: &[Value], b: &[Value]) -> Found {
+    fn arrays(&mut self, a: &[Value], b: &[Value]) {
         let rule = self.plan.unordered.iter().find(|rule| self.fits(&rule.path));
         if a.len() != b.len() {
             return self.found(Kind::Length);
@@ -120,10 +104,10 @@ impl Oracle<'_> {
             left.sort_by(|x, y| order(x.1, y.1));
             right.sort_by(|x, y| order(x.1, y.1));
         }
-        left.into_iter().zip(right).find_map(|((index, a), (_, b))| self.child(Step::Index(index), Some(a), Some(b)))
+        left.into_iter().zip(right).for_each(|((index, a), (_, b))| self.child(Step::Index(index), Some(a), Some(b)));
     }
 
-    fn matched(&mut self, a: &[Value], b: &[Value], by: &str) -> Found {
+    fn matched(&mut self, a: &[Value], b: &[Value], by: &str) {
         let key = |value: &Value| value.get(by).filter(|key| !key.is_array() && !key.is_object()).cloned();
         let mut keys: Vec<Value> = a.iter().chain(b).filter_map(key).collect();
         keys.sort_by(order);
@@ -141,13 +125,9 @@ impl Oracle<'_> {
             for rank in 0..left.len().max(right.len()) {
                 let index = left.get(rank).or(right.get(rank)).unwrap();
                 let (primary, shadow) = (left.get(rank).map(|&at| &a[at]), right.get(rank).map(|&at| &b[at]));
-                let found = self.child(Step::Index(*index), primary, shadow);
-                if found.is_some() {
-                    return found;
-                }
+                self.child(Step::Index(*index), primary, shadow);
             }
         }
-        None
     }
 }
 

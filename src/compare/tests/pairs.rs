@@ -38,13 +38,14 @@ pub fn plan() -> impl Strategy<Value = Compare> {
         [("a", None), ("$", None), ("b", Some("id")), ("$", Some("id")), ("a", Some("a")), ("[*]", None), ("a.b", Some("id")), ("b", None)];
     let parse = |text: &str| PathPattern::parse(text).unwrap();
     let tolerance = || {
-        (select(vec![0.0, 0.01, 1.0]), select(vec![0.0, 0.001, 0.5]))
-            .prop_map(|(absolute, relative)| GivenTolerance { absolute: Some(absolute), relative: Some(relative) })
+        (select(vec![None, Some(0.0), Some(0.01), Some(1.0)]), select(vec![None, Some(0.0), Some(0.001), Some(0.5)]))
+            .prop_map(|(absolute, relative)| GivenTolerance { absolute, relative })
     };
+    let default = prop_oneof![1 => Just(GivenTolerance::default()), 3 => tolerance()];
     let tolerances = subsequence(PATHS.to_vec(), 0..4).prop_shuffle();
     let ignore = subsequence(PATHS.to_vec(), 0..3);
     let unordered = subsequence(LISTS.to_vec(), 0..4).prop_shuffle();
-    (tolerance(), prop::collection::vec(tolerance(), 4), tolerances, ignore, unordered).prop_map(
+    (default, prop::collection::vec(tolerance(), 4), tolerances, ignore, unordered).prop_map(
         move |(default, own, tolerances, ignore, unordered)| Compare {
             task: Task::Auto,
             default,
@@ -70,6 +71,8 @@ fn scalar() -> impl Strategy<Value = Value> {
         json!(2.5),
         json!(100),
         json!(100.05),
+        json!(4000),
+        json!(4001),
         json!(-3e300),
         json!(1e-9),
         json!(9_007_199_254_740_993_u64),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::*;
+use crate::config::{Task, Texts};
 use proptest::prelude::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -48,6 +49,9 @@ fn long_work_is_sliced() {
         let members = |order: [&str; 3]| format!("{{{}}}", order.map(|end| format!("\"{text}{end}\":1")).join(","));
         check_slices(&members(["x", "y", "z"]), &members(["z", "x", "y"]), &plan, "equivalent");
     }
+    let texts = Compare { task: Task::Text { path: None, texts: Texts { normalize: false, json: true } }, ..Compare::exact() };
+    let in_text = |gap: &str| format!(r#"["{gap}{{\"a\":[{}]}}"]"#, ordered(&|index| format!("\\\"{index}\\\"{gap}"), LONG / 8));
+    check_slices(&in_text(""), &in_text(" "), &texts, "equivalent");
     let number = |index: usize| format!("{}.5", index * 7919 % 10_007);
     let (forth, back) = (format!("[{}]", ordered(&number, LONG / 6)), format!("[{}]", reversed(&number, LONG / 6)));
     check_slices(&forth, &format!(" {forth}"), &plan, "equivalent");
@@ -74,12 +78,19 @@ proptest! {
     #[test]
     fn agrees_with_a_naive_comparison(case in pairs::case()) {
         let (primary, shadow) = (case.primary.to_string(), case.shadow.to_string());
-        let expected = match oracle::first_difference(&case.plan, &case.primary, &case.shadow) {
+        let differences = oracle::differences(&case.plan, &case.primary, &case.shadow);
+        let expected = match differences.first() {
             _ if primary == shadow => "identical".to_owned(),
             None => "equivalent".to_owned(),
             Some((kind, path)) => format!("{} at {path}", kind.label()),
         };
-        prop_assert_eq!(say(&judge(primary.as_bytes(), shadow.as_bytes(), &case.plan)), expected, "{} against {}", primary, shadow);
+        let judgement = judge(primary.as_bytes(), shadow.as_bytes(), &case.plan);
+        prop_assert_eq!(say(&judgement), expected, "{} against {}", primary, shadow);
+        if let Judgement::Diverged(found) = judgement {
+            prop_assert_eq!(found.count as usize, differences.len().min(16), "{} against {}", primary, shadow);
+            let paths: Vec<String> = differences.into_iter().map(|(_, path)| path).take(4).collect();
+            prop_assert_eq!(found.paths, paths, "{} against {}", primary, shadow);
+        }
     }
 
     #[test]
@@ -116,6 +127,7 @@ proptest! {
                 let swapped = match forth.kind { Kind::Missing => Kind::Extra, Kind::Extra => Kind::Missing, kind => kind };
                 prop_assert_eq!(swapped, back.kind);
                 prop_assert_eq!(&forth.pattern, &back.pattern);
+                prop_assert_eq!(forth.count, back.count);
             }
             _ => prop_assert_eq!(&forth, &back),
         }

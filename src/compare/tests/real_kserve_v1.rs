@@ -66,7 +66,7 @@ fn labels_are_counted() {
     check(
         auto(),
         pair!("objects-agree"),
-        "Primary: an object is no row: let the path of compare.task lead to labels, numbers or vectors",
+        "Primary: predictions[0]: an object is no row: let the path of compare.task lead to labels, numbers or vectors",
         "",
     );
     // One version answers with labels, the other with scores.

@@ -2,7 +2,7 @@
 //! become of it.
 
 use super::*;
-use crate::config::Task;
+use crate::config::{Task, Texts};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -163,8 +163,11 @@ fn json_and_binary_answers_are_compared() {
 #[test]
 fn tasks_look_at_their_part() {
     let nothing = "Primary: nothing in it that the task looks at";
-    let (scores, regression, text) =
-        (Task::Scores { path: None }, Task::Regression { path: None }, Task::Text { path: None, normalize: false });
+    let (scores, regression, text) = (
+        Task::Scores { path: None },
+        Task::Regression { path: None },
+        Task::Text { path: None, texts: Texts { normalize: false, json: false } },
+    );
     for (pair, task, want) in [
         (real!("triton/species-batch-binary"), &scores, "number at outputs[0].data[0]"),
         (real!("triton/species-batch-binary"), &regression, "number at outputs[2].data[1]"),

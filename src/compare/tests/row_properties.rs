@@ -3,7 +3,7 @@
 use super::tasks::{decision, embedding, labels, report};
 use super::*;
 use crate::compare::judgement::Decided;
-use crate::config::{Labels, Task};
+use crate::config::{Labels, Task, Texts};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
@@ -139,7 +139,7 @@ proptest! {
             Task::Decision(decision(path)),
             embedding(Some(path), 0.9),
             Task::Regression { path: Some(super::path(path)) },
-            Task::Text { path: Some(super::path(path)), normalize: true },
+            Task::Text { path: Some(super::path(path)), texts: Texts { normalize: true, json: false } },
         ] {
             let plain = |judgement: &Judgement| say(judgement).replace("identical", "equivalent");
             let (judgement, _) = report(Protocol::Json, task.clone(), &format!(" {primary}"), &shadow);

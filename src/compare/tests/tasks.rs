@@ -1,10 +1,11 @@
 //! Tasks that look at rows, as tables: labels, decisions, the direction of vectors, and numbers and texts of JSON.
 
+mod decisions;
 mod tensors;
 
 use super::*;
 use crate::compare::judgement::Decided;
-use crate::config::{Decision, Labels, Task};
+use crate::config::{Decision, Labels, Task, Texts};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -13,7 +14,12 @@ pub fn labels(path: Option<&str>) -> Labels {
 }
 
 pub fn decision(path: &str) -> Decision {
-    Decision { path: self::path(path), thresholds: vec![0.3, 0.7], names: ["approve", "review", "block"].map(Into::into).to_vec() }
+    Decision {
+        path: self::path(path),
+        thresholds: vec![0.3, 0.7],
+        names: ["approve", "review", "block"].map(Into::into).to_vec(),
+        scores: false,
+    }
 }
 
 pub fn embedding(path: Option<&str>, cosine: f64) -> Task {
@@ -74,6 +80,15 @@ fn kserve_v1_compares_predictions_and_nothing_else() {
     check(r#"{"predictions":1}"#, r#"{"predictions":1}"#, "identical");
     check(r#"{"predictions":{"a":[0.5],"b":"x"}}"#, r#"{"predictions":{"b":"x","a":[0.5]},"x":1}"#, "equivalent");
     check(r#"{"predictions":{"a":[0.5]}}"#, r#"{"predictions":{"a":[0.7]}}"#, "number at predictions.a[0]");
+    for (primary, shadow, expected) in [
+        ("[1001]", "[1002]", "number at predictions[0]"),
+        ("[1001]", "[1001.5]", "equivalent"),
+        ("[{\"id\":7}]", "[{\"id\":8}]", "number at predictions[0].id"),
+    ] {
+        let body = |predictions| format!(r#"{{"predictions":{predictions}}}"#);
+        let (judgement, _) = report_by(Protocol::KserveV1, by_default(), &body(primary), &body(shadow));
+        assert_eq!(say(&judgement), expected);
+    }
 }
 
 #[test]
@@ -111,17 +126,21 @@ fn a_label_is_a_string_a_boolean_or_a_whole_number() {
     check("[[7],[8]]", "[7,9]", "label at predictions[1]", "7>7:1 8>9:1");
     check("[]", "[ ]", "Primary: no rows where compare.task looks: see its path", "");
     const NO_LABEL: &str = "a row has no label: neither a string, a boolean, a whole number nor a vector of numbers or strings";
-    for bad in ["0.5", "NaN", "null", "Infinity", "[]", "[NaN,NaN]", "[1,\"a\"]", "[\"a\",1]", "[true,1]", "[0.5]"] {
-        check("[1,3]", &format!("[2,{bad}]"), &format!("Shadow: {NO_LABEL}"), "");
-        check(&format!("[2,{bad}]"), "[1,3]", &format!("Primary: {NO_LABEL}"), "");
+    for bad in ["0.5", "NaN", "null", "Infinity", "[]", "[1,\"a\"]", "[1,null]", "[\"a\",1]", "[true,1]", "[0.5]"] {
+        check("[1,3]", &format!("[1,{bad}]"), &format!("Shadow: predictions[1]: {NO_LABEL}"), "");
+        check(&format!("[1,{bad},2]"), "[1,3,2]", &format!("Primary: predictions[1]: {NO_LABEL}"), "");
+        // That another row differs is known all the same.
+        check("[1,3]", &format!("[2,{bad}]"), "label at predictions[0]", "1>2:1");
+        check(&format!("[{bad},2]"), "[3,1]", "label at predictions[1]", "2>1:1");
     }
     const NO_ROW: &str = "an object is no row: let the path of compare.task lead to labels, numbers or vectors";
-    check("[{\"a\":1}]", "[{\"a\":2}]", &format!("Primary: {NO_ROW}"), "");
-    check("[1]", "[{\"a\":2}]", &format!("Shadow: {NO_ROW}"), "");
+    check("[{\"a\":1}]", "[{\"a\":2}]", &format!("Primary: predictions[0]: {NO_ROW}"), "");
+    check("[1,1]", "[1,{\"a\":2}]", &format!("Shadow: predictions[1]: {NO_ROW}"), "");
+    check("[{\"a\":1},1]", "[{\"a\":2},2]", "label at predictions[1]", "1>2:1");
     let long = format!("[\"{}\"]", "x".repeat(1025));
-    check("[1]", &long, "Shadow: a text is too long for a label", "");
+    check("[1]", &long, "Shadow: predictions[0]: a text is too long for a label", "");
     let digits = format!("[{}]", "7".repeat(1025));
-    check("[1]", &digits, &format!("Shadow: {NO_LABEL}"), "");
+    check("[1]", &digits, &format!("Shadow: predictions[0]: {NO_LABEL}"), "");
 }
 
 #[test]
@@ -166,7 +185,12 @@ fn the_label_of_a_vector_is_where_its_largest_number_is() {
     };
     check("[[0.1,0.9],[0.8,0.2]]", "[[0.4,0.6],[0.4,0.6]]", "label at predictions[1]", "1>1:1 0>1:1");
     check("[[1,1,0]]", "[[2,1,0]]", "equivalent", "0>0:1");
-    check("[[NaN,-5,-4]]", "[[-Infinity,NaN,-1e999]]", "label at predictions[0]", "2>0:1");
+    check("[[-Infinity,-5,-4]]", "[[-Infinity,Infinity,-1e999]]", "label at predictions[0]", "2>1:1");
+    const NAN: &str = "one of the scores of a row is NaN: no label can be told from them";
+    check("[[1,2],[NaN,-5,-4]]", "[[1,2],[NaN,-5,-4]]", "identical", "");
+    check("[[1,2],[NaN,-5,-4]]", "[[1,2],[NaN,-5,-4.0]]", &format!("Primary: predictions[1]: {NAN}"), "");
+    check("[[1,2],[-6,-5,-4]]", "[[1,2],[-6,-5,NaN]]", &format!("Shadow: predictions[1]: {NAN}"), "");
+    check("[[1,2],[NaN,NaN]]", "[[2,1],[NaN,NaN]]", "label at predictions[0]", "1>0:1");
     check("[[1,2]]", "[[1,2,3]]", "dimension at predictions[0]", "1>2:1");
     check("[[1,2]]", "[1]", "equivalent", "1>1:1");
     // Down to the rows.
@@ -209,7 +233,7 @@ fn the_best_labels_overlap() {
     check(top(2, 2), a2, r#"{"predictions":[["crane","stork"]]}"#, "label at predictions[0]");
     let (judgement, decided) = report(Protocol::KserveV1, top(2, 2), a, b);
     let Judgement::Diverged(found) = judgement else { panic!() };
-    assert_eq!((found.values, found.relative), (("a, b".to_owned(), "b, d".to_owned()), None));
+    assert_eq!((found.values.clone(), relative(&found)), (("a, b".to_owned(), "b, d".to_owned()), None));
     assert_eq!(tell(&decided), "a>b:1 x>x:1");
     assert_eq!(found.pattern, "predictions[*]");
 }
@@ -229,7 +253,7 @@ fn a_path_leads_to_rows() {
     check("r[*].q", a, b, "Primary: no rows where compare.task looks: see its path", "");
     check("r[2].l", a, b, "Primary: no rows where compare.task looks: see its path", "");
     check("q", a, b, "Primary: no rows where compare.task looks: see its path", "");
-    check("r", a, b, "Primary: an object is no row: let the path of compare.task lead to labels, numbers or vectors", "");
+    check("r", a, b, "Primary: r[0]: an object is no row: let the path of compare.task lead to labels, numbers or vectors", "");
     check("$", "7", " 8", "label at $", "7>8:1");
     check("[*]", "[7,8]", "[7,9,8]", "length at $", "7>7:1 8>9:1");
     check("a.b", r#"{"a":{"b":1}}"#, r#"{"a":{"c":1}}"#, "missing at a.b", "");
@@ -242,33 +266,6 @@ fn a_path_leads_to_rows() {
     check("[\"a \\\\ \\\"b\"]", r#"{"a \\ \"b":1}"#, r#"{"a \\ \"b":2}"#, "label at [\"a \\\\ \\\"b\"]", "1>2:1");
     expect(Protocol::Json, Task::Labels(labels(None)), "[1]", "[2]", "Primary: give compare.task a path that leads to its rows", "");
     check("l", r#"{"l":"x"}"#, r#"{"l":"x"}"#, "identical", "x>x:1");
-}
-
-#[test]
-fn decisions_are_what_numbers_lead_to() {
-    let check = |path: &str, primary: &str, shadow: &str, expected: &str, matrix: &str| {
-        predictions(Task::Decision(decision(path)), primary, shadow, expected, matrix);
-    };
-    check(
-        "predictions[*]",
-        "[0.1,0.3,0.69,0.7,9]",
-        "[0.2,0.5,0.3,1e999,0.71]",
-        "equivalent",
-        "approve>approve:1 review>review:2 block>block:2",
-    );
-    check("predictions[*]", "[0.1,0.8]", "[0.4,0.2]", "label at predictions[0]", "approve>review:1 block>approve:1");
-    check("predictions[*]", "[0.1,0.9]", "[0.1,0.9]", "identical", "approve>approve:1 block>block:1");
-    check("predictions[*].p", r#"[{"p":0.1}]"#, r#"[{"p":-1e999}]"#, "equivalent", "approve>approve:1");
-    check("predictions", "[0.1,[0.2]]", "[0.1,[0.9]]", "label at predictions[1][0]", "approve>approve:1 approve>block:1");
-    check("predictions", "[0.1,0.9]", "[0.1]", "length at predictions", "approve>approve:1");
-    for bad in ["\"0.5\"", "null", "true", "NaN"] {
-        check("predictions[*]", "[0.1,1]", &format!("[0.2,{bad}]"), "Shadow: not a number at the path of compare.task", "");
-        check("predictions[*]", &format!("[0.2,{bad}]"), "[0.1,1]", "Primary: not a number at the path of compare.task", "");
-    }
-    expect(Protocol::Json, Task::Decision(decision("[*]")), "[0.1]", "[0.1]", "identical", "approve>approve:1");
-    let (judgement, _) = report(Protocol::Json, Task::Decision(decision("[*]")), "[0.1]", "[0.9]");
-    let Judgement::Diverged(found) = judgement else { panic!() };
-    assert_eq!((found.values, found.relative), (("approve".to_owned(), "block".to_owned()), None));
 }
 
 #[test]
@@ -292,19 +289,19 @@ fn vectors_are_equal_by_their_direction() {
     check(-1.0, "[[1e200,1]]", "[[1e200,2]]", "number at predictions[0]");
     check(1.0, "[[0.1,0.7,0.3]]", "[[0.1, 0.7,0.3]]", "equivalent");
     const NO_VECTOR: &str = "a row is no vector of numbers: see the path of compare.task";
-    check(0.9, "[1]", "[[1,2]]", &format!("Primary: {NO_VECTOR}"));
-    check(0.9, "[[1,2]]", "[[]]", &format!("Shadow: {NO_VECTOR}"));
-    check(0.9, "[[1,2]]", "[[1,\"2\"]]", &format!("Shadow: {NO_VECTOR}"));
-    check(0.9, "[[1,null]]", "[[1,2]]", &format!("Primary: {NO_VECTOR}"));
+    check(0.9, "[1]", "[[1,2]]", &format!("Primary: predictions[0]: {NO_VECTOR}"));
+    check(0.9, "[[1,2]]", "[[]]", &format!("Shadow: predictions[0]: {NO_VECTOR}"));
+    check(0.9, "[[1,2]]", "[[1,\"2\"]]", &format!("Shadow: predictions[0]: {NO_VECTOR}"));
+    check(0.9, "[[1,null]]", "[[1,2]]", &format!("Primary: predictions[0]: {NO_VECTOR}"));
     let (judgement, _) = report(Protocol::Json, embedding(Some("e"), 0.9), r#"{"e":[1,0]}"#, r#"{"e":[0,3]}"#);
     let Judgement::Diverged(found) = judgement else { panic!() };
-    assert_eq!((found.relative, found.values), (Some(1.0), ("0".to_owned(), "0".to_owned())));
+    assert_eq!((relative(&found), found.values.clone()), (Some(1.0), ("0".to_owned(), "0".to_owned())));
 }
 
 #[test]
 fn of_json_numbers_or_texts_alone_may_count() {
     let numbers = |path: Option<&str>| Task::Regression { path: path.map(self::path) };
-    let text = |path: Option<&str>, normalize| Task::Text { path: path.map(self::path), normalize };
+    let text = |path: Option<&str>, normalize| Task::Text { path: path.map(self::path), texts: Texts { normalize, json: false } };
     let check = |task: Task, primary: &str, shadow: &str, expected: &str| expect(Protocol::Json, task, primary, shadow, expected, "");
     let (a, b) = (r#"{"s":[1,2],"t":"x y","u":null,"v":true}"#, r#"{"v":"no","s":[1,2.0],"t":" x\n y ","u":false}"#);
     check(numbers(None), a, b, "equivalent");
@@ -347,7 +344,7 @@ fn a_task_that_an_answer_has_nothing_for_says_what_to_do() {
     const ONLY_VECTORS: &str = "embeddings have neither labels, scores nor texts: choose the task embedding";
     const NO_NUMBERS: &str = "a completion has times and counts, too: give compare.task a path that leads to its numbers";
     let (scores, regression) = (Task::Scores { path: None }, Task::Regression { path: None });
-    let text = Task::Text { path: None, normalize: false };
+    let text = Task::Text { path: None, texts: Texts { normalize: false, json: false } };
     for (protocol, body, tasks, reason) in [
         (Protocol::Json, VALUES, vec![Task::Structure], NO_STRUCTURE),
         (Protocol::KserveV1, PREDICTIONS, vec![Task::Structure], NO_STRUCTURE),

@@ -3,8 +3,8 @@
 use super::value::{Problems, Value};
 use super::{task, units};
 use crate::config::raw::Node;
-use crate::config::{Compare, GivenTolerance, Protocol, Task, Unordered};
-use crate::path::PathPattern;
+use crate::config::{Compare, GivenTolerance, Protocol, Task, Texts, Unordered};
+use crate::path::{PathPattern, Step};
 
 /// Returns the comparison of a route without `compare`.
 pub(super) fn default() -> Compare {
@@ -24,23 +24,43 @@ pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Prob
     let unordered = object.or("unordered", Vec::new(), problems, |value, problems| value.list(problems, unordered));
     let default = GivenTolerance { absolute: absolute?, relative: relative? };
     let (task, unordered) = (task?, unordered?);
-    if let (Some(hint), Some(value), false) = (order_counts(&task, protocol), object.get("unordered"), unordered.is_empty()) {
+    let hint = unordered.iter().find_map(|rule| order_counts(&rule.path, &task, protocol));
+    if let (Some(hint), Some(value)) = (hint, object.get("unordered")) {
         return value.refuse(hint, problems);
     }
     Some(Compare { task, default, tolerances: tolerances?, ignore: ignore?, unordered })
 }
 
-/// Returns why `unordered` has no effect with this task and protocol, if that is certain. Only JSON values can be compared without order.
-fn order_counts(task: &Task, protocol: Protocol) -> Option<&'static str> {
+/// Returns why an unordered array at `path` has no effect with this task and protocol, if that is certain. Only JSON values can be compared
+/// without order.
+fn order_counts(path: &PathPattern, task: &Task, protocol: Protocol) -> Option<&'static str> {
     let has_path = matches!(task, Task::Scores { path: Some(_) } | Task::Regression { path: Some(_) } | Task::Text { path: Some(_), .. });
     match (protocol, task) {
         (_, Task::Labels(_) | Task::Decision(_) | Task::Embedding { .. }) => {
             Some("rows are compared in their order with this task: leave unordered out, or choose task auto, scores, regression or text")
         }
+        (Protocol::OpenInference, Task::Text { texts: Texts { json: true, .. }, .. }) => None,
         (Protocol::OpenInference, _) => Some("elements of tensors are compared in their order: leave unordered out"),
-        (Protocol::OpenAi, _) if !has_path => Some("choices are compared by their index: leave unordered out"),
+        (Protocol::OpenAi, _) if !has_path && !is_in_text(path, task) => {
+            Some("choices are compared by their index: leave unordered out, or give a path into JSON that a text holds")
+        }
         (Protocol::Opaque, _) => Some("opaque answers are bytes, which have their order: leave unordered out, or choose another protocol"),
         _ => None,
+    }
+}
+
+/// Whether a path leads to, or into, a text of an `openai` answer that is compared as JSON.
+fn is_in_text(path: &PathPattern, task: &Task) -> bool {
+    let names: Vec<&str> =
+        path.steps().iter().filter_map(|step| if let Step::Member(name) = step { Some(&**name) } else { None }).collect();
+    match &*names {
+        ["choices", "text", ..] | ["choices", "message", "content", ..] => {
+            matches!(task, Task::Structure | Task::Text { texts: Texts { json: true, .. }, .. })
+        }
+        ["choices", "message", "tool_calls", "function", "arguments", ..] | ["choices", "message", "function_call", "arguments", ..] => {
+            matches!(task, Task::Auto | Task::Structure)
+        }
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use super::condition::one_of;
 use super::units;
 use super::value::{Object, Problems, Seen, Value};
 use crate::config::raw::Node;
-use crate::config::{Decision, Labels, Protocol, Task};
+use crate::config::{Decision, Labels, Protocol, Task, Texts};
 use crate::limits::{MAX_ANSWER_NAMES, MAX_LABEL};
 use crate::path::PathPattern;
 
@@ -136,25 +136,27 @@ fn embedding(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
 }
 
 fn text(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
-    let object = value.object(&["path", "whitespace"], problems)?;
+    let object = value.object(&["path", "whitespace", "json"], problems)?;
     let path = path_of(&object, problems);
+    let json = object.or("json", false, problems, Value::boolean);
     let normalize =
         object.or("whitespace", false, problems, |value, problems| units::word(value, &[("exact", false), ("normalised", true)], problems));
-    Some(Task::Text { path: path?, normalize: normalize? })
+    Some(Task::Text { path: path?, texts: Texts { normalize: normalize?, json: json? } })
 }
 
 fn decision(value: &Value<'_>, problems: &mut Problems) -> Option<Decision> {
-    let object = value.object(&["path", "thresholds", "names"], problems)?;
+    let object = value.object(&["path", "thresholds", "names", "and"], problems)?;
     let path = object.required("path", problems, units::path);
     let thresholds = object.required("thresholds", problems, thresholds);
     let names = object.required("names", problems, |value, problems| names(value, outcome, problems));
-    let (path, thresholds, names) = (path?, thresholds?, names?);
+    let scores = object.or("and", false, problems, |value, problems| units::word(value, &[("scores", true)], problems));
+    let (path, thresholds, names, scores) = (path?, thresholds?, names?, scores?);
     if names.len() != thresholds.len().saturating_add(1) {
         let (found, hint) =
             (format!("{} names", names.len()), "give one name more than thresholds: the first is that of numbers below them all");
         return object.get("names").and_then(|value| value.refuse_as(found, hint, problems));
     }
-    Some(Decision { path, thresholds, names })
+    Some(Decision { path, thresholds, names, scores })
 }
 
 fn thresholds(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<f64>> {

@@ -144,7 +144,7 @@ fn every_key_arrives() {
     assert_eq!(route.shadows, [expected.into()]);
 
     let expected = Compare {
-        task: Task::Text { path: Some(path("results[*].reason")), normalize: true },
+        task: Task::Text { path: Some(path("results[*].reason")), texts: Texts { normalize: true, json: false } },
         default: GivenTolerance { absolute: Some(0.0), relative: Some(0.5) },
         tolerances: vec![(path("outputs[*].score"), GivenTolerance { absolute: Some(0.01), relative: Some(0.5) })],
         ignore: vec![path("id"), path("outputs[*].parameters")],
@@ -200,7 +200,9 @@ fn task_of(task: &str) -> Task {
 fn tasks_arrive_with_their_defaults() {
     let labels = |path, top, overlap| Task::Labels(Labels { path, top, overlap, names: Vec::new() });
     let named = Task::Labels(Labels { path: None, top: 1, overlap: 1, names: vec!["Approve".into(), "block it".into()] });
-    let decision = Decision { path: path("a"), thresholds: vec![-0.5, 0.7], names: vec!["low".into(), "mid".into(), "high".into()] };
+    let decision =
+        Decision { path: path("a"), thresholds: vec![-0.5, 0.7], names: vec!["low".into(), "mid".into(), "high".into()], scores: false };
+    let with_scores = Decision { scores: true, ..decision.clone() };
     for (text, task) in [
         (r#""auto""#, Task::Auto),
         (r#""labels""#, labels(None, 1, 1)),
@@ -213,12 +215,33 @@ fn tasks_arrive_with_their_defaults() {
         (r#"{"regression": {"path": "$"}}"#, Task::Regression { path: Some(path("$")) }),
         (r#""embedding""#, Task::Embedding { path: None, cosine: 0.999 }),
         (r#"{"embedding": {"path": "a", "cosine": 0}}"#, Task::Embedding { path: Some(path("a")), cosine: 0.0 }),
-        (r#""text""#, Task::Text { path: None, normalize: false }),
-        (r#"{"text": {"path": "a[*]", "whitespace": "normalised"}}"#, Task::Text { path: Some(path("a[*]")), normalize: true }),
+        (r#""text""#, Task::Text { path: None, texts: Texts { normalize: false, json: false } }),
+        (
+            r#"{"text": {"path": "a[*]", "whitespace": "normalised"}}"#,
+            Task::Text { path: Some(path("a[*]")), texts: Texts { normalize: true, json: false } },
+        ),
+        (r#"{"text": {"json": true}}"#, Task::Text { path: None, texts: Texts { normalize: false, json: true } }),
         (r#""structure""#, Task::Structure),
+        (
+            r#"{"decision": {"path": "a", "thresholds": [-0.5, 0.7], "names": ["low", "mid", "high"], "and": "scores"}}"#,
+            Task::Decision(with_scores),
+        ),
         (r#"{"decision": {"path": "a", "thresholds": [-0.5, 0.7], "names": ["low", "mid", "high"]}}"#, Task::Decision(decision)),
     ] {
         assert_eq!(task_of(text), task, "{text}");
+    }
+}
+
+#[test]
+fn arrays_in_texts_may_be_unordered() {
+    for (protocol, task, path) in [
+        ("openai", r#""structure""#, "choices[*].message.content"),
+        ("openai", r#""structure""#, "choices[*].message.content.tags"),
+        ("openai", r#"{"text": {"json": true}}"#, "choices[0].text.tags[*]"),
+        ("openai", r#""auto""#, "choices[*].message.tool_calls[*].function.arguments.days"),
+        ("open-inference", r#"{"text": {"json": true}}"#, "outputs[0].data[0].tags"),
+    ] {
+        good(&route(&format!(r#", "protocol": "{protocol}", "compare": {{"task": {task}, "unordered": ["{path}"]}}"#)));
     }
 }
 

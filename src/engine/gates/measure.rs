@@ -107,7 +107,7 @@ pub fn diverged(report: &Report) -> bool {
 
 /// Whether the shadow's answer is the one that could not be read, and by its own fault.
 fn unreadable(report: &Report) -> bool {
-    matches!(report.judgement, Judgement::Incomparable { side: Side::Shadow, reason } if reason != NO_ROOM)
+    matches!(&report.judgement, Judgement::Incomparable { side: Side::Shadow, reason } if reason != NO_ROOM)
 }
 
 /// Whether the shadow's value is the larger one; `None` if the two are too close. `differ` says whether a larger and a smaller value, in

@@ -122,6 +122,8 @@ proptest! {
                 let sum = |stat| worker.sum(&[stat, shadow]);
                 prop_assert_eq!(sum("gnomon_shadow_outcomes_total") + sum("gnomon_open_pairs"), sum("gnomon_sampled_total"));
             }
+            let told = worker.sum(&["gnomon_shadow_outcomes_total"]) + worker.sum(&["gnomon_unjudged_total"]);
+            prop_assert!(worker.evidence.len() as i64 <= told, "a line a pair at most");
             prop_assert_eq!(worker.sum(&["gnomon_captured_bytes"]), worker.engine.ledger.used() as i64);
             prop_assert!(worker.engine.pairs.len() <= 4 && worker.engine.ledger.used() <= 300);
         }

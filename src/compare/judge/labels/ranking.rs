@@ -15,6 +15,8 @@ const MAX_TEXT: usize = 1024;
 
 const NO_LABEL: Fault = "a row has no label: neither a string, a boolean, a whole number nor a vector of numbers or strings";
 
+const NAN: Fault = "one of the scores of a row is NaN: no label can be told from them";
+
 /// What a row says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label {
@@ -74,6 +76,7 @@ impl Ranking {
             return Ok(());
         }
         match (&mut self.best, element.number()) {
+            (_, Some(number)) if number.is_nan() => return Err(NAN),
             (best @ Best::Unknown, Some(number)) => {
                 *best = Best::Scores(Vec::new());
                 self.insert(number, index, budget);
@@ -97,7 +100,7 @@ impl Ranking {
     fn insert(&mut self, number: f64, index: u64, budget: &mut usize) {
         let Best::Scores(best) = &mut self.best else { return };
         let is_full = best.len() >= self.top;
-        if number.is_nan() || (is_full && best.last().is_some_and(|(least, _)| number <= *least)) {
+        if is_full && best.last().is_some_and(|(least, _)| number <= *least) {
             return;
         }
         let at = best.partition_point(|(other, _)| *other >= number);
@@ -115,7 +118,7 @@ impl Ranking {
     /// Takes the labels of the row, at least one. An index or a whole number goes by the name of its class, if that has one.
     ///
     /// # Errors
-    /// If the row has no label: an empty vector, or one that is all `NaN`.
+    /// If the row has no label: an empty vector.
     pub fn take_labels(&mut self, names: &[Rc<str>]) -> Result<Vec<Label>, Fault> {
         let name = |digits: String| {
             let name = digits.parse().ok().and_then(|index: usize| names.get(index));

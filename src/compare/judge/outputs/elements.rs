@@ -1,20 +1,24 @@
 //! Compares the elements of two tensors in flat order, in slices.
 
-use core::task::Poll;
+use core::task::{Poll, ready};
 
-use crate::compare::judge::outputs::difference::{Difference, Stop};
+use crate::compare::answer::IMPOSSIBLE;
+use crate::compare::judge::document::embedded::{JsonMatch, Meaning};
+use crate::compare::judge::document::walk::{Inside, Walk};
+use crate::compare::judge::outputs::difference::{Difference, place};
 use crate::compare::judge::outputs::scope::Cover;
 use crate::compare::judge::pass::pass_elements;
-use crate::compare::judge::place::excerpt;
 use crate::compare::judge::rules::{Effect, Here, Rules};
-use crate::compare::judge::same::same;
+use crate::compare::judge::same::{gap, same, shown};
 use crate::compare::judge::text_match::TextMatch;
-use crate::compare::judgement::Kind;
+use crate::compare::judgement::{Differences, Divergence, Kind};
 use crate::compare::part::cursor::Cursor;
 use crate::compare::part::element::Element;
 use crate::compare::part::tensor::Tensor;
+use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
-use crate::config::Tolerance;
+use crate::config::{Texts, Tolerance};
+use crate::fault::Fault;
 use crate::json::number;
 use crate::json::tape::Document;
 use crate::json::value::{Tag, Value};
@@ -38,10 +42,10 @@ pub struct OutputElements {
     /// Whether the operator's paths say the same of every element. `effect` is what they say, once it is known.
     uniform: bool,
     effect: Option<Effect>,
-    /// Two texts that are being compared.
+    /// Two texts that are being compared; and as JSON, because they differ.
     text: Option<TextMatch>,
-    /// Whether white space is normalised in texts.
-    normalize: bool,
+    json: Option<Box<JsonMatch>>,
+    texts: Texts,
 }
 
 impl OutputElements {
@@ -49,9 +53,9 @@ impl OutputElements {
     ///
     /// # Errors
     /// If one of them has elements that the other has not.
-    pub fn new(primary: &Tensor, shadow: &Tensor, cover: Cover, rules: &Rules, normalize: bool) -> Result<Self, Difference> {
+    pub fn new(primary: &Tensor, shadow: &Tensor, cover: Cover, rules: &Rules, texts: Texts) -> Result<Self, Difference> {
         let (here, there) = (primary.elements(), shadow.elements());
-        let differ = |kind, element, values| Difference { kind, member: Some(("data", element)), relative: None, values };
+        let differ = |kind, element, values| Difference { kind, member: Some(("data", element)), values };
         let only = if let Cover::Element(index) = cover { Some(index) } else { None };
         let end = match only {
             None if here != there => return Err(differ(Kind::Length, None, (here.to_string(), there.to_string()))),
@@ -62,33 +66,42 @@ impl OutputElements {
                 _ => here.min(there),
             },
         };
-        let (a, b) = (primary.datatype.tolerance(), shadow.datatype.tolerance());
         Ok(Self {
             primary: Cursor::new(primary),
             shadow: Cursor::new(shadow),
             index: 0,
             end: u32::try_from(end).unwrap_or(u32::MAX),
             only,
-            tolerance: Tolerance { absolute: a.absolute.max(b.absolute), relative: a.relative.max(b.relative) },
+            tolerance: primary.datatype.tolerance().or_wider(shadow.datatype.tolerance()),
             uniform: rules.is_uniform(),
             effect: None,
             text: None,
-            normalize,
+            json: None,
+            texts,
         })
     }
 
-    /// Compares on for about `budget` bytes. Ready when no more elements are left; `Pending`: the budget was not enough; call again.
+    /// Compares on for about `budget` bytes, the elements of an output that paths call `output`. Ready when no more are left, or as many
+    /// differ as are counted; `Pending`: the budget was not enough; call again.
     ///
     /// # Errors
-    /// The first difference that counts, or a state that can't be.
-    pub fn step(&mut self, pair: Sides<'_, Document>, rules: &mut Rules, budget: &mut usize) -> Poll<Result<(), Stop>> {
-        while *budget > 0 {
+    /// A state that can't be.
+    pub fn step(
+        &mut self,
+        output: u32,
+        pair: Sides<'_, Document>,
+        rules: &mut Rules,
+        differences: &mut Differences,
+        budget: &mut usize,
+    ) -> Poll<Result<(), Fault>> {
+        while *budget > 0 && !differences.is_full() {
             let effect = self.effect(rules);
             if self.index >= self.end || (self.uniform && effect.ignored) {
                 return Poll::Ready(Ok(()));
             }
             let tolerance = effect.tolerance.or(self.tolerance);
-            if self.uniform && self.only.is_none() && self.text.is_none() {
+            let is_fresh = self.text.is_none() && self.json.is_none();
+            if self.uniform && self.only.is_none() && is_fresh {
                 let most = self.end.saturating_sub(self.index);
                 let passed = pass_elements(pair, (&mut self.primary, &mut self.shadow), most, tolerance, budget);
                 self.index = self.index.saturating_add(passed);
@@ -96,10 +109,62 @@ impl OutputElements {
                     continue;
                 }
             }
+            if is_fresh {
+                *budget = budget.saturating_sub(ELEMENT);
+            }
+            let (mut primary, mut shadow) = (self.primary, self.shadow);
+            let (Some(a), Some(b)) = (primary.next(pair.primary), shadow.next(pair.shadow)) else {
+                // Tensors have been checked, so they have as many elements as they say.
+                return Poll::Ready(Err(IMPOSSIBLE));
+            };
             let counts = !effect.ignored && self.only.is_none_or(|only| only == self.index);
-            self.element(pair, counts, tolerance, budget)?;
+            let verdict = match (a.text(), b.text()) {
+                _ if !counts => Ok(()),
+                (Some(left), Some(right)) => ready!(self.compare_texts((left, right), output, rules, differences, budget)),
+                _ => {
+                    *budget = budget.saturating_sub(cost(a, b));
+                    same(a, b, tolerance)
+                }
+            };
+            if let Err(kind) = verdict {
+                differences.add(|| {
+                    let gap = if kind == Kind::Number { gap(a, b, tolerance) } else { None };
+                    Divergence { gap, ..self.difference(kind, a, b).divergence(output) }
+                });
+            }
+            (self.primary, self.shadow) = (primary, shadow);
+            self.index = self.index.saturating_add(1);
         }
-        Poll::Pending
+        if differences.is_full() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Compares two texts, or goes on with them.
+    fn compare_texts(
+        &mut self,
+        (primary, shadow): (Text<'_>, Text<'_>),
+        output: u32,
+        rules: &Rules,
+        differences: &mut Differences,
+        budget: &mut usize,
+    ) -> Poll<Result<(), Kind>> {
+        if let Some(json) = &mut self.json {
+            let same = ready!(json.step(primary, shadow, differences, budget));
+            self.json = None;
+            return Poll::Ready(same);
+        }
+        let equal = ready!(self.text.get_or_insert(TextMatch::new(self.texts.normalize)).step(primary, shadow, budget));
+        self.text = None;
+        match equal {
+            true => Poll::Ready(Ok(())),
+            false if !self.texts.json => Poll::Ready(Err(Kind::Text)),
+            false => {
+                let mut rules = rules.clone();
+                let effect = rules.enter(Here::Index(self.index));
+                let inside = Inside { place: place(output, Some(("data", Some(self.index)))).inside(), kind: None, tool: None };
+                self.json = Some(Box::new(JsonMatch::new(Meaning::Text, Walk::inside(rules, effect, inside))));
+                Poll::Pending
+            }
+        }
     }
 
     /// What the operator's paths say of the next element.
@@ -115,41 +180,8 @@ impl OutputElements {
         }
     }
 
-    /// Compares the next two elements, or goes on with them if they are long texts.
-    fn element(&mut self, pair: Sides<'_, Document>, counts: bool, tolerance: Tolerance, budget: &mut usize) -> Result<(), Stop> {
-        let (mut primary, mut shadow) = (self.primary, self.shadow);
-        if self.text.is_none() {
-            *budget = budget.saturating_sub(ELEMENT);
-        }
-        let (Some(a), Some(b)) = (primary.next(pair.primary), shadow.next(pair.shadow)) else {
-            // Tensors have been checked, so they have as many elements as they say.
-            return Err(Stop::Impossible);
-        };
-        let verdict = match (a.text(), b.text()) {
-            _ if !counts => Ok(()),
-            (Some(left), Some(right)) => {
-                let text = self.text.get_or_insert(TextMatch::new(self.normalize));
-                let Poll::Ready(equal) = text.step(left, right, budget) else { return Ok(()) };
-                self.text = None;
-                if equal { Ok(()) } else { Err(Kind::Text) }
-            }
-            _ => {
-                *budget = budget.saturating_sub(cost(a, b));
-                same(a, b, tolerance)
-            }
-        };
-        verdict.map_err(|kind| self.difference(kind, a, b))?;
-        (self.primary, self.shadow) = (primary, shadow);
-        self.index = self.index.saturating_add(1);
-        Ok(())
-    }
-
     fn difference(&self, kind: Kind, primary: Element<'_>, shadow: Element<'_>) -> Difference {
-        let relative = match (kind, primary.number(), shadow.number()) {
-            (Kind::Number, Some(a), Some(b)) => number::relative_difference(a, b),
-            _ => None,
-        };
-        Difference { kind, member: Some(("data", Some(self.index))), relative, values: (shown(primary), shown(shadow)) }
+        Difference { kind, member: Some(("data", Some(self.index))), values: (shown(primary), shown(shadow)) }
     }
 }
 
@@ -161,20 +193,4 @@ fn cost(a: Element<'_>, b: Element<'_>) -> usize {
         _ => NUMBER,
     };
     number::cost(value(a), value(b))
-}
-
-/// An element for evidence: as in the body, or as JSON would have it.
-fn shown(element: Element<'_>) -> String {
-    match element {
-        Element::Json(value) if matches!(value.tag, Tag::Plain | Tag::Escaped) => quoted(value.text),
-        Element::Json(value) | Element::Single(value) => excerpt(value.text),
-        Element::Float(number) => excerpt(format!("{number:?}").as_bytes()),
-        Element::Integer(number) => number.to_string(),
-        Element::Bool(value) => value.to_string(),
-        Element::Bytes(bytes) => quoted(bytes),
-    }
-}
-
-fn quoted(text: &[u8]) -> String {
-    excerpt(format!("\"{}\"", excerpt(text)).as_bytes())
 }

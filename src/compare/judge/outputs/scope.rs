@@ -4,7 +4,7 @@
 //! task's path narrows that down to the values at it and below it.
 
 use crate::compare::part::tensor::{Datatype, Tensor};
-use crate::config::Task;
+use crate::config::{Task, Texts};
 use crate::path::{PathPattern, Step};
 
 /// What a task looks at.
@@ -12,8 +12,8 @@ use crate::path::{PathPattern, Step};
 pub struct Scope {
     datatypes: Datatypes,
     path: Option<PathPattern>,
-    /// Whether white space is normalised in texts.
-    pub normalize: bool,
+    /// When texts are equal.
+    pub texts: Texts,
 }
 
 /// Of which datatypes outputs count.
@@ -39,13 +39,13 @@ pub enum Cover {
 impl Scope {
     /// Of a task. Tasks that do more than compare elements look at everything here.
     pub fn new(task: &Task) -> Self {
-        let (datatypes, path, normalize) = match task {
-            Task::Scores { path } => (Datatypes::Floats, path, false),
-            Task::Regression { path } => (Datatypes::Numbers, path, false),
-            Task::Text { path, normalize } => (Datatypes::Texts, path, *normalize),
-            _ => (Datatypes::All, &None, false),
+        let (datatypes, path, texts) = match task {
+            Task::Scores { path } => (Datatypes::Floats, path, Texts::default()),
+            Task::Regression { path } => (Datatypes::Numbers, path, Texts::default()),
+            Task::Text { path, texts } => (Datatypes::Texts, path, *texts),
+            _ => (Datatypes::All, &None, Texts::default()),
         };
-        Self { datatypes, path: path.clone(), normalize }
+        Self { datatypes, path: path.clone(), texts }
     }
 
     /// Whether it leaves nothing out.

@@ -44,6 +44,11 @@ impl Ignored {
         self.rules.ignored_elements().map_or(IgnoredElements::All, IgnoredElements::At)
     }
 
+    /// The plan.
+    pub fn plan(&self) -> &Compare {
+        self.rules.plan()
+    }
+
     /// Which elements are ignored of the array that these steps lead to from here.
     pub fn elements_at(&mut self, steps: &[Here<'_>]) -> IgnoredElements {
         let mut ignored = false;

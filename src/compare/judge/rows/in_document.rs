@@ -2,7 +2,7 @@
 
 use crate::compare::judge::place::Place;
 use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
-use crate::compare::judge::rows::row::{Hand, NextRow, Row, apart, name, shown};
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, apart, shown};
 use crate::compare::judge::rules::Here;
 use crate::compare::judgement::Kind;
 use crate::compare::part::content::Content;
@@ -75,7 +75,7 @@ impl InDocument {
                 let members = searched(documents.0, at.primary).saturating_add(searched(documents.1, at.shadow));
                 *budget = budget.saturating_sub(members);
                 let found = (documents.0.member(at.primary, member), documents.1.member(at.shadow, member));
-                let is_ignored = ignored.enter(name(member));
+                let is_ignored = ignored.enter(Here::member(member));
                 if is_ignored {
                     ignored.leave();
                     return NextRow::Busy;
@@ -93,8 +93,8 @@ impl InDocument {
             },
             Some(&Step::Index(only)) => self.index(pair, at, only, ignored),
             None => match (shape(documents.0, at.primary), shape(documents.1, at.shadow)) {
-                (Shape::Object, _) => NextRow::Fault(Side::Primary, NO_ROW),
-                (_, Shape::Object) => NextRow::Fault(Side::Shadow, NO_ROW),
+                (Shape::Object, _) => NextRow::NoRow(Side::Primary, NO_ROW),
+                (_, Shape::Object) => NextRow::NoRow(Side::Shadow, NO_ROW),
                 (Shape::Nested, Shape::Nested) => self.open(pair, at),
                 (Shape::Row { length: primary, is_vector }, Shape::Row { length: shadow, .. }) => {
                     self.is_vector = is_vector;
@@ -122,7 +122,7 @@ impl InDocument {
             (None, Some(_)) => Kind::Extra,
         };
         self.frames.push(Frame::Member);
-        let place = self.place(None);
+        let place = Place::of(&self.steps(None));
         self.frames.pop();
         apart(kind, place, (shown(documents.0, found.0), shown(documents.1, found.1)))
     }
@@ -151,9 +151,9 @@ impl InDocument {
             }
             (false, false) => NextRow::Busy,
             (one, _) => {
-                let mut place = self.place(None);
-                place.push(Here::Index(only as u32));
-                apart(if one { Kind::Missing } else { Kind::Extra }, place, (String::new(), String::new()))
+                let mut steps = self.steps(None);
+                steps.push(Here::Index(only as u32));
+                apart(if one { Kind::Missing } else { Kind::Extra }, Place::of(&steps), (String::new(), String::new()))
             }
         }
     }
@@ -190,23 +190,23 @@ impl InDocument {
 
     fn differ(&self, pair: Sides<'_, Content>, kind: Kind, at: Nodes) -> NextRow {
         let values = (shown(&pair.primary.document, Some(at.primary)), shown(&pair.shadow.document, Some(at.shadow)));
-        apart(kind, self.place(None), values)
+        apart(kind, Place::of(&self.steps(None)), values)
     }
 
     /// Where the walk is, or the given element of the row at hand.
-    pub fn place(&self, element: Option<u64>) -> Place {
-        let mut place = Place::default();
+    pub fn steps(&self, element: Option<u64>) -> Vec<Here<'_>> {
+        let mut steps = Vec::with_capacity(self.frames.len().saturating_add(2));
         for (depth, frame) in self.frames.iter().enumerate() {
             match (frame, self.path.steps().get(depth)) {
-                (Frame::Member, Some(Step::Member(name))) => place.push_member(name),
-                (Frame::Elements { index, .. }, _) => place.push(Here::Index(index.saturating_sub(1))),
+                (Frame::Member, Some(Step::Member(name))) => steps.push(Here::member(name)),
+                (Frame::Elements { index, .. }, _) => steps.push(Here::Index(index.saturating_sub(1))),
                 _ => {}
             }
         }
         if let (Some(element), true) = (element, self.is_vector) {
-            place.push(Here::Index(element as u32));
+            steps.push(Here::Index(element as u32));
         }
-        place
+        steps
     }
 }
 

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 
 use crate::compare::answer::IMPOSSIBLE;
-use crate::compare::judge::place::{Place, excerpt};
+use crate::compare::judge::place::excerpt;
 use crate::compare::judge::rows::ignored::{Ignored, IgnoredElements};
-use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, name, named};
+use crate::compare::judge::rows::row::{Hand, NextRow, Row, STEP, Unit, apart, named};
 use crate::compare::judge::rules::Here;
 use crate::compare::judgement::Kind;
 use crate::compare::part::content::Content;
@@ -161,7 +161,7 @@ impl InTensors {
         };
         let Some(waiting) = &mut self.waiting else {
             *budget = budget.saturating_sub(tensors.0.len().saturating_mul(STEP));
-            let none = ignored.elements_at(&[name(self.names.list)]) == IgnoredElements::All;
+            let none = ignored.elements_at(&[Here::member(self.names.list)]) == IgnoredElements::All;
             self.waiting = Some(if none { VecDeque::new() } else { chosen(which, tensors.0) });
             if !none && !self.are_outputs() && tensors.0.len() != tensors.1.len() {
                 return apart(Kind::Length, named(&[self.names.list]), (tensors.0.len().to_string(), tensors.1.len().to_string()));
@@ -177,7 +177,7 @@ impl InTensors {
         }
         let Some(at) = waiting.pop_front() else { return NextRow::End };
         let Some(primary) = tensors.0.get(at) else { return NextRow::Fault(Side::Primary, IMPOSSIBLE) };
-        let output = [name(self.names.list), Here::Index(primary.place)];
+        let output = [Here::member(self.names.list), Here::Index(primary.place)];
         if ignored.elements_at(&output) == IgnoredElements::All {
             return NextRow::Busy;
         }
@@ -186,7 +186,7 @@ impl InTensors {
         match partner {
             Some(shadow) => {
                 let [list, index] = output;
-                match ignored.elements_at(&[list, index, name(self.names.data)]) {
+                match ignored.elements_at(&[list, index, Here::member(self.names.data)]) {
                     IgnoredElements::All => NextRow::Busy,
                     IgnoredElements::At(elements) => self.open((primary, shadow), within, elements, hand),
                 }
@@ -214,7 +214,7 @@ impl InTensors {
         let there = (of(counts.0, lengths.0), of(counts.1, lengths.1));
         let mut place = named(&[self.names.list]);
         place.push(Here::Index(primary.place));
-        place.push_member(self.names.data);
+        place.push(Here::member(self.names.data));
         let (taken, skip) = match within {
             Within::Element(index) => (index.saturating_add(1), index),
             _ => (there.0.min(there.1), 0),
@@ -238,16 +238,15 @@ impl InTensors {
     }
 
     /// Where the row at hand is, or the given element of it.
-    pub fn place(&self, element: Option<u64>) -> Place {
-        let mut place = named(&[self.names.list]);
+    pub fn steps(&self, element: Option<u64>) -> Vec<Here<'_>> {
+        let mut steps = vec![Here::member(self.names.list)];
         if let Some(open) = &self.open {
-            place.push(Here::Index(open.place));
-            place.push_member(self.names.data);
+            steps.extend([Here::Index(open.place), Here::member(self.names.data)]);
             if self.are_outputs() || element.is_some() {
-                place.push(Here::Index(open.here.saturating_add(element.unwrap_or(0)) as u32));
+                steps.push(Here::Index(open.here.saturating_add(element.unwrap_or(0)) as u32));
             }
         }
-        place
+        steps
     }
 }
 

@@ -9,7 +9,6 @@ use crate::compare::side::Side;
 use crate::fault::Fault;
 use crate::json::number;
 use crate::json::tape::Document;
-use crate::json::value::{Tag, Value};
 
 /// What one step of a walk, or one element, costs beside the text it touches.
 pub const STEP: usize = 16;
@@ -32,7 +31,9 @@ pub enum NextRow {
     Row,
     /// The answers have unlike structures here. Rows may follow.
     Apart(Divergence),
-    /// An answer has something that is no row, or has no row at all: of which side, and why.
+    /// An answer has something here that is no row: of which side, and why. Rows may follow.
+    NoRow(Side, Fault),
+    /// An answer has no row at all, or none that anybody could find: of which side, and why.
     Fault(Side, Fault),
     /// No more rows.
     End,
@@ -83,21 +84,15 @@ impl Hand {
     }
 }
 
-/// A step to a member.
-pub fn name(name: &str) -> Here<'_> {
-    Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
-}
-
 pub fn apart(kind: Kind, place: Place, values: (String, String)) -> NextRow {
-    let (path, pattern) = place.finish();
-    NextRow::Apart(Divergence { kind, path, pattern, relative: None, values })
+    NextRow::Apart(Divergence::new(kind, place.finish(), values))
 }
 
 /// The place that these names lead to.
 pub fn named(names: &[&'static str]) -> Place {
     let mut place = Place::default();
     for name in names {
-        place.push_member(name);
+        place.push(Here::member(name));
     }
     place
 }

@@ -49,11 +49,11 @@ fn report(judgement: Judgement) -> Report {
 
 fn differs(kind: Kind) -> Judgement {
     let (path, pattern, values) = ("$".to_owned(), "$".to_owned(), Default::default());
-    Judgement::Diverged(Divergence { kind, path, pattern, relative: None, values })
+    Judgement::Diverged(Box::new(Divergence::new(kind, (path, pattern), values)))
 }
 
 fn unread(side: Side) -> Judgement {
-    Judgement::Incomparable { side, reason: "no JSON" }
+    Judgement::Incomparable { side, reason: "no JSON".into() }
 }
 
 /// A pair of which nothing is known but its outcome.
@@ -180,13 +180,13 @@ fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
 #[test]
 fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
     for side in [Side::Primary, Side::Shadow] {
-        let report = report(Judgement::Incomparable { side, reason: NO_ROOM });
+        let report = report(Judgement::Incomparable { side, reason: NO_ROOM.into() });
         let it = answered(Outcome::Incomparable, 10, 150, &report);
         let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
         assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD], "{side:?}");
     }
     // One that is longer than it may be is too long on every day.
-    let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason() });
+    let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason().into() });
     assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), BAD);
 }
 
@@ -324,7 +324,7 @@ fn flips(task: &Task, judgement: Judgement, cells: &[(&str, &str)], outcome: Out
 #[test]
 fn decisions_flip_up_and_down() {
     let names = ["block", "review", "approve"].map(Into::into).to_vec();
-    let task = &Task::Decision(Decision { path: PathPattern::parse("s").unwrap(), thresholds: vec![0.3, 0.7], names });
+    let task = &Task::Decision(Decision { path: PathPattern::parse("s").unwrap(), thresholds: vec![0.3, 0.7], names, scores: false });
     let (same, up, down) = (("review", "review"), ("block", "approve"), ("approve", "review"));
     for (cells, expected) in [
         (&[][..], [NO_TRIAL, NO_TRIAL, NO_TRIAL]),
