@@ -22,6 +22,7 @@ pub mod side;
 mod tests;
 
 use core::task::{Poll, ready};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::capture::{Body, Bounds, Held};
@@ -32,6 +33,7 @@ use crate::compare::judge::task::Judge;
 use crate::compare::judgement::Decided;
 pub use crate::compare::judgement::{Divergence, Judgement, Kind, Report};
 use crate::compare::part::content::{Content, Facts};
+use crate::compare::read::mistake;
 use crate::compare::read::reader::Reader;
 use crate::compare::read::unpack::Unpacking;
 use crate::compare::read::wire_format::WireFormat;
@@ -59,7 +61,7 @@ pub struct Comparison {
 struct Half {
     answer: Answer,
     /// What was read, or why it can't be; `None` before.
-    content: Option<Result<Rc<Content>, Fault>>,
+    content: Option<Result<Rc<Content>, Cow<'static, str>>>,
     facts: Facts,
 }
 
@@ -169,7 +171,7 @@ impl Comparison {
         let malformed = matches!(body, Err(Unread::Malformed(_)));
         let half = self.half(side);
         if let Err(unread) = &body {
-            half.content = Some(Err(unread.reason()));
+            half.content = Some(Err(mistake::not_unpacked(*unread, half.bytes(), &half.answer.content_encoding)));
         }
         half.facts.end = malformed.then_some(End::Invalid);
         half.answer.body = body;
@@ -217,13 +219,18 @@ impl Comparison {
     }
 
     fn have_read(&mut self, side: Side, content: Result<Content, Fault>) -> Stage {
-        let end = (self.wire_format == WireFormat::OpenAi).then_some(End::Invalid);
+        let wire_format = self.wire_format;
+        let end = (wire_format == WireFormat::OpenAi).then_some(End::Invalid);
         let half = self.half(side);
         half.facts = match &content {
             Ok(content) => content.facts.clone(),
             Err(_) => Facts { end, ..Facts::default() },
         };
-        half.content = Some(content.map(Rc::new));
+        let fault = |fault: Fault| match wire_format {
+            WireFormat::OpenInferenceGrpc => fault.into(),
+            _ => mistake::not_json(fault, half.bytes(), &half.answer.content_type),
+        };
+        half.content = Some(content.map(Rc::new).map_err(fault));
         if side == Side::Primary && self.identical {
             // The same bytes need not be read twice.
             self.shadow.content.clone_from(&self.primary.content);
@@ -248,12 +255,12 @@ impl Comparison {
 
     /// The end of a pair of which one side at least can't be read.
     fn unreadable(&self) -> Stage {
-        let fault = |half: &Half| half.content.as_ref().and_then(|content| content.as_ref().err().copied());
+        let fault = |half: &Half| half.content.as_ref().and_then(|content| content.as_ref().err().cloned());
         let (side, reason) = match (fault(&self.primary), fault(&self.shadow)) {
             (Some(reason), _) => (Side::Primary, reason),
-            (None, reason) => (Side::Shadow, reason.unwrap_or(IMPOSSIBLE)),
+            (None, reason) => (Side::Shadow, reason.unwrap_or(IMPOSSIBLE.into())),
         };
-        let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason: reason.into() } };
+        let judgement = if self.identical { Judgement::Identical } else { Judgement::Incomparable { side, reason } };
         Stage::Done(judgement, Vec::new())
     }
 }

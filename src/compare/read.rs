@@ -10,6 +10,7 @@ use crate::json::document::DocumentReader;
 
 pub mod any_json;
 pub mod kserve_v1;
+pub mod mistake;
 pub mod open_inference;
 pub mod open_inference_grpc;
 pub mod openai;

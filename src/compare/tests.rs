@@ -268,11 +268,36 @@ fn unordered_objects_are_matched_by_a_member() {
 }
 
 #[test]
+fn what_can_not_be_read_is_named() {
+    let typed = |content_type: &str, body: &[u8]| Answer { content_type: content_type.as_bytes().to_vec(), ..answer(body) };
+    let stream = b"data: {}\n\n";
+    for (shadow, want) in [
+        (typed("application/json", stream), "a stream of events, but its content type is \"application/json\""),
+        (typed("", b": ping\n\n"), "a stream of events, but its content type is \"\""),
+        (typed("text/event-stream", stream), "a stream of events, not JSON"),
+        (answer(b"\x1f\x8b\x08\0"), "gzip data without content-encoding, not JSON"),
+        (answer(b"\xff\xfe{\0}\0"), "UTF-16 text, not JSON"),
+        (answer(b"<html></html>"), "HTML or XML, not JSON"),
+        (answer(b""), "an empty body"),
+        (answer(b"database is down"), "malformed JSON: no value where one belongs"),
+        (
+            Answer { content_encoding: b"gzip".to_vec(), ..answer(b"{}") },
+            "the encoded body is truncated: it begins like plain JSON, but its content-encoding is \"gzip\"",
+        ),
+    ] {
+        for protocol in [Protocol::Json, Protocol::KserveV1, Protocol::OpenInference] {
+            let judgement = judge_answers(protocol, &Compare::exact(), answer(b"{\"outputs\":[]}"), shadow.clone());
+            assert_eq!(say(&judgement), format!("Shadow: {want}"), "{protocol:?}");
+        }
+    }
+}
+
+#[test]
 fn what_can_not_be_read_is_incomparable() {
     let plan = Compare::exact();
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    check("", "{}", &plan, "Primary: JSON ends early");
-    check("{}", "", &plan, "Shadow: JSON ends early");
+    check("", "{}", &plan, "Primary: an empty body");
+    check("{}", "", &plan, "Shadow: an empty body");
     check("[", "{", &plan, "Primary: JSON ends early");
     check("{} x", "{}", &plan, "Primary: malformed JSON: something after the end");
     check("[01]", "[]", &plan, "Primary: malformed JSON: no comma between values");
@@ -308,8 +333,14 @@ fn heads_decide_before_bodies() {
     assert_eq!(judge(Protocol::Auto, &absent, &absent), "Primary: longer than limits.body");
     let bytes = answer(b"no JSON");
     assert_eq!(judge(Protocol::Opaque, &bytes, &absent), "Shadow: longer than limits.body");
-    assert_eq!(judge(Protocol::Auto, &encoded, &encoded), "Primary: unknown content coding");
-    assert_eq!(judge(Protocol::Opaque, &plain, &encoded), "Shadow: unknown content coding");
+    assert_eq!(
+        judge(Protocol::Auto, &encoded, &encoded),
+        "Primary: unknown content coding: it begins like plain JSON, but its content-encoding is \"compress\""
+    );
+    assert_eq!(
+        judge(Protocol::Opaque, &plain, &encoded),
+        "Shadow: unknown content coding: it begins like plain JSON, but its content-encoding is \"compress\""
+    );
     assert_eq!(judge(Protocol::Auto, &identity, &plain), "identical");
     let Judgement::Diverged(found) = judge_answers(Protocol::Auto, &plan, plain, other) else { panic!() };
     assert_eq!(found.values, ("200".to_owned(), "201".to_owned()));

@@ -175,7 +175,7 @@ fn what_has_no_outputs_can_not_be_compared() {
     let good = one(r#""datatype":"INT8","shape":[1],"data":[1]"#);
     let output = r#"{"name":"a","datatype":"INT8","shape":[1],"data":[1]}"#;
     for (body, fault) in [
-        (String::new(), "JSON ends early"),
+        (String::new(), "an empty body"),
         ("{}".to_owned(), "no list of outputs"),
         ("[]".to_owned(), "no list of outputs"),
         (r#"{"error":"no such model"}"#.to_owned(), "no list of outputs"),
