@@ -43,8 +43,7 @@ impl Reading {
             let plain = ready!(plain.step(request, body, bounds, budget))?;
             let length = json_length(request.header(JSON_LENGTH_HEADER), plain.bytes().len());
             *self = match length {
-                _ if plain.bytes().is_empty() => Reading::Known(Ok(None)),
-                Ok(0) => Reading::Known(Ok(None)),
+                length if length == Ok(0) || plain.bytes().is_empty() => Reading::Known(Ok(None)),
                 Ok(length) => {
                     let marked = plain.bytes().starts_with(BYTE_ORDER_MARK) && length >= BYTE_ORDER_MARK.len();
                     let start = if marked { BYTE_ORDER_MARK.len() } else { 0 };
