@@ -41,8 +41,7 @@ impl Reading {
             let plain = ready!(plain.step(request, body, bounds, budget))?;
             let length = json_length(request.header(JSON_LENGTH_HEADER), plain.bytes().len());
             *self = match length {
-                _ if plain.bytes().is_empty() => Reading::Known(Ok(None)),
-                Ok(0) => Reading::Known(Ok(None)),
+                length if length == Ok(0) || plain.bytes().is_empty() => Reading::Known(Ok(None)),
                 Ok(length) => Reading::UnderWay(DocumentReader::new(plain, length)),
                 Err(fault) => Reading::Known(Err(fault.into())),
             };

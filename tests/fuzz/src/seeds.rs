@@ -140,6 +140,11 @@ fn encoded(file: &Path, seeds: &mut Seeds<'_>) -> io::Result<()> {
             other => other,
         })
         .collect();
+    if codings == ["deflate"] {
+        for shadow in b'0'..b'6' {
+            seeds.add("copies", &[&[shadow, b'@', b'3'], &fs::read(file)?])?;
+        }
+    }
     match encoding::CODINGS.iter().position(|known| *known == codings.join(", ")) {
         Some(at) => seeds.add("encoding", &[&[b'0' + at as u8, b'@'], &fs::read(file)?]),
         None => Ok(()),
