@@ -95,6 +95,7 @@ fn say(judgement: &Judgement) -> String {
         Judgement::Equivalent => "equivalent".to_owned(),
         Judgement::Diverged(found) => format!("{} at {}", found.kind.label(), found.path),
         Judgement::Incomparable { side, reason } => format!("{side:?}: {reason}"),
+        Judgement::LeftUnread { path, .. } => format!("unread {path}"),
     }
 }
 

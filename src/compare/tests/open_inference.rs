@@ -376,7 +376,9 @@ fn the_version_of_the_model_is_told() {
             Comparison::new(WireFormat::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
         done(comparison.step(&mut usize::MAX.clone())).primary.model_version
     };
-    for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {
+    for (text, want) in
+        [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", Some("2")), ("true", None)]
+    {
         assert_eq!(version(text).as_deref(), want, "{text}");
     }
 }
