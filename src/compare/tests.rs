@@ -3,7 +3,9 @@
 mod encoded;
 mod open_inference;
 mod openai;
+mod openai_joined;
 mod openai_streams;
+mod openai_unread;
 mod oracle;
 mod pairs;
 mod properties;

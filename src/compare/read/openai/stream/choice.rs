@@ -30,6 +30,8 @@ pub struct JoinedChoice {
     /// What is left unread of the choice, and of its message.
     beside: Members,
     inside: Members,
+    /// Whether any delta has said anything.
+    has_deltas: bool,
     /// What a `message` is, which some servers send instead of a `delta`, or beside it.
     messages: Messages,
 }
@@ -73,8 +75,14 @@ impl JoinedChoice {
             calls: JoinedCalls::default(),
             beside: Members::default(),
             inside: Members::default(),
+            has_deltas: false,
             messages: Messages::Unknown,
         }
+    }
+
+    /// Whether it says nothing yet.
+    fn is_empty(&self) -> bool {
+        [&self.content, &self.refusal, &self.reasoning].iter().all(|text| text.bytes().is_empty()) && self.calls.is_empty()
     }
 
     pub fn is_finished(&self) -> bool {
@@ -93,6 +101,7 @@ impl JoinedChoice {
         self.is_chat |= delta.is_some() || message.is_some();
         if let Some(delta) = delta {
             self.append(document, delta, grow)?;
+            self.has_deltas |= !self.is_empty();
         }
         if let Some(message) = message {
             self.message(document, message, delta.is_some(), grow)?;
@@ -189,9 +198,8 @@ impl JoinedChoice {
     fn message(&mut self, document: &Document, message: u32, is_beside: bool, grow: &mut Grow) -> Result<(), Unread> {
         let texts = texts(document, message)?;
         let relation = relation(self.content.bytes(), document, &texts);
-        let is_first = self.content.bytes().is_empty();
         self.messages = match self.messages {
-            Messages::Unknown if is_beside || !is_first => Messages::Whole,
+            Messages::Unknown if is_beside || self.has_deltas => Messages::Whole,
             Messages::Unknown if texts.is_empty() => Messages::Unknown,
             Messages::Unknown => Messages::One,
             Messages::One if texts.is_empty() => Messages::One,
