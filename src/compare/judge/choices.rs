@@ -3,7 +3,7 @@
 //! Choices are matched by their index. Of each, one aspect after the other is compared; the first that differs decides. Ids, times, models,
 //! fingerprints, tokens and their probabilities never count; what the model thought does if the operator says so.
 
-pub mod embedded;
+pub(super) mod embedded;
 
 use core::cmp::Ordering;
 use core::task::{Poll, ready};
@@ -154,7 +154,6 @@ impl ChoicesJudge {
 
     /// The aspect at hand of two choices; `None` behind the last one.
     fn aspect(&self, primary: &Choice, shadow: &Choice) -> Option<Aspect> {
-        let nodes = |node: Option<u32>| node.into_iter().collect::<Vec<u32>>();
         let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test });
         let known = |kind, path, same| aspect(kind, path, Vec::new(), Vec::new(), Test::Known(same));
         let content = |kind, test| aspect(kind, in_content(primary), primary.content.clone(), shadow.content.clone(), test);
@@ -189,19 +188,7 @@ impl ChoicesJudge {
             }
             3 => known(Kind::Tools, in_tools(primary), primary.tools.len() == shadow.tools.len()),
             number => match number.wrapping_sub(4) {
-                number if number < tools => {
-                    let place = number / ASPECTS_OF_TOOL;
-                    let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
-                    let exact = Test::Text { normalize: false };
-                    // The interface streams custom tools as if they were functions.
-                    let (part, one, other, test) = match number % ASPECTS_OF_TOOL {
-                        0 => ("type", None, None, Test::Known((one.kind == ToolKind::Other) == (other.kind == ToolKind::Other))),
-                        1 => ("name", one.name, other.name, exact),
-                        _ if [one.kind, other.kind].contains(&ToolKind::Custom) => ("arguments", one.arguments, other.arguments, exact),
-                        _ => ("arguments", one.arguments, other.arguments, Test::Arguments),
-                    };
-                    aspect(Kind::Tools, in_tool(primary, place, part), nodes(one), nodes(other), test)
-                }
+                number if number < tools => of_tool(primary, shadow, number),
                 number => match (number.wrapping_sub(tools), self.scope) {
                     (0, Scope::Structure) => content(Kind::Type, Test::Structure),
                     (0, _) => content(Kind::Text, Test::Text { normalize: false }),
@@ -253,8 +240,27 @@ impl Judge for ChoicesJudge {
     }
 }
 
-/// Aspects of one tool call: its type, its name, its arguments.
+/// Aspects of one tool call: whether it is read at all, its name (or type, if it is not), its arguments.
 const ASPECTS_OF_TOOL: usize = 3;
+
+/// One of the aspects of the tool calls of two choices.
+fn of_tool(primary: &Choice, shadow: &Choice, number: usize) -> Option<Aspect> {
+    let place = number / ASPECTS_OF_TOOL;
+    let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
+    let exact = Test::Text { normalize: false };
+    // The interface streams custom tools as if they were functions.
+    let (part, one, other, test) = match number % ASPECTS_OF_TOOL {
+        0 => ("type", None, None, Test::Known((one.kind == ToolKind::Other) == (other.kind == ToolKind::Other))),
+        1 => ("name", one.name, other.name, exact),
+        _ if [one.kind, other.kind].contains(&ToolKind::Custom) => ("arguments", one.arguments, other.arguments, exact),
+        _ => ("arguments", one.arguments, other.arguments, Test::Arguments),
+    };
+    Some(Aspect { kind: Kind::Tools, path: in_tool(primary, place, part), primary: nodes(one), shadow: nodes(other), test })
+}
+
+fn nodes(node: Option<u32>) -> Vec<u32> {
+    node.into_iter().collect()
+}
 
 fn unsaid(choice: &Choice) -> Judgement {
     const REASON: Fault = "neither answer has any text: choose task auto or structure to compare what else it says";

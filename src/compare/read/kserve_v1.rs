@@ -65,7 +65,7 @@ mod tests {
             (r#"{"model_version":"3","predictions":[]}"#, Ok(Some("3"))),
             (r#"{"predictions":[{"a":[]}],"model_version":"\u0032.1"}"#, Ok(Some("2.1"))),
             (r#"{"model_version":3,"predictions":[]}"#, Ok(Some("3"))),
-            (r#"{"model_version":"","predictions":[]}"#, Ok(None)),
+            (r#"{"model_version":"","predictions":[]}"#, Ok(Some(""))),
             (r#"{"model_version":[3],"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":1,"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":[],"predictions":1}"#, Err("predictions is no array")),

@@ -136,7 +136,7 @@ impl Outputs {
         if share_a_name(&self.tensors) {
             return Err("two outputs have the same name");
         }
-        let facts = Facts { model_version: version(&self.document), ..Facts::default() };
+        let facts = Facts { model_version: version(&self.document).filter(|version| !version.is_empty()), ..Facts::default() };
         Ok(Content { document: self.document, parts: Parts::Tensors(self.tensors), facts, leftovers: self.leftovers })
     }
 }

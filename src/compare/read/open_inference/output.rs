@@ -1,6 +1,6 @@
 //! Reads what an output says of itself: name, datatype, shape, and where its elements are.
 
-use crate::compare::part::leftover::{Leftovers, Spot};
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown, is_filled};
 use crate::compare::part::tensor::{Data, Datatype, MAX_DIMENSION, MAX_DIMENSIONS, MAX_NAME, Range, Tensor};
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
@@ -56,8 +56,12 @@ pub fn leftovers(document: &Document, node: u32, place: u32, leftovers: &mut Lef
     let parameters = [Step::Member("parameters".to_owned())];
     let spot = |path| Spot { item: place, path, part: None };
     leftovers.members(document, node, spot(&[]), &["name", "datatype", "shape", "data", "parameters"]);
-    if let Some(node) = document.member(node, "parameters") {
-        leftovers.members(document, node, spot(&parameters), &["binary_data_size"]);
+    match document.member(node, "parameters") {
+        Some(node) if document.value(node).tag == Tag::Object => {
+            leftovers.members(document, node, spot(&parameters), &["binary_data_size"])
+        }
+        Some(node) if is_filled(document, node) => leftovers.push(spot(&parameters), None, Unknown::Node(node)),
+        _ => {}
     }
 }
 

@@ -146,7 +146,7 @@ impl Members {
             let (name, value) = (document.value(at), document.after(at));
             at = document.after(value);
             let is_read = known.is_some_and(|known| is_known(name, known) || !is_filled(document, value));
-            if !is_read && !(new && self.has(name.text)) {
+            if !(is_read || new && self.has(name.text)) {
                 self.member(document, name.text, value, grow)?;
             }
         }
