@@ -135,7 +135,7 @@ impl ChoicesJudge {
                 Test::Known(_) => None,
                 _ if self.ignores(&aspect.path) => None,
                 Test::Text { normalize } => Some(Work::Text(TextMatch::new(normalize))),
-                Test::Arguments => Some(Work::Value(ValueMatch::new())),
+                Test::Arguments => Some(Work::Value(ValueMatch::new(Rc::new(Compare::exact())))),
                 Test::Structure => Some(Work::Structure(StructureMatch::new(primary))),
             };
         }

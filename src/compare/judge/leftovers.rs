@@ -4,6 +4,7 @@
 //! a part of a content also has to come after the same text. One that only one side has differs from nothing.
 
 use core::task::{Poll, ready};
+use std::rc::Rc;
 
 use crate::compare::judge::choices::embedded::ValueMatch;
 use crate::compare::judge::place::Place;
@@ -14,10 +15,10 @@ use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::leftover::{Leftover, Unknown};
 use crate::compare::part::text::Text;
 use crate::compare::side::{Side, Sides};
-use crate::config::Task;
+use crate::config::{Compare, Task};
 use crate::fault::Fault;
 use crate::json::value::{Tag, Value};
-use crate::path::Step;
+use crate::path::{PathPattern, Step};
 
 /// What it costs to look for a partner, for each item and member that is passed.
 const LOOK: usize = 8;
@@ -79,7 +80,11 @@ impl LeftoversMatch {
             if self.work.is_none() {
                 let passes = leftover.is_thought && !self.rules.plan().reasoning || self.ignores(&own.parts, leftover);
                 self.work = match partner(own, leftover, other, budget) {
-                    Some(partner) if self.side == Side::Primary && !passes => Some(Work::new(partner, leftover)),
+                    Some(partner) if self.side == Side::Primary && !passes => {
+                        let plan = self.plan_below(&own.parts, leftover);
+                        let before = leftover.part.map(|_| TextMatch::new(false));
+                        Some(Work { partner, before, value: ValueMatch::new(plan) })
+                    }
                     None if !passes => return Poll::Ready(differs(&own.parts, leftover)),
                     _ => {
                         self.next = self.next.saturating_add(1);
@@ -97,6 +102,14 @@ impl LeftoversMatch {
         if self.is_ignored { Poll::Ready(Judgement::Equivalent) } else { Poll::Pending }
     }
 
+    /// How the member is compared: exactly, but for what the operator ignores in it.
+    fn plan_below(&self, parts: &Parts, leftover: &Leftover) -> Rc<Compare> {
+        let mut ignored: Vec<&[Step]> = self.rules.plan().ignore.iter().map(PathPattern::steps).collect();
+        walk(parts, leftover, |here| ignored = ignored.iter().filter_map(|steps| behind(steps, here)).collect());
+        let ignore = ignored.into_iter().map(|steps| PathPattern::new(steps.to_vec())).collect();
+        Rc::new(Compare { ignore, ..Compare::exact() })
+    }
+
     /// Whether the operator ignores the member, or something above it.
     fn ignores(&mut self, parts: &Parts, leftover: &Leftover) -> bool {
         let (mut ignored, mut depth) = (false, 0_usize);
@@ -111,12 +124,13 @@ impl LeftoversMatch {
     }
 }
 
-impl Work {
-    /// Of the primary's `leftover` and its partner.
-    fn new(partner: usize, leftover: &Leftover) -> Self {
-        Self { partner, before: leftover.part.map(|_| TextMatch::new(false)), value: ValueMatch::new() }
-    }
+/// What is left of a pattern behind a step; `None` if that is not its first.
+fn behind<'a>(steps: &'a [Step], here: Here<'_>) -> Option<&'a [Step]> {
+    let (first, rest) = steps.split_first()?;
+    here.fits(first).then_some(rest)
+}
 
+impl Work {
     /// Whether the primary's `leftover` is equal to its partner.
     fn step(&mut self, pair: Sides<'_, Content>, leftover: &Leftover, budget: &mut usize) -> Poll<bool> {
         let Some(partner) = pair.shadow.leftovers.all.get(self.partner) else { return Poll::Ready(false) };

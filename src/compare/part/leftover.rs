@@ -13,15 +13,19 @@ use crate::path::Step;
 const MAX_LEFTOVERS: usize = 1024;
 const MAX_MEMBERS: u32 = 256;
 
-/// Members that differ from answer to answer whatever a model says, wherever they stand: ids, counts, probabilities, tokens, and what servers
-/// tell of their own work. vLLM: `stop_reason`, `token_ids`, `prompt_token_ids`, `prompt_logprobs`, `routed_experts`; SGLang: `matched_stop`,
-/// `hidden_states`; OpenRouter: `native_finish_reason`; Together: `seed`; Azure: `content_filter_results`; Moonshot: `usage` in a choice.
-const VOLATILE: [&str; 18] = [
+/// Members that differ from answer to answer whatever a model says, wherever they stand: ids, counts, probabilities, tokens, signatures, and
+/// what servers tell of their own work. vLLM: `stop_reason`, `token_ids`, `prompt_token_ids`, `prompt_logprobs`, `routed_experts`; SGLang:
+/// `matched_stop`, `hidden_states`; OpenRouter: `native_finish_reason`; Together: `seed`; Azure: `content_filter_results`,
+/// `content_filter_offsets`; Moonshot: `usage` in a choice; Gemini: `extra_content`, which holds a signature.
+const VOLATILE: [&str; 22] = [
+    "logprobs",
     "id",
     "index",
     "object",
     "created",
-    "logprobs",
+    "usage",
+    "timings",
+    "system_fingerprint",
     "stop_reason",
     "matched_stop",
     "token_ids",
@@ -32,9 +36,10 @@ const VOLATILE: [&str; 18] = [
     "native_finish_reason",
     "seed",
     "content_filter_results",
-    "usage",
-    "timings",
-    "system_fingerprint",
+    "content_filter_offsets",
+    "extra_content",
+    "signature",
+    "thought_signature",
 ];
 
 /// All that was left unread of an answer.

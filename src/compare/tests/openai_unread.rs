@@ -163,6 +163,12 @@ fn the_operator_may_ignore_what_is_unread() {
     ] {
         check_answers(&ignoring(paths), &one, &other, expected);
     }
+    // What is in it, too.
+    let audio = |members: &str| message(&format!(r#""content":"","audio":{{{members}}}"#));
+    let plan = ignoring(&["choices[*].message.audio.id", "choices[1].message.audio", "choices[*].message.audio.list[1]"]);
+    check_answers(&plan, &audio(r#""id":1,"data":"a""#), &audio(r#""data":"a","id":2"#), "equivalent");
+    check_answers(&plan, &audio(r#""list":[1,2,3]"#), &audio(r#""list":[1,3,3]"#), "equivalent");
+    check_answers(&plan, &audio(r#""id":1,"data":"a""#), &audio(r#""id":1,"data":"b""#), "unread choices[0].message.audio");
     let (one, other) = (message(r#""content":"","m":{"a b":1}"#), message(r#""content":"""#));
     check_answers(&ignoring(&["choices[0].message.m"]), &one, &other, "equivalent");
 }

@@ -206,30 +206,29 @@ fn arguments(document: &Document, function: u32) -> Result<Option<u32>, Fault> {
     if object.is_some() { Ok(object) } else { text(document, function, "arguments") }
 }
 
-/// What is read of each object; all else is left unread.
+/// What is read of each object, the most frequent first; all else is left unread.
 pub mod known {
     /// Of a choice.
-    pub const CHOICE: [&str; 5] = ["message", "delta", "text", "finish_reason", "index"];
+    pub const CHOICE: [&str; 5] = ["index", "delta", "finish_reason", "message", "text"];
     /// Of a message. A role is always that of the assistant, whatever a server calls it.
     pub const MESSAGE: [&str; 10] = [
-        "role",
         "content",
-        "refusal",
-        "tool_calls",
-        "function_call",
+        "role",
         "reasoning",
         "reasoning_content",
+        "tool_calls",
+        "refusal",
+        "function_call",
         "reasoning_details",
         "thinking_blocks",
         "thinking",
     ];
     /// Of a text in a content.
     pub const TEXT: [&str; 2] = ["type", "text"];
-    /// Of a tool call. What is signed differs always.
-    pub const CALL: [&str; 8] =
-        ["type", "function", "custom", "call_id", "extra_content", "thought_signature", "signature", "provider_specific_fields"];
+    /// Of a tool call. LiteLLM puts a signature into the last one.
+    pub const CALL: [&str; 5] = ["type", "function", "custom", "call_id", "provider_specific_fields"];
     /// Of the function or the custom tool in it.
-    pub const TOOL: [&str; 5] = ["name", "arguments", "input", "thought_signature", "signature"];
+    pub const TOOL: [&str; 3] = ["name", "arguments", "input"];
     /// Of an embedding.
     pub const EMBEDDING: [&str; 2] = ["embedding", "encoding_format"];
 }

@@ -131,6 +131,12 @@ impl JoinedChoice {
 
     /// Takes in a piece of a message.
     fn append(&mut self, document: &Document, delta: u32, grow: &mut Grow) -> Result<(), Unread> {
+        // Nearly all are a piece of text and nothing else.
+        if document.children(delta) == 1
+            && let Some(text) = member(document, delta, "content")?.filter(|&content| is_text(document, content))
+        {
+            return grow.by(&mut self.content, document, Some(text));
+        }
         self.content(document, delta, "content", grow)?;
         grow.by(&mut self.refusal, document, text(document, delta, "refusal")?)?;
         for (name, node) in reasoning(document, delta)? {
