@@ -280,10 +280,8 @@ fn text<'a>(document: &'a Document, nodes: &'a [u32]) -> Text<'a> {
 /// The arguments of a function; no members if they are blank or `null`: how models and servers write it that there are none.
 fn or_nothing(text: Text<'_>) -> Text<'_> {
     const LONGEST: usize = 16;
-    let mut at = 0;
-    let codes = core::iter::from_fn(|| text.next_code(&mut at)).filter_map(char::from_u32);
-    let is_nothing = text.length() <= LONGEST && matches!(codes.collect::<String>().trim(), "" | "null");
-    if is_nothing { Text::Bytes(b"{}") } else { text }
+    let is = |word: &[u8]| TextMatch::new(true).step(text, Text::Bytes(word), &mut usize::MAX.clone()) == Poll::Ready(true);
+    if text.length() <= LONGEST && (is(b"") || is(b"null")) { Text::Bytes(b"{}") } else { text }
 }
 
 /// The path to something in the message of a choice.

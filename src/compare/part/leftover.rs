@@ -128,7 +128,8 @@ impl Leftovers {
             MAX_LEFTOVERS => Unknown::TooMany,
             _ => return,
         };
-        let (item, part, path) = (spot.item, spot.part, [spot.path, step.as_slice()].concat());
+        let (item, part, mut path) = (spot.item, spot.part, spot.path.to_vec());
+        path.extend(step);
         let siblings = spot.path.split(|step| *step == Step::AnyIndex).next().unwrap_or_default();
         let before = self.all.iter().rev().take_while(|before| before.item == item && before.path.starts_with(siblings));
         let nth = before.filter(|before| before.path == path).count() as u32;
@@ -138,7 +139,7 @@ impl Leftovers {
 
 /// Whether a member of that name is one of those that are `known`, or one that differs always.
 pub fn is_known(name: Value<'_>, known: &[&str]) -> bool {
-    known.iter().chain(&VOLATILE).any(|known| reads(name, known))
+    [known, &VOLATILE].iter().any(|known| known.iter().any(|known| reads(name, known)))
 }
 
 /// Whether a value says anything: it is neither `null` nor an empty text, array or object.

@@ -8,6 +8,7 @@ mod call;
 mod choice;
 mod grow;
 mod joint;
+mod write;
 
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::answer::{IMPOSSIBLE, Unread};
@@ -15,7 +16,8 @@ use crate::compare::part::leftover::is_filled;
 use crate::compare::read::openai::events::Events;
 use crate::compare::read::openai::members::{MAX_CHOICES, elements, is_error, member, whole};
 use crate::compare::read::openai::stream::choice::JoinedChoice;
-use crate::compare::read::openai::stream::grow::{Grow, comma};
+use crate::compare::read::openai::stream::grow::Grow;
+use crate::compare::read::openai::stream::write::{comma, put};
 use crate::fault::Fault;
 use crate::json::reader::TapeReader;
 use crate::json::tape::Document;
@@ -165,19 +167,20 @@ impl Joined {
         let length = self.grow.written(self.choices.len(), FRAME).saturating_add(around);
         let mut out = Vec::new();
         out.try_reserve_exact(length).map_err(|_| Overflow::Memory)?;
-        out.push(b'{');
+        put(&mut out, "{");
         if self.grow.has_values() {
-            out.extend(format!("\"object\":\"{}\",", if self.grow.is_over() { JOINED_PARTLY } else { JOINED }).bytes());
+            let object = if self.grow.is_over() { JOINED_PARTLY } else { JOINED };
+            ["\"object\":\"", object, "\","].into_iter().for_each(|text| put(&mut out, text));
         }
         for (name, value) in AROUND_TEXT.iter().zip(&self.around).filter(|(_, value)| !value.is_empty()) {
             out.extend([b"\"", name.as_bytes(), b"\":", value, b","].into_iter().flatten());
         }
-        out.extend(b"\"choices\":[");
+        put(&mut out, "\"choices\":[");
         for choice in self.choices {
             comma(&mut out);
             choice.write(&mut out)?;
         }
-        out.extend(b"]}");
+        put(&mut out, "]}");
         Ok(out)
     }
 }

@@ -4,8 +4,9 @@ use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::choice::{Tool, ToolKind};
 use crate::compare::read::openai::members::{known, legacy_tool, member, tool, whole};
-use crate::compare::read::openai::stream::grow::{Grow, comma, write_string};
+use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::joint::Members;
+use crate::compare::read::openai::stream::write::{comma, put, source, string};
 use crate::json::tape::Document;
 use crate::json::text::next_code;
 
@@ -95,12 +96,12 @@ impl JoinedCalls {
     pub fn write(self, out: &mut Vec<u8>) -> Result<(), Overflow> {
         let mut began = false;
         for call in self.calls.into_iter().filter(|call| !call.is_empty()) {
-            out.extend(if core::mem::replace(&mut began, true) { "," } else { ",\"tool_calls\":[" }.bytes());
+            put(out, if core::mem::replace(&mut began, true) { "," } else { ",\"tool_calls\":[" });
             call.write(out)?;
         }
-        out.extend(if began { "]" } else { "" }.bytes());
+        put(out, if began { "]" } else { "" });
         if let Some(function) = self.function {
-            out.extend(b",\"function_call\":{");
+            put(out, ",\"function_call\":{");
             function.write_tool("arguments", out)?;
         }
         Ok(())
@@ -152,20 +153,20 @@ impl JoinedCall {
     }
 
     fn write(mut self, out: &mut Vec<u8>) -> Result<(), Overflow> {
-        out.push(b'{');
+        put(out, "{");
         core::mem::take(&mut self.beside).write(out)?;
         comma(out);
         match self.kind {
             ToolKind::Other => {
-                out.extend(b"\"type\":");
-                write_string(self.name, out)?;
-                out.push(b'}');
+                put(out, "\"type\":");
+                string(self.name, out)?;
+                put(out, "}");
             }
             kind => {
                 let (name, arguments) = if kind == ToolKind::Custom { ("custom", "input") } else { ("function", "arguments") };
-                out.extend(format!("\"type\":\"{name}\",\"{name}\":{{").bytes());
+                ["\"type\":\"", name, "\",\"", name, "\":{"].into_iter().for_each(|text| put(out, text));
                 self.write_tool(arguments, out)?;
-                out.push(b'}');
+                put(out, "}");
             }
         }
         Ok(())
@@ -176,14 +177,14 @@ impl JoinedCall {
         self.beside.write(out)?;
         self.inside.write(out)?;
         comma(out);
-        out.extend(b"\"name\":");
-        write_string(self.name, out)?;
-        out.extend(format!(",\"{arguments}\":").bytes());
+        put(out, "\"name\":");
+        string(self.name, out)?;
+        [",\"", arguments, "\":"].into_iter().for_each(|text| put(out, text));
         match self.arguments {
-            Arguments { is_object: true, text, .. } => out.extend_from_slice(text.into_body()?.bytes()),
-            Arguments { text, .. } => write_string(text, out)?,
+            Arguments { is_object: true, text, .. } => source(text, out)?,
+            Arguments { text, .. } => string(text, out)?,
         }
-        out.push(b'}');
+        put(out, "}");
         Ok(())
     }
 }

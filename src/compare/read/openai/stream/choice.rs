@@ -5,8 +5,9 @@ use crate::compare::answer::Unread;
 use crate::compare::part::leftover::is_filled;
 use crate::compare::read::openai::members::{Part, REASONING, THOUGHTS, elements, is_text, known, member, part, parts, reasoning, text};
 use crate::compare::read::openai::stream::call::JoinedCalls;
-use crate::compare::read::openai::stream::grow::{Grow, comma, write_string};
+use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::joint::{Joint, Members};
+use crate::compare::read::openai::stream::write::{comma, put, string};
 use crate::json::tape::Document;
 use crate::json::text::next_code;
 use crate::json::value::Tag;
@@ -254,30 +255,30 @@ impl JoinedChoice {
     }
 
     pub fn write(self, out: &mut Vec<u8>) -> Result<(), Overflow> {
-        out.extend(format!("{{\"index\":{}", self.index).bytes());
+        put(out, &format!("{{\"index\":{}", self.index));
         self.beside.write(out)?;
         if self.is_chat || !self.is_plain {
-            out.extend(b",\"message\":{\"role\":\"assistant\",\"content\":");
+            put(out, ",\"message\":{\"role\":\"assistant\",\"content\":");
             write_content(self.content, self.parts, out)?;
-            out.extend(b",\"refusal\":");
-            write_string(self.refusal, out)?;
+            put(out, ",\"refusal\":");
+            string(self.refusal, out)?;
             if !self.reasoning.bytes().is_empty() {
-                out.extend(format!(",\"{}\":", self.reasoning_name).bytes());
-                write_string(self.reasoning, out)?;
+                [",\"", self.reasoning_name, "\":"].into_iter().for_each(|text| put(out, text));
+                string(self.reasoning, out)?;
             }
             self.calls.write(out)?;
             self.inside.write(out)?;
-            out.push(b'}');
+            put(out, "}");
         } else {
-            out.extend(b",\"text\":");
+            put(out, ",\"text\":");
             write_content(self.content, self.parts, out)?;
         }
-        out.extend(b",\"finish_reason\":");
+        put(out, ",\"finish_reason\":");
         match self.finish {
-            Some(finish) => write_string(finish, out)?,
-            None => out.extend(b"null"),
+            Some(finish) => string(finish, out)?,
+            None => put(out, "null"),
         }
-        out.push(b'}');
+        put(out, "}");
         Ok(())
     }
 }
@@ -285,7 +286,7 @@ impl JoinedChoice {
 /// Writes a content: as a string if that is all there is.
 fn write_content(content: Capture, parts: Vec<(usize, Joint)>, out: &mut Vec<u8>) -> Result<(), Overflow> {
     if parts.is_empty() {
-        return write_string(content, out);
+        return string(content, out);
     }
     let text = content.into_body()?;
     let mut from = 0;
@@ -297,14 +298,14 @@ fn write_content(content: Capture, parts: Vec<(usize, Joint)>, out: &mut Vec<u8>
             out.extend([b"{\"type\":\"text\",\"text\":\"", piece, b"\"}"].into_iter().flatten());
         }
     };
-    out.push(b'[');
+    put(out, "[");
     for (before, part) in parts {
         write_text(before, out);
         comma(out);
         part.write(out)?;
     }
     write_text(text.bytes().len(), out);
-    out.push(b']');
+    put(out, "]");
     Ok(())
 }
 

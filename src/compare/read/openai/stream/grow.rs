@@ -83,18 +83,3 @@ impl Grow {
         self.limit.saturating_sub(self.room).saturating_add(frames.saturating_mul(frame))
     }
 }
-
-/// Writes a string that is spelled already.
-pub fn write_string(text: Capture, out: &mut Vec<u8>) -> Result<(), Overflow> {
-    out.push(b'"');
-    out.extend_from_slice(text.into_body()?.bytes());
-    out.push(b'"');
-    Ok(())
-}
-
-/// Writes what stands before an element or a member, unless it is the first.
-pub fn comma(out: &mut Vec<u8>) {
-    if !matches!(out.last(), Some(b'{' | b'[')) {
-        out.push(b',');
-    }
-}

@@ -7,7 +7,8 @@
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::leftover::{is_filled, is_known};
-use crate::compare::read::openai::stream::grow::{Grow, comma, write_string};
+use crate::compare::read::openai::stream::grow::Grow;
+use crate::compare::read::openai::stream::write::{comma, put, source, string};
 use crate::json::tape::{Document, first_child};
 use crate::json::value::Tag;
 
@@ -88,20 +89,20 @@ impl Joint {
 
     pub fn write(self, out: &mut Vec<u8>) -> Result<(), Overflow> {
         match self {
-            Joint::Text(text) => write_string(text, out)?,
-            Joint::Other(source) => out.extend_from_slice(source.into_body()?.bytes()),
+            Joint::Text(text) => string(text, out)?,
+            Joint::Other(value) => source(value, out)?,
             Joint::Object(members) => {
-                out.push(b'{');
+                put(out, "{");
                 members.write(out)?;
-                out.push(b'}');
+                put(out, "}");
             }
             Joint::List(list) => {
-                out.push(b'[');
+                put(out, "[");
                 for joint in list {
                     comma(out);
                     joint.write(out)?;
                 }
-                out.push(b']');
+                put(out, "]");
             }
         }
         Ok(())
@@ -165,8 +166,8 @@ impl Members {
     pub fn write(self, out: &mut Vec<u8>) -> Result<(), Overflow> {
         for (name, joint) in self.0 {
             comma(out);
-            write_string(name, out)?;
-            out.push(b':');
+            string(name, out)?;
+            put(out, ":");
             joint.write(out)?;
         }
         Ok(())
