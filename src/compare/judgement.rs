@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::compare::part::content::Facts;
 use crate::compare::side::Side;
 use crate::config::Tolerance;
+use crate::fault::Fault;
 use crate::labels::labels;
 use crate::limits::{MAX_DIFFERENCES, MAX_EVIDENCE_PATHS};
 
@@ -23,6 +24,13 @@ pub enum Judgement {
         side: Side,
         /// Why, for the evidence line; and where, if it is about one place.
         reason: Cow<'static, str>,
+    },
+    /// All that is read is equal, but the answers hold something else that is not. It is the fault of neither.
+    LeftUnread {
+        /// Where it is, with indices.
+        path: String,
+        /// What is to be said of it.
+        reason: Fault,
     },
 }
 

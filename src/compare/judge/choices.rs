@@ -1,7 +1,8 @@
 //! Compares generated answers: how each choice ended, whether it refuses, which tools it calls, what it says.
 //!
 //! Choices are matched by their index. Of each, one aspect after the other is compared; the first that differs decides. Ids, times, models,
-//! fingerprints, tokens and their probabilities never count. Paths of the operator lead on into JSON that a text holds.
+//! fingerprints, tokens and their probabilities never count; what the model thought does if the operator says so. Paths of the operator
+//! lead on into JSON that a text holds.
 
 use core::cmp::Ordering;
 use core::task::{Poll, ready};
@@ -19,6 +20,7 @@ use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
 use crate::config::{Compare, Texts};
+use crate::fault::Fault;
 use crate::json::tape::Document;
 use crate::json::text::read;
 use crate::limits::MAX_LABEL;
@@ -50,6 +52,8 @@ pub struct ChoicesJudge {
     aspect: usize,
     work: Option<Work>,
     differences: Differences,
+    /// The path of the first texts that neither side has, though it says something else.
+    unsaid: Option<String>,
 }
 
 /// The comparison of one aspect under way.
@@ -94,7 +98,7 @@ impl ChoicesJudge {
     pub fn new(plan: Rc<Compare>, scope: Scope) -> Self {
         let (rules, root) = Rules::new(plan);
         let differences = Differences::default();
-        Self { rules, root, scope, primary: 0, shadow: 0, aspect: 0, work: None, differences }
+        Self { rules, root, scope, primary: 0, shadow: 0, aspect: 0, work: None, differences, unsaid: None }
     }
 
     /// Goes on with the choices at hand. Ready behind the last of them.
@@ -113,6 +117,10 @@ impl ChoicesJudge {
             lone => lone,
         };
         let found = match (one, other) {
+            (Some(one), Some(other)) if self.is_unsaid(one, other) => {
+                self.unsaid.get_or_insert_with(|| place_of(&in_content(one)).finish().0);
+                None
+            }
             (Some(one), Some(other)) => match self.aspect(one, other) {
                 Some(aspect) => return self.compare(pair, &aspect, budget),
                 None => None,
@@ -134,8 +142,7 @@ impl ChoicesJudge {
 
     /// Compares one aspect, or goes on with it. Always `Pending`: there may be more.
     fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Poll<()> {
-        let primary = Text::Strings(&pair.primary.document, &aspect.primary);
-        let shadow = Text::Strings(&pair.shadow.document, &aspect.shadow);
+        let (primary, shadow) = (aspect.text(&pair.primary.document, &aspect.primary), aspect.text(&pair.shadow.document, &aspect.shadow));
         if self.work.is_none() {
             *budget = budget.saturating_sub(ASPECT);
             if self.ignores(&aspect.path) {
@@ -190,7 +197,6 @@ impl ChoicesJudge {
 
     /// The aspect at hand of two choices; `None` behind the last one.
     fn aspect(&self, primary: &Choice, shadow: &Choice) -> Option<Aspect> {
-        let nodes = |node: Option<u32>| node.into_iter().collect::<Vec<u32>>();
         let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test, tool: None });
         let known = |kind, path, same| aspect(kind, path, Vec::new(), Vec::new(), Test::Known(same));
         let content = |kind, test| aspect(kind, in_content(primary), primary.content.clone(), shadow.content.clone(), test);
@@ -199,12 +205,21 @@ impl ChoicesJudge {
             let path = vec![Here::member("choices"), Here::Index(primary.place)];
             return known(Kind::Type, path, primary.is_chat == shadow.is_chat);
         }
+        let reasoning = |normalize| {
+            let name = if primary.reasoning.is_empty() { shadow.reasoning_name } else { primary.reasoning_name };
+            let (one, other) = (primary.reasoning.clone(), shadow.reasoning.clone());
+            aspect(Kind::Text, in_message(primary, name), one, other, Test::Text { normalize, meaning: None })
+        };
+        let reasons = self.rules.plan().reasoning;
         if let Scope::Text(Texts { normalize, json }) = self.scope {
-            let test = Test::Text { normalize, meaning: json.then_some(Meaning::Text) };
-            return if self.aspect == 1 { content(Kind::Text, test) } else { None };
+            return match self.aspect {
+                1 => content(Kind::Text, Test::Text { normalize, meaning: json.then_some(Meaning::Text) }),
+                2 if reasons => reasoning(normalize),
+                _ => None,
+            };
         }
         // (Where the operator ignores tool calls, one side may have more of them than the other.)
-        let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(2);
+        let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(ASPECTS_OF_TOOL);
         match self.aspect {
             1 => aspect(Kind::Finish, in_choice("finish_reason"), nodes(primary.finish), nodes(shadow.finish), Test::EXACT),
             2 => {
@@ -213,27 +228,29 @@ impl ChoicesJudge {
             }
             3 => known(Kind::Tools, in_tools(primary), primary.tools.len() == shadow.tools.len()),
             number => match number.wrapping_sub(4) {
-                number if number < tools => {
-                    let place = number / 2;
-                    let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
-                    if number % 2 == 0 {
-                        return aspect(Kind::Tools, in_tool(primary, place, "name"), nodes(one.name), nodes(other.name), Test::EXACT);
-                    }
-                    let (path, test) = (in_tool(primary, place, "arguments"), Test::means(Meaning::Arguments));
-                    let arguments = aspect(Kind::Tools, path, nodes(one.arguments), nodes(other.arguments), test)?;
-                    Some(Aspect { tool: Some((*one, *other)), ..arguments })
-                }
+                number if number < tools => of_tool(primary, shadow, number),
                 number => match (number.wrapping_sub(tools), self.scope) {
                     (0, Scope::Structure) => content(Kind::Type, Test::means(Meaning::Structure)),
                     (0, _) => content(Kind::Text, Test::EXACT),
-                    // (That only one refuses has been said.)
-                    (1, Scope::All) if primary.refusal.is_some() && shadow.refusal.is_some() => {
-                        aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), Test::EXACT)
+                    (1, Scope::All) => {
+                        // (That only one refuses has been said.)
+                        let test = if primary.refusal.is_some() && shadow.refusal.is_some() { Test::EXACT } else { Test::Known(true) };
+                        aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), test)
                     }
+                    (2, Scope::All) if reasons => reasoning(false),
                     _ => None,
                 },
             },
         }
+    }
+
+    /// Whether two choices have no text, where only that is compared, but have said something else that counts for the operator.
+    fn is_unsaid(&mut self, primary: &Choice, shadow: &Choice) -> bool {
+        let both = [primary, shadow];
+        matches!(self.scope, Scope::Text(_))
+            && both.iter().all(|choice| choice.content.is_empty())
+            && (both.iter().any(|choice| !choice.tools.is_empty()) && !self.ignores(&in_tools(primary))
+                || both.iter().any(|choice| choice.refusal.is_some()) && !self.ignores(&in_refusal(primary)))
     }
 
     /// Whether the operator ignores `path`, or something above it.
@@ -253,11 +270,54 @@ impl Judge for ChoicesJudge {
     fn step(&mut self, pair: Sides<'_, Content>, budget: &mut usize) -> Poll<Judgement> {
         while *budget > 0 {
             if self.root.ignored || self.differences.is_full() || self.turn(pair, budget).is_ready() {
-                return Poll::Ready(self.differences.take());
+                return Poll::Ready(match (self.differences.take(), self.unsaid.take()) {
+                    (Judgement::Equivalent, Some(path)) => Judgement::LeftUnread { path, reason: UNSAID },
+                    (judgement, _) => judgement,
+                });
             }
             *budget = budget.saturating_sub(1);
         }
         Poll::Pending
+    }
+}
+
+const UNSAID: Fault = "neither answer has any text: choose task auto or structure to compare what else it says";
+
+/// Aspects of one tool call: whether it is read at all, its name, its arguments.
+const ASPECTS_OF_TOOL: usize = 3;
+
+/// One of the aspects of the tool calls of two choices.
+fn of_tool(primary: &Choice, shadow: &Choice, number: usize) -> Option<Aspect> {
+    let place = number / ASPECTS_OF_TOOL;
+    let (&one, &other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
+    // The interface streams custom tools as if they were functions.
+    let is_custom = [one.kind, other.kind].contains(&ToolKind::Custom);
+    let (part, nodes_of, test, tool): (_, fn(Tool) -> Option<u32>, _, _) = match number % ASPECTS_OF_TOOL {
+        0 => ("type", |_| None, Test::Known((one.kind == ToolKind::Other) == (other.kind == ToolKind::Other)), None),
+        1 => ("name", |tool| tool.name, Test::EXACT, None),
+        _ if is_custom => ("arguments", |tool| tool.arguments, Test::EXACT, Some((one, other))),
+        _ => ("arguments", |tool| tool.arguments, Test::means(Meaning::Arguments), Some((one, other))),
+    };
+    let (primary_nodes, shadow_nodes) = (nodes(nodes_of(one)), nodes(nodes_of(other)));
+    Some(Aspect { kind: Kind::Tools, path: in_tool(primary, place, part), primary: primary_nodes, shadow: shadow_nodes, test, tool })
+}
+
+fn nodes(node: Option<u32>) -> Vec<u32> {
+    node.into_iter().collect()
+}
+
+impl Aspect {
+    /// The text of these strings, or the JSON of the one value that is none. Arguments that are blank or `null` are an object without
+    /// members: how models and servers write it that there are none.
+    fn text<'a>(&self, document: &'a Document, nodes: &'a [u32]) -> Text<'a> {
+        const LONGEST: usize = 16;
+        let text = match nodes {
+            &[node] if document.value(node).tag.is_container() => Text::Bytes(document.source(node)),
+            strings => Text::Strings(document, strings),
+        };
+        let is = |word: &[u8]| TextMatch::new(true).step(text, Text::Bytes(word), &mut usize::MAX.clone()) == Poll::Ready(true);
+        let may_be_nothing = matches!(self.test, Test::Text { meaning: Some(Meaning::Arguments), .. }) && text.length() <= LONGEST;
+        if may_be_nothing && (is(b"") || is(b"null")) { Text::Bytes(b"{}") } else { text }
     }
 }
 
@@ -291,6 +351,8 @@ fn in_tool(choice: &Choice, place: usize, part: &'static str) -> Vec<Here<'stati
     };
     path.push(Here::Index(place as u32));
     path.extend(match (kind, part) {
+        (_, "type") => return [path, vec![Here::member(part)]].concat(),
+        (Some(ToolKind::Other), _) => return [path, vec![Here::member("type")]].concat(),
         (Some(ToolKind::Custom), "arguments") => [Here::member("custom"), Here::member("input")],
         (Some(ToolKind::Custom), _) => [Here::member("custom"), Here::member(part)],
         _ => [Here::member("function"), Here::member(part)],
@@ -299,11 +361,13 @@ fn in_tool(choice: &Choice, place: usize, part: &'static str) -> Vec<Here<'stati
 }
 
 fn diverged(kind: Kind, path: &[Here<'_>], values: (String, String)) -> Divergence {
+    Divergence::new(kind, place_of(path).finish(), values)
+}
+
+fn place_of(path: &[Here<'_>]) -> Place {
     let mut place = Place::default();
-    for here in path {
-        place.push(*here);
-    }
-    Divergence::new(kind, place.finish(), values)
+    path.iter().for_each(|here| place.push(*here));
+    place
 }
 
 /// The name of a tool that both sides call. (It is no value of the answers alone: the client offers tools by their names.)

@@ -25,6 +25,7 @@ impl<'a> Here<'a> {
         Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
     }
 
+    /// Whether that step of a path leads there.
     fn fits(self, step: &Step) -> bool {
         match (self, step) {
             (Here::Name(name), Step::Member(member)) => text::reads(name, member),

@@ -9,12 +9,12 @@ use core::task::Poll;
 
 use crate::capture::Body;
 use crate::compare::part::content::{Content, Facts, Parts};
-use crate::compare::part::tensor::MAX_NAME;
+use crate::compare::part::leftover::Leftovers;
 use crate::compare::read::reader::Reader;
+use crate::compare::read::version::version;
 use crate::fault::Fault;
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
-use crate::json::text;
 use crate::json::value::Tag;
 
 /// Reads an answer as KServe V1.
@@ -39,9 +39,8 @@ fn content(document: Document) -> Result<Content, Fault> {
     let found = ["predictions", "outputs"].into_iter().find_map(|member| Some((member, tag(member)?)));
     let (member, tag) = found.ok_or("neither predictions nor outputs")?;
     let parts = Parts::Predictions { member, is_list: tag == Tag::Array };
-    let model_version = document.member(0, "model_version").and_then(|node| text::read(document.value(node), MAX_NAME));
-    let facts = Facts { model_version, ..Facts::default() };
-    Ok(Content { document, parts, facts })
+    let facts = Facts { model_version: version(&document), ..Facts::default() };
+    Ok(Content { document, parts, facts, leftovers: Leftovers::default() })
 }
 
 #[cfg(test)]
@@ -66,7 +65,9 @@ mod tests {
             (r#"{"predictions":[1]}"#, Ok(None)),
             (r#"{"model_version":"3","predictions":[]}"#, Ok(Some("3"))),
             (r#"{"predictions":[{"a":[]}],"model_version":"\u0032.1"}"#, Ok(Some("2.1"))),
-            (r#"{"model_version":3,"predictions":[]}"#, Ok(None)),
+            (r#"{"model_version":3,"predictions":[]}"#, Ok(Some("3"))),
+            (r#"{"model_version":"","predictions":[]}"#, Ok(Some(""))),
+            (r#"{"model_version":[3],"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":1,"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":{"0":1}}"#, Ok(None)),
             (r#"{"predictions":1}"#, Ok(None)),
@@ -90,5 +91,7 @@ mod tests {
         let body = |length| format!(r#"{{"predictions":[],"model_version":"{}"}}"#, "1".repeat(length));
         assert_eq!(read(&body(256), 100).unwrap().facts.model_version.unwrap().len(), 256);
         assert_eq!(read(&body(257), 100).unwrap().facts.model_version, None);
+        let number = body(257).replace('"', "").replace("predictions", "\"predictions\"").replace("model_version", "\"model_version\"");
+        assert_eq!(read(&number, 100).unwrap().facts.model_version, None);
     }
 }

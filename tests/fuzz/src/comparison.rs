@@ -51,6 +51,8 @@ pub const PLANS: [&str; 18] = [
     r#"{"unordered": ["a", {"path": "$", "by": "id"}, {"path": "predictions", "by": "id"}]}"#,
     r#"{"task": {"text": {"whitespace": "normalised", "json": true}}, "ignore": ["choices[*].message.content.a"]}"#,
     r#"{"task": {"decision": {"path": "predictions[*]", "thresholds": [0.5], "names": ["a", "b"], "and": "scores"}}, "tolerances": [{"path": "predictions[0]", "absolute": 1}]}"#,
+    r#"{"reasoning": true, "ignore": ["choices[*].message.audio"]}"#,
+    r#"{"task": "text", "reasoning": true}"#,
 ];
 
 /// What the fourth and the fifth byte choose from: the content coding of an answer; in gRPC that of its message.

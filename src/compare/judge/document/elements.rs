@@ -24,13 +24,15 @@ pub struct ArrayElements {
     /// What the plan says of the element that the walk is at; of every element, if that is uniform.
     effect: Option<Effect>,
     uniform: bool,
+    /// Whether numbers were passed over.
+    passed: bool,
 }
 
 impl ArrayElements {
     /// Of two arrays of `length` elements.
     pub fn new(primary: u32, shadow: u32, length: u32, rules: &Rules) -> Self {
         let (primary, shadow) = (first_child(primary), first_child(shadow));
-        Self { primary, shadow, remaining: length, index: 0, effect: None, uniform: rules.is_uniform() }
+        Self { primary, shadow, remaining: length, index: 0, effect: None, uniform: rules.is_uniform(), passed: false }
     }
 
     /// The step to the element that the walk is at.
@@ -38,9 +40,9 @@ impl ArrayElements {
         Here::Index(self.index.wrapping_sub(1))
     }
 
-    /// Whether an element that it has come to, or passed over, is in scope.
-    pub fn in_scope(&self) -> bool {
-        self.effect.is_some_and(|effect| effect.in_scope)
+    /// Whether it has passed over numbers that are in scope.
+    pub fn passed_in_scope(&self) -> bool {
+        self.passed && self.effect.is_some_and(|effect| effect.in_scope)
     }
 
     /// Goes on to the next two elements that are not plainly equal.
@@ -71,6 +73,7 @@ impl ArrayElements {
     fn pass_numbers(&mut self, pair: Sides<'_, Document>, given: GivenTolerance, budget: &mut usize) {
         let equal = |a: Value<'_>, b: Value<'_>| number::equal(a, b, number::tolerance(a, b, given));
         let passed = pass_numbers(pair, (self.primary, self.shadow), self.remaining, equal, budget);
+        self.passed |= passed > 0;
         self.primary = self.primary.wrapping_add(passed);
         self.shadow = self.shadow.wrapping_add(passed);
         self.remaining = self.remaining.wrapping_sub(passed);

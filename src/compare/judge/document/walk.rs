@@ -26,8 +26,8 @@ use crate::path::PathPattern;
 /// A container under way.
 #[derive(Debug)]
 enum Frame {
-    /// Around the root.
-    Root(Option<Effect>),
+    /// Around the two values that are walked: their nodes, and what the plan says of them.
+    Root(Option<(u32, u32, Effect)>),
     Elements(ArrayElements),
     Matched(Box<Matched>),
 }
@@ -112,12 +112,18 @@ impl Walk {
     pub fn within(plan: Rc<Compare>, scope: Option<PathPattern>, leaves: Leaves) -> Self {
         let found = scope.is_none();
         let (rules, effect) = Rules::within(plan, scope);
-        Self { rules, leaves, inside: None, found, frames: vec![Frame::Root(Some(effect))], text: None }
+        Self { rules, leaves, inside: None, found, frames: vec![Frame::Root(Some((0, 0, effect)))], text: None }
     }
 
     /// Of JSON that a text holds. `rules` have been entered down to that text, and `effect` is what they say of it.
     pub fn inside(rules: Rules, effect: Effect, inside: Inside) -> Self {
-        Self { rules, leaves: Leaves::All, inside: Some(inside), found: true, frames: vec![Frame::Root(Some(effect))], text: None }
+        Self { rules, leaves: Leaves::All, inside: Some(inside), found: true, frames: vec![Frame::Root(Some((0, 0, effect)))], text: None }
+    }
+
+    /// Of two values within the documents. `rules` have been entered down to them, and `effect` is what they say of them.
+    pub fn below(rules: Rules, effect: Effect, (primary, shadow): (u32, u32)) -> Self {
+        let frames = vec![Frame::Root(Some((primary, shadow, effect)))];
+        Self { rules, leaves: Leaves::All, inside: None, found: true, frames, text: None }
     }
 
     /// A walk of the JSON that two texts hold to which this walk has come.
@@ -142,13 +148,13 @@ impl Walk {
             }
             let next = match self.frames.last_mut() {
                 None => return Poll::Ready(Stop::End { found: self.found }),
-                Some(Frame::Root(effect)) => match effect.take() {
-                    Some(effect) if !effect.ignored => NextChild::Pair { primary: 0, shadow: 0, effect },
+                Some(Frame::Root(root)) => match root.take() {
+                    Some((primary, shadow, effect)) if !effect.ignored => NextChild::Pair { primary, shadow, effect },
                     _ => NextChild::End,
                 },
                 Some(Frame::Elements(elements)) => {
                     let next = elements.next(pair, &mut self.rules, budget);
-                    self.found |= elements.in_scope();
+                    self.found |= self.leaves.has(Tag::Integer) && elements.passed_in_scope();
                     next
                 }
                 Some(Frame::Matched(matched)) => matched.next(pair, &mut self.rules, budget),
@@ -175,7 +181,7 @@ impl Walk {
     /// Compares two values, or begins to compare what is in them.
     fn compare(&mut self, pair: Sides<'_, Document>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Found> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
-        self.found |= effect.in_scope;
+        self.found |= effect.in_scope && (self.counts(a.tag) || self.counts(b.tag));
         match (a.tag, b.tag) {
             (left, right) if !self.counts(left) && !self.counts(right) => {}
             (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}
