@@ -63,6 +63,8 @@ pub struct Shaped {
     pub json_length: Option<usize>,
     /// Fields of the request that name codings which the copy does not have.
     pub undone: &'static [&'static str],
+    /// Whether its bytes are others than those of the request.
+    pub is_changed: bool,
 }
 
 impl Shaping {
@@ -155,7 +157,10 @@ impl Shaping {
             },
         };
         let undone = undone(body, self.plain.or(body), &changed);
-        Poll::Ready(self.changed(&changed, &cuts, request).map(|(body, json_length)| Shaped { body, json_length, undone }))
+        Poll::Ready(self.changed(&changed, &cuts, request).map(|(shaped, json_length)| {
+            let is_changed = !Rc::ptr_eq(&shaped, body);
+            Shaped { body: shaped, json_length, undone, is_changed }
+        }))
     }
 
     /// Returns `body` after `cuts`, and the length of its JSON if it has changed and the request gives it.

@@ -83,10 +83,15 @@ impl Joining {
         let decoded = decoder.step(self.body.bytes(), budget, &mut |piece| {
             *done = done.saturating_add(piece.len());
             let pushed = if *done > MAX_STREAM { Err(Unread::Overflow(Overflow::Body)) } else { gathering.push(piece) };
-            pushed.map_err(|unread| {
-                refused = Some(unread);
-                unread.reason()
-            })
+            match pushed {
+                // Bytes that are not encoded as they should be are the fault that comes first, whatever the decoded ones say, so that slices
+                // do not matter. (The gathering keeps its fault.)
+                Ok(()) | Err(Unread::Malformed(_)) => Ok(()),
+                Err(unread) => {
+                    refused = Some(unread);
+                    Err(unread.reason())
+                }
+            }
         });
         match refused {
             Some(unread) => Poll::Ready(Err(unread)),

@@ -284,6 +284,18 @@ fn codings_that_the_copy_does_not_have_are_not_named() {
     }
 }
 
+#[test]
+fn digests_of_another_body_are_left_out() {
+    let fields = ["content-digest", "content-md5", "digest", "repr-digest", "want-digest"];
+    let request = post(&fields.map(|name| (name, "x")));
+    for (is_changed, left) in [(false, &fields[..]), (true, &["want-digest"])] {
+        let shaped = Shaped { is_changed, ..Shaped::default() };
+        let copy = copy_headers(&shadow(1, None, CopyRequest::default()), &[], &[], &Request::new(&request), &shaped).unwrap();
+        let names: Vec<_> = copy.iter().map(|(name, _)| name.as_str()).filter(|name| fields.contains(name)).collect();
+        assert_eq!(names, left);
+    }
+}
+
 proptest! {
     #[test]
     fn a_copy_never_has_what_it_must_not_and_has_all_the_rest(

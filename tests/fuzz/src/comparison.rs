@@ -32,7 +32,7 @@ pub const FORMATS: [(WireFormat, [&str; 2]); 10] = [
 const BINARY: &str = "application/octet-stream";
 
 /// What the second byte chooses from: `compare` of a route.
-pub const PLANS: [&str; 18] = [
+pub const PLANS: [&str; 20] = [
     r#"{}"#,
     r#"{"absolute": 0, "relative": 0}"#,
     r#"{"task": "labels"}"#,

@@ -98,7 +98,7 @@ fn a_body_is_decoded_for_whatever_needs_it_and_for_nothing_else() {
             (&[], None, &nothing, bytes),
         ] {
             let undone: &[&str] = if want == bytes { &[] } else { &["content-encoding"] };
-            let copy = Ok(Shaped { body: body(want), json_length: None, undone });
+            let copy = Ok(Shaped { body: body(want), json_length: None, undone, is_changed: want != bytes });
             let expected = Made { qualifies: true, slice: slices.map(|_| 1), copy };
             for turn in [usize::MAX, 4096, 5] {
                 assert_eq!(made(when, slices, changes, codings, bytes, turn).as_ref(), Ok(&expected), "{codings}, {turn} at a time");
@@ -176,7 +176,11 @@ fn a_compressed_message_is_decompressed() {
         let headers = [CALL[0], CALL[1], ("grpc-encoding", grpc_encoding), ("content-encoding", codings)];
         for turn in [usize::MAX, 3] {
             let shaped = shaped(&changes(Some("new"), &[], &[]), &headers, &bytes, turn).unwrap();
-            assert_eq!(shaped, Shaped { body: body(&want), json_length: None, undone }, "{grpc_encoding} {codings}");
+            assert_eq!(
+                shaped,
+                Shaped { body: body(&want), json_length: None, undone, is_changed: want != bytes },
+                "{grpc_encoding} {codings}"
+            );
         }
     }
 }
