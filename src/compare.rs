@@ -254,9 +254,6 @@ impl Comparison {
             // The same bytes need not be read twice.
             self.shadow.content.clone_from(&self.primary.content);
             self.shadow.facts = self.primary.facts.clone();
-            // Joined streams may be the same by what is read of them alone.
-            let is_joined = |content: &Rc<Content>| content.leftovers.of_stream && !content.leftovers.all.is_empty();
-            self.identical = !matches!(&self.primary.content, Some(Ok(content)) if is_joined(content));
         }
         if side == Side::Primary { self.read(Side::Shadow) } else { self.judge() }
     }

@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::json::value::{Tag, Value};
 use crate::path::Step;
 
-/// What it costs to look for a partner, for each item and member that is passed.
+/// What it costs to look for a partner, for each item and member of the other side.
 const LOOK: usize = 8;
 
 const UNREAD: Fault = "differs, and nobody reads it: see compare.ignore";
@@ -156,6 +156,12 @@ impl Work {
 
 /// Which member of `other` has the path of `leftover`, in the item that belongs to its own.
 fn partner(own: &Content, leftover: &Leftover, other: &Content, budget: &mut usize) -> Option<usize> {
+    let items = match &other.parts {
+        Parts::Choices(all) => all.len(),
+        Parts::Tensors(all) | Parts::Embeddings(all) => all.len(),
+        _ => 0,
+    };
+    *budget = budget.saturating_sub(items.saturating_add(other.leftovers.all.len()).saturating_mul(LOOK));
     let item = match (&own.parts, &other.parts) {
         (Parts::Choices(own), Parts::Choices(other)) => {
             let index = own.iter().find(|choice| choice.place == leftover.item)?.index;
@@ -175,7 +181,6 @@ fn partner(own: &Content, leftover: &Leftover, other: &Content, budget: &mut usi
     let all = other.leftovers.all.as_slice();
     let first = all.partition_point(|leftover| leftover.item < item);
     let own = all.get(first..)?.iter().take_while(|leftover| leftover.item == item);
-    *budget = budget.saturating_sub(all.len().saturating_mul(LOOK));
     let at = own.clone().position(|found| found.nth == leftover.nth && found.path == leftover.path)?;
     first.checked_add(at)
 }

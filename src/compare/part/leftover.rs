@@ -47,8 +47,6 @@ const VOLATILE: [&str; 22] = [
 pub struct Leftovers {
     /// In the order of the answer.
     pub all: Vec<Leftover>,
-    /// Whether the answer was joined from a stream: then the same bytes need not have been the same on the wire.
-    pub of_stream: bool,
 }
 
 /// A member that was left unread.

@@ -23,7 +23,7 @@ use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
 use crate::compare::read::openai::embeddings::Embeddings;
 use crate::compare::read::openai::members::{Items, MAX_CHOICES, is_error, member, whole};
 use crate::compare::read::openai::message::choice;
-use crate::compare::read::openai::stream::{JOINED, JOINED_PARTLY};
+use crate::compare::read::openai::stream::JOINED_PARTLY;
 use crate::compare::read::reader::Reader;
 use crate::fault::Fault;
 use crate::json::document::DocumentReader;
@@ -114,10 +114,8 @@ fn begin(document: Document) -> Result<Stage, Fault> {
         if items.remaining as usize > MAX_CHOICES {
             return Err("too many choices");
         }
-        let object = member(&document, 0, "object")?.map(|object| document.value(object));
-        let is = |name: &str| object.is_some_and(|object| reads(object, name));
-        let mut leftovers = Leftovers { of_stream: is(JOINED) || is(JOINED_PARTLY), ..Leftovers::default() };
-        if is(JOINED_PARTLY) {
+        let mut leftovers = Leftovers::default();
+        if member(&document, 0, "object")?.is_some_and(|object| reads(document.value(object), JOINED_PARTLY)) {
             leftovers.push(Spot { item: 0, path: &[], part: None }, None, Unknown::TooMany);
         }
         return Ok(Stage::Choices { document, items, found: Vec::new(), leftovers });

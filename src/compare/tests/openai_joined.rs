@@ -218,6 +218,13 @@ fn what_comes_twice_is_said_once() {
         &format!(r#""message":{{"reasoning":"hm","tool_calls":[{call}],"x":1}}"#),
     ]);
     check(&repeated, &message(r#""reasoning":"hm","content":"","tool_calls":[{"function":{"name":"f"}}],"x":1"#), "equivalent");
+    let image = r#"{"type":"image","url":"x"}"#;
+    let illustrated =
+        stream(&[r#""delta":{"content":"a"}"#, &format!(r#""message":{{"content":[{{"type":"text","text":"a"}},{image}]}}"#)]);
+    check(&illustrated, &message(&format!(r#""content":["a",{image}]"#)), "equivalent");
+    check(&illustrated, &message(r#""content":"a""#), "unread choices[0].message.content[1]");
+    let alone = stream(&[&format!(r#""delta":{{}},"message":{{"content":[{image},"a"],"thinking":"hm"}}"#)]);
+    check(&alone, &message(&format!(r#""content":[{image},"a"]"#)), "equivalent");
     let late = stream(&[r#""delta":{"content":"a"}"#, &format!(r#""delta":{{}},"message":{{"content":"a","tool_calls":[{call}]}}"#)]);
     check(&late, &message(r#""content":"a","tool_calls":[{"function":{"name":"f"}}]"#), "equivalent");
 }

@@ -10,6 +10,8 @@ mod grow;
 mod joint;
 mod write;
 
+use xxhash_rust::xxh64::xxh64;
+
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::answer::{IMPOSSIBLE, Unread};
 use crate::compare::part::leftover::is_filled;
@@ -62,6 +64,8 @@ struct Joined {
     grow: Grow,
     /// Whether the stream said that it is over.
     done: bool,
+    /// Of the data of all events.
+    hash: u64,
 }
 
 /// Members of an answer that are kept beside its choices.
@@ -70,7 +74,7 @@ const AROUND_TEXT: [&str; 4] = ["id", "created", "model", "usage"];
 impl Joiner {
     /// Of a stream with at most `limit` bytes of text. All that is kept is on `ledger`.
     pub fn new(ledger: &Ledger, limit: usize) -> Self {
-        let joined = Joined { around: Default::default(), choices: Vec::new(), grow: Grow::new(ledger, limit), done: false };
+        let joined = Joined { around: Default::default(), choices: Vec::new(), grow: Grow::new(ledger, limit), done: false, hash: 0 };
         let events = Events::new(ledger, limit.saturating_add(AROUND));
         Self { ledger: ledger.clone(), state: Ok(State { events, reader: TapeReader::default(), joined }) }
     }
@@ -120,6 +124,7 @@ impl State {
     }
 
     fn event(&mut self, body: Body) -> Result<(), Unread> {
+        self.joined.hash = xxh64(body.bytes(), self.joined.hash);
         if body.bytes().trim_ascii().is_empty() {
             // A heartbeat, which may have been read ahead.
             self.reader = TapeReader::default();
@@ -172,8 +177,11 @@ impl Joined {
         out.try_reserve_exact(length).map_err(|_| Overflow::Memory)?;
         put(&mut out, "{");
         if self.grow.has_values() {
-            let object = if self.grow.is_over() { JOINED_PARTLY } else { JOINED };
-            ["\"object\":\"", object, "\","].into_iter().for_each(|text| put(&mut out, text));
+            // Streams that differ in what is left unread may join to the same: then only the same bytes are.
+            put(&mut out, &format!("\"stream\":{},", self.hash));
+        }
+        if self.grow.is_over() {
+            ["\"object\":\"", JOINED_PARTLY, "\","].into_iter().for_each(|text| put(&mut out, text));
         }
         for (name, value) in AROUND_TEXT.iter().zip(&self.around).filter(|(_, value)| !value.is_empty()) {
             out.extend([b"\"", name.as_bytes(), b"\":", value, b","].into_iter().flatten());
@@ -191,8 +199,5 @@ impl Joined {
 /// Bytes that are written around the text of a choice, a tool call or a member, at most.
 const FRAME: usize = 256;
 
-/// The `object` of an answer that was joined from a stream with members left unread.
-pub const JOINED: &str = "joined";
-
-/// The same, if there were more of them than are kept.
+/// The `object` of an answer that was joined from a stream with more members left unread than are kept.
 pub const JOINED_PARTLY: &str = "joined partly";

@@ -110,7 +110,7 @@ impl JoinedChoice {
         match member(document, node, "text")? {
             Some(_) if delta.is_none() && message.is_none() => {
                 self.is_plain = true;
-                self.content(document, node, "text", grow)?;
+                self.content(document, node, "text", false, grow)?;
             }
             Some(plain) if is_text(document, plain) => {
                 // The same once more, or the only one.
@@ -138,12 +138,12 @@ impl JoinedChoice {
         {
             return grow.by(&mut self.content, document, Some(text));
         }
-        self.content(document, delta, "content", grow)?;
+        self.content(document, delta, "content", false, grow)?;
         grow.by(&mut self.refusal, document, text(document, delta, "refusal")?)?;
         for (name, node) in reasoning(document, delta)? {
             self.reason(name, document, node, grow)?;
         }
-        self.thoughts(document, delta, grow)?;
+        self.thoughts(document, delta, false, grow)?;
         for (place, call) in (0..).zip(elements(document, delta, "tool_calls")?) {
             self.calls.call(document, call, place, grow)?;
         }
@@ -151,11 +151,12 @@ impl JoinedChoice {
         self.inside.take(document, delta, &known::MESSAGE, grow)
     }
 
-    /// Takes in what tells of thinking in another form than text.
-    fn thoughts(&mut self, document: &Document, delta: u32, grow: &mut Grow) -> Result<(), Unread> {
+    /// Takes in what tells of thinking in another form than text, unless it `repeats` what is known.
+    fn thoughts(&mut self, document: &Document, delta: u32, repeats: bool, grow: &mut Grow) -> Result<(), Unread> {
         for name in REASONING.into_iter().chain(THOUGHTS) {
             let node = member(document, delta, name)?.filter(|&node| is_filled(document, node));
-            if let Some(node) = node.filter(|&node| !REASONING.contains(&name) || !is_text(document, node)) {
+            let is_new = !(repeats && self.inside.has(name.as_bytes()));
+            if let Some(node) = node.filter(|&node| is_new && (!REASONING.contains(&name) || !is_text(document, node))) {
                 self.inside.member(document, name.as_bytes(), node, grow)?;
             }
         }
@@ -169,26 +170,30 @@ impl JoinedChoice {
         grow.by(&mut self.reasoning, document, Some(node))
     }
 
-    /// Takes in the content that is the member `name` of the object at `object`.
-    fn content(&mut self, document: &Document, object: u32, name: &str, grow: &mut Grow) -> Result<(), Unread> {
+    /// Takes in the content that is the member `name` of the object at `object`. If it repeats what is known, its text is left out, and what
+    /// else there is of a kind already.
+    fn content(&mut self, document: &Document, object: u32, name: &str, repeats: bool, grow: &mut Grow) -> Result<(), Unread> {
+        let (has_parts, refuses) = (repeats && !self.parts.is_empty(), repeats && !self.refusal.bytes().is_empty());
+        let reasons = repeats && !self.reasoning.bytes().is_empty();
         for node in parts(document, object, name)? {
             match part(document, node)? {
                 Part::Text(text) => {
                     let mut beside = Members::default();
-                    if document.value(node).tag == Tag::Object {
+                    if document.value(node).tag == Tag::Object && !has_parts {
                         beside.take(document, node, &known::TEXT, grow)?;
                     }
                     if !beside.is_empty() {
                         self.parts.push((self.content.bytes().len(), Joint::Object(beside)));
                     }
-                    grow.by(&mut self.content, document, text)?;
+                    grow.by(&mut self.content, document, text.filter(|_| !repeats))?;
                 }
-                Part::Refusal(refusal) => grow.by(&mut self.refusal, document, refusal)?,
+                Part::Refusal(refusal) => grow.by(&mut self.refusal, document, refusal.filter(|_| !refuses))?,
                 Part::Thought(strings) if !strings.is_empty() => {
-                    for string in strings {
+                    for string in strings.into_iter().filter(|_| !reasons) {
                         self.reason("reasoning", document, string, grow)?;
                     }
                 }
+                Part::Thought(_) | Part::Other if has_parts => {}
                 Part::Thought(_) | Part::Other => match self.parts.iter_mut().find(|(_, known)| known.is_of(document, node)) {
                     Some((_, known)) => known.append(document, node, grow)?,
                     None => {
@@ -227,16 +232,18 @@ impl JoinedChoice {
     /// Takes in of a whole message what is not known yet.
     fn repeat(&mut self, document: &Document, message: u32, texts: &[u32], relation: Relation, grow: &mut Grow) -> Result<(), Unread> {
         match relation {
-            Relation::Known => {}
             Relation::Other => return Err(Unread::Malformed("a message that is not what the deltas say")),
-            Relation::More(string, from) => {
+            Relation::More(string, from) if !self.content.bytes().is_empty() => {
                 for (at, &node) in texts.iter().enumerate().skip(string) {
                     let text = document.value(node).text;
                     let from = if at == string { from } else { 0 };
                     grow.by_bytes(&mut self.content, text.get(from..).unwrap_or_default())?;
                 }
             }
+            Relation::Known | Relation::More(..) => {}
         }
+        let knows = !self.content.bytes().is_empty();
+        self.content(document, message, "content", knows, grow)?;
         if self.refusal.bytes().is_empty() {
             grow.by(&mut self.refusal, document, text(document, message, "refusal")?)?;
         }
@@ -251,6 +258,7 @@ impl JoinedChoice {
             }
             self.calls.legacy(document, message, grow)?;
         }
+        self.thoughts(document, message, true, grow)?;
         self.inside.take_new(document, message, &known::MESSAGE, grow)
     }
 

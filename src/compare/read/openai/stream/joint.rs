@@ -158,7 +158,7 @@ impl Members {
         self.0.is_empty()
     }
 
-    fn has(&self, name: &[u8]) -> bool {
+    pub fn has(&self, name: &[u8]) -> bool {
         self.0.iter().any(|(known, _)| known.bytes() == name)
     }
 
