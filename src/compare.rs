@@ -27,7 +27,9 @@ use std::rc::Rc;
 use crate::capture::{Body, Held};
 use crate::compare::answer::IMPOSSIBLE;
 pub use crate::compare::answer::{Answer, Unread};
+use crate::compare::judge::leftovers::{LeftoversMatch, looks_everywhere};
 use crate::compare::judge::place::excerpt;
+use crate::compare::judge::rules::Rules;
 use crate::compare::judge::task::Judge;
 use crate::compare::judgement::Decided;
 pub use crate::compare::judgement::{Divergence, Judgement, Kind, Report};
@@ -76,6 +78,8 @@ enum Stage {
     Read(Side, Box<dyn Reader>),
     /// Two contents are being compared.
     Judge(Box<dyn Judge>),
+    /// They are equivalent, with these cells of the confusion matrix, and what was left unread of them is being compared.
+    Leftovers(Box<LeftoversMatch>, Vec<Decided>),
     /// The end.
     Done(Judgement, Vec<Decided>),
 }
@@ -140,7 +144,22 @@ impl Comparison {
                 };
                 let judgement = ready!(judge.step(Sides { primary, shadow }, budget));
                 let decided = judge.decided();
-                Stage::Done(if self.identical { Judgement::Identical } else { judgement }, decided)
+                let has_leftovers = !primary.leftovers.all.is_empty() || !shadow.leftovers.all.is_empty();
+                if self.identical {
+                    Stage::Done(Judgement::Identical, decided)
+                } else if judgement == Judgement::Equivalent && has_leftovers && looks_everywhere(&self.plan.task) {
+                    let (rules, effect) = Rules::new(self.plan.clone());
+                    Stage::Leftovers(Box::new(LeftoversMatch::new(rules, effect.ignored)), decided)
+                } else {
+                    Stage::Done(judgement, decided)
+                }
+            }
+            Stage::Leftovers(leftovers, decided) => {
+                let (Some(Ok(primary)), Some(Ok(shadow))) = (&self.primary.content, &self.shadow.content) else {
+                    return Poll::Ready(self.unreadable());
+                };
+                let judgement = ready!(leftovers.step(Sides { primary, shadow }, budget));
+                Stage::Done(judgement, core::mem::take(decided))
             }
             Stage::Done(..) => self.unreadable(),
         })

@@ -302,13 +302,15 @@ pub struct Compare {
     pub ignore: Vec<PathPattern>,
     /// Arrays that are compared without regard to order.
     pub unordered: Vec<Unordered>,
+    /// Whether what a model thought counts, too.
+    pub reasoning: bool,
 }
 
 impl Compare {
     /// Returns the strictest comparison: exact numbers, nothing ignored, every array in order.
     pub fn exact() -> Self {
         let default = GivenTolerance { absolute: Some(0.0), relative: Some(0.0) };
-        Self { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+        Self { task: Task::Auto, default, tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new(), reasoning: false }
     }
 }
 

@@ -80,6 +80,8 @@ labels! {
         Refusal => "refusal",
         /// The answer has neither text nor tool calls.
         Empty => "empty",
+        /// The answer has neither text nor tool calls, but the model did think.
+        ThoughtOnly => "thought_only",
         /// The answer can't be read as the protocol says.
         Invalid => "invalid",
         /// Any other end.
@@ -89,10 +91,13 @@ labels! {
 
 labels! {
     /// Whether a token belongs to the prompt or to the answer.
-    #[expect(missing_docs, reason = "each is named after its label")]
     pub enum Token {
+        /// Of the prompt.
         Prompt => "prompt",
+        /// Of the answer.
         Completion => "completion",
+        /// Spent on thinking: a part of those of the answer.
+        Reasoning => "reasoning",
     }
 }
 

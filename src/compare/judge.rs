@@ -1,6 +1,7 @@
 //! Whoever compares two contents: one [`task::Judge`] for each task.
 //!
 //! * [`document`]: two documents, value by value; [`outputs`]: named tensors; [`choices`]: generated answers.
+//! * [`leftovers`]: after each of them, what the protocol has left unread.
 //! * [`labels`], [`decision`], [`embedding`]: what answers say row by row. [`rows`] finds the rows, [`row_judge`] goes through them, and a
 //!   [`confusion_matrix`] counts what they say.
 //! * What several of them use: [`rules`], which of the operator's paths hold; [`place`], where a difference is; [`same`], [`pass`] and
@@ -12,6 +13,7 @@ pub mod decision;
 pub mod document;
 pub mod embedding;
 pub mod labels;
+pub mod leftovers;
 pub mod outputs;
 pub mod pass;
 pub mod place;

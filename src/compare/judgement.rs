@@ -21,6 +21,13 @@ pub enum Judgement {
         /// Why, for the evidence line.
         reason: Fault,
     },
+    /// All that is read is equal, but the answers hold something else that is not. It is the fault of neither.
+    LeftUnread {
+        /// Where it is, with indices.
+        path: String,
+        /// What is to be said of it.
+        reason: Fault,
+    },
 }
 
 /// The difference that made a pair diverge.

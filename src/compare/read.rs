@@ -1,7 +1,7 @@
 //! Whoever turns an answer into content.
 //!
 //! [`wire_format`] says how the answers of a pair are read, [`unpack`] undoes content codings and joins streams, and then one [`reader`]
-//! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`].
+//! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`]. Several of them tell a [`version`].
 
 use crate::capture::Body;
 use crate::compare::answer::Answer;
@@ -15,6 +15,7 @@ pub mod open_inference_grpc;
 pub mod openai;
 pub mod reader;
 pub mod unpack;
+mod version;
 pub mod wire_format;
 
 use any_json::AnyJsonReader;

@@ -3,7 +3,9 @@
 mod encoded;
 mod open_inference;
 mod openai;
+mod openai_joined;
 mod openai_streams;
+mod openai_unread;
 mod oracle;
 mod pairs;
 mod properties;
@@ -95,6 +97,7 @@ fn say(judgement: &Judgement) -> String {
         Judgement::Equivalent => "equivalent".to_owned(),
         Judgement::Diverged(found) => format!("{} at {}", found.kind.label(), found.path),
         Judgement::Incomparable { side, reason } => format!("{side:?}: {reason}"),
+        Judgement::LeftUnread { path, .. } => format!("unread {path}"),
     }
 }
 

@@ -26,6 +26,7 @@ impl Engine {
         let (outcome, note) = match (&report.judgement, wrong_version(expected, &report.shadow)) {
             (Judgement::Incomparable { side, reason }, _) => (Outcome::Incomparable, Note::said(format!("{}: {reason}", side.label()))),
             (_, Some(said)) => (Outcome::WrongVersion, Note::said(said)),
+            (Judgement::LeftUnread { path, reason }, _) => (Outcome::Incomparable, Note::said(format!("{path}: {reason}"))),
             _ => {
                 self.count_verdict(&pair, &report, callback);
                 (Outcome::Compared, Note::default())
@@ -44,7 +45,7 @@ impl Engine {
         let verdict = match &report.judgement {
             Judgement::Identical => Verdict::Identical,
             Judgement::Equivalent => Verdict::Equivalent,
-            Judgement::Incomparable { .. } => return,
+            Judgement::Incomparable { .. } | Judgement::LeftUnread { .. } => return,
             Judgement::Diverged(divergence) => {
                 callback.count(series.divergences.of(divergence.kind));
                 series.paths.count(&[&divergence.pattern], 1, callback.statistics);
@@ -63,10 +64,11 @@ impl Engine {
 
 /// Counts the facts of an answer of a variant or a shadow.
 fn count_facts(series: &SubjectSeries, facts: &Facts, callback: &mut Callback<'_>) {
-    if let (Some((prompt, completion)), Some(tokens)) = (facts.tokens, &series.tokens) {
-        for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion)] {
+    if let Some(tokens) = &series.tokens {
+        let (prompt, completion) = facts.tokens.unzip();
+        for (token, count) in [(Token::Prompt, prompt), (Token::Completion, completion), (Token::Reasoning, facts.reasoning_tokens)] {
             // (A number that no answer can have is not believed: one of them would spoil the counter for ever.)
-            if let (Some(id), Ok(count @ 1..)) = (tokens.of(token), u32::try_from(count)) {
+            if let (Some(id), Ok(count @ 1..)) = (tokens.of(token), u32::try_from(count.unwrap_or(0))) {
                 callback.statistics.add(id, count.into());
             }
         }

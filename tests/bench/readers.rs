@@ -9,7 +9,7 @@ use gnomon::capture::{Capture, Ledger};
 use gnomon::compare::read::reader::Bounds;
 use gnomon::compare::read::wire_format::WireFormat;
 use gnomon::compare::{Answer, Comparison, Judgement};
-use gnomon::config::{Compare, GivenTolerance, Task};
+use gnomon::config::{Compare, GivenTolerance};
 
 /// Bytes of tensor data in each answer, about.
 const SIZE: usize = 1 << 20;
@@ -68,7 +68,7 @@ pub extern "C" fn begin(case: usize, same: bool) -> usize {
     let (primary, shadow) = (answer(&numbers), answer(&near));
     let length = |answer: &Answer| answer.body.as_ref().map_or(0, |body| body.bytes().len());
     let bytes = length(&primary) + length(&shadow);
-    let plan = Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: vec![], ignore: vec![], unordered: vec![] };
+    let plan = Compare { default: GivenTolerance::default(), ..Compare::exact() };
     COMPARISON.set(Some(Comparison::new(wire_format, Rc::new(plan), Bounds { ledger: ledger(), body: usize::MAX }, primary, shadow)));
     bytes
 }

@@ -68,8 +68,8 @@ const FIRST_BYTE: &str = "gnomon_first_byte_duration_microseconds";
 fn which_series_there_are_is_for_the_protocol_to_say() {
     let stats = ["gnomon_tokens_total", "gnomon_answers_total", FIRST_BYTE, "gnomon_model_versions_total"];
     for (protocol, want) in [
-        ("auto", [4, 16, 1, 2]),
-        ("openai", [4, 16, 1, 2]),
+        ("auto", [6, 18, 1, 2]),
+        ("openai", [6, 18, 1, 2]),
         ("kserve-v1", [0, 0, 0, 2]),
         ("open-inference", [0, 0, 0, 2]),
         ("json", [0, 0, 0, 0]),

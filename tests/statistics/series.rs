@@ -102,9 +102,9 @@ mod tests {
         let of = |route: &str, word: &str| {
             named(&format!("gnomon_tokens_totalexperiment=.=e;.;route=.={route};.;subject=.=s;.;token=.={word};.;"))
         };
-        let series = [of("a", "prompt"), of("a", "completion"), of("b", "prompt")];
+        let series = [of("a", "prompt"), of("a", "completion"), of("a", "reasoning"), of("b", "prompt"), of("b", "reasoning")];
         assert_eq!(absent(&series).len(), CONTRACT.len() - 1);
-        assert_eq!(incomplete(&series[..2]), Vec::<String>::new());
+        assert_eq!(incomplete(&series[..3]), Vec::<String>::new());
         assert_eq!(incomplete(&series), [r#"gnomon_tokens_total of ["e", "b", "s"] has no token ["completion"]"#]);
     }
 }

@@ -1,9 +1,9 @@
 //! Compares generated answers: how each choice ended, whether it refuses, which tools it calls, what it says.
 //!
 //! Choices are matched by their index. Of each, one aspect after the other is compared; the first that differs decides. Ids, times, models,
-//! fingerprints, tokens and their probabilities never count.
+//! fingerprints, tokens and their probabilities never count; what the model thought does if the operator says so.
 
-mod embedded;
+pub(super) mod embedded;
 
 use core::cmp::Ordering;
 use core::task::{Poll, ready};
@@ -20,6 +20,7 @@ use crate::compare::part::content::{Content, Parts};
 use crate::compare::part::text::Text;
 use crate::compare::side::Sides;
 use crate::config::Compare;
+use crate::fault::Fault;
 use crate::json::tape::Document;
 
 /// What it costs to begin with one aspect.
@@ -75,8 +76,8 @@ struct Aspect {
 enum Test {
     /// The same texts.
     Text { normalize: bool },
-    /// The same JSON values, or the same texts.
-    Value,
+    /// The same JSON values, or the same texts; nothing is the same as no members.
+    Arguments,
     /// Both are JSON, or neither.
     Structure,
     /// Known at once: whether they are.
@@ -105,6 +106,7 @@ impl ChoicesJudge {
             lone => lone,
         };
         let found = match (one, other) {
+            (Some(one), Some(other)) if self.is_unsaid(one, other) => return Poll::Ready(unsaid(one)),
             (Some(one), Some(other)) => match self.aspect(one, other) {
                 Some(aspect) => return self.compare(pair, &aspect, budget),
                 None => None,
@@ -126,15 +128,14 @@ impl ChoicesJudge {
 
     /// Compares one aspect, or goes on with it. Ready if it differs.
     fn compare(&mut self, pair: Sides<'_, Content>, aspect: &Aspect, budget: &mut usize) -> Poll<Judgement> {
-        let primary = Text::Strings(&pair.primary.document, &aspect.primary);
-        let shadow = Text::Strings(&pair.shadow.document, &aspect.shadow);
+        let (primary, shadow) = (text(&pair.primary.document, &aspect.primary), text(&pair.shadow.document, &aspect.shadow));
         if self.work.is_none() {
             *budget = budget.saturating_sub(ASPECT);
             self.work = match aspect.test {
                 Test::Known(_) => None,
                 _ if self.ignores(&aspect.path) => None,
                 Test::Text { normalize } => Some(Work::Text(TextMatch::new(normalize))),
-                Test::Value => Some(Work::Value(ValueMatch::new())),
+                Test::Arguments => Some(Work::Value(ValueMatch::new(Rc::new(Compare::exact())))),
                 Test::Structure => Some(Work::Structure(StructureMatch::new(primary))),
             };
         }
@@ -142,7 +143,7 @@ impl ChoicesJudge {
             (None, Test::Known(false)) => self.ignores(&aspect.path),
             (None, _) => true,
             (Some(Work::Text(work)), _) => ready!(work.step(primary, shadow, budget)),
-            (Some(Work::Value(work)), _) => ready!(work.step(primary, shadow, budget)),
+            (Some(Work::Value(work)), _) => ready!(work.step(or_nothing(primary), or_nothing(shadow), budget)),
             (Some(Work::Structure(work)), _) => ready!(work.step(primary, shadow, budget)),
         };
         self.work = None;
@@ -153,7 +154,6 @@ impl ChoicesJudge {
 
     /// The aspect at hand of two choices; `None` behind the last one.
     fn aspect(&self, primary: &Choice, shadow: &Choice) -> Option<Aspect> {
-        let nodes = |node: Option<u32>| node.into_iter().collect::<Vec<u32>>();
         let aspect = |kind, path, one, other, test| Some(Aspect { kind, path, primary: one, shadow: other, test });
         let known = |kind, path, same| aspect(kind, path, Vec::new(), Vec::new(), Test::Known(same));
         let content = |kind, test| aspect(kind, in_content(primary), primary.content.clone(), shadow.content.clone(), test);
@@ -162,11 +162,21 @@ impl ChoicesJudge {
             let path = vec![Here::member("choices"), Here::Index(primary.place)];
             return known(Kind::Type, path, primary.is_chat == shadow.is_chat);
         }
+        let reasoning = |normalize| {
+            let (one, other) = (primary.reasoning.clone(), shadow.reasoning.clone());
+            let name = if primary.reasoning.is_empty() { shadow.reasoning_name } else { primary.reasoning_name };
+            aspect(Kind::Text, in_message(primary, name), one, other, Test::Text { normalize })
+        };
+        let reasons = self.rules.plan().reasoning;
         if let Scope::Text { normalize } = self.scope {
-            return if self.aspect == 1 { content(Kind::Text, Test::Text { normalize }) } else { None };
+            return match self.aspect {
+                1 => content(Kind::Text, Test::Text { normalize }),
+                2 if reasons => reasoning(normalize),
+                _ => None,
+            };
         }
         // (Where the operator ignores tool calls, one side may have more of them than the other.)
-        let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(2);
+        let tools = primary.tools.len().min(shadow.tools.len()).saturating_mul(ASPECTS_OF_TOOL);
         match self.aspect {
             1 => {
                 let test = Test::Text { normalize: false };
@@ -178,15 +188,7 @@ impl ChoicesJudge {
             }
             3 => known(Kind::Tools, in_tools(primary), primary.tools.len() == shadow.tools.len()),
             number => match number.wrapping_sub(4) {
-                number if number < tools => {
-                    let place = number / 2;
-                    let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
-                    let (part, one, other, test) = match number % 2 {
-                        0 => ("name", one.name, other.name, Test::Text { normalize: false }),
-                        _ => ("arguments", one.arguments, other.arguments, Test::Value),
-                    };
-                    aspect(Kind::Tools, in_tool(primary, place, part), nodes(one), nodes(other), test)
-                }
+                number if number < tools => of_tool(primary, shadow, number),
                 number => match (number.wrapping_sub(tools), self.scope) {
                     (0, Scope::Structure) => content(Kind::Type, Test::Structure),
                     (0, _) => content(Kind::Text, Test::Text { normalize: false }),
@@ -194,10 +196,20 @@ impl ChoicesJudge {
                         let test = Test::Text { normalize: false };
                         aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), test)
                     }
+                    (2, Scope::All) if reasons => reasoning(false),
                     _ => None,
                 },
             },
         }
+    }
+
+    /// Whether two choices have no text, where only that is compared, but have said something else that counts for the operator.
+    fn is_unsaid(&mut self, primary: &Choice, shadow: &Choice) -> bool {
+        let both = [primary, shadow];
+        matches!(self.scope, Scope::Text { .. })
+            && both.iter().all(|choice| choice.content.is_empty())
+            && (both.iter().any(|choice| !choice.tools.is_empty()) && !self.ignores(&in_tools(primary))
+                || both.iter().any(|choice| choice.refusal.is_some()) && !self.ignores(&in_refusal(primary)))
     }
 
     /// Whether the operator ignores `path`, or something above it.
@@ -226,6 +238,50 @@ impl Judge for ChoicesJudge {
         }
         Poll::Pending
     }
+}
+
+/// Aspects of one tool call: whether it is read at all, its name (or type, if it is not), its arguments.
+const ASPECTS_OF_TOOL: usize = 3;
+
+/// One of the aspects of the tool calls of two choices.
+fn of_tool(primary: &Choice, shadow: &Choice, number: usize) -> Option<Aspect> {
+    let place = number / ASPECTS_OF_TOOL;
+    let (one, other) = (primary.tools.get(place)?, shadow.tools.get(place)?);
+    let exact = Test::Text { normalize: false };
+    // The interface streams custom tools as if they were functions.
+    let (part, one, other, test) = match number % ASPECTS_OF_TOOL {
+        0 => ("type", None, None, Test::Known((one.kind == ToolKind::Other) == (other.kind == ToolKind::Other))),
+        1 => ("name", one.name, other.name, exact),
+        _ if [one.kind, other.kind].contains(&ToolKind::Custom) => ("arguments", one.arguments, other.arguments, exact),
+        _ => ("arguments", one.arguments, other.arguments, Test::Arguments),
+    };
+    Some(Aspect { kind: Kind::Tools, path: in_tool(primary, place, part), primary: nodes(one), shadow: nodes(other), test })
+}
+
+fn nodes(node: Option<u32>) -> Vec<u32> {
+    node.into_iter().collect()
+}
+
+fn unsaid(choice: &Choice) -> Judgement {
+    const REASON: Fault = "neither answer has any text: choose task auto or structure to compare what else it says";
+    let mut place = Place::default();
+    in_content(choice).into_iter().for_each(|here| place.push(here));
+    Judgement::LeftUnread { path: place.finish().0, reason: REASON }
+}
+
+/// The text of these strings, or the JSON of the one value that is none.
+fn text<'a>(document: &'a Document, nodes: &'a [u32]) -> Text<'a> {
+    match nodes {
+        &[node] if document.value(node).tag.is_container() => Text::Bytes(document.source(node)),
+        strings => Text::Strings(document, strings),
+    }
+}
+
+/// The arguments of a function; no members if they are blank or `null`: how models and servers write it that there are none.
+fn or_nothing(text: Text<'_>) -> Text<'_> {
+    const LONGEST: usize = 16;
+    let is = |word: &[u8]| TextMatch::new(true).step(text, Text::Bytes(word), &mut usize::MAX.clone()) == Poll::Ready(true);
+    if text.length() <= LONGEST && (is(b"") || is(b"null")) { Text::Bytes(b"{}") } else { text }
 }
 
 /// The path to something in the message of a choice.
@@ -258,6 +314,8 @@ fn in_tool(choice: &Choice, place: usize, part: &'static str) -> Vec<Here<'stati
     };
     path.push(Here::Index(place as u32));
     path.extend(match (kind, part) {
+        (_, "type") => return [path, vec![Here::member(part)]].concat(),
+        (Some(ToolKind::Other), _) => return [path, vec![Here::member("type")]].concat(),
         (Some(ToolKind::Custom), "arguments") => [Here::member("custom"), Here::member("input")],
         (Some(ToolKind::Custom), _) => [Here::member("custom"), Here::member(part)],
         _ => [Here::member("function"), Here::member(part)],

@@ -25,7 +25,8 @@ impl<'a> Here<'a> {
         Here::Name(Value { tag: Tag::Plain, text: name.as_bytes() })
     }
 
-    fn fits(self, step: &Step) -> bool {
+    /// Whether that step of a path leads there.
+    pub fn fits(self, step: &Step) -> bool {
         match (self, step) {
             (Here::Name(name), Step::Member(member)) => text::reads(name, member),
             (Here::Index(index), Step::Index(wanted)) => index as usize == *wanted,

@@ -1,7 +1,7 @@
 //! A generated answer: one of the choices of an OpenAI completion.
 
 /// Nodes of the document that make up one choice; none of the strings is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// `index`.
     pub index: u64,
@@ -13,6 +13,12 @@ pub struct Choice {
     pub content: Vec<u32>,
     /// The string `message.refusal`.
     pub refusal: Option<u32>,
+    /// What the model thought before it answered: strings that follow each other, and the member of `message` where the first of them is.
+    pub reasoning: Vec<u32>,
+    /// See [`Choice::reasoning`].
+    pub reasoning_name: &'static str,
+    /// Whether it thought at all, in whatever form that is told.
+    pub has_thought: bool,
     /// The string `finish_reason`.
     pub finish: Option<u32>,
     /// Tool calls, in order.
@@ -26,7 +32,7 @@ pub struct Tool {
     pub kind: ToolKind,
     /// The string that names the tool.
     pub name: Option<u32>,
-    /// The string that it is called with.
+    /// What it is called with: a string, or the object that such a string would hold.
     pub arguments: Option<u32>,
 }
 
@@ -39,4 +45,6 @@ pub enum ToolKind {
     Custom,
     /// `function_call`: how functions were called before there were tools.
     Legacy,
+    /// `tool_calls[j]` with neither of them: its `type` is all that is read.
+    Other,
 }

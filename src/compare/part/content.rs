@@ -1,6 +1,7 @@
 //! What an answer says: the parts that are compared, and the facts that it tells beside.
 
 use crate::compare::part::choice::Choice;
+use crate::compare::part::leftover::Leftovers;
 use crate::compare::part::tensor::Tensor;
 use crate::compare::side::Sides;
 use crate::json::tape::Document;
@@ -15,6 +16,8 @@ pub struct Content {
     pub parts: Parts,
     /// The facts that it tells beside.
     pub facts: Facts,
+    /// What stands where content does, and was not read.
+    pub leftovers: Leftovers,
 }
 
 /// The parts of an answer that can be compared.
@@ -39,6 +42,8 @@ pub struct Facts {
     pub end: Option<End>,
     /// Tokens of the prompt and of the completion.
     pub tokens: Option<(u64, u64)>,
+    /// Tokens that the model spent on thinking. They are a part of those of the completion, as OpenAI counts.
+    pub reasoning_tokens: Option<u64>,
     /// The version of the model that gave it.
     pub model_version: Option<String>,
 }

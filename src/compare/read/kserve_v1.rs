@@ -8,12 +8,12 @@ use core::task::Poll;
 
 use crate::capture::Body;
 use crate::compare::part::content::{Content, Facts, Parts};
-use crate::compare::part::tensor::MAX_NAME;
+use crate::compare::part::leftover::Leftovers;
 use crate::compare::read::reader::Reader;
+use crate::compare::read::version::version;
 use crate::fault::Fault;
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
-use crate::json::text;
 use crate::json::value::Tag;
 
 /// Reads an answer as KServe V1.
@@ -38,9 +38,8 @@ fn content(document: Document) -> Result<Content, Fault> {
     if document.value(predictions).tag != Tag::Array {
         return Err("predictions is no array");
     }
-    let model_version = document.member(0, "model_version").and_then(|node| text::read(document.value(node), MAX_NAME));
-    let facts = Facts { model_version, ..Facts::default() };
-    Ok(Content { document, parts: Parts::Predictions(predictions), facts })
+    let facts = Facts { model_version: version(&document), ..Facts::default() };
+    Ok(Content { document, parts: Parts::Predictions(predictions), facts, leftovers: Leftovers::default() })
 }
 
 #[cfg(test)]
@@ -65,7 +64,9 @@ mod tests {
             (r#"{"predictions":[1]}"#, Ok(None)),
             (r#"{"model_version":"3","predictions":[]}"#, Ok(Some("3"))),
             (r#"{"predictions":[{"a":[]}],"model_version":"\u0032.1"}"#, Ok(Some("2.1"))),
-            (r#"{"model_version":3,"predictions":[]}"#, Ok(None)),
+            (r#"{"model_version":3,"predictions":[]}"#, Ok(Some("3"))),
+            (r#"{"model_version":"","predictions":[]}"#, Ok(Some(""))),
+            (r#"{"model_version":[3],"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":1,"predictions":[]}"#, Ok(None)),
             (r#"{"predictions":[],"predictions":1}"#, Err("predictions is no array")),
             (r#"{"predictions":{"0":1}}"#, Err("predictions is no array")),
@@ -87,5 +88,7 @@ mod tests {
         let body = |length| format!(r#"{{"predictions":[],"model_version":"{}"}}"#, "1".repeat(length));
         assert_eq!(read(&body(256), 100).unwrap().facts.model_version.unwrap().len(), 256);
         assert_eq!(read(&body(257), 100).unwrap().facts.model_version, None);
+        let number = body(257).replace('"', "").replace("predictions", "\"predictions\"").replace("model_version", "\"model_version\"");
+        assert_eq!(read(&number, 100).unwrap().facts.model_version, None);
     }
 }

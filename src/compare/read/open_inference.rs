@@ -3,7 +3,7 @@
 //! An answer is an object with `outputs`. Each output has its elements as `data` in the JSON, flat or nested, or behind it in binary form,
 //! `parameters.binary_data_size` bytes in the order of outputs; the header `inference-header-content-length` then says where the JSON ends.
 //! An answer that breaks these rules anywhere, down to its last element, is a fault: whoever compares needs to check nothing. Ids, names of
-//! models and parameters are not read.
+//! models and parameters beside the outputs are not read.
 
 mod elements;
 mod output;
@@ -13,15 +13,16 @@ use core::task::{Poll, ready};
 use crate::capture::Body;
 use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::content::{Content, Facts, Parts};
-use crate::compare::part::tensor::{MAX_NAME, MAX_OUTPUTS, Tensor, share_a_name};
+use crate::compare::part::leftover::Leftovers;
+use crate::compare::part::tensor::{MAX_OUTPUTS, Tensor, share_a_name};
 use crate::compare::read::open_inference::elements::ElementsCheck;
 use crate::compare::read::open_inference::output::Blobs;
 use crate::compare::read::reader::Reader;
+use crate::compare::read::version::version;
 use crate::fault::Fault;
 use crate::http::json_length;
 use crate::json::document::DocumentReader;
 use crate::json::tape::{Document, first_child};
-use crate::json::text;
 use crate::json::value::Tag;
 
 /// What looking at an output costs, in bytes touched, and what at each of its members.
@@ -56,6 +57,7 @@ struct Outputs {
     remaining: u32,
     blobs: Blobs,
     tensors: Vec<Tensor>,
+    leftovers: Leftovers,
     /// The output whose elements are being checked.
     check: Option<(Tensor, ElementsCheck)>,
 }
@@ -103,7 +105,7 @@ impl Outputs {
             return Err("more outputs than are compared");
         }
         let blobs = Blobs::new(text_length, document.body.bytes().len());
-        Ok(Self { document, node, remaining, blobs, tensors: Vec::new(), check: None })
+        Ok(Self { document, node, remaining, blobs, tensors: Vec::new(), leftovers: Leftovers::default(), check: None })
     }
 
     /// Does a little. Ready once all outputs are checked.
@@ -121,6 +123,7 @@ impl Outputs {
         let place = self.tensors.len() as u32;
         let tensor = output::read(&self.document, self.node, place, &mut self.blobs)?;
         let check = ElementsCheck::new(&self.document, &tensor)?;
+        output::leftovers(&self.document, self.node, place, &mut self.leftovers);
         self.check = Some((tensor, check));
         self.node = self.document.after(self.node);
         self.remaining = self.remaining.saturating_sub(1);
@@ -133,9 +136,7 @@ impl Outputs {
         if share_a_name(&self.tensors) {
             return Err("two outputs have the same name");
         }
-        let version = self.document.member(0, "model_version");
-        let version = version.and_then(|node| text::read(self.document.value(node), MAX_NAME)).filter(|version| !version.is_empty());
-        let facts = Facts { model_version: version, ..Facts::default() };
-        Ok(Content { document: self.document, parts: Parts::Tensors(self.tensors), facts })
+        let facts = Facts { model_version: version(&self.document).filter(|version| !version.is_empty()), ..Facts::default() };
+        Ok(Content { document: self.document, parts: Parts::Tensors(self.tensors), facts, leftovers: self.leftovers })
     }
 }

@@ -1,7 +1,8 @@
 //! The Open Inference Protocol over gRPC: reads the answer to `ModelInfer`.
 //!
 //! The body is one message, perhaps compressed; the message is a `ModelInferResponse` (see [`response`]). Its tensors and the version of
-//! the model count. Its id, the model's name and parameters do not. Tensors stay where they are, in raw contents or in typed ones (see
+//! the model count. Its id, the model's name and its parameters do not; those of a
+//! tensor are left unread. Tensors stay where they are, in raw contents or in typed ones (see
 //! [`crate::compare::part::typed_contents`]), and are checked there (`check`).
 
 mod check;
@@ -80,7 +81,12 @@ impl Reader for ModelInferReader {
                     let response = ready!(reader.step(self.body.bytes(), budget))?;
                     let document = Document { body: self.body.clone(), tape: Tape::default() };
                     let facts = Facts { model_version: response.model_version, ..Facts::default() };
-                    return Poll::Ready(Ok(Content { document, parts: Parts::Tensors(response.outputs), facts }));
+                    return Poll::Ready(Ok(Content {
+                        document,
+                        parts: Parts::Tensors(response.outputs),
+                        facts,
+                        leftovers: response.leftovers,
+                    }));
                 }
             }
         }

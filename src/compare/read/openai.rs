@@ -1,12 +1,13 @@
 //! OpenAI's interface: completions, of chats and of plain text, and embeddings.
 //!
 //! An answer's own shape says what it is, not the path it came from: a completion has `choices`, embeddings have `data`. Whole answers are
-//! read here; [`stream`] joins streams into such. Tokens, how an answer ended and the model are told beside; whatever else servers add does
-//! not count.
+//! read here; [`stream`] joins streams into such. Tokens, how an answer ended and the model are told beside. Of what else servers add, members
+//! that stand where content does are held as they are ([`crate::compare::part::leftover`]); no others count.
 
 mod embeddings;
 mod events;
 mod members;
+mod message;
 pub mod stream;
 
 use core::task::{Poll, ready};
@@ -15,14 +16,17 @@ use crate::capture::Body;
 use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Facts, Parts};
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
 use crate::compare::read::openai::embeddings::Embeddings;
-use crate::compare::read::openai::members::{Items, MAX_CHOICES, MAX_TOOLS, elements, legacy_tool, member, text, texts, tool, whole};
+use crate::compare::read::openai::members::{Items, MAX_CHOICES, is_error, member, whole};
+use crate::compare::read::openai::message::choice;
+use crate::compare::read::openai::stream::JOINED_PARTLY;
 use crate::compare::read::reader::Reader;
 use crate::fault::Fault;
 use crate::json::document::DocumentReader;
 use crate::json::tape::Document;
 use crate::json::text::{next_code, reads};
-use crate::json::value::Value;
+use crate::json::value::{Tag, Value};
 use crate::labels::End;
 use crate::limits::MAX_LABEL;
 
@@ -40,6 +44,7 @@ enum Stage {
         document: Document,
         items: Items,
         found: Vec<Choice>,
+        leftovers: Leftovers,
     },
     Embeddings {
         document: Document,
@@ -62,10 +67,10 @@ impl OpenAiReader {
                 self.0 = begin(ready!(reader.step(budget))?)?;
                 return Poll::Pending;
             }
-            Stage::Choices { document, items, found } => {
+            Stage::Choices { document, items, found, leftovers } => {
                 if let Some((node, place)) = items.next(document) {
                     *budget = budget.saturating_sub(CHOICE);
-                    found.push(choice(document, node, place)?);
+                    found.push(choice(document, node, place, leftovers)?);
                     return Poll::Pending;
                 }
             }
@@ -73,10 +78,11 @@ impl OpenAiReader {
             Stage::Over => {}
         }
         Poll::Ready(match core::mem::replace(&mut self.0, Stage::Over) {
-            Stage::Choices { document, found, .. } => with_choices(document, found),
+            Stage::Choices { document, found, leftovers, .. } => with_choices(document, found, leftovers),
             Stage::Embeddings { document, embeddings } => {
                 let facts = facts(&document, None);
-                embeddings.finish().map(|embeddings| Content { document, parts: Parts::Embeddings(embeddings), facts })
+                let finished = embeddings.finish();
+                finished.map(|(tensors, leftovers)| Content { document, parts: Parts::Embeddings(tensors), facts, leftovers })
             }
             Stage::Document(_) | Stage::Over => Err(IMPOSSIBLE),
         })
@@ -97,22 +103,28 @@ impl Reader for OpenAiReader {
 
 /// The stage that comes after the document is read.
 fn begin(document: Document) -> Result<Stage, Fault> {
+    if is_error(&document, 0)? {
+        return Err("an error instead of an answer");
+    }
     if let Some(array) = member(&document, 0, "choices")? {
         let items = Items::new(&document, array)?;
         if items.remaining as usize > MAX_CHOICES {
             return Err("too many choices");
         }
-        return Ok(Stage::Choices { document, items, found: Vec::new() });
+        let mut leftovers = Leftovers::default();
+        if member(&document, 0, "object")?.is_some_and(|object| reads(document.value(object), JOINED_PARTLY)) {
+            leftovers.push(Spot { item: 0, path: &[], part: None }, None, Unknown::TooMany);
+        }
+        return Ok(Stage::Choices { document, items, found: Vec::new(), leftovers });
     }
     if let Some(array) = member(&document, 0, "data")? {
         let embeddings = Embeddings::new(Items::new(&document, array)?)?;
         return Ok(Stage::Embeddings { document, embeddings });
     }
-    let is_error = member(&document, 0, "error")?.is_some();
-    Err(if is_error { "an error instead of an answer" } else { "neither choices nor data" })
+    Err("neither choices nor data")
 }
 
-fn with_choices(document: Document, found: Vec<Choice>) -> Result<Content, Fault> {
+fn with_choices(document: Document, found: Vec<Choice>, leftovers: Leftovers) -> Result<Content, Fault> {
     // They are few, and as a rule in order.
     let mut ordered: Vec<Choice> = Vec::with_capacity(found.len());
     for choice in found {
@@ -122,36 +134,17 @@ fn with_choices(document: Document, found: Vec<Choice>) -> Result<Content, Fault
     if ordered.is_sorted_by(|one, next| one.index < next.index) {
         let end = ordered.iter().map(|choice| end(&document, choice)).min_by_key(|end| ENDS.iter().position(|known| known == end));
         let facts = facts(&document, end);
-        return Ok(Content { document, parts: Parts::Choices(ordered), facts });
+        return Ok(Content { document, parts: Parts::Choices(ordered), facts, leftovers });
     }
     Err("two choices with one index")
 }
 
-fn choice(document: &Document, node: u32, place: u32) -> Result<Choice, Fault> {
-    let index = whole(document, node, "index")?.unwrap_or(u64::from(place));
-    let finish = text(document, node, "finish_reason")?;
-    let Some(message) = member(document, node, "message")? else {
-        if member(document, node, "text")?.is_none() {
-            return Err("a choice has neither message nor text");
-        }
-        let content = texts(document, node, "text")?;
-        return Ok(Choice { index, place, is_chat: false, content, refusal: None, finish, tools: Vec::new() });
-    };
-    let calls = elements(document, message, "tool_calls")?;
-    let mut tools = calls.take(MAX_TOOLS).map(|call| tool(document, call)).collect::<Result<Vec<_>, _>>()?;
-    if tools.len() == MAX_TOOLS {
-        return Err("too many tool calls");
-    }
-    tools.extend(legacy_tool(document, message)?);
-    let content = texts(document, message, "content")?;
-    Ok(Choice { index, place, is_chat: true, content, refusal: text(document, message, "refusal")?, finish, tools })
-}
-
 /// Of several choices the answer ended as the one whose end comes first here.
-const ENDS: [End; 7] = [End::Refusal, End::ContentFilter, End::ToolCalls, End::Length, End::Empty, End::Stop, End::Other];
+const ENDS: [End; 8] = [End::Refusal, End::ContentFilter, End::ToolCalls, End::ThoughtOnly, End::Length, End::Empty, End::Stop, End::Other];
 
 /// How one choice ended.
 fn end(document: &Document, choice: &Choice) -> End {
+    let is_empty = choice.content.is_empty() && choice.tools.is_empty();
     let says = |reason: &str| choice.finish.is_some_and(|finish| reads(document.value(finish), reason));
     if choice.refusal.is_some() || says("refusal") {
         End::Refusal
@@ -160,9 +153,12 @@ fn end(document: &Document, choice: &Choice) -> End {
     } else if says("tool_calls") || says("function_call") || (says("stop") && !choice.tools.is_empty()) {
         // Where the request demands a certain tool, the reason is `stop`.
         End::ToolCalls
+    } else if is_empty && choice.has_thought {
+        // Also if it was cut while it thought.
+        End::ThoughtOnly
     } else if says("length") {
         End::Length
-    } else if choice.content.is_empty() && choice.tools.is_empty() {
+    } else if is_empty {
         End::Empty
     } else if says("stop") {
         End::Stop
@@ -174,9 +170,19 @@ fn end(document: &Document, choice: &Choice) -> End {
 /// What an answer tells beside. Servers that count or name nothing are no reason not to compare.
 fn facts(document: &Document, end: Option<End>) -> Facts {
     let usage = member(document, 0, "usage").ok().flatten();
-    let tokens = |name: &str| usage.and_then(|usage| whole(document, usage, name).ok().flatten());
-    let model = text(document, 0, "model").ok().flatten().map(|model| beginning(document.value(model)));
-    Facts { end, tokens: tokens("prompt_tokens").map(|prompt| (prompt, tokens("completion_tokens").unwrap_or(0))), model_version: model }
+    let count = |object: Option<u32>, name: &str| object.and_then(|object| whole(document, object, name).ok().flatten());
+    let prompt = count(usage, "prompt_tokens");
+    let details = usage.and_then(|usage| member(document, usage, "completion_tokens_details").ok().flatten());
+    // SGLang counts them beside the others.
+    let reasoning_tokens = count(details, "reasoning_tokens").or(count(usage, "reasoning_tokens"));
+    let model = member(document, 0, "model").ok().flatten().map(|model| document.value(model));
+    let model = model.filter(|model| !model.tag.is_container() && !matches!(model.tag, Tag::False | Tag::True) && !model.text.is_empty());
+    Facts {
+        end,
+        tokens: prompt.map(|prompt| (prompt, count(usage, "completion_tokens").unwrap_or(0))),
+        reasoning_tokens,
+        model_version: model.map(beginning),
+    }
 }
 
 /// As much of a string as a label shows, and a little more, so that what is cut there looks cut.

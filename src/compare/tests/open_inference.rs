@@ -369,6 +369,42 @@ fn a_task_looks_at_its_outputs_alone() {
 }
 
 #[test]
+fn what_is_left_unread_of_a_tensor_is_never_equal() {
+    let data = r#""datatype":"FP32","shape":[1],"data":[1]"#;
+    let with = |members: &str| one(&format!("{data},{members}"));
+    let parameters = |parameters: &str| with(&format!(r#""parameters":{{{parameters}}}"#));
+    for (primary, shadow, expected) in [
+        (with(r#""x":1"#), with(r#""x":2"#), "unread outputs[0].x"),
+        (with(r#""x":1"#), one(data), "unread outputs[0].x"),
+        (with(r#""x":"","y":null,"z":[]"#), one(data), "equivalent"),
+        (parameters(r#""content_type":"np""#), parameters(r#""content_type":"str""#), "unread outputs[0].parameters.content_type"),
+        (parameters(r#""a":1,"b":2"#), parameters(r#""b":2,"a":1"#), "equivalent"),
+        (parameters(""), one(data), "equivalent"),
+        (parameters(r#""a":1"#), one(&data.replace("\"data\":[1]", "\"data\":[2]")), "number at outputs[0].data[0]"),
+        (with(r#""parameters":[1]"#), one(data), "unread outputs[0].parameters"),
+    ] {
+        checks(&primary, &shadow, &plan(), expected);
+        checks(&shadow, &primary, &plan(), expected);
+    }
+    let ignoring = |text: &str| Compare { ignore: vec![path(text)], ..plan() };
+    let (np, str) = (parameters(r#""content_type":"np""#), parameters(r#""content_type":"str""#));
+    checks(&np, &str, &ignoring("outputs[*].parameters"), "equivalent");
+    checks(&np, &str, &ignoring("outputs[*].parameters.content_type"), "equivalent");
+    // A path says what is looked at.
+    checks(&np, &str, &tasked(Task::Scores { path: Some(path("outputs[*].data")) }), "equivalent");
+    checks(&np, &str, &tasked(Task::Scores { path: None }), "unread outputs[0].parameters.content_type");
+    // Outputs are matched by name; the path is that of the primary's.
+    let b = r#"{"name":"b","datatype":"FP32","shape":[1],"data":[1],"x":"#;
+    let a = format!(r#"{{"name":"a",{data}}}"#);
+    let (left, right) = (flat(&format!("{b}1}},{a}")), flat(&format!("{a},{b}2}}")));
+    checks(&left, &right, &plan(), "unread outputs[0].x");
+    checks(&left, &flat(&format!("{a},{b}1}}")), &plan(), "equivalent");
+    // There are more of them than are told apart.
+    let many: String = (0..300).map(|at| format!(",\"{at}\":1")).collect();
+    checks(&with(&many[1..]), &with(&format!("{} ", &many[1..])), &plan(), "unread outputs[0]");
+}
+
+#[test]
 fn the_version_of_the_model_is_told() {
     let version = |text: &str| {
         let body = format!(r#"{{"outputs":[],"model_version":{text}}}"#);
@@ -376,7 +412,9 @@ fn the_version_of_the_model_is_told() {
             Comparison::new(WireFormat::OpenInference, Rc::new(plan()), bounds(), answer(body.as_bytes()), answer(br#"{"outputs":[]}"#));
         done(comparison.step(&mut usize::MAX.clone())).primary.model_version
     };
-    for (text, want) in [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", None)] {
+    for (text, want) in
+        [(r#""2""#, Some("2")), (r#""\u0032b""#, Some("2b")), (r#""""#, None), ("null", None), ("2", Some("2")), ("true", None)]
+    {
         assert_eq!(version(text).as_deref(), want, "{text}");
     }
 }

@@ -177,7 +177,6 @@ fn of_texts_white_space_may_be_normalised() {
         }
     }
     // Nothing but the text counts.
-    check_with(&plan(false), &chat(&says("")), &chat(&calls(&["a"])), "equivalent");
     check_with(&plan(false), &chat(&says("a")), &chat(&choice("length", r#""content":"a""#)), "equivalent");
 }
 
@@ -227,9 +226,13 @@ fn an_answer_tells_its_tokens_its_model_and_its_end() {
         (format!("{},{}", choice("content_filter", r#""a":1"#), calls(&["a"]).replace(":0", ":1")), End::ContentFilter),
     ] {
         let facts = read(&chat(&choices), 10).unwrap().facts;
-        assert_eq!(facts, Facts { end: Some(end), tokens: Some((3, 5)), model_version: Some("m".to_owned()) }, "{choices}");
+        assert_eq!(
+            facts,
+            Facts { end: Some(end), tokens: Some((3, 5)), reasoning_tokens: None, model_version: Some("m".to_owned()) },
+            "{choices}"
+        );
     }
-    let bare = |usage: &str| format!(r#"{{"model":7,"choices":[{}]{usage}}}"#, says("a"));
+    let bare = |usage: &str| format!(r#"{{"model":[7],"choices":[{}]{usage}}}"#, says("a"));
     for (usage, tokens) in [
         ("", None),
         (r#","usage":null"#, None),
@@ -251,7 +254,7 @@ fn embeddings_are_tensors_in_order_of_their_index() {
         "model":"e","usage":{"prompt_tokens":4,"total_tokens":4}}"#;
     for slice in [usize::MAX, 3] {
         let content = read(body, slice).unwrap();
-        assert_eq!(content.facts, Facts { end: None, tokens: Some((4, 0)), model_version: Some("e".to_owned()) });
+        assert_eq!(content.facts, Facts { tokens: Some((4, 0)), model_version: Some("e".to_owned()), ..Facts::default() });
         let Parts::Embeddings(tensors) = &content.parts else { panic!("{:?}", content.parts) };
         assert_eq!(tensors.iter().map(|tensor| (tensor.place, tensor.shape.clone())).collect::<Vec<_>>(), [(1, vec![3]), (0, vec![3])]);
         for tensor in tensors {
@@ -285,15 +288,15 @@ fn what_is_no_answer_is_a_fault() {
         (chat(&choice("stop", r#""refusal":true"#)), "a value is no string, and should be"),
         (chat(&choice("stop", r#""tool_calls":{}"#)), "a value is no array, and should be"),
         (chat(&choice("stop", r#""tool_calls":["a"]"#)), "a value is no object, and should be"),
-        (chat(&choice("stop", r#""tool_calls":[{"function":{"arguments":{}}}]"#)), "a value is no string, and should be"),
+        (chat(&choice("stop", r#""tool_calls":[{"function":{"arguments":1}}]"#)), "a value is no string, and should be"),
         (chat(&says("a").replace(":0", ":-1")), "a value is no whole number, and should be"),
-        (chat(&says("a").replace(":0", ":\"0\"")), "a value is no whole number, and should be"),
+        (chat(&says("a").replace(":0", ":\"a\"")), "a value is no whole number, and should be"),
         (chat(&says("a").replace(":0", ":1.5")), "a value is no whole number, and should be"),
         (chat(&says("a").replace(":0", ":99999999999999999999")), "a value is no whole number, and should be"),
         (chat(&[says("a"), says("b")].join(",")), "two choices with one index"),
         (chat(&many("{}", 257)), "too many choices"),
-        (tools(256), "too many tool calls"),
-        (chat(&choice("stop", &format!(r#""content":[{}]"#, many("{}", 17)))), "a content has too many parts"),
+        (tools(257), "too many tool calls"),
+        (chat(&choice("stop", &format!(r#""content":[{}]"#, many("{}", 65)))), "a content has too many parts"),
         (format!("{{{}}}", members(65)), "an object has too many members"),
         (r#"{"data":"AAAA"}"#.to_owned(), "a value is no array, and should be"),
         (r#"{"data":[]}"#.to_owned(), "the answer is empty"),
@@ -313,7 +316,7 @@ fn what_is_no_answer_is_a_fault() {
             assert_eq!(read(&body, slice).map(|_| ()), Err(fault), "{body}");
         }
     }
-    assert!(read(&tools(255), 100).is_ok());
+    assert!(read(&tools(256), 100).is_ok());
     let invalid =
         Comparison::new(WireFormat::OpenAi, Rc::new(Compare::exact()), bounds(), answer(b"{}"), answer(chat(&says("a")).as_bytes()));
     let report = done({ invalid }.step(&mut usize::MAX.clone()));

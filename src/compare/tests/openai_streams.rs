@@ -132,9 +132,9 @@ fn what_is_no_stream_is_malformed() {
         (r#"{"choices":[1]}"#.to_owned(), "a value is no object, and should be"),
         (r#"{"choices":[{"delta":[]}]}"#.to_owned(), "a value is no object, and should be"),
         (r#"{"choices":[{"delta":{"content":1}}]}"#.to_owned(), "a value is no string, and should be"),
-        (r#"{"choices":[{"index":"0"}]}"#.to_owned(), "a value is no whole number, and should be"),
+        (r#"{"choices":[{"index":"a"}]}"#.to_owned(), "a value is no whole number, and should be"),
         (r#"{"choices":[{"finish_reason":1}]}"#.to_owned(), "a value is no string, and should be"),
-        (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":{}}}]}}]}"#.to_owned(), "a value is no string, and should be"),
+        (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"arguments":1}}]}}]}"#.to_owned(), "a value is no string, and should be"),
         (format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{}]}}}}]}}"#, tools(257)), "too many tool calls"),
         (format!(r#"{{"choices":[{}]}}"#, choices(257)), "too many choices"),
     ] {

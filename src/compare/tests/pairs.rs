@@ -51,6 +51,7 @@ pub fn plan() -> impl Strategy<Value = Compare> {
             tolerances: tolerances.into_iter().map(parse).zip(own).collect(),
             ignore: ignore.into_iter().map(parse).collect(),
             unordered: unordered.into_iter().map(|(path, by)| Unordered { path: parse(path), by: by.map(str::to_owned) }).collect(),
+            reasoning: false,
         },
     )
 }

@@ -8,12 +8,15 @@ use crate::path::PathPattern;
 
 /// Returns the comparison of a route without `compare`.
 pub(super) fn default() -> Compare {
-    Compare { task: Task::Auto, default: GivenTolerance::default(), tolerances: Vec::new(), ignore: Vec::new(), unordered: Vec::new() }
+    Compare { default: GivenTolerance::default(), ..Compare::exact() }
 }
+
+const REASONING: &str =
+    "only tasks auto and text of protocol openai compare what a model thought: leave reasoning out, or choose one of them";
 
 /// Reads `compare` of a route with this protocol.
 pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Problems) -> Option<Compare> {
-    let object = value.object(&["task", "absolute", "relative", "tolerances", "ignore", "unordered"], problems)?;
+    let object = value.object(&["task", "absolute", "relative", "tolerances", "ignore", "unordered", "reasoning"], problems)?;
     let task = object.or("task", Task::Auto, problems, |value, problems| task::task(value, protocol, problems));
     let absolute = object.maybe("absolute", problems, units::tolerance);
     let relative = object.maybe("relative", problems, units::tolerance);
@@ -22,12 +25,18 @@ pub(super) fn compare(value: &Value<'_>, protocol: Protocol, problems: &mut Prob
         .or("tolerances", Vec::new(), problems, |value, problems| value.list(problems, |item, problems| tolerance(item, above, problems)));
     let ignore = object.or("ignore", Vec::new(), problems, |value, problems| value.list(problems, units::path));
     let unordered = object.or("unordered", Vec::new(), problems, |value, problems| value.list(problems, unordered));
+    let reasoning = object.or("reasoning", false, problems, |value, problems| value.boolean(problems));
     let default = GivenTolerance { absolute: absolute?, relative: relative? };
     let (task, unordered) = (task?, unordered?);
+    if let (Some(true), Some(value)) = (reasoning, object.get("reasoning"))
+        && (!matches!(protocol, Protocol::Auto | Protocol::OpenAi) || !matches!(task, Task::Auto | Task::Text { path: None, .. }))
+    {
+        return value.refuse(REASONING, problems);
+    }
     if let (Some(hint), Some(value), false) = (order_counts(&task, protocol), object.get("unordered"), unordered.is_empty()) {
         return value.refuse(hint, problems);
     }
-    Some(Compare { task, default, tolerances: tolerances?, ignore: ignore?, unordered })
+    Some(Compare { task, default, tolerances: tolerances?, ignore: ignore?, unordered, reasoning: reasoning? })
 }
 
 /// Returns why `unordered` has no effect with this task and protocol, if that is certain. Only JSON values can be compared without order.

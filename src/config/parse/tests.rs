@@ -149,6 +149,7 @@ fn every_key_arrives() {
         tolerances: vec![(path("outputs[*].score"), GivenTolerance { absolute: Some(0.01), relative: Some(0.5) })],
         ignore: vec![path("id"), path("outputs[*].parameters")],
         unordered: vec![Unordered { path: path("tags"), by: None }, Unordered { path: path("results"), by: Some("id".into()) }],
+        reasoning: false,
     };
     assert_eq!(*route.compare, expected);
 }

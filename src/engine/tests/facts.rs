@@ -83,6 +83,36 @@ fn a_primary_tells_once_however_many_shadows_it_is_compared_with() {
 }
 
 #[test]
+fn thinking_is_a_cost_and_no_answer() {
+    let thought = |text: &str| {
+        let message = json!({"role": "assistant", "content": null, "reasoning": text});
+        let usage = json!({"prompt_tokens": 7, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 4}});
+        json!({"choices": [{"index": 0, "message": message, "finish_reason": "length"}], "usage": usage}).to_string()
+    };
+    let mut worker = Worker::new(route(json!({"protocol": "openai"})));
+    worker.pair(1, (200, &thought("hm")), (200, &thought("well")));
+    worker.assert_outcome("compared");
+    assert_eq!(worker.sum(&["gnomon_pairs_total", "equivalent"]), 1);
+    for subject in ["subject=.=none;", "subject=.=s;"] {
+        let tokens = counts([("prompt", 7), ("completion", 5), ("reasoning", 4)]);
+        assert_eq!(by(&worker, "gnomon_tokens_total", subject, "token"), tokens, "{subject}");
+        assert_eq!(by(&worker, "gnomon_answers_total", subject, "kind"), counts([("thought_only", 1)]), "{subject}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_makes_no_pair_and_is_named() {
+    let spoken =
+        |audio: &str| json!({"choices": [{"message": {"content": null, "audio": {"data": audio}}, "finish_reason": "stop"}]}).to_string();
+    let mut worker = Worker::new(route(json!({"protocol": "openai"})));
+    worker.pair(1, (200, &spoken("a")), (200, &spoken("b")));
+    worker.assert_outcome("incomparable");
+    let said = &worker.evidence[0]["said"];
+    assert_eq!(said, "choices[0].message.audio: differs, and nobody reads it: see compare.ignore");
+    assert_eq!(worker.sum(&["gnomon_answers_total", "invalid"]), 0);
+}
+
+#[test]
 fn a_comparison_that_reads_nothing_leaves_the_primary_to_the_next() {
     let mut worker = Worker::new(two_shadows());
     let answer = completion("stop", (7, 3));

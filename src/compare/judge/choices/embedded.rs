@@ -62,43 +62,42 @@ fn write(code: u32, written: &mut Vec<u8>) {
     }
 }
 
-/// A comparison of two texts that mean the same if they are the same JSON value: order of keys and white space don't count, numbers are
-/// exact. A text that is no JSON is compared as text.
+/// A comparison of two texts that mean the same if they are the same JSON value: order of keys and white space don't count. A text that is no JSON is compared as text.
 #[derive(Debug)]
 pub enum ValueMatch {
-    /// As texts.
-    Text(TextMatch),
+    /// As texts. With how they are compared as JSON.
+    Text(TextMatch, Rc<Compare>),
     /// The texts differ, and the primary's is being read.
-    Primary(Embedded),
+    Primary(Embedded, Rc<Compare>),
     /// The primary's is read (there until the walk begins), and the shadow's is being read.
-    Shadow(Option<Document>, Embedded),
+    Shadow(Option<Document>, Embedded, Rc<Compare>),
     /// Both are JSON.
     Walk(Box<Walk>, Document, Document),
 }
 
 impl ValueMatch {
-    /// Before the first byte.
-    pub fn new() -> Self {
-        ValueMatch::Text(TextMatch::new(false))
+    /// Before the first byte. As JSON they are compared as `plan` says.
+    pub fn new(plan: Rc<Compare>) -> Self {
+        ValueMatch::Text(TextMatch::new(false), plan)
     }
 
     /// Compares on for about `budget` bytes: whether the texts mean the same. `Pending`: the budget was not enough; call again.
     pub fn step(&mut self, primary: Text<'_>, shadow: Text<'_>, budget: &mut usize) -> Poll<bool> {
         while *budget > 0 {
             let next = match self {
-                ValueMatch::Text(text) => {
+                ValueMatch::Text(text, plan) => {
                     if ready!(text.step(primary, shadow, budget)) {
                         return Poll::Ready(true);
                     }
-                    ValueMatch::Primary(Embedded::new(primary))
+                    ValueMatch::Primary(Embedded::new(primary), plan.clone())
                 }
-                ValueMatch::Primary(embedded) => match ready!(embedded.step(primary, budget)) {
-                    Ok(document) => ValueMatch::Shadow(Some(document), Embedded::new(shadow)),
+                ValueMatch::Primary(embedded, plan) => match ready!(embedded.step(primary, budget)) {
+                    Ok(document) => ValueMatch::Shadow(Some(document), Embedded::new(shadow), plan.clone()),
                     Err(_) => return Poll::Ready(false),
                 },
-                ValueMatch::Shadow(primary, embedded) => match (ready!(embedded.step(shadow, budget)), primary.take()) {
+                ValueMatch::Shadow(primary, embedded, plan) => match (ready!(embedded.step(shadow, budget)), primary.take()) {
                     (Ok(shadow), Some(primary)) => {
-                        let walk = Walk::within(Rc::new(Compare::exact()), None, Leaves::All);
+                        let walk = Walk::within(plan.clone(), None, Leaves::All);
                         ValueMatch::Walk(Box::new(walk), primary, shadow)
                     }
                     _ => return Poll::Ready(false),

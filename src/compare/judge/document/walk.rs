@@ -126,9 +126,12 @@ impl Walk {
                     _ => NextChild::End,
                 },
                 Some(Frame::Elements(elements)) => {
+                    let before = elements.index;
                     let next = elements.next(pair, &mut self.rules, budget);
-                    // Elements may be passed over.
-                    self.found |= elements.effect.is_some_and(|effect| effect.in_scope);
+                    // Numbers may be passed over.
+                    let own = u32::from(matches!(next, NextChild::Pair { .. }));
+                    let passed = self.leaves.has(Tag::Integer) && elements.index.wrapping_sub(before) > own;
+                    self.found |= passed && elements.effect.is_some_and(|effect| effect.in_scope);
                     next
                 }
                 Some(Frame::Matched(matched)) => matched.next(pair, &mut self.rules, budget),
@@ -155,7 +158,7 @@ impl Walk {
     /// Compares two values, or begins to compare what is in them.
     fn compare(&mut self, pair: Sides<'_, Document>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Kind> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
-        self.found |= effect.in_scope;
+        self.found |= effect.in_scope && (self.counts(a.tag) || self.counts(b.tag));
         match (a.tag, b.tag) {
             (left, right) if !self.counts(left) && !self.counts(right) => {}
             (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}

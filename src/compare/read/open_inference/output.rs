@@ -1,10 +1,12 @@
 //! Reads what an output says of itself: name, datatype, shape, and where its elements are.
 
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown, is_filled};
 use crate::compare::part::tensor::{Data, Datatype, MAX_DIMENSION, MAX_DIMENSIONS, MAX_NAME, Range, Tensor};
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
 use crate::json::text;
 use crate::json::value::{Tag, Value};
+use crate::path::Step;
 
 /// The binary data behind the JSON, given out piece by piece.
 #[derive(Debug)]
@@ -47,6 +49,20 @@ pub fn read(document: &Document, node: u32, place: u32, blobs: &mut Blobs) -> Re
     let shape = shape(document, document.member(node, "shape").ok_or("an output has no shape")?)?;
     let data = data(document, node, blobs)?;
     Ok(Tensor { name, datatype, shape, data, place })
+}
+
+/// Takes in what the output at `node`, the `place`-th of its answer, has beside what [`read`] reads.
+pub fn leftovers(document: &Document, node: u32, place: u32, leftovers: &mut Leftovers) {
+    let parameters = [Step::Member("parameters".to_owned())];
+    let spot = |path| Spot { item: place, path, part: None };
+    leftovers.members(document, node, spot(&[]), &["name", "datatype", "shape", "data", "parameters"]);
+    match document.member(node, "parameters") {
+        Some(node) if document.value(node).tag == Tag::Object => {
+            leftovers.members(document, node, spot(&parameters), &["binary_data_size"])
+        }
+        Some(node) if is_filled(document, node) => leftovers.push(spot(&parameters), None, Unknown::Node(node)),
+        _ => {}
+    }
 }
 
 fn member<'a>(document: &'a Document, object: u32, name: &str) -> Option<Value<'a>> {

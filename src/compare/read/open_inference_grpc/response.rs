@@ -7,9 +7,11 @@
 use core::str;
 use core::task::{Poll, ready};
 
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
 use crate::compare::part::tensor::{Data, Datatype, MAX_DIMENSION, MAX_DIMENSIONS, MAX_NAME, MAX_OUTPUTS, Range, Tensor, share_a_name};
 use crate::compare::read::open_inference_grpc::check::{FIELD, TensorCheck};
 use crate::fault::Fault;
+use crate::path::Step;
 use crate::protobuf::{Field, Fields, Value, varint};
 
 /// What an answer says.
@@ -19,6 +21,8 @@ pub struct Response {
     pub model_version: Option<String>,
     /// Its tensors, in the order in which they came.
     pub outputs: Vec<Tensor>,
+    /// What was left unread of them.
+    pub leftovers: Leftovers,
 }
 
 /// Reads one answer.
@@ -32,6 +36,7 @@ pub struct ResponseReader {
     raw: Vec<Range>,
     /// The outputs that have been read.
     tensors: Vec<Tensor>,
+    leftovers: Leftovers,
     stage: Stage,
 }
 
@@ -49,7 +54,8 @@ impl ResponseReader {
     /// Of the message from `start` to `end`.
     pub fn new(start: usize, end: usize) -> Self {
         let stage = Stage::Response(Fields { at: start, end });
-        Self { model_version: Range { start: 0, end: 0 }, outputs: Vec::new(), raw: Vec::new(), tensors: Vec::new(), stage }
+        let (outputs, raw, tensors, leftovers) = (Vec::new(), Vec::new(), Vec::new(), Leftovers::default());
+        Self { model_version: Range { start: 0, end: 0 }, outputs, raw, tensors, leftovers, stage }
     }
 
     /// Reads on for about `budget` bytes of `body`, the same at every call, which holds the message. `Pending`: the budget was not enough;
@@ -65,7 +71,8 @@ impl ResponseReader {
                 }
                 let version = text(body, self.model_version)?;
                 let model_version = (!version.is_empty()).then(|| version.to_owned());
-                return Poll::Ready(Ok(Response { model_version, outputs: core::mem::take(&mut self.tensors) }));
+                let (outputs, leftovers) = (core::mem::take(&mut self.tensors), core::mem::take(&mut self.leftovers));
+                return Poll::Ready(Ok(Response { model_version, outputs, leftovers }));
             }
         }
         Poll::Pending
@@ -87,7 +94,15 @@ impl ResponseReader {
             }
             Stage::Output(fields, output) => {
                 *budget = budget.saturating_sub(FIELD);
+                let start = fields.at;
                 match fields.next(body)? {
+                    Some(Field { number: PARAMETERS, value: Value::Bytes(entry) }) => {
+                        parameter(body, Range { start: entry.start, end: entry.end }, index, &mut self.leftovers)?;
+                    }
+                    Some(Field { number, .. }) if number > CONTENTS => {
+                        let (name, value) = (Step::Member(number.to_string()), Range { start, end: fields.at });
+                        self.leftovers.push(spot(index, &[]), Some(name), Unknown::Bytes(value));
+                    }
                     Some(field) => output.take(body, field)?,
                     None => self.stage = Stage::Check(TensorCheck::new(output.tensor(body, self.raw.get(index).copied(), index)?)),
                 }
@@ -130,6 +145,7 @@ const RAW_OUTPUT_CONTENTS: u32 = 6;
 const NAME: u32 = 1;
 const DATATYPE: u32 = 2;
 const SHAPE: u32 = 3;
+const PARAMETERS: u32 = 4;
 const CONTENTS: u32 = 5;
 
 /// What an `InferOutputTensor` says.
@@ -207,6 +223,30 @@ impl Output {
         let shape = core::mem::take(&mut self.shape);
         Ok(Tensor { name, datatype, shape, data, place: u32::try_from(index).unwrap_or(u32::MAX) })
     }
+}
+
+/// Takes in a parameter of an output, which nobody reads: an entry of a map, its key in field 1 and its value in field 2.
+fn parameter(body: &[u8], entry: Range, index: usize, leftovers: &mut Leftovers) -> Result<(), Fault> {
+    let mut fields = Fields { at: entry.start, end: entry.end };
+    let (mut key, mut value) = (Range { start: 0, end: 0 }, Unknown::Bytes(Range { start: 0, end: 0 }));
+    // As every writer writes it. An entry that is written in another way is held as it is.
+    for number in [1, 2] {
+        match fields.next(body)? {
+            None => {}
+            Some(Field { number: found, value: Value::Bytes(place) }) if found == number => {
+                let place = Range { start: place.start, end: place.end };
+                if number == 1 { key = place } else { value = Unknown::Bytes(place) }
+            }
+            Some(_) => value = Unknown::Bytes(entry),
+        }
+    }
+    let name = text(body, key)?.to_owned();
+    leftovers.push(spot(index, &[Step::Member("parameters".to_owned())]), Some(Step::Member(name)), value);
+    Ok(())
+}
+
+fn spot(index: usize, path: &[Step]) -> Spot<'_> {
+    Spot { item: u32::try_from(index).unwrap_or(u32::MAX), path, part: None }
 }
 
 /// A short text.

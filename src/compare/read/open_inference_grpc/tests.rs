@@ -418,3 +418,34 @@ fn compressed_messages_are_decoded() {
     let bomb = [&[1], &(BOMB.len() as u32).to_be_bytes()[..], BOMB].concat();
     assert_eq!(read_slices(&bomb, "br", bounds(), 1 << 16).map(|_| ()), Err("longer than limits.body"));
 }
+
+#[test]
+fn what_is_left_unread_of_an_output_is_held() {
+    use crate::compare::part::leftover::Unknown;
+    use crate::path::Step;
+    let member = |name: &str| Step::Member(name.to_owned());
+    let with = |fields: &[u8]| {
+        let plain = output("FP32", &[1], Some(&bytes(6, &1_f32.to_le_bytes())));
+        let (_, inside) = plain.split_at(2);
+        frame(&bytes(5, &[inside, fields].concat()))
+    };
+    let parameter = |key: &str, value: &[u8]| bytes(4, &[bytes(1, key.as_bytes()), bytes(2, value)].concat());
+    for (fields, path, value) in [
+        (parameter("a", b"\x08\x01"), vec![member("parameters"), member("a")], &b"\x08\x01"[..]),
+        (bytes(4, &bytes(1, b"a")), vec![member("parameters"), member("a")], b""),
+        (bytes(4, b""), vec![member("parameters"), member("")], b""),
+        // As no writer writes it.
+        (bytes(4, &bytes(2, b"x")), vec![member("parameters"), member("")], b"\x12\x01x"),
+        (number(9, 7), vec![member("9")], b"\x48\x07"),
+    ] {
+        let body = with(&fields);
+        let content = read(&body).unwrap();
+        let held: Vec<_> = content.leftovers.all.iter().map(|leftover| (leftover.item, leftover.path.clone())).collect();
+        assert_eq!(held, [(0, path)], "{fields:?}");
+        let Unknown::Bytes(range) = content.leftovers.all[0].value else { panic!("{content:?}") };
+        assert_eq!(range.of(content.document.body.bytes()), value, "{fields:?}");
+    }
+    assert!(read(&with(b"")).unwrap().leftovers.all.is_empty());
+    let long = parameter(&"a".repeat(MAX_NAME + 1), b"");
+    assert_eq!(read(&with(&long)).map(|_| ()), Err("a name is too long"));
+}

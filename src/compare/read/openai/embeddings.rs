@@ -4,8 +4,9 @@ use core::task::{Poll, ready};
 use std::collections::BTreeMap;
 
 use crate::compare::part::base64;
+use crate::compare::part::leftover::{Leftovers, Spot};
 use crate::compare::part::tensor::{Data, Datatype, Range, Tensor};
-use crate::compare::read::openai::members::{Items, member, whole};
+use crate::compare::read::openai::members::{Items, known, member, whole};
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
 use crate::json::value::Tag;
@@ -27,6 +28,7 @@ pub struct Embeddings {
     found: Vec<(u64, Tensor)>,
     /// How far the last of them has been checked: a node of the array, or an offset into the base64.
     checked: Option<usize>,
+    leftovers: Leftovers,
 }
 
 impl Embeddings {
@@ -35,7 +37,7 @@ impl Embeddings {
         if items.remaining > MAX_EMBEDDINGS {
             return Err("too many embeddings");
         }
-        Ok(Self { items, found: Vec::new(), checked: None })
+        Ok(Self { items, found: Vec::new(), checked: None, leftovers: Leftovers::default() })
     }
 
     /// Reads on for about `budget` bytes. `Pending`: the budget was not enough; call again.
@@ -49,6 +51,7 @@ impl Embeddings {
             *budget = budget.saturating_sub(EMBEDDING);
             let index = whole(document, node, "index")?.unwrap_or(u64::from(place));
             let tensor = tensor(document, node, place)?;
+            self.leftovers.members(document, node, Spot { item: place, path: &[], part: None }, &known::EMBEDDING);
             self.checked = Some(match tensor.data {
                 Data::Json(array) => first_child(array) as usize,
                 _ => 0,
@@ -58,11 +61,11 @@ impl Embeddings {
         Poll::Pending
     }
 
-    /// All of them, in the order of their index.
-    pub fn finish(self) -> Result<Vec<Tensor>, Fault> {
+    /// All of them, in the order of their index, and what is left unread.
+    pub fn finish(self) -> Result<(Vec<Tensor>, Leftovers), Fault> {
         let (count, mut ordered) = (self.found.len(), BTreeMap::new());
         ordered.extend(self.found);
-        if ordered.len() == count { Ok(ordered.into_values().collect()) } else { Err("two embeddings with one index") }
+        if ordered.len() == count { Ok((ordered.into_values().collect(), self.leftovers)) } else { Err("two embeddings with one index") }
     }
 }
 

@@ -3,15 +3,17 @@
 //! A member that is `null` is the same as one that isn't there. What can't be sliced is bounded.
 
 use crate::compare::part::choice::{Tool, ToolKind};
+use crate::compare::part::leftover::is_filled;
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
+use crate::json::text::reads;
 use crate::json::value::Tag;
 
 /// Most members of an object: twice as many as any server has. A search for one can't be sliced.
 const MAX_MEMBERS: u32 = 64;
 
 /// Most parts of one content. Only answers of a few servers have any: two, one of them without text.
-const MAX_PARTS: u32 = 16;
+const MAX_PARTS: u32 = 64;
 
 /// Most choices of one answer. The interface allows 128 for each of several prompts, which nobody asks for.
 pub const MAX_CHOICES: usize = 256;
@@ -61,56 +63,174 @@ pub fn text(document: &Document, object: u32, name: &str) -> Result<Option<u32>,
     }
 }
 
-/// The strings that the member `name` is made of: a string, or those in the text parts of an array. None of them is empty.
+/// The parts of the content that is the member `name`: the content itself if it is no array.
 ///
 /// # Errors
-/// If the member is something else.
-pub fn texts(document: &Document, object: u32, name: &str) -> Result<Vec<u32>, Fault> {
-    let is_array = |&array: &u32| document.value(array).tag == Tag::Array;
-    let Some(array) = member(document, object, name)?.filter(is_array) else {
-        return Ok(text(document, object, name)?.into_iter().collect());
-    };
-    if document.children(array) > MAX_PARTS {
+/// If there are too many.
+pub fn parts(document: &Document, object: u32, name: &str) -> Result<Vec<u32>, Fault> {
+    let Some(content) = member(document, object, name)? else { return Ok(Vec::new()) };
+    match document.value(content).tag {
+        Tag::Array => {}
+        Tag::Plain | Tag::Escaped => return Ok(vec![content]),
+        _ => return Err("a value is no string, and should be"),
+    }
+    if document.children(content) > MAX_PARTS {
         return Err("a content has too many parts");
     }
+    Ok(elements(document, object, name)?.collect())
+}
+
+/// A part of a content.
+#[derive(Debug)]
+pub enum Part {
+    /// Text, none of it empty.
+    Text(Option<u32>),
+    /// What the model refuses with.
+    Refusal(Option<u32>),
+    /// What the model thought, in strings; none if it is told in another form.
+    Thought(Vec<u32>),
+    /// Anything else.
+    Other,
+}
+
+/// What the part at `node` of a content is: a string, or an object of `type` `text` (Mistral's `thinking` parts hold a list of such).
+///
+/// # Errors
+/// If it is no part, or has not what its type says.
+pub fn part(document: &Document, node: u32) -> Result<Part, Fault> {
+    match document.value(node).tag {
+        Tag::Null => return Ok(Part::Text(None)),
+        Tag::Plain | Tag::Escaped => return Ok(Part::Text(Some(node).filter(|&node| is_filled(document, node)))),
+        Tag::Object if document.children(node) == 0 => return Ok(Part::Text(None)),
+        Tag::Object => {}
+        _ => return Err("a value is no object, and should be"),
+    }
+    let kind = text(document, node, "type")?;
+    let is = |name: &str| kind.is_some_and(|kind| reads(document.value(kind), name));
+    if is("text") || is("output_text") || (kind.is_none() && member(document, node, "text")?.is_some()) {
+        return text(document, node, "text").map(Part::Text);
+    }
+    if is("refusal") {
+        return text(document, node, "refusal").map(Part::Refusal);
+    }
+    let thinks = is("thinking") || is("redacted_thinking") || is("reasoning");
+    if !thinks {
+        return Ok(Part::Other);
+    }
     let mut found = Vec::new();
-    for part in elements(document, object, name)? {
-        found.extend(text(document, part, "text")?);
+    for name in ["thinking", "reasoning", "text"] {
+        for part in parts(document, node, name)? {
+            let part = if document.value(part).tag == Tag::Object { member(document, part, "text")? } else { Some(part) };
+            found.extend(part.filter(|&part| is_text(document, part)));
+        }
+    }
+    Ok(Part::Thought(found))
+}
+
+/// Whether a value is a string that is not empty.
+pub fn is_text(document: &Document, node: u32) -> bool {
+    matches!(document.value(node).tag, Tag::Plain | Tag::Escaped) && is_filled(document, node)
+}
+
+/// Members of a message that tell what the model thought, in plain text: vLLM's name, and that of DeepSeek and of older servers. Where both
+/// say the same, it was thought once.
+pub const REASONING: [&str; 2] = ["reasoning", "reasoning_content"];
+
+/// Members of a message that tell it in another form, with signatures that differ always: OpenRouter's, LiteLLM's, Ollama's.
+pub const THOUGHTS: [&str; 3] = ["reasoning_details", "thinking_blocks", "thinking"];
+
+/// The members of [`REASONING`] that are strings, each with its name.
+///
+/// # Errors
+/// If `message` is no message.
+pub fn reasoning(document: &Document, message: u32) -> Result<Vec<(&'static str, u32)>, Fault> {
+    let mut found: Vec<(&'static str, u32)> = Vec::new();
+    for name in REASONING {
+        let node = member(document, message, name)?.filter(|&node| is_text(document, node));
+        let is_new = |node: &u32| !found.iter().any(|&(_, known)| document.source(known) == document.source(*node));
+        found.extend(node.filter(is_new).map(|node| (name, node)));
     }
     Ok(found)
 }
 
-/// The number that is the member `name`.
+/// Whether an answer, or a chunk of one, has an `error` that says anything. Some servers write an empty one beside each good chunk.
+///
+/// # Errors
+/// If `answer` is no object.
+pub fn is_error(document: &Document, answer: u32) -> Result<bool, Fault> {
+    let error = member(document, answer, "error")?;
+    Ok(error.is_some_and(|error| is_filled(document, error) && document.value(error).tag != Tag::False))
+}
+
+/// The number that is the member `name`, or its digits in a string.
 ///
 /// # Errors
 /// If the member is no whole number that fits.
 pub fn whole(document: &Document, object: u32, name: &str) -> Result<Option<u64>, Fault> {
     let Some(node) = member(document, object, name)? else { return Ok(None) };
     let number = core::str::from_utf8(document.value(node).text).ok().and_then(|text| text.parse().ok());
-    number.filter(|_| document.value(node).tag == Tag::Integer).map(Some).ok_or("a value is no whole number, and should be")
+    let may_be = matches!(document.value(node).tag, Tag::Integer | Tag::Plain);
+    number.filter(|_| may_be).map(Some).ok_or("a value is no whole number, and should be")
 }
 
-/// A tool call, or a part of one.
+/// A tool call, or a part of one, and the object that tells its name and arguments, if there is one.
 ///
 /// # Errors
-/// If it is neither that of a function nor that of a custom tool.
-pub fn tool(document: &Document, call: u32) -> Result<Tool, Fault> {
-    let (kind, tool, arguments) = match (member(document, call, "function")?, member(document, call, "custom")?) {
-        (None, Some(custom)) => (ToolKind::Custom, Some(custom), "input"),
-        (function, _) => (ToolKind::Function, function, "arguments"),
+/// If it is no tool call.
+pub fn tool(document: &Document, call: u32) -> Result<(Tool, Option<u32>), Fault> {
+    let (kind, tool) = match (member(document, call, "function")?, member(document, call, "custom")?) {
+        (None, Some(custom)) => (ToolKind::Custom, custom),
+        (Some(function), _) => (ToolKind::Function, function),
+        (None, None) => return Ok((Tool { kind: ToolKind::Other, name: text(document, call, "type")?, arguments: None }, None)),
     };
-    let Some(tool) = tool else { return Ok(Tool { kind, name: None, arguments: None }) };
-    Ok(Tool { kind, name: text(document, tool, "name")?, arguments: text(document, tool, arguments)? })
+    let arguments = match kind {
+        ToolKind::Custom => text(document, tool, "input")?,
+        _ => arguments(document, tool)?,
+    };
+    Ok((Tool { kind, name: text(document, tool, "name")?, arguments }, Some(tool)))
 }
 
-/// The call of a function, or a part of one, as it was before there were tools: the member `function_call`.
+/// The call of a function, or a part of one, as it was before there were tools: the member `function_call`, and where that is.
 ///
 /// # Errors
 /// If the member is something else.
-pub fn legacy_tool(document: &Document, message: u32) -> Result<Option<Tool>, Fault> {
+pub fn legacy_tool(document: &Document, message: u32) -> Result<Option<(Tool, u32)>, Fault> {
     let Some(call) = member(document, message, "function_call")? else { return Ok(None) };
-    let (name, arguments) = (text(document, call, "name")?, text(document, call, "arguments")?);
-    Ok(Some(Tool { kind: ToolKind::Legacy, name, arguments }))
+    let (name, arguments) = (text(document, call, "name")?, arguments(document, call)?);
+    Ok(Some((Tool { kind: ToolKind::Legacy, name, arguments }, call)))
+}
+
+/// The arguments of a function: a string that holds an object, or the object itself (or any array).
+fn arguments(document: &Document, function: u32) -> Result<Option<u32>, Fault> {
+    let object = member(document, function, "arguments")?.filter(|&node| document.value(node).tag.is_container());
+    if object.is_some() { Ok(object) } else { text(document, function, "arguments") }
+}
+
+/// What is read of each object, the most frequent first; all else is left unread.
+pub mod known {
+    /// Of a choice.
+    pub const CHOICE: [&str; 5] = ["index", "delta", "finish_reason", "message", "text"];
+    /// Of a message. A role is always that of the assistant, whatever a server calls it.
+    pub const MESSAGE: [&str; 10] = [
+        "content",
+        "role",
+        "reasoning",
+        "reasoning_content",
+        "tool_calls",
+        "refusal",
+        "function_call",
+        "reasoning_details",
+        "thinking_blocks",
+        "thinking",
+    ];
+    /// Of a text in a content.
+    pub const TEXT: [&str; 2] = ["type", "text"];
+    /// Of a tool call. LiteLLM puts a signature into the last one.
+    pub const CALL: [&str; 5] = ["type", "function", "custom", "call_id", "provider_specific_fields"];
+    /// Of the function or the custom tool in it.
+    pub const TOOL: [&str; 3] = ["name", "arguments", "input"];
+    /// Of an embedding.
+    pub const EMBEDDING: [&str; 2] = ["embedding", "encoding_format"];
 }
 
 /// The elements of an array that are still to be read.

@@ -177,13 +177,18 @@ fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
 }
 
 #[test]
-fn an_answer_that_the_proxy_has_no_memory_for_is_nobodys_failure() {
+fn what_the_proxy_has_no_memory_for_or_nobody_reads_is_nobodys_failure() {
     for side in [Side::Primary, Side::Shadow] {
         let report = report(Judgement::Incomparable { side, reason: NO_ROOM });
         let it = answered(Outcome::Incomparable, 10, 150, &report);
         let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
         assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD], "{side:?}");
     }
+    // What neither protocol nor task reads is no fault of the shadow.
+    let unread = report(Judgement::LeftUnread { path: "choices[0].message.audio".to_owned(), reason: "differs" });
+    let it = answered(Outcome::Incomparable, 10, 150, &unread);
+    let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
+    assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD]);
     // One that is longer than it may be is too long on every day.
     let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason() });
     assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), BAD);

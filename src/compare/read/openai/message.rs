@@ -1,0 +1,144 @@
+//! Reads one choice of a whole answer: what its message says, and what nobody reads of it.
+
+use crate::compare::part::choice::{Choice, ToolKind};
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
+use crate::compare::read::openai::members::{
+    MAX_TOOLS, Part, REASONING, THOUGHTS, elements, is_text, known, legacy_tool, member, part, parts, reasoning, text, tool, whole,
+};
+use crate::fault::Fault;
+use crate::json::tape::Document;
+use crate::json::value::{Tag, Value};
+use crate::path::Step;
+
+/// Reads the choice at `node`, the `place`-th of its answer.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn choice(document: &Document, node: u32, place: u32, leftovers: &mut Leftovers) -> Result<Choice, Fault> {
+    let index = whole(document, node, "index")?.unwrap_or(u64::from(place));
+    let finish = text(document, node, "finish_reason")?;
+    let mut reader = MessageReader { document, choice: Choice { index, place, finish, ..Choice::default() }, leftovers };
+    let plain = member(document, node, "text")?;
+    let (message, delta) = (member(document, node, "message")?, member(document, node, "delta")?);
+    match message.or(delta) {
+        None if plain.is_none() => return Err("a choice has neither message nor text"),
+        None => reader.content(node, &["text"])?,
+        Some(message) => reader.message(message)?,
+    }
+    reader.beside(node, plain, if message.is_some() { delta } else { None });
+    Ok(reader.choice)
+}
+
+/// A choice being read.
+struct MessageReader<'a> {
+    document: &'a Document,
+    choice: Choice,
+    leftovers: &'a mut Leftovers,
+}
+
+impl MessageReader<'_> {
+    /// What of a choice is in no message. A `text` beside one is the same once more, or the only one.
+    fn beside(&mut self, node: u32, plain: Option<u32>, delta: Option<u32>) {
+        let document = self.document;
+        let plain = plain.filter(|_| self.choice.is_chat);
+        match (plain, self.choice.content.as_slice()) {
+            (Some(plain), []) if is_text(document, plain) => self.choice.content = vec![plain],
+            (Some(plain), &[content]) if document.source(plain) == document.source(content) => {}
+            (Some(plain), _) => self.leftover(&[], "text", plain, false),
+            (None, _) => {}
+        }
+        if let Some(delta) = delta {
+            self.leftovers.members(document, delta, spot(self.choice.place, &[member_step("delta")]), &["role"]);
+        }
+        self.leftovers.members(document, node, spot(self.choice.place, &[]), &known::CHOICE);
+    }
+
+    fn message(&mut self, message: u32) -> Result<(), Fault> {
+        let document = self.document;
+        self.choice.is_chat = true;
+        self.choice.refusal = text(document, message, "refusal")?;
+        self.content(message, &["message", "content"])?;
+        for (name, node) in reasoning(document, message)? {
+            self.reason(name, node);
+        }
+        for name in REASONING.into_iter().chain(THOUGHTS) {
+            let node = member(document, message, name)?;
+            if let Some(node) = node.filter(|&node| !REASONING.contains(&name) || !is_text(document, node)) {
+                self.leftover(&["message"], name, node, true);
+            }
+        }
+        for (place, call) in elements(document, message, "tool_calls")?.enumerate() {
+            if self.choice.tools.len() >= MAX_TOOLS {
+                return Err("too many tool calls");
+            }
+            let (tool, inner) = tool(document, call)?;
+            let path = [member_step("message"), member_step("tool_calls"), Step::Index(place)];
+            self.leftovers.members(document, call, spot(self.choice.place, &path), &known::CALL);
+            if let Some(inner) = inner {
+                let name = if tool.kind == ToolKind::Custom { "custom" } else { "function" };
+                let path = [path.as_slice(), &[member_step(name)]].concat();
+                self.leftovers.members(document, inner, spot(self.choice.place, &path), &known::TOOL);
+            }
+            self.choice.tools.push(tool);
+        }
+        if let Some((tool, call)) = legacy_tool(document, message)? {
+            let path = [member_step("message"), member_step("function_call")];
+            self.leftovers.members(document, call, spot(self.choice.place, &path), &known::TOOL);
+            self.choice.tools.push(tool);
+        }
+        self.leftovers.members(document, message, spot(self.choice.place, &[member_step("message")]), &known::MESSAGE);
+        Ok(())
+    }
+
+    /// The content at `path`, whose last name is its member of `object`.
+    fn content(&mut self, object: u32, path: &[&str]) -> Result<(), Fault> {
+        let document = self.document;
+        let mut steps: Vec<Step> = path.iter().copied().map(member_step).collect();
+        steps.push(Step::AnyIndex);
+        for (place, node) in (0..).zip(parts(document, object, path.last().copied().unwrap_or_default())?) {
+            let before = self.choice.content.len() as u32;
+            let spot = Spot { item: self.choice.place, path: &steps, part: Some((place, before)) };
+            match part(document, node)? {
+                Part::Text(text) => {
+                    self.choice.content.extend(text);
+                    self.leftovers.members(document, node, spot, &known::TEXT);
+                }
+                Part::Refusal(refusal) if self.choice.refusal.is_none() => self.choice.refusal = refusal,
+                Part::Thought(strings) => {
+                    self.choice.has_thought = true;
+                    if strings.is_empty() {
+                        self.leftovers.push(spot, None, Unknown::Node(node));
+                        self.leftovers.all.iter_mut().last().into_iter().for_each(|last| last.is_thought = true);
+                    }
+                    strings.into_iter().for_each(|string| self.reason("content", string));
+                }
+                Part::Refusal(_) | Part::Other => self.leftovers.push(spot, None, Unknown::Node(node)),
+            }
+        }
+        Ok(())
+    }
+
+    fn reason(&mut self, name: &'static str, node: u32) {
+        if self.choice.reasoning.is_empty() {
+            self.choice.reasoning_name = name;
+        }
+        self.choice.reasoning.push(node);
+        self.choice.has_thought = true;
+    }
+
+    fn leftover(&mut self, path: &[&str], name: &str, node: u32, is_thought: bool) {
+        let path: Vec<Step> = path.iter().copied().map(member_step).collect();
+        let before = self.leftovers.all.len();
+        let name = Value { tag: Tag::Plain, text: name.as_bytes() };
+        self.leftovers.member(self.document, spot(self.choice.place, &path), name, node, is_thought);
+        self.choice.has_thought |= is_thought && self.leftovers.all.len() > before;
+    }
+}
+
+fn spot(item: u32, path: &[Step]) -> Spot<'_> {
+    Spot { item, path, part: None }
+}
+
+fn member_step(name: &str) -> Step {
+    Step::Member(name.to_owned())
+}
