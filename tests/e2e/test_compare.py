@@ -49,6 +49,23 @@ def zipped(body):
     return Reply(gzip.compress(body.encode()), headers=(("content-encoding", "gzip"),))
 
 
+def chat(**message):
+    """A chat in one piece."""
+    return json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+
+def streamed(*deltas):
+    """A chat in as many events, with heartbeats and what else real servers write between them."""
+    choices = [{"index": 0, "delta": delta} for delta in deltas] + [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+    events = [json.dumps({"model": "", "error": None, "choices": [choice]}) for choice in choices]
+    return Reply("".join(f"data:\n\ndata: {event}\n\n" for event in [*events, "[DONE]"]).encode(), content_type="text/event-stream")
+
+
+def called(arguments, name="f", **members):
+    """A delta that calls a function."""
+    return {"tool_calls": [{"index": 0, "function": {"name": name, "arguments": arguments}} | members]}
+
+
 def nested(depth, leaf="1"):
     """So many arrays in each other."""
     return "[" * depth + leaf + "]" * depth
@@ -147,6 +164,20 @@ CASES = [
     Case(text("abc"), text("abd"), "diverged", "text", "$", protocol="auto"),
     Case('{"a":1}', '{"a": 1}', "equivalent", protocol="auto"),
     Case(text("[1]", "application/json; charset=utf-8"), text("[1.0]", "application/json"), "equivalent", protocol="auto"),
+    # What nobody reads of a chat, in one piece and in a stream, and what the model thought.
+    unreadable(chat(content="a", audio={"data": "x"}), chat(content="a", audio={"data": "y"}), "openai"),
+    unreadable(streamed({"audio": {"data": "x"}}), streamed({"audio": {"data": "y"}}), "openai"),
+    unreadable(chat(content=[{"type": "image", "url": "x"}]), chat(content=[{"type": "image", "url": "y"}]), "openai"),
+    Case(streamed({"audio": {"data": "x"}}, {"audio": {"data": "y"}}), chat(audio={"data": "xy"}), "equivalent", protocol="openai"),
+    Case(chat(audio={"id": 1}), chat(audio={"id": 2}), "equivalent", compare={"ignore": ["choices[*].message.audio.id"]}, protocol="openai"),
+    Case(chat(content="", reasoning="42"), streamed({"reasoning_content": "no"}), "equivalent", protocol="openai"),
+    Case(chat(content="", reasoning="42"), streamed({"reasoning_content": "no"}), "diverged", "text", "choices[*].message.reasoning",
+         {"reasoning": True}, "openai"),
+    Case(chat(**called("1")), chat(**called("2")), "incomparable", compare={"task": "text"}, protocol="openai"),
+    # Streams as they are meant.
+    Case(streamed(called("{", id="a"), called("}", id="a")), chat(**called({})), "equivalent", protocol="openai"),
+    Case(streamed(called("{}", id="a"), called("{}", "g", id="b")), chat(**called("{}")), "diverged", "tools",
+         "choices[*].message.tool_calls", protocol="openai"),
     # Bodies of nearly limits.body, compared in slices.
     same(big(0.5), big(0.5, gap="  ")[:-1] + " ]"),
     differs(big(0.5), big(0.75), "number", "[*]"),

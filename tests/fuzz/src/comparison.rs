@@ -33,7 +33,7 @@ pub const FORMATS: [(WireFormat, [&str; 2]); 10] = [
 const BINARY: &str = "application/octet-stream";
 
 /// What the second byte chooses from: `compare` of a route.
-pub const PLANS: [&str; 16] = [
+pub const PLANS: [&str; 18] = [
     r#"{}"#,
     r#"{"absolute": 0, "relative": 0}"#,
     r#"{"task": "labels"}"#,
@@ -50,6 +50,8 @@ pub const PLANS: [&str; 16] = [
     r#"{"task": {"embedding": {"path": "a.b[*]", "cosine": 0.5}}}"#,
     r#"{"ignore": ["id", "outputs[*].data[*]", "a[*].b"], "tolerances": [{"path": "a", "relative": 0.5}]}"#,
     r#"{"unordered": ["a", {"path": "$", "by": "id"}, {"path": "predictions", "by": "id"}]}"#,
+    r#"{"reasoning": true, "ignore": ["choices[*].message.audio"]}"#,
+    r#"{"task": "text", "reasoning": true}"#,
 ];
 
 /// What the fourth and the fifth byte choose from: the content coding of an answer; in gRPC that of its message.
