@@ -41,6 +41,9 @@ const WRITTEN_AT_ONCE: usize = 16 << 10;
 const PLAIN: [&str; 12] =
     ["identity", "none", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "7bit", "8bit", "binary"];
 
+/// Most encoded bytes that wait in [`Decoder::feed`].
+const MOST_WAITING: usize = 256 << 10;
+
 const TOO_MANY: Fault = "too many content codings";
 const UNKNOWN: Fault = "unknown content coding";
 const TRUNCATED: Fault = "the encoded body is truncated";
@@ -110,19 +113,33 @@ impl Decoder {
         Poll::Ready(end)
     }
 
-    /// Decodes the next piece of a body that comes in pieces, of which the end is not known. Takes the work off `budget`, as
-    /// [`Decoder::step`] does, which is for bodies that are there.
+    /// Decodes the next piece of a body that comes in pieces, of which the end is not known. What `budget` is not enough for waits for the
+    /// next piece. ([`Decoder::step`] is for bodies that are there.)
     ///
     /// # Errors
-    /// If the body is malformed so far, `sink` refuses a piece, or the budget is not enough. There may be no calls after an error.
+    /// If the body is malformed so far, `sink` refuses a piece, or too much waits. There may be no calls after an error.
     pub fn feed(&mut self, piece: &[u8], budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.position = 0;
-        while *budget > 0 {
-            if self.round(piece, true, budget, sink)? == 0 && self.position == piece.len() {
-                return Ok(());
+        if let Some(first) = self.links.first_mut() {
+            if first.waiting.len().saturating_add(piece.len()) > MOST_WAITING {
+                return Err("more has come than can be decoded at once");
             }
+            first.waiting.extend_from_slice(piece);
         }
-        Err("too much work at once")
+        while *budget > 0 && self.round(&[], true, budget, sink)? > 0 {}
+        Ok(())
+    }
+
+    /// Decodes what still waits, and what a coding has decoded and holds back until it has more, for about `budget` bytes. There may be no
+    /// calls after this.
+    ///
+    /// # Errors
+    /// As those of [`Decoder::feed`].
+    pub fn rest(&mut self, budget: &mut usize, sink: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.feed(b"", budget, sink)?;
+        match self.links.as_mut_slice() {
+            [link] => link.coding.held(*budget).chunks(WRITTEN_AT_ONCE).try_for_each(sink),
+            _ => Ok(()),
+        }
     }
 
     /// Whether all of `input` is decoded, and well formed.

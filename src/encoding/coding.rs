@@ -22,6 +22,12 @@ pub(super) trait Coding {
     /// A call reads as much or writes as much as possible. If it does neither and there is no more input, the input is truncated. There are
     /// no calls after the one that reports the end.
     fn advance(&mut self, input: &[u8], more: bool, output: &mut [u8]) -> Result<Progress, Fault>;
+
+    /// Returns the decoded bytes that are held back because more may follow them, unless they are more than `most`. There are no calls
+    /// after this.
+    fn held(&mut self, _most: usize) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 /// What one call of [`Coding::advance`] has done.

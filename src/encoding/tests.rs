@@ -107,9 +107,42 @@ fn a_body_that_comes_in_pieces_is_decoded_as_it_comes() {
     assert!(half.len() > 10_000 && half.starts_with(&ANSWER[..1000]), "what has come is decoded at once");
     assert_eq!(feed("gzip", b"this is no gzip", 1), Err(CORRUPT));
     assert_eq!(feed("gzip", &[data!("answer.gz"), b"x"].concat(), 10), Err(GARBAGE));
-    let mut enough = 1000;
-    let fed = decoder("gzip").feed(data!("long.gz"), &mut enough, &mut |_| Ok(()));
-    assert_eq!((fed, enough), (Err("too much work at once"), 0));
+}
+
+#[test]
+fn what_a_budget_is_not_enough_for_waits() {
+    let whole = decode("gzip", data!("long.gz"), usize::MAX).unwrap();
+    let (mut decoder, mut decoded) = (decoder("gzip"), Vec::new());
+    let mut sink = |piece: &[u8]| {
+        decoded.extend_from_slice(piece);
+        Ok(())
+    };
+    decoder.feed(data!("long.gz"), &mut 1000, &mut sink).unwrap();
+    decoder.feed(b"", &mut 1000, &mut sink).unwrap();
+    decoder.rest(&mut usize::MAX.clone(), &mut sink).unwrap();
+    assert!(decoded == whole);
+    let mut decoder = self::decoder("gzip");
+    assert_eq!(decoder.feed(data!("long.gz"), &mut 1000, &mut |_| Ok(())), Ok(()));
+    assert_eq!(decoder.feed(&[0; MOST_WAITING], &mut 1000, &mut |_| Ok(())), Err("more has come than can be decoded at once"));
+}
+
+#[test]
+fn what_zstd_holds_back_can_be_had() {
+    let (body, whole) = (data!("long.zst"), decode("zstd", data!("long.zst"), usize::MAX).unwrap());
+    let mut longest = 0;
+    // Three of its four blocks are the last 49 bytes.
+    for end in (0..body.len()).filter(|end| end % 1000 == 0 || body.len() - end < 60) {
+        let (mut decoder, mut decoded) = (decoder("zstd"), Vec::new());
+        let mut sink = |piece: &[u8]| {
+            decoded.extend_from_slice(piece);
+            Ok(())
+        };
+        decoder.feed(&body[..end], &mut usize::MAX.clone(), &mut sink).unwrap();
+        decoder.rest(&mut usize::MAX.clone(), &mut sink).unwrap();
+        assert!(whole.starts_with(&decoded) && decoded.len() >= longest, "{end}");
+        longest = decoded.len();
+    }
+    assert!(longest > whole.len() / 2, "blocks that have come are there: {longest}");
 }
 
 #[test]

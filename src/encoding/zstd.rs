@@ -167,6 +167,20 @@ impl Coding for Zstd {
         let ended = between && self.frames && input.is_empty() && !more;
         Ok(Progress { ended, ..self.read(input)? })
     }
+
+    /// The window of the frame: it leaves the decoder only behind the last block. So an empty last block is put behind those that came.
+    fn held(&mut self, most: usize) -> Vec<u8> {
+        const LAST_BLOCK: [u8; 3] = [1, 0, 0];
+        const CHECKSUM: [u8; 4] = [0; 4];
+        let ended = match self.part {
+            FramePart::Block(_) if !self.decoder.is_finished() => {
+                let block = [LAST_BLOCK.as_slice(), &CHECKSUM].concat();
+                self.decoder.decode_blocks(block.as_slice(), BlockDecodingStrategy::UptoBlocks(1)).is_ok()
+            }
+            _ => false,
+        };
+        if ended && self.decoder.can_collect() <= most { self.decoder.collect().unwrap_or_default() } else { Vec::new() }
+    }
 }
 
 fn is_skippable(magic: [u8; 4]) -> bool {

@@ -57,6 +57,13 @@ impl Incoming {
         taken || watched
     }
 
+    /// It ends here, or its client has left.
+    pub fn end(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.end();
+        }
+    }
+
     /// Whether it is a stream of generated text, as far as is known.
     pub fn is_stream(&self) -> bool {
         self.watch.as_ref().is_some_and(Watch::is_stream)

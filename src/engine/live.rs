@@ -219,7 +219,12 @@ impl Engine {
     }
 
     pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Timestamp>, callback: &mut Callback<'_>) {
-        let Some(Exchange { plan, variant, slice, started, upload, answer, pairs, .. }) = self.exchanges.remove(&stream) else { return };
+        let Some(Exchange { plan, variant, slice, started, upload, mut answer, pairs, .. }) = self.exchanges.remove(&stream) else {
+            return;
+        };
+        if let Some(answer) = &mut answer {
+            answer.end();
+        }
         let ending = match &answer {
             Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: callback.now, grpc_status: None },
             _ => ending,

@@ -5,6 +5,7 @@
 //! that stand where content does are held as they are ([`crate::compare::part::leftover`]); no others count.
 
 pub mod beginning;
+mod chunk;
 mod embeddings;
 mod events;
 pub mod gather;

@@ -49,6 +49,12 @@ fn gzip(text: &str) -> Vec<u8> {
     out
 }
 
+/// A frame that has not ended, of one block that is not compressed.
+fn zstd(text: &str) -> Vec<u8> {
+    let block = ((text.len() as u32) << 3).to_le_bytes();
+    [b"\x28\xb5\x2f\xfd\x00\x28", &block[..3], text.as_bytes()].concat()
+}
+
 /// A request that is answered in pieces of `size` bytes, and its copy, answered whole.
 fn pair(worker: &mut Worker, stream: StreamId, primary: (Head, &[u8]), size: usize, shadow: (Head, &[u8])) {
     worker.request(ROOT, stream, &[], true);
@@ -237,12 +243,14 @@ fn a_client_that_leaves_after_the_end_of_a_stream_has_its_answer() {
         (finished[..finished.len() - 5].to_owned(), "cancelled"),
         (whole_stream.replace("data: [DONE]", ": [DONE]").replace("\"stop\"", "null"), "cancelled"),
         (delta(0) + &format!(": {late}\n\n"), "cancelled"),
-        (delta(0) + &finish(0) + &format!(": {late}\n\n"), "cancelled"),
+        (delta(0) + &finish(0) + &format!(": {late}\n\n"), "2xx"),
         (delta(0).replace('x', &late) + &finish(0), "2xx"),
+        (delta(0) + &finish(0).replace("{}", &format!("{{\"content\":\"{late}\"}}")), "2xx"),
+        (delta(0) + &delta(1) + &delta(0).replace('x', &late) + &finish(0), "cancelled"),
         (delta(0) + "data: [DONE", "cancelled"),
         (String::new(), "cancelled"),
     ] {
-        for size in [1, 7, usize::MAX] {
+        for size in [1, 7, 5000, usize::MAX] {
             for percent in [0, 100] {
                 assert_eq!(left_after(stream.as_bytes(), &event_stream(), size, percent), class, "{stream} in {size}, {percent} %");
             }
@@ -261,6 +269,13 @@ fn an_encoded_stream_tells_its_end_too() {
             assert_eq!(left_after(&packed, &encoded("gzip"), size, percent), "2xx", "{size}, {percent} %");
             assert_eq!(left_after(unended, &encoded("gzip"), size, percent), "2xx", "{size}, {percent} %");
             assert_eq!(left_after(&packed[..packed.len() / 2], &encoded("gzip"), size, percent), "cancelled", "{size}, {percent} %");
+        }
+        let long = streamed(&TEXT.repeat(100));
+        assert!(long.len() > 200_000);
+        for size in [100, usize::MAX] {
+            assert_eq!(left_after(&gzip(&long), &encoded("gzip"), size, percent), "2xx", "{size}, {percent} %");
+            assert_eq!(left_after(&zstd(&streamed(TEXT)), &encoded("zstd"), size, percent), "2xx", "{size}, {percent} %");
+            assert_eq!(left_after(&zstd(&streamed(TEXT)[..1000]), &encoded("zstd"), size, percent), "cancelled", "{size}, {percent} %");
         }
         assert_eq!(left_after(streamed(TEXT).as_bytes(), &encoded("none"), 10, percent), "2xx");
         assert_eq!(left_after(&packed, &encoded("dcb"), 10, percent), "cancelled", "unknown");

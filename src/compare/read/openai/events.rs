@@ -94,6 +94,11 @@ impl Events {
         self.data.as_ref().map(Capture::bytes).unwrap_or_default()
     }
 
+    /// The data of the event under way, if the stream ends here; `None` if it has none.
+    pub fn end(&mut self) -> Option<Body> {
+        self.data.take().and_then(|data| data.into_body().ok())
+    }
+
     /// Takes the part of `chunk` that belongs to the line at hand. Returns what comes after it.
     fn rest_of_line<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], Overflow> {
         let end = chunk.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(chunk.len());

@@ -15,6 +15,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::answer::{IMPOSSIBLE, Unread};
 use crate::compare::part::leftover::is_filled;
+use crate::compare::read::openai::chunk::Chunk;
 use crate::compare::read::openai::events::Events;
 use crate::compare::read::openai::members::{MAX_CHOICES, elements, is_error, member, whole};
 use crate::compare::read::openai::stream::choice::JoinedChoice;
@@ -23,7 +24,6 @@ use crate::compare::read::openai::stream::write::{comma, put};
 use crate::fault::Fault;
 use crate::json::reader::TapeReader;
 use crate::json::tape::Document;
-use crate::json::value::Tag;
 
 /// How much longer than all text an event may be: names, ids, probabilities of alternatives.
 const AROUND: usize = 64 << 10;
@@ -93,7 +93,11 @@ impl Joiner {
     /// # Errors
     /// If it was given up, or it ends before the answer does.
     pub fn finish(self) -> Result<Body, Unread> {
-        let joined = self.state?.joined;
+        let mut state = self.state?;
+        if let (false, Some(data)) = (state.joined.done, state.events.end()) {
+            state.last_event(data)?;
+        }
+        let joined = state.joined;
         if !joined.done && (joined.choices.is_empty() || !joined.choices.iter().all(JoinedChoice::is_finished)) {
             return Err(Unread::Malformed("the stream ends early"));
         }
@@ -123,22 +127,23 @@ impl State {
         Ok(())
     }
 
+    /// Takes in an event without a blank line behind it. (The standard says that it never was. The servers that write none mean it.)
+    fn last_event(&mut self, data: Body) -> Result<(), Unread> {
+        // Half an event is none.
+        let is_whole = Chunk::read(data.clone(), TapeReader::default()).is_ok();
+        if is_whole { self.event(data) } else { Ok(()) }
+    }
+
     fn event(&mut self, body: Body) -> Result<(), Unread> {
         self.joined.hash = xxh64(body.bytes(), self.joined.hash);
-        if body.bytes().trim_ascii().is_empty() {
-            // A heartbeat, which may have been read ahead.
-            self.reader = TapeReader::default();
-            return Ok(());
+        match Chunk::read(body, core::mem::take(&mut self.reader))? {
+            Chunk::Heartbeat => Ok(()),
+            Chunk::Done => {
+                self.joined.done = true;
+                Ok(())
+            }
+            Chunk::Piece(document) => self.joined.chunk(&document),
         }
-        if body.bytes().trim_ascii() == b"[DONE]" {
-            self.joined.done = true;
-            return Ok(());
-        }
-        let mut reader = core::mem::take(&mut self.reader);
-        while reader.step(body.bytes(), &mut usize::MAX.clone())?.is_pending() {}
-        let document = Document { body, tape: reader.tape };
-        // llama.cpp begins some streams with an event that is `null`.
-        if document.value(0).tag == Tag::Null { Ok(()) } else { self.joined.chunk(&document) }
     }
 }
 

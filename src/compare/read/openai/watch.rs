@@ -5,18 +5,28 @@
 
 use core::task::Poll;
 
-use crate::capture::Ledger;
-use crate::compare::answer::Unread;
+use crate::capture::{Body, Ledger};
 use crate::compare::read::openai::beginning::Beginning;
-use crate::compare::read::openai::stream::{ENDS_IN_ERROR, Joiner};
+use crate::compare::read::openai::chunk::Chunk;
+use crate::compare::read::openai::events::Events;
+use crate::compare::read::openai::members::{MAX_CHOICES, elements, is_error, text, whole};
 use crate::encoding::Decoder;
+use crate::fault::Fault;
+use crate::json::reader::TapeReader;
+use crate::json::tape::Document;
 use crate::limits::COMPARED_PER_CALLBACK;
 
-/// Last bytes of a stream that are kept: room for its last events, with counts and timings.
-const TAIL: usize = 4 << 10;
+/// Most bytes of one event.
+const LONGEST_EVENT: usize = 128 << 10;
 
 /// Decoded bytes of an encoded stream that are watched. The memory of a decoder may grow with them, and is on no ledger.
 const MOST_DECODED: usize = 1 << 20;
+
+/// What may be decoded at once when an answer ends. There is no later: nearly always little is left.
+const AT_THE_END: usize = 4 * COMPARED_PER_CALLBACK;
+
+/// Why a decoder is stopped.
+const ENOUGH: Fault = "no more of it is watched";
 
 /// Watches one answer.
 #[derive(Debug)]
@@ -25,13 +35,17 @@ pub struct Watch {
     seen: Seen,
 }
 
+/// What has been seen of the answer without codings.
 #[derive(Debug)]
 struct Seen {
     /// What came so far, until that tells whether it is a stream.
     beginning: Option<Beginning>,
     is_stream: bool,
-    /// The last bytes of a stream, [`TAIL`] at least.
-    tail: Vec<u8>,
+    events: Events,
+    /// The choices that began, by their index, and whether each has ended.
+    choices: Vec<(u64, bool)>,
+    /// Whether the stream said that it is over, or that it failed.
+    is_done: bool,
     /// How many bytes have come.
     length: usize,
     /// Whether no more bytes are looked at.
@@ -42,10 +56,16 @@ impl Watch {
     /// Of an answer with this `content-type` and `content-encoding`.
     pub fn new(content_type: &[u8], content_encoding: &[u8]) -> Self {
         let beginning = Beginning::new(content_type);
-        let is_stream = beginning.is_typed();
         let decoder = Decoder::new(content_encoding);
-        let is_over = decoder.is_err();
-        let seen = Seen { beginning: Some(beginning), is_stream, tail: Vec::new(), length: 0, is_over };
+        let seen = Seen {
+            is_stream: beginning.is_typed(),
+            beginning: Some(beginning),
+            events: Events::new(&Ledger::new(LONGEST_EVENT.saturating_mul(2)), LONGEST_EVENT),
+            choices: Vec::new(),
+            is_done: false,
+            length: 0,
+            is_over: decoder.is_err(),
+        };
         Self { decoder: decoder.unwrap_or_default(), seen }
     }
 
@@ -56,16 +76,25 @@ impl Watch {
             _ if seen.is_over => {}
             None => seen.push(piece),
             Some(decoder) => {
-                let fed = decoder.feed(piece, &mut COMPARED_PER_CALLBACK.clone(), &mut |decoded| {
-                    seen.push(decoded);
-                    if seen.is_over || seen.length > MOST_DECODED { Err("enough") } else { Ok(()) }
-                });
-                if fed.is_err() {
-                    seen.give_up();
+                if decoder.feed(piece, &mut COMPARED_PER_CALLBACK.clone(), &mut |decoded| seen.decoded(decoded)).is_err() {
+                    seen.is_over = true;
                 }
             }
         }
         !self.seen.is_over
+    }
+
+    /// The answer ends here, or its client has left.
+    pub fn end(&mut self) {
+        let Self { decoder, seen } = self;
+        if let (Some(decoder), false) = (decoder, seen.is_over) {
+            let _ = decoder.rest(&mut AT_THE_END.clone(), &mut |decoded| seen.decoded(decoded));
+        }
+        // The client may have left before the blank line behind the last event.
+        if let (false, Some(data)) = (seen.is_over, seen.events.end()) {
+            let _ = seen.event(data);
+        }
+        seen.is_over = true;
     }
 
     /// Whether the answer is a stream, as far as is known.
@@ -73,16 +102,19 @@ impl Watch {
         self.seen.is_stream
     }
 
-    /// Whether the answer is a stream whose end has passed.
+    /// Whether the answer is a stream of which all events have passed: it said so, or each choice that began has ended.
     pub fn has_ended(&self) -> bool {
-        let tail = self.seen.tail.as_slice();
-        let tail = if tail.len() < self.seen.length { from_the_first_event(tail) } else { tail };
-        // The client may have left before the blank line behind the last event.
-        self.seen.is_stream && [&b""[..], b"\n\n"].into_iter().any(|end| end_an_answer(&[tail, end].concat()))
+        let Seen { is_stream, choices, is_done, .. } = &self.seen;
+        *is_stream && (*is_done || !choices.is_empty() && choices.iter().all(|&(_, has_ended)| has_ended))
     }
 }
 
 impl Seen {
+    fn decoded(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        self.push(piece);
+        if self.is_over || self.length > MOST_DECODED { Err(ENOUGH) } else { Ok(()) }
+    }
+
     fn push(&mut self, piece: &[u8]) {
         if let Some(beginning) = &mut self.beginning {
             let Poll::Ready(is_stream) = beginning.push(piece) else { return };
@@ -91,35 +123,44 @@ impl Seen {
             self.keep(before.as_ref().map(Beginning::bytes).unwrap_or_default());
         }
         self.keep(piece);
-        if !self.is_stream {
-            self.give_up();
-        }
     }
 
-    fn keep(&mut self, piece: &[u8]) {
+    fn keep(&mut self, mut piece: &[u8]) {
         self.length = self.length.saturating_add(piece.len());
-        self.tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or(piece));
-        // Not at every piece, so that few bytes are moved.
-        if self.tail.len() > TAIL.saturating_mul(2) {
-            self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+        self.is_over |= !self.is_stream;
+        while !self.is_over {
+            match self.events.next(&mut piece) {
+                Ok(Some(data)) => self.is_over |= self.event(data).is_err() || self.is_done,
+                Ok(None) => break,
+                Err(_) => {
+                    // Nobody knows what it says.
+                    (self.is_over, self.choices) = (true, Vec::new());
+                }
+            }
         }
     }
 
-    fn give_up(&mut self) {
-        self.is_over = true;
-        self.tail = Vec::new();
+    fn event(&mut self, data: Body) -> Result<(), Fault> {
+        match Chunk::read(data, TapeReader::default())? {
+            Chunk::Heartbeat => {}
+            Chunk::Done => self.is_done = true,
+            Chunk::Piece(document) if is_error(&document, 0)? => self.is_done = true,
+            Chunk::Piece(document) => self.piece(&document)?,
+        }
+        Ok(())
     }
-}
 
-/// What comes behind the first blank line.
-fn from_the_first_event(tail: &[u8]) -> &[u8] {
-    let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-    let behind = |end: &&[u8]| tail.windows(end.len()).position(|window| window == *end).map(|at| at.saturating_add(end.len()));
-    ends.iter().filter_map(behind).min().and_then(|at| tail.get(at..)).unwrap_or_default()
-}
-
-/// Whether the last events of a stream end an answer, be it with an error.
-fn end_an_answer(events: &[u8]) -> bool {
-    let mut joiner = Joiner::new(&Ledger::new(events.len().saturating_mul(2)), events.len());
-    matches!(joiner.push(events).and_then(|()| joiner.finish()), Ok(_) | Err(Unread::Malformed(ENDS_IN_ERROR)))
+    fn piece(&mut self, document: &Document) -> Result<(), Fault> {
+        for (place, choice) in (0..).zip(elements(document, 0, "choices")?) {
+            let index = whole(document, choice, "index")?.unwrap_or(place);
+            let ends = text(document, choice, "finish_reason")?.is_some();
+            let began = self.choices.len();
+            match self.choices.iter_mut().find(|(known, _)| *known == index) {
+                Some((_, has_ended)) => *has_ended |= ends,
+                None if began < MAX_CHOICES => self.choices.push((index, ends)),
+                None => return Err(ENOUGH),
+            }
+        }
+        Ok(())
+    }
 }
