@@ -37,9 +37,11 @@ const READ_AT_ONCE: usize = 2 << 10;
 /// Most decoded bytes taken from a coding in one call.
 const WRITTEN_AT_ONCE: usize = 16 << 10;
 
-/// Words in `content-encoding` that change no byte: `identity`, and what programs mistake for a coding: charsets, and encodings of mail.
-const PLAIN: [&str; 12] =
-    ["identity", "none", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "7bit", "8bit", "binary"];
+/// Words in `content-encoding` that change no byte: `identity`, and what programs mistake for a coding, encodings of mail and charsets.
+const PLAIN: [&str; 7] = ["identity", "none", "ascii", "us-ascii", "7bit", "8bit", "binary"];
+
+/// What other names of charsets begin with. No name of a coding does (IANA's registry of HTTP content codings).
+const CHARSETS: [&str; 13] = ["utf", "ucs", "iso", "latin", "windows-", "cp", "gb", "big5", "shift", "euc", "koi8", "mac", "charset"];
 
 /// Most encoded bytes that wait in [`Decoder::feed`].
 const MOST_WAITING: usize = 256 << 10;
@@ -213,8 +215,15 @@ pub fn is_plain(content_encoding: &[u8]) -> bool {
 
 /// The codings that a `content-encoding` names, in the order in which they were applied.
 fn applied(content_encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let names = content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    names.filter(|name| !name.is_empty() && !PLAIN.iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes())))
+    content_encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !is_no_coding(name))
+}
+
+fn is_no_coding(name: &[u8]) -> bool {
+    let word = name.strip_prefix(b"\"").unwrap_or(name);
+    let begins = |with: &&str| word.get(..with.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(with.as_bytes()));
+    name.is_empty()
+        || PLAIN.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes()))
+        || CHARSETS.iter().any(|charset| begins(&charset))
 }
 
 /// Returns the decoder of the coding `name`.

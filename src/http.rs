@@ -25,12 +25,12 @@ pub const MODEL_INFER: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
 /// The header with the number of bytes of JSON before binary tensors (Open Inference Protocol, binary tensor data extension).
 pub const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
 
-/// Returns how many of the `whole` bytes of a body are JSON. `header` is the value of [`JSON_LENGTH_HEADER`]; without it all bytes are.
+/// Returns how many of the `whole` bytes of a body are JSON. `header` is the value of [`JSON_LENGTH_HEADER`]; without one all bytes are.
 ///
 /// # Errors
 /// If the value is no number, or is more than `whole`.
 pub fn json_length(header: Option<&[u8]>, whole: usize) -> Result<usize, Fault> {
-    let Some(digits) = header else { return Ok(whole) };
+    let Some(digits) = header.map(<[u8]>::trim_ascii).filter(|digits| !digits.is_empty()) else { return Ok(whole) };
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let text = core::str::from_utf8(digits).ok().filter(|_| is_number).ok_or("inference-header-content-length is no number")?;
     let length = text.parse().unwrap_or(usize::MAX);

@@ -158,7 +158,28 @@ fn long_bodies_are_decoded() {
 
 #[test]
 fn codings_are_known_or_refused() {
-    for nothing in ["", "identity", " Identity ,, identity\t", "none", "UTF-8", "utf8, identity", "iso-8859-1", "8bit", "binary"] {
+    for nothing in [
+        "",
+        "identity",
+        " Identity ,, identity\t",
+        "none",
+        "UTF-8",
+        "utf8, identity",
+        "iso-8859-1",
+        "ISO8859-15",
+        "latin-1",
+        "8bit",
+        "binary",
+        "cp1252",
+        "windows-1251",
+        "gbk",
+        "Shift_JIS",
+        "euc-kr",
+        "koi8-r",
+        "charset=utf-8",
+        "\"utf-8\"",
+        "utf-16",
+    ] {
         assert!(matches!(Decoder::new(nothing.as_bytes()), Ok(None)), "{nothing:?}");
     }
     for unknown in ["compress", "aws-chunked", "base64", "gzip, dcb", "gzip;q=1", "gzip gzip", "\"gzip\"", "zst\u{e9}"] {

@@ -10,7 +10,7 @@ pub fn signature(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32 text"),
         [byte, 0, 0, 0, ..] | [0, 0, 0, byte, ..] if ascii(byte) => Some("UTF-32 text"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16 text"),
-        [byte, 0, ..] | [0, byte, ..] if ascii(byte) => Some("UTF-16 text"),
+        [byte, 0, _, 0, ..] | [0, byte, 0, ..] if ascii(byte) => Some("UTF-16 text"),
         [b'<', ..] => Some("HTML or XML"),
         _ => None,
     }

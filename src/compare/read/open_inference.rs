@@ -74,8 +74,7 @@ impl Reader for OpenInferenceReader {
         while *budget > 0 {
             match &mut self.stage {
                 Stage::New(header) => {
-                    let header = Some(header.trim_ascii()).filter(|header| !header.is_empty());
-                    let length = json_length(header, self.body.bytes().len())?;
+                    let length = json_length(Some(header), self.body.bytes().len())?;
                     self.stage = Stage::Text(DocumentReader::new(self.body.clone(), length), length);
                 }
                 Stage::Text(reader, length) => {
@@ -98,9 +97,13 @@ impl Reader for OpenInferenceReader {
 
 impl Outputs {
     fn new(document: Document, text_length: usize) -> Result<Self, Fault> {
-        let outputs = document.member(0, "outputs").filter(|&node| document.value(node).tag == Tag::Array);
-        let outputs = outputs.ok_or("no list of outputs")?;
-        let (node, remaining) = (first_child(outputs), document.children(outputs));
+        let outputs = document.member(0, "outputs").ok_or("no list of outputs")?;
+        let (node, remaining) = match document.value(outputs).tag {
+            Tag::Array => (first_child(outputs), document.children(outputs)),
+            // Servers written in Go have it for an empty list.
+            Tag::Null => (outputs, 0),
+            _ => return Err("no list of outputs"),
+        };
         if remaining > MAX_OUTPUTS {
             return Err("more outputs than are compared");
         }

@@ -49,8 +49,17 @@ fn is_below_models<'a>(mut segments: impl Iterator<Item = &'a [u8]>, version: &[
 /// Whether OpenAI's endpoints stand behind `segments`, the last first: a version (`v1`, `v1beta`), `openai`, or `deployments/{name}` as in
 /// Azure.
 fn is_openai_base<'a>(mut segments: impl Iterator<Item = &'a [u8]>) -> bool {
-    let is_version = |segment: &[u8]| matches!(segment, [b'v', digit, ..] if digit.is_ascii_digit());
     segments.next().is_some_and(|last| is_version(last) || last == b"openai") || segments.next() == Some(b"deployments")
+}
+
+/// Whether a segment is a version: `v1`, `v1.1`, `v1beta`, `v1beta2`.
+fn is_version(segment: &[u8]) -> bool {
+    let number = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let Some(version) = segment.strip_prefix(b"v").filter(|version| version.first().is_some_and(u8::is_ascii_digit)) else { return false };
+    let (digits, stage) =
+        version.split_at_checked(version.iter().take_while(|byte| !byte.is_ascii_alphabetic()).count()).unwrap_or_default();
+    let of_stage = stage.strip_prefix(b"alpha").or(stage.strip_prefix(b"beta")).unwrap_or(stage);
+    number(digits) && number(of_stage)
 }
 
 /// Whether requests and answers are those of OpenAI's protocol. Each request names its model in the body. An answer may be a stream of
@@ -162,6 +171,13 @@ mod tests {
             ("/api/embeddings", Endpoint::Other),
             ("/completions", Endpoint::Other),
             ("/video/embeddings", Endpoint::Other),
+            ("/models/v2-large/embeddings", Endpoint::Other),
+            ("/serve/v3small/completions", Endpoint::Other),
+            ("/tasks/v1x/completions", Endpoint::Other),
+            ("/v/completions", Endpoint::Other),
+            ("/v1.1/completions", Endpoint::OpenAi),
+            ("/v1alpha/completions", Endpoint::OpenAi),
+            ("/v1beta2/embeddings", Endpoint::OpenAi),
             ("/v1/chat/completions/chatcmpl-1/messages", Endpoint::Other),
             ("/", Endpoint::Other),
             ("", Endpoint::Other),

@@ -164,6 +164,7 @@ fn nulls_and_left_over_sizes_are_read_as_servers_mean_them() {
     checks(&good, &packed(r#""data":[7],"parameters":{"binary_data_size":1}"#, b"1"), &plan(), "equivalent");
     checks(&good, &packed(r#""data":[49],"parameters":{"binary_data_size":1}"#, b""), &plan(), "equivalent");
     checks(&good, &packed(r#""data":null"#, b""), &plan(), "Shadow: an output has no data");
+    checks(&answer(br#"{"outputs":[]}"#), &answer(br#"{"outputs":null}"#), &plan(), "equivalent");
     let empty = one(r#""datatype":"INT8","shape":[0,3],"data":[]"#);
     checks(&empty, &one(r#""datatype":"INT8","shape":[0,3],"data":null"#), &plan(), "equivalent");
     checks(&empty, &one(r#""datatype":"INT8","shape":[0,3]"#), &plan(), "equivalent");

@@ -6,9 +6,10 @@ use core::task::Poll;
 
 use crate::compare::read::openai::events::MARK;
 use crate::http::is_event_stream;
+use crate::json::signature::signature;
 
 /// First bytes that are looked at, at most. Some servers keep a connection alive with white space before the answer.
-pub const LONGEST: usize = 256;
+pub const LONGEST: usize = 4 << 10;
 
 /// The fields of an event (HTML standard, section 9.2.6). A colon alone begins a comment.
 const FIELDS: [&[u8]; 5] = [b"data", b"event", b"id", b"retry", b""];
@@ -33,6 +34,8 @@ impl Beginning {
         let all = [&self.bytes, piece.get(..room).unwrap_or(piece)].concat();
         let told = match begins(&all) {
             Poll::Pending if all.len() >= LONGEST => Poll::Ready(None),
+            // What is known to be something else is no stream, so that it can be named.
+            Poll::Ready(None) if signature(&all).is_some() => Poll::Ready(Some(false)),
             told => told,
         };
         if told.is_pending() {
@@ -114,12 +117,12 @@ mod tests {
     #[test]
     fn where_they_do_not_tell_the_type_counts() {
         let blank = " ".repeat(LONGEST);
-        for body in ["", " ", "dat", "data", "\u{feff}", "dates: 1", "database", "<html>", "null", "42", "data\n", &format!("{blank}{{}}")]
-        {
+        for body in ["", " ", "dat", "data", "\u{feff}", "dates: 1", "database", "null", "42", "data\n", &format!("{blank}{{}}")] {
             assert!(is_stream(body.as_bytes(), STREAM.as_bytes()), "{body:?}");
             assert!(!is_stream(body.as_bytes(), b"text/plain"), "{body:?}");
         }
         assert!(!is_stream(format!("{}{{}}", " ".repeat(LONGEST - 1)).as_bytes(), STREAM.as_bytes()));
+        assert!(!is_stream(b"<html>", STREAM.as_bytes()), "something else by its name");
     }
 
     proptest! {

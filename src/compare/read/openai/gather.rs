@@ -57,7 +57,7 @@ impl Gathering {
     /// If it was given up, or it is a stream that is not what its protocol says.
     pub fn finish(mut self) -> Result<Body, Unread> {
         if let Some(beginning) = &self.beginning {
-            self.told(beginning.is_typed())?;
+            self.told(beginning.is_typed() && !beginning.bytes().is_empty())?;
         }
         match self.form {
             Form::Whole(capture) => capture.into_body().map_err(Unread::Overflow),

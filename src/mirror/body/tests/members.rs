@@ -142,7 +142,7 @@ fn what_is_no_object_has_no_copy() {
         (b"{\"model\":\"o\nd\"}", "malformed JSON: a control character in a string at byte 11"),
         (b"{\"model\":\"\xe9\"}", "not UTF-8 at byte 10"),
         (b"model=old", "malformed JSON: no value where one belongs at byte 0"),
-        (b"\0{\"model\":\"old\"}", "UTF-16 text, not JSON"),
+        (b"\0{\"model\":\"old\"}", "malformed JSON: no value where one belongs (a NUL) at byte 0"),
         (b"{\0}\0", "UTF-16 text, not JSON"),
         (b"\0{\0}", "UTF-16 text, not JSON"),
         (b"\xff\xfe{\0}\0", "UTF-16 text, not JSON"),
