@@ -71,7 +71,7 @@ struct Link {
 
 impl Decoder {
     /// Returns a decoder for the value of a `content-encoding` header; `None` if there is nothing to decode. The value names the codings in
-    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas. [`PLAIN`] words are none.
+    /// the order in which they were applied, separated by commas. Values of several fields are joined by commas. Charsets and the like are none.
     ///
     /// # Errors
     /// If a coding is unknown, or there are more than [`MAX_CODINGS`].
@@ -208,7 +208,7 @@ impl Link {
     }
 }
 
-/// Whether the value of a `content-encoding` header names no coding: see [`PLAIN`].
+/// Whether the value of a `content-encoding` header names no coding: it is empty, `identity`, or what programs mistake for one.
 pub fn is_plain(content_encoding: &[u8]) -> bool {
     applied(content_encoding).next().is_none()
 }
@@ -223,7 +223,7 @@ fn is_no_coding(name: &[u8]) -> bool {
     let begins = |with: &&str| word.get(..with.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(with.as_bytes()));
     name.is_empty()
         || PLAIN.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes()))
-        || CHARSETS.iter().any(|charset| begins(&charset))
+        || CHARSETS.iter().any(|charset| begins(charset))
 }
 
 /// Returns the decoder of the coding `name`.

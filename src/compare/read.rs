@@ -1,7 +1,7 @@
 //! Whoever turns an answer into content.
 //!
 //! [`wire_format`] says how the answers of a pair are read, [`unpack`] undoes content codings and joins streams, and then one [`reader`]
-//! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`]. Several of them tell a [`version`].
+//! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`]. Several of them tell a `version`.
 
 use crate::capture::{Body, Bounds};
 use crate::compare::answer::Answer;
