@@ -221,9 +221,7 @@ fn applied(content_encoding: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn is_no_coding(name: &[u8]) -> bool {
     let word = name.strip_prefix(b"\"").unwrap_or(name);
     let begins = |with: &&str| word.get(..with.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(with.as_bytes()));
-    name.is_empty()
-        || PLAIN.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes()))
-        || CHARSETS.iter().any(|charset| begins(charset))
+    name.is_empty() || PLAIN.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes())) || CHARSETS.iter().any(begins)
 }
 
 /// Returns the decoder of the coding `name`.
