@@ -145,7 +145,7 @@ impl Comparison {
                 };
                 let judgement = ready!(judge.step(Sides { primary, shadow }, budget));
                 let decided = judge.decided();
-                let has_leftovers = !primary.leftovers.all.is_empty() || !shadow.leftovers.all.is_empty();
+                let has_leftovers = !primary.leftovers.is_empty() || !shadow.leftovers.is_empty();
                 if self.identical {
                     Stage::Done(Judgement::Identical, decided)
                 } else if judgement == Judgement::Equivalent && has_leftovers && looks_everywhere(&self.plan.task) {

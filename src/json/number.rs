@@ -41,12 +41,12 @@ const FEW_DIGITS: usize = 64;
 /// Cost of a byte that is parsed slowly, in bytes of a budget.
 const SLOWNESS: usize = 32;
 
-/// Returns the tolerance of two numbers about which no datatype says more than JSON does. Without a given one, numbers that both sides
-/// write as integers are exact: they are ids and counts.
+/// Returns the tolerance of two numbers about which no datatype says more than JSON does. Numbers that both sides write as integers are ids
+/// and counts: what is not given is 0.
 #[inline]
 pub fn tolerance(left: Value<'_>, right: Value<'_>, given: GivenTolerance) -> Tolerance {
     let are_integers = left.tag == Tag::Integer && right.tag == Tag::Integer;
-    given.or(if are_integers && !given.is_some() { Tolerance::EXACT } else { Tolerance::JSON })
+    given.or(if are_integers { Tolerance::EXACT } else { Tolerance::JSON })
 }
 
 /// Whether two numbers are equal within `tolerance`.

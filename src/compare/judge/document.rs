@@ -60,7 +60,7 @@ impl DocumentJudge {
                 Poll::Pending
             }
             Stop::End { found: false } if self.differences.is_empty() => {
-                let reason = "nothing where compare.task looks: see its path".into();
+                let reason = "nothing that compare.task looks at: choose another task or path".into();
                 Poll::Ready(Judgement::Incomparable { side: Side::Primary, reason })
             }
             Stop::End { .. } => Poll::Ready(self.differences.take()),

@@ -82,8 +82,8 @@ impl RowTask for EmbeddingTask {
     fn begin(&mut self, rows: &Rows, pair: Sides<'_, Content>, found: &mut Found) -> Result<(), RowFault> {
         self.sums = Sums::NONE;
         match rows.lengths() {
-            (0 | 1, _) => Err((Side::Primary, NO_VECTOR)),
-            (_, 0 | 1) => Err((Side::Shadow, NO_VECTOR)),
+            (0, _) | (1, 0 | 1) => Err((Side::Primary, NO_VECTOR)),
+            (_, 0) => Err((Side::Shadow, NO_VECTOR)),
             _ => {
                 if let Some(divergence) = rows.unlike_lengths(pair, Kind::Dimension) {
                     found.differences.add(|| divergence);

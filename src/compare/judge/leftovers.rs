@@ -22,6 +22,7 @@ use crate::path::Step;
 /// What it costs to look for a partner, for each item and member of the other side.
 const LOOK: usize = 8;
 
+const TOO_MANY: Fault = "has more members that nobody reads than can be told apart";
 const UNREAD: Fault = "differs, and nobody reads it: see compare.ignore";
 
 /// A comparison of what was left unread.
@@ -71,6 +72,10 @@ impl LeftoversMatch {
                 Side::Shadow => (pair.shadow, pair.primary),
             };
             let Some(leftover) = own.leftovers.all.get(self.next) else {
+                let list = list(&own.parts);
+                if own.leftovers.is_over && !self.ignores_list(list) {
+                    return Poll::Ready(Judgement::LeftUnread { path: list.to_owned(), reason: TOO_MANY });
+                }
                 if self.side == Side::Shadow {
                     return Poll::Ready(Judgement::Equivalent);
                 }
@@ -109,6 +114,13 @@ impl LeftoversMatch {
         let (mut rules, mut effect) = (self.rules.clone().exact(), None);
         walk(&pair.primary.parts, leftover, |here| effect = Some(rules.enter(here)));
         Some(Walk::below(rules, effect?, (primary, shadow)))
+    }
+
+    /// Whether the operator ignores all that is in the list of that name.
+    fn ignores_list(&mut self, list: &'static str) -> bool {
+        let ignored = self.rules.enter(Here::member(list)).ignored;
+        self.rules.leave();
+        ignored
     }
 
     /// Whether the operator ignores the member, or something above it.
@@ -193,14 +205,18 @@ fn text_before<'a>(content: &'a Content, leftover: &Leftover) -> &'a [u32] {
     choice.and_then(|choice| choice.content.get(..before)).unwrap_or_default()
 }
 
-/// Goes down to a member, step by step.
-fn walk(parts: &Parts, leftover: &Leftover, mut step: impl FnMut(Here<'_>)) {
-    let list = match parts {
+/// The name of the list whose items these parts are.
+fn list(parts: &Parts) -> &'static str {
+    match parts {
         Parts::Choices(_) => "choices",
         Parts::Embeddings(_) => "data",
         _ => "outputs",
-    };
-    step(Here::member(list));
+    }
+}
+
+/// Goes down to a member, step by step.
+fn walk(parts: &Parts, leftover: &Leftover, mut step: impl FnMut(Here<'_>)) {
+    step(Here::member(list(parts)));
     step(Here::Index(leftover.item));
     for name in &leftover.path {
         match name {

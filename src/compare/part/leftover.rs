@@ -8,9 +8,9 @@ use crate::json::text::{read, reads};
 use crate::json::value::{Tag, Value};
 use crate::path::Step;
 
-/// Most members left unread that are told apart in one answer, and most members of an object in which they are looked for. An answer with
-/// more equals no other.
-const MAX_LEFTOVERS: usize = 1024;
+/// Most members left unread that are told apart in one answer (one for each of the most embeddings), and most members of an object in which
+/// they are looked for. An answer with more equals no other.
+const MAX_LEFTOVERS: usize = 4096;
 const MAX_MEMBERS: u32 = 256;
 
 /// Members that differ from answer to answer whatever a model says, wherever they stand: ids, counts, probabilities, tokens, signatures, and
@@ -47,6 +47,8 @@ const VOLATILE: [&str; 22] = [
 pub struct Leftovers {
     /// In the order of the answer.
     pub all: Vec<Leftover>,
+    /// Whether there are more than are told apart.
+    pub is_over: bool,
 }
 
 /// A member that was left unread.
@@ -73,8 +75,6 @@ pub enum Unknown {
     Node(u32),
     /// A field of a Protobuf message.
     Bytes(Range),
-    /// There are more than are told apart.
-    TooMany,
 }
 
 /// Where leftovers are looked for.
@@ -89,6 +89,11 @@ pub struct Spot<'a> {
 }
 
 impl Leftovers {
+    /// Whether all was read.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && !self.is_over
+    }
+
     /// Takes in what the object at `object`, which is at `spot`, has beside the members that are `known`.
     pub fn members(&mut self, document: &Document, object: u32, spot: Spot<'_>, known: &[&str]) {
         let count = document.children(object);
@@ -96,42 +101,52 @@ impl Leftovers {
             return;
         }
         if count > MAX_MEMBERS {
-            return self.push(spot, None, Unknown::TooMany);
+            self.is_over = true;
+            return;
         }
         let mut at = first_child(object);
         for _ in 0..count {
             let (name, value) = (document.value(at), document.after(at));
             at = document.after(value);
             if !is_known(name, known) {
-                self.member(document, spot, name, value, false);
+                self.member(document, spot, name, value);
             }
         }
     }
 
     /// Takes in the member `name` with its value, unless that is empty.
-    pub fn member(&mut self, document: &Document, spot: Spot<'_>, name: Value<'_>, value: u32, is_thought: bool) {
+    pub fn member(&mut self, document: &Document, spot: Spot<'_>, name: Value<'_>, value: u32) {
         if is_filled(document, value) {
             let name = Step::Member(read(name, usize::MAX).unwrap_or_default());
             self.push(spot, Some(name), Unknown::Node(value));
-            if let Some(leftover) = self.all.last_mut() {
-                leftover.is_thought = is_thought;
-            }
         }
     }
 
     /// Takes in what is at `spot`, or `step` below it.
     pub fn push(&mut self, spot: Spot<'_>, step: Option<Step>, value: Unknown) {
-        let value = match self.all.len() {
-            ..MAX_LEFTOVERS => value,
-            MAX_LEFTOVERS => Unknown::TooMany,
-            _ => return,
-        };
+        self.hold(spot, step, value, false);
+    }
+
+    /// The same of what only tells what the model thought.
+    pub fn thought(&mut self, spot: Spot<'_>, step: Option<Step>, value: Unknown) {
+        self.hold(spot, step, value, true);
+    }
+
+    fn hold(&mut self, spot: Spot<'_>, step: Option<Step>, value: Unknown, is_thought: bool) {
+        if self.all.len() >= MAX_LEFTOVERS {
+            self.is_over = true;
+            return;
+        }
         let (item, part, mut path) = (spot.item, spot.part, spot.path.to_vec());
         path.extend(step);
         let siblings = spot.path.split(|step| *step == Step::AnyIndex).next().unwrap_or_default();
-        let before = self.all.iter().rev().take_while(|before| before.item == item && before.path.starts_with(siblings));
+        // Members of one object come one after the other; between parts of a content stand those of other parts.
+        let is_sibling = |before: &&Leftover| {
+            before.item == item && before.path.starts_with(siblings) && (part.is_some() || before.path.len() == path.len())
+        };
+        let before = self.all.iter().rev().take_while(is_sibling);
         let nth = before.filter(|before| before.path == path).count() as u32;
-        self.all.push(Leftover { item, path, nth, part, is_thought: false, value });
+        self.all.push(Leftover { item, path, nth, part, is_thought, value });
     }
 }
 

@@ -20,7 +20,7 @@ use crate::capture::Body;
 use crate::compare::answer::IMPOSSIBLE;
 use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Facts, Parts};
-use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
+use crate::compare::part::leftover::Leftovers;
 use crate::compare::read::openai::embeddings::Embeddings;
 use crate::compare::read::openai::members::{Items, MAX_CHOICES, is_error, member, whole};
 use crate::compare::read::openai::message::choice;
@@ -117,7 +117,7 @@ fn begin(document: Document) -> Result<Stage, Fault> {
         }
         let mut leftovers = Leftovers::default();
         if member(&document, 0, "object")?.is_some_and(|object| reads(document.value(object), JOINED_PARTLY)) {
-            leftovers.push(Spot { item: 0, path: &[], part: None }, None, Unknown::TooMany);
+            leftovers.is_over = true;
         }
         return Ok(Stage::Choices { document, items, found: Vec::new(), leftovers });
     }

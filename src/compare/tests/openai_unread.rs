@@ -208,7 +208,7 @@ fn unread_members_survive_a_stream_however_it_is_cut() {
     let flood = deltas(&flood.iter().map(String::as_str).collect::<Vec<_>>());
     check_answers(&plan, &flood, &flood, "identical");
     let other = Answer { body: Ok(Held::from([b"data: {}\n\n", flood.body.as_ref().unwrap().bytes()].concat()).into()), ..flood.clone() };
-    check_answers(&plan, &flood, &other, "unread choices[0]");
+    check_answers(&plan, &flood, &other, "unread choices");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn texts_are_not_equal_by_nothing() {
     ignoring.ignore = vec![super::path("choices[*].message.tool_calls")];
     check_answers(&ignoring, &call("a"), &call("b"), "equivalent");
     let content = texts(Some("choices[*].message.content"));
-    check_answers(&content, &call("a"), &call("b"), "Primary: nothing where compare.task looks: see its path");
+    check_answers(&content, &call("a"), &call("b"), "Primary: nothing that compare.task looks at: choose another task or path");
     check_answers(&content, &blank, &message(r#""content":"","a":1"#), "equivalent");
 }
 
@@ -317,4 +317,52 @@ fn items_of_embeddings_are_held_too() {
     let mut ignoring = plan;
     ignoring.ignore = vec![path("data[*].text")];
     check_answers(&ignoring, &data(r#","text":"a""#), &data(""), "equivalent");
+}
+
+/// Whatever is ignored or does not count, what is not told apart equals nothing.
+#[test]
+fn many_members_are_told_apart_or_equal_nothing() {
+    let items = |count: usize, other: Option<usize>| {
+        let item = |at: usize| {
+            let sparse = if Some(at) == other { "b" } else { "a" };
+            format!(r#"{{"index":{at},"embedding":[1,2],"text":"t","sparse":"{sparse}"}}"#)
+        };
+        answer(format!(r#"{{"id":"{}","data":[{}]}}"#, other.is_some(), (0..count).map(item).collect::<Vec<_>>().join(",")).as_bytes())
+    };
+    let ignoring = Compare { ignore: vec![path("data[*].text")], ..Compare::exact() };
+    for plan in [&Compare::exact(), &ignoring] {
+        let same = |count| say(&report(plan, &items(count, None), &items(count, Some(count))).judgement);
+        assert_eq!(same(2000), "equivalent");
+        assert_eq!(same(2100), "unread data", "more than are told apart");
+        for at in [0, 550, 1999] {
+            let found = say(&report(plan, &items(2000, None), &items(2000, Some(at))).judgement);
+            assert_eq!(found, format!("unread data[{at}].sparse"));
+        }
+    }
+}
+
+#[test]
+fn thoughts_do_not_use_up_what_is_held() {
+    let piece = |name: &str, value: &str| format!(r#""{name}":[{{"type":"thinking","index":0,"thinking":"{value}"}}],"content":"a""#);
+    let stream = |name: &str, value: &str, more: &str| {
+        let pieces: Vec<String> =
+            (0..2000).map(|at| if at == 1999 { format!("{}{more}", piece(name, value)) } else { piece(name, value) }).collect();
+        deltas(&pieces.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    for name in ["thinking_blocks", "reasoning_details", "thinking"] {
+        check_answers(&Compare::exact(), &stream(name, "a", ""), &stream(name, "b", ""), "equivalent");
+        check_answers(&with_reasoning(), &stream(name, "a", ""), &stream(name, "b", ""), &format!("unread choices[0].message.{name}"));
+        let audio = |data: &str| stream(name, "a", &format!(r#","audio":{{"data":"{data}"}}"#));
+        check_answers(&Compare::exact(), &audio("a"), &audio("b"), "unread choices[0].message.audio");
+    }
+    let audio = |data: &str| {
+        let pieces: Vec<String> = (0..2000).map(|at| format!(r#""audio":{{"id":"i{at}","type":"x","data":"{data}"}}"#)).collect();
+        deltas(&pieces.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let with_space = |answer: &Answer| {
+        let body = [b"data: {}\n\n", answer.body.as_ref().unwrap().bytes()].concat();
+        Answer { body: Ok(Held::from(body).into()), ..answer.clone() }
+    };
+    check_answers(&Compare::exact(), &audio("a"), &with_space(&audio("a")), "equivalent");
+    check_answers(&Compare::exact(), &audio("a"), &audio("b"), "unread choices[0].message.audio");
 }

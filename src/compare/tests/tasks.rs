@@ -289,7 +289,9 @@ fn vectors_are_equal_by_their_direction() {
     check(-1.0, "[[1e200,1]]", "[[1e200,2]]", "number at predictions[0]");
     check(1.0, "[[0.1,0.7,0.3]]", "[[0.1, 0.7,0.3]]", "equivalent");
     const NO_VECTOR: &str = "a row is no vector of numbers: see the path of compare.task";
-    check(0.9, "[1]", "[[1,2]]", &format!("Primary: predictions[0]: {NO_VECTOR}"));
+    check(0.9, "[1]", "[[1,2]]", "dimension at predictions[0]");
+    check(0.9, "[[1,2]]", "[[1]]", "dimension at predictions[0]");
+    check(0.9, "[1]", "[[1]]", &format!("Primary: predictions[0]: {NO_VECTOR}"));
     check(0.9, "[[1,2]]", "[[]]", &format!("Shadow: predictions[0]: {NO_VECTOR}"));
     check(0.9, "[[1,2]]", "[[1,\"2\"]]", &format!("Shadow: predictions[0]: {NO_VECTOR}"));
     check(0.9, "[[1,null]]", "[[1,2]]", &format!("Primary: predictions[0]: {NO_VECTOR}"));
@@ -324,8 +326,19 @@ fn of_json_numbers_or_texts_alone_may_count() {
     check(numbers(Some("s[*]")), r#"{"s":[1,2,3]}"#, r#"{"s":[1, 2,3]}"#, "equivalent");
     check(numbers(Some("s[1]")), r#"{"s":[1,2,3]}"#, r#"{"s":[9,2,9]}"#, "equivalent");
     check(numbers(Some("s")), r#"{"s":1}"#, "{}", "missing at s");
-    check(numbers(Some("s.x")), r#"{"s":1}"#, r#"{"s":2}"#, "Primary: nothing where compare.task looks: see its path");
-    check(numbers(Some("q")), a, b, "Primary: nothing where compare.task looks: see its path");
+    check(numbers(Some("s.x")), r#"{"s":1}"#, r#"{"s":2}"#, "Primary: nothing that compare.task looks at: choose another task or path");
+    check(numbers(Some("q")), a, b, "Primary: nothing that compare.task looks at: choose another task or path");
+    // Nothing of the kind is not the same.
+    for (task, primary, shadow) in [
+        (numbers(None), r#"{"s":["0.5"]}"#, r#"{"s":["0.9"]}"#),
+        (numbers(Some("s")), r#"{"s":["0.5"]}"#, r#"{"s":["0.9"]}"#),
+        (Task::Scores { path: None }, r#"{"detail":"busy"}"#, r#"{"detail":"ok"}"#),
+        (text(None, false), r#"{"a":1}"#, r#"{"a":2}"#),
+        (text(None, true), "[[1,2]]", "[[1,3]]"),
+        (numbers(None), "[]", "[ ]"),
+    ] {
+        check(task, primary, shadow, "Primary: nothing that compare.task looks at: choose another task or path");
+    }
     check(numbers(Some("$")), "1", " 2", "number at $");
     let task = numbers(Some("predictions[*].s"));
     predictions(task.clone(), r#"[{"s":1,"l":"a"}]"#, r#"[{"s":1,"l":"b"}]"#, "equivalent", "");

@@ -110,7 +110,7 @@ impl Walk {
     /// At the roots, to walk what `scope` leads to, if it is given. Of scalars only `leaves` count. Containers always do: where one side
     /// has one, or one of another kind or length, or no value at all, that is a difference, on the way to the scope as well as in it.
     pub fn within(plan: Rc<Compare>, scope: Option<PathPattern>, leaves: Leaves) -> Self {
-        let found = scope.is_none();
+        let found = scope.is_none() && leaves == Leaves::All;
         let (rules, effect) = Rules::within(plan, scope);
         Self { rules, leaves, inside: None, found, frames: vec![Frame::Root(Some((0, 0, effect)))], text: None }
     }
@@ -181,7 +181,7 @@ impl Walk {
     /// Compares two values, or begins to compare what is in them.
     fn compare(&mut self, pair: Sides<'_, Document>, primary: u32, shadow: u32, effect: Effect, budget: &mut usize) -> Result<(), Found> {
         let (a, b) = (pair.primary.value(primary), pair.shadow.value(shadow));
-        self.found |= effect.in_scope && (self.counts(a.tag) || self.counts(b.tag));
+        self.found |= effect.in_scope && (self.leaves.has(a.tag) || self.leaves.has(b.tag));
         match (a.tag, b.tag) {
             (left, right) if !self.counts(left) && !self.counts(right) => {}
             (left, right) if !effect.in_scope && !left.is_container() && !right.is_container() => {}

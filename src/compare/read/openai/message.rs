@@ -1,13 +1,12 @@
 //! Reads one choice of a whole answer: what its message says, and what nobody reads of it.
 
 use crate::compare::part::choice::{Choice, ToolKind};
-use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
+use crate::compare::part::leftover::{Leftovers, Spot, Unknown, is_filled};
 use crate::compare::read::openai::members::{
     MAX_TOOLS, Part, REASONING, THOUGHTS, elements, is_text, known, legacy_tool, member, part, parts, reasoning, text, tool, whole,
 };
 use crate::fault::Fault;
 use crate::json::tape::Document;
-use crate::json::value::{Tag, Value};
 use crate::path::Step;
 
 /// Reads the choice at `node`, the `place`-th of its answer.
@@ -107,8 +106,7 @@ impl MessageReader<'_> {
                 Part::Thought(strings) => {
                     self.choice.has_thought = true;
                     if strings.is_empty() {
-                        self.leftovers.push(spot, None, Unknown::Node(node));
-                        self.leftovers.all.iter_mut().last().into_iter().for_each(|last| last.is_thought = true);
+                        self.leftovers.thought(spot, None, Unknown::Node(node));
                     }
                     strings.into_iter().for_each(|string| self.reason("content", string));
                 }
@@ -127,11 +125,17 @@ impl MessageReader<'_> {
     }
 
     fn leftover(&mut self, path: &[&str], name: &str, node: u32, is_thought: bool) {
+        if !is_filled(self.document, node) {
+            return;
+        }
         let path: Vec<Step> = path.iter().copied().map(member_step).collect();
-        let before = self.leftovers.all.len();
-        let name = Value { tag: Tag::Plain, text: name.as_bytes() };
-        self.leftovers.member(self.document, spot(self.choice.place, &path), name, node, is_thought);
-        self.choice.has_thought |= is_thought && self.leftovers.all.len() > before;
+        let (spot, name) = (spot(self.choice.place, &path), Some(member_step(name)));
+        if is_thought {
+            self.choice.has_thought = true;
+            self.leftovers.thought(spot, name, Unknown::Node(node));
+        } else {
+            self.leftovers.push(spot, name, Unknown::Node(node));
+        }
     }
 }
 

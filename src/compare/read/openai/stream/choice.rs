@@ -1,5 +1,7 @@
 //! Joins the pieces of one choice.
 
+use xxhash_rust::xxh64::xxh64;
+
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::leftover::is_filled;
@@ -31,6 +33,9 @@ pub struct JoinedChoice {
     /// What is left unread of the choice, and of its message.
     beside: Members,
     inside: Members,
+    /// What tells of thinking in another form than text: the member, and a hash of what its pieces said. As a rule it does not count, and
+    /// there may be a piece for each token.
+    thoughts: Vec<(&'static str, u64)>,
     /// Whether any delta has said anything.
     has_deltas: bool,
     /// What a `message` is, which some servers send instead of a `delta`, or beside it.
@@ -76,6 +81,7 @@ impl JoinedChoice {
             calls: JoinedCalls::default(),
             beside: Members::default(),
             inside: Members::default(),
+            thoughts: Vec::new(),
             has_deltas: false,
             messages: Messages::Unknown,
         }
@@ -143,7 +149,7 @@ impl JoinedChoice {
         for (name, node) in reasoning(document, delta)? {
             self.reason(name, document, node, grow)?;
         }
-        self.thoughts(document, delta, false, grow)?;
+        self.thoughts(document, delta, false)?;
         for (place, call) in (0..).zip(elements(document, delta, "tool_calls")?) {
             self.calls.call(document, call, place, grow)?;
         }
@@ -152,12 +158,15 @@ impl JoinedChoice {
     }
 
     /// Takes in what tells of thinking in another form than text, unless it `repeats` what is known.
-    fn thoughts(&mut self, document: &Document, delta: u32, repeats: bool, grow: &mut Grow) -> Result<(), Unread> {
+    fn thoughts(&mut self, document: &Document, delta: u32, repeats: bool) -> Result<(), Unread> {
         for name in REASONING.into_iter().chain(THOUGHTS) {
             let node = member(document, delta, name)?.filter(|&node| is_filled(document, node));
-            let is_new = !(repeats && self.inside.has(name.as_bytes()));
-            if let Some(node) = node.filter(|&node| is_new && (!REASONING.contains(&name) || !is_text(document, node))) {
-                self.inside.member(document, name.as_bytes(), node, grow)?;
+            let Some(node) = node.filter(|&node| !REASONING.contains(&name) || !is_text(document, node)) else { continue };
+            let hash = |seed| xxh64(document.source(node), seed);
+            match self.thoughts.iter_mut().find(|(known, _)| *known == name) {
+                Some(_) if repeats => {}
+                Some((_, known)) => *known = hash(*known),
+                None => self.thoughts.push((name, hash(0))),
             }
         }
         Ok(())
@@ -258,7 +267,7 @@ impl JoinedChoice {
             }
             self.calls.legacy(document, message, grow)?;
         }
-        self.thoughts(document, message, true, grow)?;
+        self.thoughts(document, message, true)?;
         self.inside.take_new(document, message, &known::MESSAGE, grow)
     }
 
@@ -276,6 +285,9 @@ impl JoinedChoice {
             }
             self.calls.write(out)?;
             self.inside.write(out)?;
+            for (name, hash) in self.thoughts {
+                put(out, &format!(",\"{name}\":\"{hash:x}\""));
+            }
             put(out, "}");
         } else {
             put(out, ",\"text\":");

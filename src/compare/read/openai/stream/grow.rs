@@ -67,6 +67,11 @@ impl Grow {
         !self.is_over()
     }
 
+    /// A value is replaced, and counts no longer.
+    pub fn end_value(&mut self) {
+        self.values = self.values.saturating_sub(1);
+    }
+
     /// Whether there was any such value.
     pub fn has_values(&self) -> bool {
         self.values > 0

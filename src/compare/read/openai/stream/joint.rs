@@ -49,6 +49,14 @@ impl Joint {
         Ok(Some(joint))
     }
 
+    /// Gives back the room of a value that is replaced. (What is in an object or a list stays counted: the next one is as large.)
+    fn give_back(self, grow: &mut Grow) {
+        grow.end_value();
+        if let Joint::Text(text) | Joint::Other(text) = self {
+            grow.drop_text(text);
+        }
+    }
+
     /// Takes in the next piece.
     pub fn append(&mut self, document: &Document, node: u32, grow: &mut Grow) -> Result<(), Unread> {
         match (&mut *self, document.value(node).tag) {
@@ -126,7 +134,7 @@ impl Members {
         match known {
             Some((name, joint)) if SAME.iter().any(|same| same.as_bytes() == name.bytes()) => {
                 if let Some(next) = Joint::new(document, node, grow)? {
-                    *joint = next;
+                    core::mem::replace(joint, next).give_back(grow);
                 }
             }
             Some((_, joint)) => joint.append(document, node, grow)?,
