@@ -173,21 +173,40 @@ pub fn whole(document: &Document, object: u32, name: &str) -> Result<Option<u64>
     number.filter(|_| may_be).map(Some).ok_or("a value is no whole number, and should be")
 }
 
-/// A tool call, or a part of one, and the object that tells its name and arguments, if there is one.
+/// A tool call, or a part of one, and the object that tells its name and arguments, if there is one. Of two the first that says anything.
 ///
 /// # Errors
 /// If it is no tool call.
 pub fn tool(document: &Document, call: u32) -> Result<(Tool, Option<u32>), Fault> {
-    let (kind, tool) = match (member(document, call, "function")?, member(document, call, "custom")?) {
-        (None, Some(custom)) => (ToolKind::Custom, custom),
+    let (function, custom) = (member(document, call, "function")?, member(document, call, "custom")?);
+    let says = |tool: Option<u32>| tool.is_some_and(|tool| says_anything(document, tool));
+    let (kind, tool) = match (function, custom) {
+        (function, Some(custom)) if function.is_none() || !says(function) && says(Some(custom)) => (ToolKind::Custom, custom),
         (Some(function), _) => (ToolKind::Function, function),
-        (None, None) => return Ok((Tool { kind: ToolKind::Other, name: text(document, call, "type")?, arguments: None }, None)),
+        (None, _) => return Ok((Tool { kind: ToolKind::Other, name: text(document, call, "type")?, arguments: None }, None)),
     };
     let arguments = match kind {
         ToolKind::Custom => text(document, tool, "input")?,
         _ => arguments(document, tool)?,
     };
     Ok((Tool { kind, name: text(document, tool, "name")?, arguments }, Some(tool)))
+}
+
+/// Whether a value says anything, or if it is an object any of its members.
+fn says_anything(document: &Document, node: u32) -> bool {
+    let mut members = core::iter::successors(Some(first_child(node)), |&name| Some(document.after(document.after(name))));
+    match document.value(node).tag {
+        Tag::Object => members.by_ref().take(document.children(node) as usize).any(|name| is_filled(document, document.after(name))),
+        _ => is_filled(document, node),
+    }
+}
+
+/// What is read of the tool call at `call`, or of a part of one, if it is of this kind. An object of the other kind is left unread, unless
+/// it says nothing. LiteLLM puts a signature into `provider_specific_fields`.
+pub fn known_of_call(document: &Document, call: u32, kind: ToolKind) -> [&'static str; 5] {
+    let (own, other) = if kind == ToolKind::Custom { ("custom", "function") } else { ("function", "custom") };
+    let is_unread = document.member(call, other).is_some_and(|other| says_anything(document, other));
+    ["type", own, if is_unread { own } else { other }, "call_id", "provider_specific_fields"]
 }
 
 /// The call of a function, or a part of one, as it was before there were tools: the member `function_call`, and where that is.
@@ -225,10 +244,10 @@ pub mod known {
     ];
     /// Of a text in a content.
     pub const TEXT: [&str; 2] = ["type", "text"];
-    /// Of a tool call. LiteLLM puts a signature into the last one.
-    pub const CALL: [&str; 5] = ["type", "function", "custom", "call_id", "provider_specific_fields"];
-    /// Of the function or the custom tool in it.
-    pub const TOOL: [&str; 3] = ["name", "arguments", "input"];
+    /// Of the function or the custom tool in a tool call.
+    pub const FUNCTION: [&str; 2] = ["name", "arguments"];
+    /// See [`FUNCTION`].
+    pub const CUSTOM: [&str; 2] = ["name", "input"];
     /// Of an embedding.
     pub const EMBEDDING: [&str; 2] = ["embedding", "encoding_format"];
 }

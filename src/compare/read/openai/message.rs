@@ -3,7 +3,8 @@
 use crate::compare::part::choice::{Choice, ToolKind};
 use crate::compare::part::leftover::{Leftovers, Spot, Unknown};
 use crate::compare::read::openai::members::{
-    MAX_TOOLS, Part, REASONING, THOUGHTS, elements, is_text, known, legacy_tool, member, part, parts, reasoning, text, tool, whole,
+    MAX_TOOLS, Part, REASONING, THOUGHTS, elements, is_text, known, known_of_call, legacy_tool, member, part, parts, reasoning, text, tool,
+    whole,
 };
 use crate::fault::Fault;
 use crate::json::tape::Document;
@@ -73,17 +74,17 @@ impl MessageReader<'_> {
             }
             let (tool, inner) = tool(document, call)?;
             let path = [member_step("message"), member_step("tool_calls"), Step::Index(place)];
-            self.leftovers.members(document, call, spot(self.choice.place, &path), &known::CALL);
+            self.leftovers.members(document, call, spot(self.choice.place, &path), &known_of_call(document, call, tool.kind));
             if let Some(inner) = inner {
-                let name = if tool.kind == ToolKind::Custom { "custom" } else { "function" };
+                let (name, known) = if tool.kind == ToolKind::Custom { ("custom", known::CUSTOM) } else { ("function", known::FUNCTION) };
                 let path = [path.as_slice(), &[member_step(name)]].concat();
-                self.leftovers.members(document, inner, spot(self.choice.place, &path), &known::TOOL);
+                self.leftovers.members(document, inner, spot(self.choice.place, &path), &known);
             }
             self.choice.tools.push(tool);
         }
         if let Some((tool, call)) = legacy_tool(document, message)? {
             let path = [member_step("message"), member_step("function_call")];
-            self.leftovers.members(document, call, spot(self.choice.place, &path), &known::TOOL);
+            self.leftovers.members(document, call, spot(self.choice.place, &path), &known::FUNCTION);
             self.choice.tools.push(tool);
         }
         self.leftovers.members(document, message, spot(self.choice.place, &[member_step("message")]), &known::MESSAGE);
