@@ -3,7 +3,7 @@
 //! A member that is `null` is the same as one that isn't there. What can't be sliced is bounded.
 
 use crate::compare::part::choice::{Tool, ToolKind};
-use crate::compare::part::leftover::is_filled;
+use crate::compare::part::leftover::{is_filled, is_known};
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
@@ -87,10 +87,19 @@ pub enum Part {
     Text(Option<u32>),
     /// What the model refuses with.
     Refusal(Option<u32>),
-    /// What the model thought, in strings; none if it is told in another form.
-    Thought(Vec<u32>),
+    /// What the model thought.
+    Thought(Thought),
     /// Anything else.
     Other,
+}
+
+/// A part that tells what the model thought.
+#[derive(Debug, Default)]
+pub struct Thought {
+    /// The strings that tell it, none of them empty.
+    pub texts: Vec<u32>,
+    /// What else there is between them, each with the name of the list that it is in.
+    pub unread: Vec<(&'static str, u32)>,
 }
 
 /// What the part at `node` of a content is: a string, or an object of `type` `text` (Mistral's `thinking` parts hold a list of such).
@@ -117,14 +126,37 @@ pub fn part(document: &Document, node: u32) -> Result<Part, Fault> {
     if !thinks {
         return Ok(Part::Other);
     }
-    let mut found = Vec::new();
+    let mut thought = Thought::default();
     for name in ["thinking", "reasoning", "text"] {
-        for part in parts(document, node, name)? {
-            let part = if document.value(part).tag == Tag::Object { member(document, part, "text")? } else { Some(part) };
-            found.extend(part.filter(|&part| is_text(document, part)));
+        for element in parts(document, node, name)? {
+            match text_alone(document, element)? {
+                Some(text) => thought.texts.extend(text.filter(|&text| is_text(document, text))),
+                None => thought.unread.push((name, element)),
+            }
         }
     }
-    Ok(Part::Thought(found))
+    Ok(Part::Thought(thought))
+}
+
+/// The string that is all there is of an element of a thought; `None` if there is anything else.
+fn text_alone(document: &Document, node: u32) -> Result<Option<Option<u32>>, Fault> {
+    Ok(match document.value(node).tag {
+        Tag::Null => Some(None),
+        Tag::Plain | Tag::Escaped => Some(Some(node)),
+        Tag::Object if document.children(node) == 0 => Some(None),
+        Tag::Object => {
+            let text = member(document, node, "text")?.filter(|&text| matches!(document.value(text).tag, Tag::Plain | Tag::Escaped));
+            let is_read = |name: u32| is_known(document.value(name), &known::TEXT) || !is_filled(document, document.after(name));
+            text.filter(|_| names(document, node).all(is_read)).map(Some)
+        }
+        _ => None,
+    })
+}
+
+/// The names of the members of the object at `object`.
+fn names(document: &Document, object: u32) -> impl Iterator<Item = u32> + use<'_> {
+    let first = Some(first_child(object));
+    core::iter::successors(first, |&name| Some(document.after(document.after(name)))).take(document.children(object) as usize)
 }
 
 /// Whether a value is a string that is not empty.
@@ -138,20 +170,6 @@ pub const REASONING: [&str; 2] = ["reasoning", "reasoning_content"];
 
 /// Members of a message that tell it in another form, with signatures that differ always: OpenRouter's, LiteLLM's, Ollama's.
 pub const THOUGHTS: [&str; 3] = ["reasoning_details", "thinking_blocks", "thinking"];
-
-/// The members of [`REASONING`] that are strings, each with its name.
-///
-/// # Errors
-/// If `message` is no message.
-pub fn reasoning(document: &Document, message: u32) -> Result<Vec<(&'static str, u32)>, Fault> {
-    let mut found: Vec<(&'static str, u32)> = Vec::new();
-    for name in REASONING {
-        let node = member(document, message, name)?.filter(|&node| is_text(document, node));
-        let is_new = |node: &u32| !found.iter().any(|&(_, known)| document.source(known) == document.source(*node));
-        found.extend(node.filter(is_new).map(|node| (name, node)));
-    }
-    Ok(found)
-}
 
 /// Whether an answer, or a chunk of one, has an `error` that says anything. Some servers write an empty one beside each good chunk.
 ///
@@ -194,9 +212,8 @@ pub fn tool(document: &Document, call: u32) -> Result<(Tool, Option<u32>), Fault
 
 /// Whether a value says anything, or if it is an object any of its members.
 fn says_anything(document: &Document, node: u32) -> bool {
-    let mut members = core::iter::successors(Some(first_child(node)), |&name| Some(document.after(document.after(name))));
     match document.value(node).tag {
-        Tag::Object => members.by_ref().take(document.children(node) as usize).any(|name| is_filled(document, document.after(name))),
+        Tag::Object => names(document, node).any(|name| is_filled(document, document.after(name))),
         _ => is_filled(document, node),
     }
 }
@@ -244,6 +261,10 @@ pub mod known {
     ];
     /// Of a text in a content.
     pub const TEXT: [&str; 2] = ["type", "text"];
+    /// Of a refusal in a content.
+    pub const REFUSAL: [&str; 2] = ["type", "refusal"];
+    /// Of a thought in a content.
+    pub const THOUGHT: [&str; 4] = ["type", "thinking", "reasoning", "text"];
     /// Of the function or the custom tool in a tool call.
     pub const FUNCTION: [&str; 2] = ["name", "arguments"];
     /// See [`FUNCTION`].
