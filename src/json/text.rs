@@ -69,6 +69,17 @@ fn code_unit(rest: &[u8]) -> Option<u32> {
     u32::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// The code points of a string that [`super::reader`] has accepted.
+pub fn codes(text: &[u8]) -> impl Iterator<Item = u32> + use<'_> {
+    let mut at = 0;
+    core::iter::from_fn(move || next_code(text, &mut at))
+}
+
+/// Whether two strings are the same, however they are spelled.
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one == other || codes(one).eq(codes(other))
+}
+
 /// Whether a string, unescaped, is `name`.
 #[inline]
 pub fn reads(text: Value<'_>, name: &str) -> bool {
@@ -92,9 +103,7 @@ pub fn read(text: Value<'_>, most: usize) -> Option<String> {
     if !matches!(text.tag, Tag::Plain | Tag::Escaped) || text.text.len() > most {
         return None;
     }
-    let mut at = 0;
-    let codes = core::iter::from_fn(|| next_code(text.text, &mut at));
-    Some(codes.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+    Some(codes(text.text).map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// A comparison of two strings in slices: how many bytes of each have been found equal.

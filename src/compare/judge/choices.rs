@@ -223,8 +223,8 @@ impl ChoicesJudge {
         match self.aspect {
             1 => aspect(Kind::Finish, in_choice("finish_reason"), nodes(primary.finish), nodes(shadow.finish), Test::EXACT),
             2 => {
-                let same = primary.refusal.is_some() == shadow.refusal.is_some();
-                aspect(Kind::Refusal, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), Test::Known(same))
+                let same = primary.refusal.is_empty() == shadow.refusal.is_empty();
+                aspect(Kind::Refusal, in_refusal(primary), primary.refusal.clone(), shadow.refusal.clone(), Test::Known(same))
             }
             3 => known(Kind::Tools, in_tools(primary), primary.tools.len() == shadow.tools.len()),
             number => match number.wrapping_sub(4) {
@@ -234,8 +234,8 @@ impl ChoicesJudge {
                     (0, _) => content(Kind::Text, Test::EXACT),
                     (1, Scope::All) => {
                         // (That only one refuses has been said.)
-                        let test = if primary.refusal.is_some() && shadow.refusal.is_some() { Test::EXACT } else { Test::Known(true) };
-                        aspect(Kind::Text, in_refusal(primary), nodes(primary.refusal), nodes(shadow.refusal), test)
+                        let test = if primary.refusal.is_empty() || shadow.refusal.is_empty() { Test::Known(true) } else { Test::EXACT };
+                        aspect(Kind::Text, in_refusal(primary), primary.refusal.clone(), shadow.refusal.clone(), test)
                     }
                     (2, Scope::All) if reasons => reasoning(false),
                     _ => None,
@@ -250,7 +250,7 @@ impl ChoicesJudge {
         matches!(self.scope, Scope::Text(_))
             && both.iter().all(|choice| choice.content.is_empty())
             && (both.iter().any(|choice| !choice.tools.is_empty()) && !self.ignores(&in_tools(primary))
-                || both.iter().any(|choice| choice.refusal.is_some()) && !self.ignores(&in_refusal(primary)))
+                || both.iter().any(|choice| !choice.refusal.is_empty()) && !self.ignores(&in_refusal(primary)))
     }
 
     /// Whether the operator ignores `path`, or something above it.

@@ -11,9 +11,9 @@ pub struct Choice {
     pub is_chat: bool,
     /// The strings that follow each other in `message.content`, or `text`.
     pub content: Vec<u32>,
-    /// The string `message.refusal`.
-    pub refusal: Option<u32>,
-    /// What the model thought before it answered: strings that follow each other, and the member of `message` where the first of them is.
+    /// What it refuses with: the string `message.refusal` and those of parts of the content, all that they say once.
+    pub refusal: Vec<u32>,
+    /// What the model thought before it answered: strings that follow each other, all that they say once, and the member of `message` where the first of them is.
     pub reasoning: Vec<u32>,
     /// See [`Choice::reasoning`].
     pub reasoning_name: &'static str,

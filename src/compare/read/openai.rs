@@ -150,7 +150,7 @@ const ENDS: [End; 8] = [End::Refusal, End::ContentFilter, End::ToolCalls, End::T
 fn end(document: &Document, choice: &Choice) -> End {
     let is_empty = choice.content.is_empty() && choice.tools.is_empty();
     let says = |reason: &str| choice.finish.is_some_and(|finish| reads(document.value(finish), reason));
-    if choice.refusal.is_some() || says("refusal") {
+    if !choice.refusal.is_empty() || says("refusal") {
         End::Refusal
     } else if says("content_filter") {
         End::ContentFilter

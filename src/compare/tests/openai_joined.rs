@@ -122,6 +122,80 @@ fn a_call_begins_where_it_is_meant_to() {
 }
 
 #[test]
+fn white_space_and_repetitions_begin_no_call() {
+    let one = calls(&[r#"f("{\"ci\":1}")"#]);
+    let piece = |id: &str, name: &str, arguments: &str| {
+        let [id, name] = [("id", id), ("name", name)].map(|(key, value)| match value {
+            "" => String::new(),
+            value => format!(r#""{key}":"{value}","#),
+        });
+        format!(r#"{{"index":0,{id}"function":{{{name}"arguments":"{arguments}"}}}}"#)
+    };
+    let stream = |pieces: &[(&str, &str, &str)]| {
+        let pieces: Vec<String> = pieces.iter().map(|&(id, name, arguments)| piece(id, name, arguments)).collect();
+        streamed(&pieces.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (begin, end, all) = (r#"{\"ci"#, r#"\":1}"#, r#"{\"ci\":1}"#);
+    for blank in [" ", r"\n", r"\u0020", r" \t\r\n"] {
+        for pieces in [
+            &[("", "f", blank), ("", "f", begin), ("", "f", end)][..],
+            &[("x", "f", blank), ("x", "f", begin), ("x", "f", end)],
+            &[("x", "f", ""), ("x", "f", blank), ("x", r"\u0066", begin), ("x", "f", end), ("x", "f", blank)],
+            &[("x", "f", ""), ("y", "", ""), ("z", "", blank), ("v", "", begin), ("w", "", end)],
+            &[("x", "f", blank), ("y", "", blank), ("z", "", begin), ("w", "", end)],
+            &[("x", "f", all), ("x", "f", blank)],
+            &[("x", "f", all), ("", "f", blank)],
+            &[("x", "f", all), ("y", "", blank)],
+            &[("x", "f", all), ("y", "", ""), ("z", "", blank), ("w", "", blank)],
+            &[("x", "f", begin), ("x", "f", end), ("x", "", blank), ("x", "f", blank)],
+            // A repetition.
+            &[("x", "f", all), ("x", "f", all)],
+            &[("x", "f", begin), ("x", "f", end), ("x", "f", all)],
+            &[("x", "f", all), ("x", "", all), ("x", "f", "")],
+        ] {
+            check(&stream(pieces), &one, "equivalent");
+            check(&stream(pieces), &stream(pieces), "identical");
+            check(&stream(pieces), &calls(&["f({})"]), "tools at choices[0].message.tool_calls[0].function.arguments.ci");
+        }
+    }
+    let object = r#"{"id":"x","function":{"name":"f","arguments":{"ci":1}}}"#;
+    check(&streamed(&[object, object]), &one, "equivalent");
+    let legacy = r#""function_call":{"name":"f","arguments":"{}"}"#;
+    check(&deltas(&[legacy, legacy]), &message(legacy), "equivalent");
+    let more = stream(&[("x", "f", all), ("x", "f", "{}")]);
+    check(&more, &calls(&[r#"f("{\"ci\":1}")"#, "f({})"]), "equivalent");
+    let two = stream(&[("x", "f", blank_then(all).as_str()), ("y", "f", all), ("y", "g", all)]);
+    check(&two, &calls(&[r#"f("{\"ci\":1}")"#, r#"f("{\"ci\":1}")"#, r#"g("{\"ci\":1}")"#]), "equivalent");
+    let text = stream(&[("x", "f", "print"), ("x", "f", "(1)")]);
+    check(&text, &calls(&[r#"f("print(1)")"#]), "equivalent");
+}
+
+fn blank_then(arguments: &str) -> String {
+    format!(r"\n{arguments}")
+}
+
+#[test]
+fn custom_tools_take_any_text() {
+    let tool = |name: &str, input: &str| format!(r#"{{"type":"custom","custom":{{"name":"{name}","input":"{input}"}}}}"#);
+    let all = |calls: &[String]| message(&format!(r#""tool_calls":[{}]"#, calls.join(",")));
+    for (events, expected) in [
+        (&[("x", "p", "print"), ("x", "p", "(1)")][..], &[("p", "print(1)")][..]),
+        (&[("", "p", "print"), ("", "p", "(1)")], &[("p", "print(1)")]),
+        (&[("x", "p", "[1]"), ("x", "p", "[2]"), ("x", "p", " ")], &[("p", "[1][2] ")]),
+        (&[("x", "p", "a"), ("y", "", "b")], &[("p", "ab")]),
+        (&[("x", "p", "a"), ("y", "p", "b")], &[("p", "a"), ("p", "b")]),
+        (&[("", "p", "a"), ("", "q", "b")], &[("p", "a"), ("q", "b")]),
+    ] {
+        let event = |&(id, name, input): &(&str, &str, &str)| {
+            tool(name, input).replacen('{', &format!(r#"{{"index":0,"id":"{id}","#), 1).replace(r#""name":"","#, "")
+        };
+        let events: Vec<String> = events.iter().map(event).collect();
+        let expected: Vec<String> = expected.iter().map(|(name, input)| tool(name, input)).collect();
+        check(&streamed(&events.iter().map(String::as_str).collect::<Vec<_>>()), &all(&expected), "equivalent");
+    }
+}
+
+#[test]
 fn no_arguments_are_no_arguments() {
     let nothing = [r#"f("")"#, "f(null)", "f({})", r#"f("{}")"#, r#"f(" { } ")"#, r#"f("null")"#, r#"f(" ")"#];
     let call = |arguments: &str| message(&format!(r#""content":null,"tool_calls":[{{"function":{{"name":"f"{arguments}}}}}]"#));
@@ -227,6 +301,51 @@ fn what_comes_twice_is_said_once() {
     check(&alone, &message(&format!(r#""content":[{image},"a"]"#)), "equivalent");
     let late = stream(&[r#""delta":{"content":"a"}"#, &format!(r#""delta":{{}},"message":{{"content":"a","tool_calls":[{call}]}}"#)]);
     check(&late, &message(r#""content":"a","tool_calls":[{"function":{"name":"f"}}]"#), "equivalent");
+}
+
+#[test]
+fn refusals_and_thoughts_in_two_places_are_said_once() {
+    let reasons = Compare { reasoning: true, ..Compare::exact() };
+    let refusal = |text: &str| format!(r#"{{"type":"refusal","refusal":"{text}"}}"#);
+    let thought = |text: &str| format!(r#"{{"type":"thinking","thinking":[{{"type":"text","text":"{text}"}}]}}"#);
+    let no = refusal("no");
+    for (said, once) in [
+        (format!(r#""refusal":"no","content":[{no}]"#), r#""refusal":"no""#),
+        (format!(r#""refusal":"n\u006f","content":[{},{}]"#, refusal("n"), refusal("o")), r#""refusal":"no""#),
+        (format!(r#""content":[{no}]"#), r#""refusal":"no""#),
+        (format!(r#""content":["a",{no},"b",{no}]"#), r#""content":"ab","refusal":"nono""#),
+        (format!(r#""refusal":"oh","content":[{no}]"#), r#""refusal":"ohno""#),
+        (r#""reasoning":"\u00e9","reasoning_content":"é""#.to_owned(), r#""reasoning":"é""#),
+        (r#""reasoning":"a","reasoning_content":"b""#.to_owned(), r#""reasoning":"ab""#),
+        (format!(r#""reasoning":"hm","content":[{},{}]"#, thought("h"), thought("\\u006d")), r#""reasoning_content":"hm""#),
+        (format!(r#""reasoning_content":"hm","content":[{}]"#, thought("hm")), r#""reasoning":"hm""#),
+    ] {
+        for (one, other) in [(message(&said), message(once)), (deltas(&[&said]), message(&said)), (deltas(&[&said]), message(once))] {
+            let judged = say(&report(&reasons, &one, &other).judgement);
+            // (A stream may be joined to the very same bytes.)
+            assert!(["equivalent", "identical"].contains(&judged.as_str()), "{judged}: {said}");
+        }
+        let other =
+            once.replace(r#":"no"#, r#":"never"#).replace('é', "x").replace(":\"hm", ":\"h").replace(":\"ab", ":\"x").replace("oh", "x");
+        for one in [message(&said), deltas(&[&said])] {
+            let said = say(&report(&reasons, &one, &message(&other)).judgement);
+            assert!(said.starts_with("text at choices[0]"), "{said}: {other}");
+        }
+    }
+    for pieces in [
+        &[r#""refusal":"n","content":[{"type":"refusal","refusal":"n"}]"#, r#""refusal":"o","content":[{"type":"refusal","refusal":"o"}]"#]
+            [..],
+        &[r#""refusal":"n""#, r#""content":[{"type":"refusal","refusal":"no"}]"#, r#""refusal":"o""#],
+    ] {
+        check(&deltas(pieces), &message(r#""refusal":"no""#), "equivalent");
+    }
+    for pieces in [
+        &[r#""reasoning":"h","reasoning_content":"h""#, r#""reasoning":"m","reasoning_content":"\u006d""#][..],
+        &[r#""reasoning":"h","reasoning_content":"h""#, r#""reasoning":"m""#, r#""reasoning_content":"m""#],
+        &[r#""reasoning_content":"hm""#, r#""reasoning":"h""#, r#""reasoning":"m""#],
+    ] {
+        check_answers(&reasons, &deltas(pieces), &message(r#""reasoning":"hm""#), "equivalent");
+    }
 }
 
 #[test]

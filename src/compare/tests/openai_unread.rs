@@ -122,6 +122,60 @@ fn what_is_left_unread_is_never_equal() {
 }
 
 #[test]
+fn what_is_read_of_one_kind_is_unread_of_another() {
+    let call = |members: &str| format!(r#""tool_calls":[{{{members}}}]"#);
+    let function = |members: &str| call(&format!(r#""type":"function","function":{{"name":"f"{members}}}"#));
+    let custom = |members: &str| call(&format!(r#""type":"custom","custom":{{"name":"f"{members}}}"#));
+    let legacy = |members: &str| format!(r#""function_call":{{"name":"f"{members}}}"#);
+    let part = |members: &str| format!(r#""content":["a",{{{members}}}]"#);
+    let in_call = |at: &str| format!("unread choices[0].message.tool_calls[0].{at}");
+    for (one, other, expected) in [
+        (function(r#","input":{"a":1}"#), function(r#","input":{"a":2}"#), in_call("function.input")),
+        (function(r#","input":"a""#), function(""), in_call("function.input")),
+        (function(r#","arguments":"{}","input":"a""#), function(r#","arguments":"{}","input":"b""#), in_call("function.input")),
+        (custom(r#","arguments":"1""#), custom(r#","arguments":"2""#), in_call("custom.arguments")),
+        (legacy(r#","input":1"#), legacy(r#","input":2"#), "unread choices[0].message.function_call.input".to_owned()),
+        (
+            call(r#""function":{"name":"f"},"custom":{"name":"c","input":"1"}"#),
+            call(r#""function":{"name":"f"},"custom":{"name":"c","input":"2"}"#),
+            in_call("custom"),
+        ),
+        (
+            part(r#""type":"refusal","refusal":"no","why":"a""#),
+            part(r#""type":"refusal","refusal":"no","why":"b""#),
+            "unread choices[0].message.content[1].why".to_owned(),
+        ),
+        (
+            part(r#""type":"text","text":"Hi","annotations":[1]"#),
+            part(r#""type":"text","text":"Hi","annotations":[2]"#),
+            "unread choices[0].message.content[1].annotations".to_owned(),
+        ),
+    ] {
+        check_answers(&Compare::exact(), &message(&one), &message(&other), &expected);
+        check_answers(&Compare::exact(), &deltas(&[&one]), &message(&one), "equivalent");
+        let streamed = [deltas(&[&one]), deltas(&[&other])];
+        check_answers(&Compare::exact(), &streamed[0], &streamed[0], "identical");
+        let said = say(&report(&Compare::exact(), &streamed[0], &streamed[1]).judgement);
+        assert!(said.starts_with("unread choices[0].message"), "{said}: {one}");
+    }
+    // An empty object hides no filled one.
+    for empty in ["{}", r#"{"name":null,"arguments":null}"#, r#"{"name":"","arguments":""}"#, "null"] {
+        let mixed = |input: &str| call(&format!(r#""type":"custom","function":{empty},"custom":{{"name":"c","input":"{input}"}}"#));
+        let plain = |input: &str| message(&call(&format!(r#""custom":{{"name":"c","input":"{input}"}}"#)));
+        let begun = deltas(&[&call(&format!(r#""index":0,"function":{empty}"#)), &call(r#""index":0,"custom":{"name":"c","input":"1"}"#)]);
+        for one in [message(&mixed("1")), deltas(&[&mixed("1")]), begun] {
+            check_answers(&Compare::exact(), &one, &plain("1"), "equivalent");
+            let told = report(&Compare::exact(), &one, &plain("2"));
+            assert_eq!(say(&told.judgement), "tools at choices[0].message.tool_calls[0].custom.input");
+            assert_eq!(told.primary.end, Some(End::ToolCalls));
+        }
+        let function = format!(r#""function":{{"name":"f"}},"custom":{empty}"#);
+        check_answers(&Compare::exact(), &message(&call(&function)), &deltas(&[&call(&function)]), "equivalent");
+        check_answers(&Compare::exact(), &message(&call(&function)), &message(&call(r#""function":{"name":"f"}"#)), "equivalent");
+    }
+}
+
+#[test]
 fn the_same_bytes_are_identical_with_whatever_is_left_unread() {
     let audio = message(r#""content":null,"audio":{"id":"a"}"#);
     check_answers(&Compare::exact(), &audio, &audio, "identical");
@@ -246,6 +300,32 @@ fn thinking_is_told_apart_from_the_answer() {
 }
 
 #[test]
+fn what_is_no_text_in_a_thought_is_held_as_a_thought() {
+    let content = |members: &str| format!(r#""content":[{{"type":"thinking",{members}}},{{"type":"text","text":"a"}}]"#);
+    let list = |element: &str| content(&format!(r#""thinking":[{{"type":"text","text":"hm"}},{element}]"#));
+    for (one, other, at) in [
+        (list(r#"{"type":"reference","ids":[1]}"#), list(r#"{"type":"reference","ids":[2]}"#), "[0].thinking"),
+        (list(r#"{"type":"reference","ids":[1]}"#), list("null"), "[0].thinking"),
+        (list("1"), list("2"), "[0].thinking"),
+        (list(r#"{"type":"text","text":"b","x":1}"#), list(r#"{"type":"text","text":"b","x":2}"#), "[0].thinking"),
+        (content(r#""thinking":"hm","x":1"#), content(r#""thinking":"hm","x":2"#), "[0].x"),
+        (content(r#""data":"a""#), content(r#""data":"b""#), "[0].data"),
+    ] {
+        let path = format!("unread choices[0].message.content{at}");
+        check_answers(&with_reasoning(), &message(&one), &message(&other), &path);
+        check_answers(&with_reasoning(), &deltas(&[&one]), &deltas(&[&other]), &path);
+        for plan in [Compare::exact(), with_reasoning()] {
+            check_answers(&plan, &deltas(&[&one]), &message(&one), "equivalent");
+            check_answers(&plan, &deltas(&[&one]), &deltas(&[&one]), "identical");
+        }
+        check_answers(&Compare::exact(), &message(&one), &message(&other), "equivalent");
+        check_answers(&Compare::exact(), &deltas(&[&one]), &message(&other), "equivalent");
+    }
+    let signed = |signature: &str| message(&content(&format!(r#""thinking":"hm","signature":"{signature}""#)));
+    check_answers(&with_reasoning(), &signed("a"), &signed("b"), "equivalent");
+}
+
+#[test]
 fn an_answer_of_thoughts_alone_has_an_end_of_its_own() {
     let thought = r#""content":null,"reasoning":"hm""#;
     for (answer, end) in [
@@ -254,6 +334,8 @@ fn an_answer_of_thoughts_alone_has_an_end_of_its_own() {
         (message(r#""content":[{"type":"thinking","thinking":[]}]"#), End::ThoughtOnly),
         (message(r#""content":null,"reasoning_details":[{"type":"reasoning.encrypted"}]"#), End::ThoughtOnly),
         (deltas(&[r#""reasoning":"h""#, r#""reasoning":"m""#]), End::ThoughtOnly),
+        (deltas(&[r#""content":[{"type":"thinking","thinking":[]}]"#]), End::ThoughtOnly),
+        (deltas(&[r#""content":[{"type":"redacted_thinking","data":"x"}]"#]), End::ThoughtOnly),
         (message(r#""content":"a","reasoning":"hm""#), End::Stop),
         (message(r#""content":null,"reasoning":"""#), End::Empty),
         (message(r#""content":null,"reasoning":null"#), End::Empty),

@@ -3,7 +3,7 @@
 //! A member that is `null` is the same as one that isn't there. What can't be sliced is bounded.
 
 use crate::compare::part::choice::{Tool, ToolKind};
-use crate::compare::part::leftover::is_filled;
+use crate::compare::part::leftover::{is_filled, is_known};
 use crate::fault::Fault;
 use crate::json::tape::{Document, first_child};
 use crate::json::text::reads;
@@ -87,10 +87,19 @@ pub enum Part {
     Text(Option<u32>),
     /// What the model refuses with.
     Refusal(Option<u32>),
-    /// What the model thought, in strings; none if it is told in another form.
-    Thought(Vec<u32>),
+    /// What the model thought.
+    Thought(Thought),
     /// Anything else.
     Other,
+}
+
+/// A part that tells what the model thought.
+#[derive(Debug, Default)]
+pub struct Thought {
+    /// The strings that tell it, none of them empty.
+    pub texts: Vec<u32>,
+    /// What else there is between them, each with the name of the list that it is in.
+    pub unread: Vec<(&'static str, u32)>,
 }
 
 /// What the part at `node` of a content is: a string, or an object of `type` `text` (Mistral's `thinking` parts hold a list of such).
@@ -117,14 +126,37 @@ pub fn part(document: &Document, node: u32) -> Result<Part, Fault> {
     if !thinks {
         return Ok(Part::Other);
     }
-    let mut found = Vec::new();
+    let mut thought = Thought::default();
     for name in ["thinking", "reasoning", "text"] {
-        for part in parts(document, node, name)? {
-            let part = if document.value(part).tag == Tag::Object { member(document, part, "text")? } else { Some(part) };
-            found.extend(part.filter(|&part| is_text(document, part)));
+        for element in parts(document, node, name)? {
+            match text_alone(document, element)? {
+                Some(text) => thought.texts.extend(text.filter(|&text| is_text(document, text))),
+                None => thought.unread.push((name, element)),
+            }
         }
     }
-    Ok(Part::Thought(found))
+    Ok(Part::Thought(thought))
+}
+
+/// The string that is all there is of an element of a thought; `None` if there is anything else.
+fn text_alone(document: &Document, node: u32) -> Result<Option<Option<u32>>, Fault> {
+    Ok(match document.value(node).tag {
+        Tag::Null => Some(None),
+        Tag::Plain | Tag::Escaped => Some(Some(node)),
+        Tag::Object if document.children(node) == 0 => Some(None),
+        Tag::Object => {
+            let text = member(document, node, "text")?.filter(|&text| matches!(document.value(text).tag, Tag::Plain | Tag::Escaped));
+            let is_read = |name: u32| is_known(document.value(name), &known::TEXT) || !is_filled(document, document.after(name));
+            text.filter(|_| names(document, node).all(is_read)).map(Some)
+        }
+        _ => None,
+    })
+}
+
+/// The names of the members of the object at `object`.
+fn names(document: &Document, object: u32) -> impl Iterator<Item = u32> + use<'_> {
+    let first = Some(first_child(object));
+    core::iter::successors(first, |&name| Some(document.after(document.after(name)))).take(document.children(object) as usize)
 }
 
 /// Whether a value is a string that is not empty.
@@ -138,20 +170,6 @@ pub const REASONING: [&str; 2] = ["reasoning", "reasoning_content"];
 
 /// Members of a message that tell it in another form, with signatures that differ always: OpenRouter's, LiteLLM's, Ollama's.
 pub const THOUGHTS: [&str; 3] = ["reasoning_details", "thinking_blocks", "thinking"];
-
-/// The members of [`REASONING`] that are strings, each with its name.
-///
-/// # Errors
-/// If `message` is no message.
-pub fn reasoning(document: &Document, message: u32) -> Result<Vec<(&'static str, u32)>, Fault> {
-    let mut found: Vec<(&'static str, u32)> = Vec::new();
-    for name in REASONING {
-        let node = member(document, message, name)?.filter(|&node| is_text(document, node));
-        let is_new = |node: &u32| !found.iter().any(|&(_, known)| document.source(known) == document.source(*node));
-        found.extend(node.filter(is_new).map(|node| (name, node)));
-    }
-    Ok(found)
-}
 
 /// Whether an answer, or a chunk of one, has an `error` that says anything. Some servers write an empty one beside each good chunk.
 ///
@@ -173,21 +191,39 @@ pub fn whole(document: &Document, object: u32, name: &str) -> Result<Option<u64>
     number.filter(|_| may_be).map(Some).ok_or("a value is no whole number, and should be")
 }
 
-/// A tool call, or a part of one, and the object that tells its name and arguments, if there is one.
+/// A tool call, or a part of one, and the object that tells its name and arguments, if there is one. Of two the first that says anything.
 ///
 /// # Errors
 /// If it is no tool call.
 pub fn tool(document: &Document, call: u32) -> Result<(Tool, Option<u32>), Fault> {
-    let (kind, tool) = match (member(document, call, "function")?, member(document, call, "custom")?) {
-        (None, Some(custom)) => (ToolKind::Custom, custom),
+    let (function, custom) = (member(document, call, "function")?, member(document, call, "custom")?);
+    let says = |tool: Option<u32>| tool.is_some_and(|tool| says_anything(document, tool));
+    let (kind, tool) = match (function, custom) {
+        (function, Some(custom)) if function.is_none() || !says(function) && says(Some(custom)) => (ToolKind::Custom, custom),
         (Some(function), _) => (ToolKind::Function, function),
-        (None, None) => return Ok((Tool { kind: ToolKind::Other, name: text(document, call, "type")?, arguments: None }, None)),
+        (None, _) => return Ok((Tool { kind: ToolKind::Other, name: text(document, call, "type")?, arguments: None }, None)),
     };
     let arguments = match kind {
         ToolKind::Custom => text(document, tool, "input")?,
         _ => arguments(document, tool)?,
     };
     Ok((Tool { kind, name: text(document, tool, "name")?, arguments }, Some(tool)))
+}
+
+/// Whether a value says anything, or if it is an object any of its members.
+fn says_anything(document: &Document, node: u32) -> bool {
+    match document.value(node).tag {
+        Tag::Object => names(document, node).any(|name| is_filled(document, document.after(name))),
+        _ => is_filled(document, node),
+    }
+}
+
+/// What is read of the tool call at `call`, or of a part of one, if it is of this kind. An object of the other kind is left unread, unless
+/// it says nothing. LiteLLM puts a signature into `provider_specific_fields`.
+pub fn known_of_call(document: &Document, call: u32, kind: ToolKind) -> [&'static str; 5] {
+    let (own, other) = if kind == ToolKind::Custom { ("custom", "function") } else { ("function", "custom") };
+    let is_unread = document.member(call, other).is_some_and(|other| says_anything(document, other));
+    ["type", own, if is_unread { own } else { other }, "call_id", "provider_specific_fields"]
 }
 
 /// The call of a function, or a part of one, as it was before there were tools: the member `function_call`, and where that is.
@@ -225,10 +261,14 @@ pub mod known {
     ];
     /// Of a text in a content.
     pub const TEXT: [&str; 2] = ["type", "text"];
-    /// Of a tool call. LiteLLM puts a signature into the last one.
-    pub const CALL: [&str; 5] = ["type", "function", "custom", "call_id", "provider_specific_fields"];
-    /// Of the function or the custom tool in it.
-    pub const TOOL: [&str; 3] = ["name", "arguments", "input"];
+    /// Of a refusal in a content.
+    pub const REFUSAL: [&str; 2] = ["type", "refusal"];
+    /// Of a thought in a content.
+    pub const THOUGHT: [&str; 4] = ["type", "thinking", "reasoning", "text"];
+    /// Of the function or the custom tool in a tool call.
+    pub const FUNCTION: [&str; 2] = ["name", "arguments"];
+    /// See [`FUNCTION`].
+    pub const CUSTOM: [&str; 2] = ["name", "input"];
     /// Of an embedding.
     pub const EMBEDDING: [&str; 2] = ["embedding", "encoding_format"];
 }

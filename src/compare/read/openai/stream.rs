@@ -8,6 +8,8 @@ mod call;
 mod choice;
 mod grow;
 mod joint;
+mod parts;
+mod said;
 mod write;
 
 use xxhash_rust::xxh64::xxh64;

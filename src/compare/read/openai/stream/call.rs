@@ -3,12 +3,13 @@
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::choice::{Tool, ToolKind};
-use crate::compare::read::openai::members::{known, legacy_tool, member, tool, whole};
+use crate::compare::read::openai::members::{known, known_of_call, legacy_tool, member, tool, whole};
 use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::joint::Members;
 use crate::compare::read::openai::stream::write::{comma, put, source, string};
 use crate::json::tape::Document;
-use crate::json::text::next_code;
+use crate::json::text::{codes, is_same};
+use crate::json::value::Tag;
 
 /// The calls of one choice.
 #[derive(Debug, Default)]
@@ -41,10 +42,22 @@ struct Arguments {
     text: Capture,
     /// Whether that is the object itself instead of a string.
     is_object: bool,
+    form: Form,
     /// How many brackets are open in it, whether it is within a string, and there behind a backslash.
     depth: u32,
     in_string: bool,
     escaped: bool,
+}
+
+/// What arguments look like by their first character that is no white space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// There is none yet.
+    Blank,
+    /// Those of a function, which end with the bracket that they begin with.
+    Json,
+    /// Any text. Nobody knows where it ends.
+    Text,
 }
 
 /// A piece of a call.
@@ -53,6 +66,15 @@ struct Piece {
     tool: Tool,
     inner: Option<u32>,
     id: Option<u64>,
+}
+
+impl Piece {
+    /// Whether it has a member for arguments, if only an empty one.
+    fn has_arguments(&self, document: &Document) -> bool {
+        let name = if self.tool.kind == ToolKind::Custom { "input" } else { "arguments" };
+        let arguments = self.inner.and_then(|inner| document.member(inner, name));
+        arguments.is_some_and(|node| document.value(node).tag != Tag::Null)
+    }
 }
 
 impl JoinedCalls {
@@ -110,7 +132,7 @@ impl JoinedCalls {
 
 impl JoinedCall {
     fn new(slot: u64, grow: &Grow) -> Self {
-        let arguments = Arguments { text: grow.nothing(), is_object: false, depth: 0, in_string: false, escaped: false };
+        let arguments = Arguments { text: grow.nothing(), is_object: false, form: Form::Blank, depth: 0, in_string: false, escaped: false };
         let (beside, inside) = (Members::default(), Members::default());
         Self { slot, id: None, kind: ToolKind::Other, name: grow.nothing(), arguments, beside, inside }
     }
@@ -119,37 +141,66 @@ impl JoinedCall {
     /// or begin a call with its name once the arguments of the one before are complete. Others repeat id and name in each piece.
     fn ends_before(&self, document: &Document, piece: &Piece) -> bool {
         let name = piece.tool.name.filter(|_| piece.tool.kind != ToolKind::Other);
-        let (has_arguments, is_whole) = (piece.tool.arguments.is_some(), self.arguments.is_whole());
+        let is_whole = self.arguments.is_whole();
         match (piece.id, self.id, name) {
-            (Some(id), Some(own), name) if id != own => name.is_some() || !has_arguments || is_whole,
+            (Some(id), Some(own), name) if id != own => name.is_some() || !piece.has_arguments(document) || is_whole,
             (Some(_), None, Some(_)) if !self.name.bytes().is_empty() => true,
-            (_, _, Some(name)) => is_whole && (piece.id.is_none() || has_arguments || self.name.bytes() != document.value(name).text),
+            (_, _, Some(name)) if !is_same(self.name.bytes(), document.value(name).text) => is_whole || self.arguments.form == Form::Text,
+            (id, _, Some(_)) => match piece.tool.arguments {
+                Some(arguments) => is_whole && !is_blank(document, arguments) && !self.is_repeated(document, piece),
+                None => is_whole && id.is_none(),
+            },
             (_, _, None) => false,
         }
     }
 
+    /// Whether `piece` says the complete arguments of this call once more.
+    fn is_repeated(&self, document: &Document, piece: &Piece) -> bool {
+        let is_this = self.kind == ToolKind::Legacy || piece.id.is_some() && piece.id == self.id;
+        let is_equal = |node: u32| match document.value(node).tag.is_container() {
+            true => self.arguments.text.bytes() == document.source(node),
+            false => is_same(self.arguments.text.bytes(), document.value(node).text),
+        };
+        is_this && self.arguments.is_whole() && piece.tool.arguments.is_some_and(is_equal)
+    }
+
     fn append(&mut self, document: &Document, piece: &Piece, grow: &mut Grow) -> Result<(), Unread> {
+        let repeats = self.is_repeated(document, piece);
         self.id = piece.id.or(self.id);
         let Tool { kind, name, arguments } = piece.tool;
-        if kind != ToolKind::Other && self.kind == ToolKind::Other {
-            // What was there until now was its type.
-            grow.drop_text(core::mem::replace(&mut self.name, grow.nothing()));
+        if self.kind == ToolKind::Other || self.says_nothing() && kind != ToolKind::Other {
+            // What was there until now was its type, or an empty object of the other kind.
+            if kind != ToolKind::Other {
+                grow.drop_text(core::mem::replace(&mut self.name, grow.nothing()));
+            }
             self.kind = kind;
         }
-        let is_new = |name: &u32| self.kind == kind && document.value(*name).text != self.name.bytes();
-        let name = name.filter(is_new);
+        let is_own = self.kind == kind;
+        let name = name.filter(|&name| is_own && !is_same(self.name.bytes(), document.value(name).text));
         grow.by(&mut self.name, document, name)?;
-        if let Some(arguments) = arguments {
-            self.arguments.append(document, arguments, grow)?;
+        if let Some(arguments) = arguments.filter(|_| is_own && !repeats) {
+            self.arguments.append(document, arguments, self.kind, grow)?;
         }
-        let legacy = kind == ToolKind::Legacy;
-        self.beside.take(document, piece.call, if legacy { &known::TOOL } else { &known::CALL }, grow)?;
-        piece.inner.map_or(Ok(()), |inner| self.inside.take(document, inner, &known::TOOL, grow))
+        let known = if kind == ToolKind::Custom { &known::CUSTOM } else { &known::FUNCTION };
+        let known_beside = known_of_call(document, piece.call, self.kind);
+        let beside: &[&str] = if kind == ToolKind::Legacy { known } else { &known_beside };
+        let inner = piece.inner.filter(|_| is_own);
+        if repeats {
+            self.beside.take_new(document, piece.call, beside, grow)?;
+            return inner.map_or(Ok(()), |inner| self.inside.take_new(document, inner, known, grow));
+        }
+        self.beside.take(document, piece.call, beside, grow)?;
+        inner.map_or(Ok(()), |inner| self.inside.take(document, inner, known, grow))
+    }
+
+    /// Whether there is neither a name nor an argument yet.
+    fn says_nothing(&self) -> bool {
+        self.name.bytes().is_empty() && self.arguments.is_blank() && self.inside.is_empty()
     }
 
     /// Whether it says nothing: a piece too many at the end.
     fn is_empty(&self) -> bool {
-        self.name.bytes().is_empty() && self.arguments.text.bytes().is_empty() && self.beside.is_empty() && self.inside.is_empty()
+        self.says_nothing() && self.beside.is_empty()
     }
 
     fn write(mut self, out: &mut Vec<u8>) -> Result<(), Overflow> {
@@ -190,7 +241,7 @@ impl JoinedCall {
 }
 
 impl Arguments {
-    fn append(&mut self, document: &Document, node: u32, grow: &mut Grow) -> Result<(), Unread> {
+    fn append(&mut self, document: &Document, node: u32, kind: ToolKind, grow: &mut Grow) -> Result<(), Unread> {
         if document.value(node).tag.is_container() {
             let source = document.source(node);
             if self.text.bytes().is_empty() {
@@ -210,14 +261,17 @@ impl Arguments {
             self.is_object = false;
         }
         let text = document.value(node).text;
-        let mut at = 0;
-        while let Some(code) = next_code(text, &mut at) {
-            self.follow(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        for code in codes(text) {
+            self.follow(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), kind);
         }
         grow.by_bytes(&mut self.text, text)
     }
 
-    fn follow(&mut self, character: char) {
+    fn follow(&mut self, character: char, kind: ToolKind) {
+        if self.form == Form::Blank && !character.is_ascii_whitespace() {
+            let is_json = kind != ToolKind::Custom && matches!(character, '{' | '[');
+            self.form = if is_json { Form::Json } else { Form::Text };
+        }
         match character {
             _ if self.escaped => self.escaped = false,
             '\\' if self.in_string => self.escaped = true,
@@ -228,8 +282,20 @@ impl Arguments {
         }
     }
 
-    /// Whether they are complete.
+    /// Whether they are complete. `null` is none at all, as an empty object is.
     fn is_whole(&self) -> bool {
-        !self.text.bytes().is_empty() && self.depth == 0 && !self.in_string
+        let is_closed = self.depth == 0 && !self.in_string;
+        self.is_object || self.form == Form::Json && is_closed || self.text.bytes() == b"null"
     }
+
+    /// Whether there are none, but for white space.
+    fn is_blank(&self) -> bool {
+        !self.is_object && self.form == Form::Blank
+    }
+}
+
+/// Whether the string at `node` is white space.
+fn is_blank(document: &Document, node: u32) -> bool {
+    let value = document.value(node);
+    !value.tag.is_container() && codes(value.text).all(|code| char::from_u32(code).is_some_and(|code| code.is_ascii_whitespace()))
 }

@@ -5,13 +5,15 @@ use xxhash_rust::xxh64::xxh64;
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::leftover::is_filled;
-use crate::compare::read::openai::members::{Part, REASONING, THOUGHTS, elements, is_text, known, member, part, parts, reasoning, text};
+use crate::compare::read::openai::members::{Part, REASONING, THOUGHTS, elements, is_text, known, member, part, parts, text};
 use crate::compare::read::openai::stream::call::JoinedCalls;
 use crate::compare::read::openai::stream::grow::Grow;
-use crate::compare::read::openai::stream::joint::{Joint, Members};
-use crate::compare::read::openai::stream::write::{comma, put, string};
+use crate::compare::read::openai::stream::joint::Members;
+use crate::compare::read::openai::stream::parts::UnreadParts;
+use crate::compare::read::openai::stream::said::{Thoughts, write_once};
+use crate::compare::read::openai::stream::write::{put, string};
 use crate::json::tape::Document;
-use crate::json::text::next_code;
+use crate::json::text::{is_same, next_code};
 use crate::json::value::Tag;
 
 /// A choice joined so far.
@@ -23,11 +25,12 @@ pub struct JoinedChoice {
     is_chat: bool,
     is_plain: bool,
     content: Capture,
-    /// Parts of the content that are not read, and how much of it comes before each.
-    parts: Vec<(usize, Joint)>,
+    /// What is not read of the content.
+    parts: UnreadParts,
+    /// The member of that name, and what parts of the content say.
     refusal: Capture,
-    reasoning: Capture,
-    reasoning_name: &'static str,
+    refusal_parts: Capture,
+    thoughts: Thoughts,
     finish: Option<Capture>,
     calls: JoinedCalls,
     /// What is left unread of the choice, and of its message.
@@ -35,7 +38,7 @@ pub struct JoinedChoice {
     inside: Members,
     /// What tells of thinking in another form than text: the member, and a hash of what its pieces said. As a rule it does not count, and
     /// there may be a piece for each token.
-    thoughts: Vec<(&'static str, u64)>,
+    other_thoughts: Vec<(&'static str, u64)>,
     /// Whether any delta has said anything.
     has_deltas: bool,
     /// What a `message` is, which some servers send instead of a `delta`, or beside it.
@@ -73,15 +76,15 @@ impl JoinedChoice {
             is_chat: false,
             is_plain: false,
             content: grow.nothing(),
-            parts: Vec::new(),
+            parts: UnreadParts::default(),
             refusal: grow.nothing(),
-            reasoning: grow.nothing(),
-            reasoning_name: "reasoning",
+            refusal_parts: grow.nothing(),
+            thoughts: Thoughts::new(grow),
             finish: None,
             calls: JoinedCalls::default(),
             beside: Members::default(),
             inside: Members::default(),
-            thoughts: Vec::new(),
+            other_thoughts: Vec::new(),
             has_deltas: false,
             messages: Messages::Unknown,
         }
@@ -89,7 +92,11 @@ impl JoinedChoice {
 
     /// Whether it says nothing yet.
     fn is_empty(&self) -> bool {
-        [&self.content, &self.refusal, &self.reasoning].iter().all(|text| text.bytes().is_empty()) && self.calls.is_empty()
+        self.content.bytes().is_empty() && !self.refuses() && self.thoughts.is_empty() && self.calls.is_empty()
+    }
+
+    fn refuses(&self) -> bool {
+        [&self.refusal, &self.refusal_parts].iter().any(|text| !text.bytes().is_empty())
     }
 
     pub fn is_finished(&self) -> bool {
@@ -125,7 +132,7 @@ impl JoinedChoice {
                     (None, None) => Vec::new(),
                 };
                 match beside.as_slice() {
-                    &[content] if document.source(content) == document.source(plain) => {}
+                    &[content] if is_same_string(document, content, plain) => {}
                     &[content] if is_filled(document, content) => self.beside.member(document, b"text", plain, grow)?,
                     [] | [_] => grow.by(&mut self.content, document, Some(plain))?,
                     _ => self.beside.member(document, b"text", plain, grow)?,
@@ -146,10 +153,8 @@ impl JoinedChoice {
         }
         self.content(document, delta, "content", false, grow)?;
         grow.by(&mut self.refusal, document, text(document, delta, "refusal")?)?;
-        for (name, node) in reasoning(document, delta)? {
-            self.reason(name, document, node, grow)?;
-        }
-        self.thoughts(document, delta, false)?;
+        self.reason(document, delta, grow)?;
+        self.other_thoughts(document, delta, false)?;
         for (place, call) in (0..).zip(elements(document, delta, "tool_calls")?) {
             self.calls.call(document, call, place, grow)?;
         }
@@ -158,61 +163,65 @@ impl JoinedChoice {
     }
 
     /// Takes in what tells of thinking in another form than text, unless it `repeats` what is known.
-    fn thoughts(&mut self, document: &Document, delta: u32, repeats: bool) -> Result<(), Unread> {
+    fn other_thoughts(&mut self, document: &Document, delta: u32, repeats: bool) -> Result<(), Unread> {
         for name in REASONING.into_iter().chain(THOUGHTS) {
             let node = member(document, delta, name)?.filter(|&node| is_filled(document, node));
             let Some(node) = node.filter(|&node| !REASONING.contains(&name) || !is_text(document, node)) else { continue };
             let hash = |seed| xxh64(document.source(node), seed);
-            match self.thoughts.iter_mut().find(|(known, _)| *known == name) {
+            match self.other_thoughts.iter_mut().find(|(known, _)| *known == name) {
                 Some(_) if repeats => {}
                 Some((_, known)) => *known = hash(*known),
-                None => self.thoughts.push((name, hash(0))),
+                None => self.other_thoughts.push((name, hash(0))),
             }
         }
         Ok(())
-    }
-
-    fn reason(&mut self, name: &'static str, document: &Document, node: u32, grow: &mut Grow) -> Result<(), Unread> {
-        if self.reasoning.bytes().is_empty() {
-            self.reasoning_name = name;
-        }
-        grow.by(&mut self.reasoning, document, Some(node))
     }
 
     /// Takes in the content that is the member `name` of the object at `object`. If it repeats what is known, its text is left out, and what
     /// else there is of a kind already.
     fn content(&mut self, document: &Document, object: u32, name: &str, repeats: bool, grow: &mut Grow) -> Result<(), Unread> {
-        let (has_parts, refuses) = (repeats && !self.parts.is_empty(), repeats && !self.refusal.bytes().is_empty());
-        let reasons = repeats && !self.reasoning.bytes().is_empty();
+        let has_parts = repeats && !self.parts.is_empty();
+        let (refuses, reasons) = (repeats && self.refuses(), repeats && !self.thoughts.is_empty());
         for node in parts(document, object, name)? {
-            match part(document, node)? {
+            let before = self.content.bytes().len();
+            let (part, read) = match part(document, node)? {
                 Part::Text(text) => {
-                    let mut beside = Members::default();
-                    if document.value(node).tag == Tag::Object && !has_parts {
-                        beside.take(document, node, &known::TEXT, grow)?;
-                    }
-                    if !beside.is_empty() {
-                        self.parts.push((self.content.bytes().len(), Joint::Object(beside)));
-                    }
                     grow.by(&mut self.content, document, text.filter(|_| !repeats))?;
+                    ("text", &known::TEXT)
                 }
-                Part::Refusal(refusal) => grow.by(&mut self.refusal, document, refusal.filter(|_| !refuses))?,
-                Part::Thought(strings) if !strings.is_empty() => {
-                    for string in strings.into_iter().filter(|_| !reasons) {
-                        self.reason("reasoning", document, string, grow)?;
-                    }
+                Part::Refusal(refusal) => {
+                    grow.by(&mut self.refusal_parts, document, refusal.filter(|_| !refuses))?;
+                    ("refusal", &known::REFUSAL)
                 }
-                Part::Thought(_) | Part::Other if has_parts => {}
-                Part::Thought(_) | Part::Other => match self.parts.iter_mut().find(|(_, known)| known.is_of(document, node)) {
-                    Some((_, known)) => known.append(document, node, grow)?,
-                    None => {
-                        let before = self.content.bytes().len();
-                        self.parts.extend(Joint::new(document, node, grow)?.map(|joint| (before, joint)));
+                Part::Thought(thought) => {
+                    for &text in thought.texts.iter().filter(|_| !reasons) {
+                        grow.by(&mut self.thoughts.content, document, Some(text))?;
                     }
-                },
+                    if !has_parts {
+                        self.parts.thought(before, &thought, document, node, grow)?;
+                    }
+                    continue;
+                }
+                Part::Other if has_parts => continue,
+                Part::Other => {
+                    self.parts.other(before, document, node, grow)?;
+                    continue;
+                }
+            };
+            if !has_parts {
+                self.parts.members(before, (part, read), document, node, grow)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes in the thoughts of a message that are strings.
+    fn reason(&mut self, document: &Document, message: u32, grow: &mut Grow) -> Result<(), Unread> {
+        let mut pieces = [None; 2];
+        for (name, piece) in REASONING.into_iter().zip(&mut pieces) {
+            *piece = member(document, message, name)?.filter(|&node| is_text(document, node));
+        }
+        self.thoughts.append(document, pieces, grow)
     }
 
     /// Takes in a `message`, which may come beside a delta.
@@ -252,14 +261,13 @@ impl JoinedChoice {
             Relation::Known | Relation::More(..) => {}
         }
         let knows = !self.content.bytes().is_empty();
+        let (refuses, reasons) = (self.refuses(), !self.thoughts.is_empty());
         self.content(document, message, "content", knows, grow)?;
-        if self.refusal.bytes().is_empty() {
+        if !refuses {
             grow.by(&mut self.refusal, document, text(document, message, "refusal")?)?;
         }
-        if self.reasoning.bytes().is_empty() {
-            for (name, node) in reasoning(document, message)? {
-                self.reason(name, document, node, grow)?;
-            }
+        if !reasons {
+            self.reason(document, message, grow)?;
         }
         if self.calls.is_empty() {
             for (place, call) in (0..).zip(elements(document, message, "tool_calls")?) {
@@ -267,7 +275,7 @@ impl JoinedChoice {
             }
             self.calls.legacy(document, message, grow)?;
         }
-        self.thoughts(document, message, true)?;
+        self.other_thoughts(document, message, true)?;
         self.inside.take_new(document, message, &known::MESSAGE, grow)
     }
 
@@ -276,22 +284,19 @@ impl JoinedChoice {
         self.beside.write(out)?;
         if self.is_chat || !self.is_plain {
             put(out, ",\"message\":{\"role\":\"assistant\",\"content\":");
-            write_content(self.content, self.parts, out)?;
+            self.parts.write(self.content, out)?;
             put(out, ",\"refusal\":");
-            string(self.refusal, out)?;
-            if !self.reasoning.bytes().is_empty() {
-                [",\"", self.reasoning_name, "\":"].into_iter().for_each(|text| put(out, text));
-                string(self.reasoning, out)?;
-            }
+            write_once(vec![self.refusal, self.refusal_parts], out)?;
+            self.thoughts.write(out)?;
             self.calls.write(out)?;
             self.inside.write(out)?;
-            for (name, hash) in self.thoughts {
+            for (name, hash) in self.other_thoughts {
                 put(out, &format!(",\"{name}\":\"{hash:x}\""));
             }
             put(out, "}");
         } else {
             put(out, ",\"text\":");
-            write_content(self.content, self.parts, out)?;
+            self.parts.write(self.content, out)?;
         }
         put(out, ",\"finish_reason\":");
         match self.finish {
@@ -303,30 +308,9 @@ impl JoinedChoice {
     }
 }
 
-/// Writes a content: as a string if that is all there is.
-fn write_content(content: Capture, parts: Vec<(usize, Joint)>, out: &mut Vec<u8>) -> Result<(), Overflow> {
-    if parts.is_empty() {
-        return string(content, out);
-    }
-    let text = content.into_body()?;
-    let mut from = 0;
-    let mut write_text = |to: usize, out: &mut Vec<u8>| {
-        let piece = text.bytes().get(from..to).unwrap_or_default();
-        from = to;
-        if !piece.is_empty() {
-            comma(out);
-            out.extend([b"{\"type\":\"text\",\"text\":\"", piece, b"\"}"].into_iter().flatten());
-        }
-    };
-    put(out, "[");
-    for (before, part) in parts {
-        write_text(before, out);
-        comma(out);
-        part.write(out)?;
-    }
-    write_text(text.bytes().len(), out);
-    put(out, "]");
-    Ok(())
+/// Whether a part of a content is the string at `other`.
+fn is_same_string(document: &Document, part: u32, other: u32) -> bool {
+    matches!(document.value(part).tag, Tag::Plain | Tag::Escaped) && is_same(document.value(part).text, document.value(other).text)
 }
 
 /// The texts of the content of a message.
