@@ -284,6 +284,8 @@ fn what_comes_twice_is_said_once() {
     check(&twice, &message(r#""content":"haha""#), "equivalent");
     let other = stream(&[r#""delta":{"content":"Hello"}"#, r#""message":{"content":"Bye"}"#]);
     check(&hello, &other, "Shadow: a message that is not what the deltas say");
+    let completion = whole(r#""text":"Hello""#);
+    check(&stream(&[r#""text":"Hel","delta":{}"#, r#""text":"lo","delta":{},"message":null"#]), &completion, "identical");
     let beside = stream(&[r#""text":"Bye","delta":{"content":"Hello"}"#]);
     check(&hello, &beside, "unread choices[0].text");
     let call = r#"{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}"#;

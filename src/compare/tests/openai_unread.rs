@@ -287,6 +287,9 @@ fn thinking_is_told_apart_from_the_answer() {
     check_answers(&reasons, &streamed, &message(r#""content":"a""#), &path("reasoning"));
     check_answers(&plain, &streamed, &message(r#""content":"a""#), "equivalent");
     // Forms that nobody reads.
+    let object = |text: &str| deltas(&[&format!(r#""content":"a","reasoning":{{"x":"{text}"}}"#)]);
+    check_answers(&plain, &object("a"), &object("b"), "equivalent");
+    check_answers(&reasons, &object("a"), &object("b"), "unread choices[0].message.reasoning");
     let details = |text: &str| message(&format!(r#""content":"a","reasoning_details":[{{"text":"{text}"}}]"#));
     check_answers(&plain, &details("a"), &details("b"), "equivalent");
     check_answers(&reasons, &details("a"), &details("b"), "unread choices[0].message.reasoning_details");

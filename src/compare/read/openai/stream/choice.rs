@@ -111,7 +111,10 @@ impl JoinedChoice {
             grow.by(&mut finish, document, Some(reason))?;
             self.finish = Some(finish);
         }
-        let (delta, message) = (member(document, node, "delta")?, member(document, node, "message")?);
+        // Some servers put an empty delta beside each `text` of a completion.
+        let is_empty = |object: &u32| document.value(*object).tag == Tag::Object && document.children(*object) == 0;
+        let filled = |name| member(document, node, name).map(|found| found.filter(|object| !is_empty(object)));
+        let (delta, message) = (filled("delta")?, filled("message")?);
         self.is_chat |= delta.is_some() || message.is_some();
         if let Some(delta) = delta {
             self.append(document, delta, grow)?;
@@ -291,7 +294,8 @@ impl JoinedChoice {
             self.calls.write(out)?;
             self.inside.write(out)?;
             for (name, hash) in self.other_thoughts {
-                put(out, &format!(",\"{name}\":\"{hash:x}\""));
+                // (A list, because it is no text.)
+                put(out, &format!(",\"{name}\":[\"{hash:x}\"]"));
             }
             put(out, "}");
         } else {
