@@ -79,6 +79,11 @@ impl Held {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Returns the bytes, to change them.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
 }
 
 impl From<Vec<u8>> for Held {

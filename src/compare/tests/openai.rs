@@ -308,7 +308,7 @@ fn what_is_no_answer_is_a_fault() {
         (r#"{"data":[]}"#.to_owned(), "the answer is empty"),
         (r#"{"data":[{"index":0}]}"#.to_owned(), "an item without an embedding"),
         (r#"{"data":[{"embedding":{}}]}"#.to_owned(), "an embedding is neither an array nor base64"),
-        (r#"{"data":[{"embedding":"AA\/AAAAA"}]}"#.to_owned(), "an embedding is neither an array nor base64"),
+        (r#"{"data":[{"embedding":"AA\/AAAAA"}]}"#.to_owned(), "base64 of another length than that of FP32 numbers"),
         (r#"{"data":[{"embedding":[]}]}"#.to_owned(), "an embedding is empty"),
         (r#"{"data":[{"embedding":""}]}"#.to_owned(), "an embedding is empty"),
         (r#"{"data":[{"embedding":[1,"2"]}]}"#.to_owned(), "an embedding is not all numbers"),

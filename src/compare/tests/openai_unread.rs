@@ -451,3 +451,29 @@ fn thoughts_do_not_use_up_what_is_held() {
     check_answers(&Compare::exact(), &audio("a"), &with_space(&audio("a")), "equivalent");
     check_answers(&Compare::exact(), &audio("a"), &audio("b"), "unread choices[0].message.audio");
 }
+
+#[test]
+fn base64_may_have_escapes() {
+    let data = |id: &str, vectors: &[&str]| {
+        let items: Vec<String> =
+            vectors.iter().enumerate().map(|(at, vector)| format!(r#"{{"index":{at},"embedding":"{vector}"}}"#)).collect();
+        answer(format!(r#"{{"id":"{id}","data":[{}],"model":"m"}}"#, items.join(",")).as_bytes())
+    };
+    let plan = Compare::exact();
+    // Python: base64.b64encode(struct.pack("<2f", 1, 2)), and of the bytes ffffff3f00000040.
+    let plain = data("1", &["AACAPwAAAEA=", "////PwAAAEA="]);
+    for other in [r"AACAPwAAAEA\u003d", r"AACAP\u0077AAAEA\u003D"] {
+        check_answers(&plan, &plain, &data("2", &[other, r"\/\/\/\/PwAAAEA="]), "equivalent");
+    }
+    check_answers(&plan, &data("1", &[r"AACAPwAAAEA\u003d"]), &data("2", &[r"AACAPwAAAEA\u003d"]), "equivalent");
+    check_answers(&plan, &plain, &data("2", &[r"AACAvwAAAMA\u003d", "////PwAAAEA="]), "number at data[0].embedding");
+    for (bad, fault) in [
+        (r"AACAPwAAAE\u00e9=", "malformed base64"),
+        (r"AACAPwAAAE\u0100=", "malformed base64"),
+        (r"AACAPwAAAEA\u003d=", "base64 of another length than that of FP32 numbers"),
+    ] {
+        check_answers(&plan, &data("1", &["AACAPwAAAEA="]), &data("2", &[bad]), &format!("Shadow: {fault}"));
+    }
+    let long = format!(r"{}\u003d", "A".repeat(1 << 18));
+    check_answers(&plan, &data("1", &["AACAPwAAAEA="]), &data("2", &[&long]), "Shadow: an embedding in base64 with escapes is too long");
+}
