@@ -13,11 +13,6 @@ impl GivenTolerance {
     /// None: numbers are equal only exactly.
     pub const EXACT: Self = Self { absolute: Some(0.0), relative: Some(0.0) };
 
-    /// Whether the configuration gives any part.
-    pub fn is_some(self) -> bool {
-        self.absolute.or(self.relative).is_some()
-    }
-
     /// Returns the tolerance with the missing parts of `default`.
     pub fn or(self, default: Tolerance) -> Tolerance {
         Tolerance { absolute: self.absolute.unwrap_or(default.absolute), relative: self.relative.unwrap_or(default.relative) }

@@ -38,9 +38,6 @@ const LONGEST_TOKEN: usize = 16;
 /// Longest value that is kept of what stands around the text, such as the model's name.
 const MAX_AROUND: usize = 4096;
 
-/// The fault of a stream with an event that is an error.
-pub const ENDS_IN_ERROR: Fault = "the stream ends in an error";
-
 /// Joins a stream of server-sent events into the answer that it would have been without streaming.
 #[derive(Debug)]
 pub struct Joiner {
@@ -131,28 +128,43 @@ impl State {
 
     /// Takes in an event without a blank line behind it. (The standard says that it never was. The servers that write none mean it.)
     fn last_event(&mut self, data: Body) -> Result<(), Unread> {
-        // Half an event is none.
-        let is_whole = Chunk::read(data.clone(), TapeReader::default()).is_ok();
-        if is_whole { self.event(data) } else { Ok(()) }
+        let hash = self.joined.hash_with(&data);
+        match Chunk::read(data, TapeReader::default()) {
+            Ok(chunk) => self.joined.take(chunk, hash),
+            // Half an event is none.
+            Err(_) => Ok(()),
+        }
     }
 
     fn event(&mut self, body: Body) -> Result<(), Unread> {
-        self.joined.hash = xxh64(body.bytes(), self.joined.hash);
-        match Chunk::read(body, core::mem::take(&mut self.reader))? {
-            Chunk::Heartbeat => Ok(()),
-            Chunk::Done => {
-                self.joined.done = true;
-                Ok(())
-            }
-            Chunk::Piece(document) => self.joined.chunk(&document),
-        }
+        let hash = self.joined.hash_with(&body);
+        let chunk = Chunk::read(body, core::mem::take(&mut self.reader))?;
+        self.joined.take(chunk, hash)
     }
 }
 
 impl Joined {
+    /// The hash of the events until now and of one with this data.
+    fn hash_with(&self, data: &Body) -> u64 {
+        xxh64(data.bytes(), self.hash)
+    }
+
+    /// Takes in what an event says, with the hash of all events until then.
+    fn take(&mut self, chunk: Chunk, hash: u64) -> Result<(), Unread> {
+        self.hash = hash;
+        match chunk {
+            Chunk::Heartbeat => Ok(()),
+            Chunk::Done => {
+                self.done = true;
+                Ok(())
+            }
+            Chunk::Piece(document) => self.chunk(&document),
+        }
+    }
+
     fn chunk(&mut self, document: &Document) -> Result<(), Unread> {
         if is_error(document, 0)? {
-            return Err(Unread::Malformed(ENDS_IN_ERROR));
+            return Err(Unread::Malformed("the stream ends in an error"));
         }
         for (name, value) in AROUND_TEXT.into_iter().zip(&mut self.around) {
             let filled = member(document, 0, name)?.filter(|&node| is_filled(document, node));

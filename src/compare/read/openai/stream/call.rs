@@ -3,7 +3,7 @@
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::choice::{Tool, ToolKind};
-use crate::compare::read::openai::members::{known, known_of_call, legacy_tool, member, tool, whole};
+use crate::compare::read::openai::members::{elements, known, known_of_call, legacy_tool, member, tool, whole};
 use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::joint::Members;
 use crate::compare::read::openai::stream::write::{comma, put, source, string};
@@ -82,8 +82,16 @@ impl JoinedCalls {
         self.calls.is_empty() && self.function.is_none()
     }
 
+    /// Takes in the calls of a message, or of a piece of one.
+    pub fn message(&mut self, document: &Document, message: u32, grow: &mut Grow) -> Result<(), Unread> {
+        for (place, call) in (0..).zip(elements(document, message, "tool_calls")?) {
+            self.call(document, call, place, grow)?;
+        }
+        self.legacy(document, message, grow)
+    }
+
     /// Takes in the element at `call`, the `place`-th of the `tool_calls` of a chunk.
-    pub fn call(&mut self, document: &Document, call: u32, place: u64, grow: &mut Grow) -> Result<(), Unread> {
+    fn call(&mut self, document: &Document, call: u32, place: u64, grow: &mut Grow) -> Result<(), Unread> {
         let (tool, inner) = tool(document, call)?;
         let id = member(document, call, "id")?.map(|id| document.source(id)).filter(|id| id.len() > 2);
         let piece = Piece { call, tool, inner, id: id.map(|id| xxhash_rust::xxh64::xxh64(id, 0)) };
@@ -106,7 +114,7 @@ impl JoinedCalls {
     }
 
     /// Takes in the `function_call` of a message, if it has one.
-    pub fn legacy(&mut self, document: &Document, message: u32, grow: &mut Grow) -> Result<(), Unread> {
+    fn legacy(&mut self, document: &Document, message: u32, grow: &mut Grow) -> Result<(), Unread> {
         let Some((tool, call)) = legacy_tool(document, message)? else { return Ok(()) };
         if self.function.is_none() {
             grow.begin_call()?;

@@ -5,7 +5,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::capture::{Capture, Overflow};
 use crate::compare::answer::Unread;
 use crate::compare::part::leftover::is_filled;
-use crate::compare::read::openai::members::{Part, REASONING, THOUGHTS, elements, is_text, known, member, part, parts, text};
+use crate::compare::read::openai::members::{Part, REASONING, THOUGHTS, is_text, known, member, part, parts, text};
 use crate::compare::read::openai::stream::call::JoinedCalls;
 use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::joint::Members;
@@ -158,10 +158,7 @@ impl JoinedChoice {
         grow.by(&mut self.refusal, document, text(document, delta, "refusal")?)?;
         self.reason(document, delta, grow)?;
         self.other_thoughts(document, delta, false)?;
-        for (place, call) in (0..).zip(elements(document, delta, "tool_calls")?) {
-            self.calls.call(document, call, place, grow)?;
-        }
-        self.calls.legacy(document, delta, grow)?;
+        self.calls.message(document, delta, grow)?;
         self.inside.take(document, delta, &known::MESSAGE, grow)
     }
 
@@ -273,10 +270,7 @@ impl JoinedChoice {
             self.reason(document, message, grow)?;
         }
         if self.calls.is_empty() {
-            for (place, call) in (0..).zip(elements(document, message, "tool_calls")?) {
-                self.calls.call(document, call, place, grow)?;
-            }
-            self.calls.legacy(document, message, grow)?;
+            self.calls.message(document, message, grow)?;
         }
         self.other_thoughts(document, message, true)?;
         self.inside.take_new(document, message, &known::MESSAGE, grow)
