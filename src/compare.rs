@@ -7,12 +7,13 @@
 //!
 //! 1. [`answer`] and [`judgement`]: what goes in and what comes out. [`side`]: the two sides.
 //! 2. [`part`]: what contents are made of.
-//! 3. [`read`]: whoever turns an answer into content, as its protocol says.
+//! 3. [`read`]: whoever turns an answer into content, as its protocol says. [`inspection`]: one answer that is only read.
 //! 4. [`judge`]: whoever compares two contents, as the task says.
 //!
 //! [`judge`] and [`read`] know [`part`], and neither knows the other.
 
 pub mod answer;
+pub mod inspection;
 pub mod judge;
 pub mod judgement;
 pub mod part;

@@ -15,6 +15,7 @@ pub mod gates;
 pub mod head;
 pub mod ids;
 mod incoming;
+mod inspected;
 pub mod intake;
 mod live;
 mod log_line;
@@ -25,6 +26,7 @@ pub mod request_group;
 mod roots;
 #[cfg(test)]
 mod tests;
+mod wants;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -41,6 +43,7 @@ use callback::Callback;
 use effect::Effect;
 use event::Event;
 use ids::{CallToken, PairId, RootId, StreamId};
+use inspected::Inspected;
 use pair::Pair;
 use plan::Plan;
 
@@ -76,6 +79,8 @@ struct Root {
     outbox: VecDeque<PairId>,
     /// Comparisons to work off, oldest first.
     comparisons: VecDeque<(PairId, Comparison)>,
+    /// Answers to read for how they ended, oldest first.
+    inspections: VecDeque<Inspected>,
     /// Whether [`Event::Work`] is on its way.
     woken: bool,
     /// Whether the host wants to end the root context, and waits for its pairs.
@@ -108,7 +113,7 @@ impl Engine {
             Event::Configured(configured) => self.configured(configured, &mut callback),
             Event::RequestHeaders(arrival) => self.request_headers(arrival, &mut callback),
             Event::RequestBody { stream, chunk, end } => self.request_body(stream, &chunk, end, &mut callback),
-            Event::RequestTrailers { stream } => self.request_complete(stream, now),
+            Event::RequestEnd { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
             Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
             Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
@@ -125,7 +130,7 @@ impl Engine {
     /// Asks for a turn of work for the root context that is due, unless a turn is on its way.
     fn wake_due(&mut self, callback: &mut Callback<'_>) {
         let Some(root) = self.due.take().and_then(|id| self.roots.get_mut(&id)) else { return };
-        let idle = root.outbox.is_empty() && root.comparisons.is_empty();
+        let idle = root.outbox.is_empty() && root.comparisons.is_empty() && root.inspections.is_empty();
         if !root.woken && !idle {
             root.woken = true;
             callback.effects.push(Effect::Wake);

@@ -18,6 +18,7 @@
 //!
 //! The caller decides which requests are trials and which trials are bad, and remembers the state.
 
+pub mod first_events;
 pub mod window;
 
 use crate::limits::BUCKETS;
@@ -31,6 +32,9 @@ const BETTER: [f64; 4] = [2.0 / 3.0, 0.5, 0.25, 0.0];
 
 /// Parts per million in a whole.
 const WHOLE: f64 = BUCKETS as f64;
+
+/// The largest rate in parts per million.
+const MOST_PPM: u32 = BUCKETS as u32 - 1;
 
 /// A rate strictly between 0 and 1: a limit, or the chance of a false alarm (alpha).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,12 +77,31 @@ impl Rate {
 pub struct Counts {
     bad: u64,
     trials: u64,
+    /// The sum of the limits of the trials in parts per million, if each has its own.
+    limits: Option<u64>,
 }
 
 impl Counts {
     /// Returns counts with `bad` cut to `trials`. `bad` may be larger, because two counters can't be read at the same moment.
     pub fn new(bad: u64, trials: u64) -> Self {
-        Self { bad: bad.min(trials), trials }
+        Self { bad: bad.min(trials), trials, limits: None }
+    }
+
+    /// Returns these counts of trials that have limits of their own, which add up to `sum` parts per million.
+    ///
+    /// Each limit has to be known before its trial. The e-values are then computed with the mean of the limits. Because `ln(1 - p + m p)` is
+    /// concave in `p`, they are at most those of the product over all trials, so that their promise holds.
+    pub fn with_limits(self, sum: u64) -> Self {
+        Self { limits: Some(sum), ..self }
+    }
+
+    /// Returns the limit of these trials in parts per million: the mean of their own limits, or else `limit`.
+    pub fn limit_ppm(self, limit: Rate) -> f64 {
+        match self.limits {
+            // (Read at another moment than the trials, the sum may be too large for them.)
+            Some(sum) if self.trials > 0 => (sum as f64 / self.trials as f64).min(WHOLE - 1.0),
+            _ => limit.ppm.into(),
+        }
     }
 
     /// Returns the number of bad trials.
@@ -109,6 +132,12 @@ impl Reading {
     pub fn new(bad_before: u64, trials: u64, bad_after: u64) -> Self {
         Self { fewest: Counts::new(bad_before, trials), most: Counts::new(bad_after, trials) }
     }
+
+    /// Returns this reading of trials that have limits of their own. A worker raises the sum of the limits before the trials. So the sum
+    /// read `after` everything else is at least that of the trials, and the one read `before` at most.
+    pub fn with_limits(self, before: u64, after: u64) -> Self {
+        Self { fewest: self.fewest.with_limits(after), most: self.most.with_limits(before) }
+    }
 }
 
 impl From<Counts> for Reading {
@@ -118,21 +147,36 @@ impl From<Counts> for Reading {
     }
 }
 
-/// Returns the natural logarithm of the e-value for a rate above `limit`.
+/// Returns the natural logarithm of the e-value for a rate above `limit`, or above the limits that the trials have themselves.
 pub fn ln_fail(counts: Counts, limit: Rate) -> f64 {
     ln_mean(WORSE.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
-/// Returns the natural logarithm of the e-value for a rate below `limit`.
+/// Returns the natural logarithm of the e-value for a rate below `limit`, or below the limits that the trials have themselves.
 pub fn ln_pass(counts: Counts, limit: Rate) -> f64 {
     ln_mean(BETTER.map(|multiplier| ln_ratio(multiplier, counts, limit)))
+}
+
+/// Returns the limit on the share of a canary in the events of one kind at the canary and the baseline, if keys are assigned to them at
+/// random, `canary` and `baseline` parts each. `limit` holds for equal parts: at 50 % the canary may be as bad as the baseline.
+///
+/// With the canary's share `p` and the odds `o` of `limit` it is `p o / (p o + 1 - p)`, rounded up to a millionth. `None` if one of the two
+/// gets no keys, because then nothing can be compared.
+pub fn shared_limit(limit: Rate, canary: u32, baseline: u32) -> Option<Rate> {
+    let bad = u64::from(canary).checked_mul(limit.ppm.into())?;
+    let good = u64::from(baseline).checked_mul(limit.complement().ppm.into())?;
+    if bad == 0 || good == 0 {
+        return None;
+    }
+    let ppm = bad.checked_mul(BUCKETS)?.div_ceil(bad.checked_add(good)?);
+    Rate::new(u32::try_from(ppm).ok()?.min(MOST_PPM))
 }
 
 /// Returns `ln E_m`. It is minus infinity if a trial was bad and `multiplier` is 0, and finite otherwise, because counters are below 2^64.
 fn ln_ratio(multiplier: f64, counts: Counts, limit: Rate) -> f64 {
     // m^0 is 1 for every m, but 0 * ln(0) is not a number.
     let gained = if counts.bad == 0 { 0.0 } else { counts.bad as f64 * multiplier.ln() };
-    gained - counts.trials as f64 * ln_changed((multiplier - 1.0) * f64::from(limit.ppm))
+    gained - counts.trials as f64 * ln_changed((multiplier - 1.0) * counts.limit_ppm(limit))
 }
 
 /// Returns `ln(1 + ppm / 1 000 000)`, precise also near `ln(0)` and `ln(1)`.

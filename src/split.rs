@@ -43,7 +43,7 @@ impl Decision {
 }
 
 /// Index of the baseline in [`Split::variants`].
-const BASELINE: usize = 0;
+pub const BASELINE: usize = 0;
 
 /// Chooses the variant. `random`, drawn evenly from all of `u64`, replaces the key if a split by request id finds no id.
 pub fn decide(split: Option<&Split>, request: &Request, random: u64) -> Decision {

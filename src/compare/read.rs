@@ -2,6 +2,7 @@
 //!
 //! [`wire_format`] says how the answers of a pair are read, [`unpack`] undoes content codings and joins streams, and then one [`reader`]
 //! reads each: [`any_json`], [`kserve_v1`], [`open_inference`], [`open_inference_grpc`] or [`openai`]. Several of them tell a `version`.
+//! [`error_inside`] looks at the beginning of an answer alone.
 
 use crate::capture::{Body, Bounds};
 use crate::compare::answer::Answer;
@@ -9,6 +10,7 @@ use crate::compare::read::reader::Reader;
 use crate::json::document::DocumentReader;
 
 pub mod any_json;
+pub mod error_inside;
 pub mod kserve_v1;
 pub mod mistake;
 pub mod open_inference;

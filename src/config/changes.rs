@@ -9,14 +9,16 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::parse::event::{event_text, failures_text};
 use super::parse::gate::{direction_word, measure_word};
 use super::{Config, Gate, GateSubject, Guardrail, Measure, Route};
 use crate::gate::Rate;
 
 /// A value as the operator writes it.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(PartialEq)]
 enum Said<'a> {
     Word(&'a str),
+    Words(String),
     /// A number and its unit.
     Number(f64, &'static str),
 }
@@ -113,6 +115,7 @@ fn compare(told: &mut String, name: &str, before: Said<'_>, after: Said<'_>) {
         told.push_str(word);
         match said {
             Said::Word(word) => told.push_str(word),
+            Said::Words(words) => told.push_str(&words),
             Said::Number(number, unit) => {
                 told.push_str(&number.to_string());
                 told.push_str(unit);
@@ -129,7 +132,9 @@ fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
         Measure::CostlierThanPrimary { percent } => ("margin", Said::Number(percent, "")),
         Measure::WorseThanControl { control } => ("control", subject(route, GateSubject::Shadow(control))),
         Measure::Flipped(direction) => ("direction", Said::Word(direction_word(direction))),
-        Measure::Diverged | Measure::Failed | Measure::Coverage => ("", Said::Word("")),
+        Measure::Failed(failures) => ("counts", Said::Words(failures_text(failures))),
+        Measure::WorseThanBaseline(event) => ("event", Said::Words(event_text(event))),
+        Measure::Diverged | Measure::Coverage => ("", Said::Word("")),
     }
 }
 
@@ -185,6 +190,7 @@ mod tests {
         "slices": {"header": "x-region", "values": ["eu"]},
         "gates": [{"name": "errors", "of": "v2", "measure": "failed", "limit": 0.5},
                   {"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "250ms", "limit": 5},
+                  {"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50},
                   {"name": "late", "of": "s", "measure": "slower_than_primary", "margin": "20ms", "limit": 50},
                   {"name": "cost", "of": "s", "measure": "costlier_than_primary", "margin": 10, "limit": 50},
                   {"name": "noise", "of": "s", "measure": "worse_than_control", "limit": 50},
@@ -227,6 +233,21 @@ mod tests {
             ),
             (r#""errors", "of": "v2""#, r#""errors", "of": "v3""#, "gate errors: of from v2 to v3"),
             (r#""250ms""#, r#""1s""#, "gate slow: threshold from 250ms to 1000ms"),
+            (
+                r#""event": "failed""#,
+                r#""event": {"slower_than": "1s"}"#,
+                "gate worse: event from failed 5xx reset error to slower_than 1000ms",
+            ),
+            (
+                r#""event": "failed""#,
+                r#""event": "failed", "counts": ["error", "404"]"#,
+                "gate worse: event from failed 5xx reset error to failed 404 error",
+            ),
+            (
+                r#""failed", "limit": 0.5"#,
+                r#""failed", "counts": ["4xx", "5xx", "3xx", "429"], "limit": 0.5"#,
+                "gate errors: counts from 5xx reset error to 5xx 4xx 429 3xx",
+            ),
             (r#""20ms""#, r#""0ms""#, "gate late: margin from 20ms to 0ms"),
             (r#""margin": 10"#, r#""margin": 12.5"#, "gate cost: margin from 10 to 12.5"),
             (r#""flipped""#, r#""flipped", "direction": "up""#, "gate flips: direction from both to up"),

@@ -46,9 +46,12 @@ pub enum Measure {
         /// Index of the route's control in [`super::Route::shadows`].
         control: usize,
     },
-    /// Trials are answers; bad are those that failed.
-    Failed,
-    /// Trials are 2xx answers; bad are those that took longer than this.
+    /// Trials are answers; bad are those that failed. What a failure of a variant is can be set; that of a shadow follows from its outcomes.
+    Failed(Failures),
+    /// Trials are events at a canary and at the baseline, the first one of each key; bad are those at the canary.
+    WorseThanBaseline(Event),
+    /// Trials are 2xx answers; bad are those that took longer than this. The time of a variant's answer begins with the last byte of the
+    /// request, that of a shadow's with the dispatch of the copy.
     SlowerThan(Duration),
     /// Trials are a shadow's pairs whose latencies differ by more than this; bad are those where the shadow was slower.
     SlowerThanPrimary(Duration),
@@ -62,8 +65,69 @@ pub enum Measure {
     Coverage,
     /// Trials are a shadow's pairs with a label or decision; bad are those where it changed in this direction.
     Flipped(Direction),
-    /// Trials are a variant's streams; bad are those whose first byte took longer than this.
+    /// Trials are a variant's streams; bad are those whose first byte took longer than this from the last byte of the request.
     FirstByteSlowerThan(Duration),
+}
+
+/// A set of kinds of answers that count as failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failures(u8);
+
+impl Failures {
+    /// Answers of class 5xx, Envoy's own too.
+    pub const SERVER_ERROR: Self = Self(1);
+    /// Answers that upstream or Envoy broke off.
+    pub const RESET: Self = Self(1 << 1);
+    /// Answers of class 4xx.
+    pub const CLIENT_ERROR: Self = Self(1 << 2);
+    /// Answers with status 404.
+    pub const NOT_FOUND: Self = Self(1 << 3);
+    /// Answers with status 429.
+    pub const TOO_MANY_REQUESTS: Self = Self(1 << 4);
+    /// Answers of class 3xx.
+    pub const REDIRECT: Self = Self(1 << 5);
+    /// Answers of class 2xx with an error object or an error event inside.
+    pub const ERROR: Self = Self(1 << 6);
+    /// What fails if nothing is set.
+    pub const DEFAULT: Self = Self::SERVER_ERROR.with(Self::RESET).with(Self::ERROR);
+
+    /// Returns the set of the kinds in either set.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the sets have a kind in common.
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// What happens to an answer to a client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// It fails.
+    Failed(Failures),
+    /// It is of class 4xx.
+    Refused,
+    /// It is of class 2xx, and has an error object or an error event inside.
+    Error,
+    /// It is of class 2xx, and takes longer than this from the last byte of the request.
+    SlowerThan(Duration),
+    /// It is a stream of class 2xx, whose first byte takes longer than this from the last byte of the request.
+    FirstByteSlowerThan(Duration),
+    /// It is a generated answer that ends so.
+    Ended(Ended),
+}
+
+/// How a generated answer ends badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With neither text nor tool calls, whether or not the model thought.
+    Empty,
+    /// With a refusal.
+    Refusal,
+    /// At the limit of tokens.
+    Length,
 }
 
 /// Which changes of a label or decision are bad.

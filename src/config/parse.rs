@@ -5,6 +5,7 @@
 mod condition;
 mod copy;
 mod cover;
+pub(super) mod event;
 pub(super) mod gate;
 mod guardrail;
 mod header;

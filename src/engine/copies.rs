@@ -86,16 +86,17 @@ impl Engine {
                 }
             }
         }
-        self.compare(root, callback);
+        let mut budget = COMPARED_PER_CALLBACK;
+        self.compare(root, &mut budget, callback);
+        self.inspect(root, &mut budget, callback);
         self.due = Some(root);
     }
 
-    /// Works on the comparisons of a root context for a while.
-    pub(super) fn compare(&mut self, root: RootId, callback: &mut Callback<'_>) {
-        let mut budget = COMPARED_PER_CALLBACK;
-        while budget > 0 {
+    /// Works on the comparisons of a root context, for about `budget` bytes.
+    pub(super) fn compare(&mut self, root: RootId, budget: &mut usize, callback: &mut Callback<'_>) {
+        while *budget > 0 {
             let Some((id, mut comparison)) = self.roots.get_mut(&root).and_then(|root| root.comparisons.pop_front()) else { break };
-            match comparison.step(&mut budget) {
+            match comparison.step(budget) {
                 Poll::Ready(report) => self.judged(id, report, callback),
                 Poll::Pending => {
                     if let Some(root) = self.roots.get_mut(&root) {
@@ -219,7 +220,8 @@ impl Engine {
     /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
         let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
-        let (Some(Primary { class, answer, completed }), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else {
+        let (Some(Primary { class, answer, completed, .. }), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy)
+        else {
             return;
         };
         if reply.class != ShadowClass::Success {

@@ -35,6 +35,8 @@ pub enum Effect {
 pub struct Follow {
     /// The request body.
     pub request_body: bool,
+    /// The end of the request; that of its body is told with [`super::event::Event::RequestBody`] if the body is followed.
+    pub request_end: bool,
     /// The response headers when they come; otherwise at the end of the stream.
     pub response_headers: bool,
     /// The response body.

@@ -26,8 +26,8 @@ pub enum Event {
         /// Whether it is the last.
         end: bool,
     },
-    /// Request trailers arrived: the body is complete.
-    RequestTrailers {
+    /// A request is complete, by its trailers or by a body that is not followed.
+    RequestEnd {
         /// The stream.
         stream: StreamId,
     },

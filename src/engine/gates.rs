@@ -3,17 +3,21 @@
 //! In reading order, from one request to what is shown of all:
 //!
 //! 1. [`measure`]: whether a request is a trial of a gate, and a bad one. Plain functions; they count nothing.
-//! 2. [`warmup`]: the first part of an experiment, which no gate counts.
-//! 3. [`bound`]: the gates of a route, bound to the series that they count in.
-//! 4. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
-//! 5. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
-//! 6. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
-//! 7. [`line`](mod@line): the log line of a gate that fails or cuts off.
+//! 2. [`asks`]: what has to be found of an answer for that.
+//! 3. [`warmup`]: the first part of an experiment, which no gate counts.
+//! 4. [`key_trials`]: events at a canary and at the baseline, of which only the first one of each key is a trial.
+//! 5. [`bound`]: the gates of a route, bound to the series that they count in.
+//! 6. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
+//! 7. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
+//! 8. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
+//! 9. [`line`](mod@line): the log line of a gate that fails or cuts off.
 
+pub mod asks;
 pub mod bound;
 pub mod count;
 pub mod guardrail;
 pub mod judge;
+pub mod key_trials;
 pub mod line;
 pub mod measure;
 pub mod warmup;

@@ -2,8 +2,10 @@
 
 use super::head::Head;
 use crate::capture::{Capture, Ledger, Overflow};
+use crate::compare::read::error_inside::ErrorLook;
 use crate::compare::read::openai::gather::Gathering;
 use crate::compare::read::openai::watch::Watch;
+use crate::compare::read::wire_format::WireFormat;
 use crate::compare::{Answer, Unread};
 use crate::config::Limits;
 use crate::encoding::is_plain;
@@ -15,6 +17,8 @@ pub struct Incoming {
     pub head: Head,
     /// Watches an answer that may be a stream.
     watch: Option<Watch>,
+    /// Looks for an error in a whole answer, if a gate asks.
+    error_look: Option<ErrorLook>,
     body: Body,
 }
 
@@ -30,18 +34,19 @@ enum Body {
 
 impl Incoming {
     /// An answer that begins with `head`. One that `may_stream` is joined as it comes, unless it has a content coding: then it is captured as
-    /// it comes, and joined when it is compared.
-    pub fn new(head: Head, may_stream: bool, ledger: &Ledger, limits: Limits) -> Self {
+    /// it comes, and joined when it is compared. An error inside of it is looked for if it comes in the format `may_fail`.
+    pub fn new(head: Head, may_stream: bool, may_fail: Option<WireFormat>, ledger: &Ledger, limits: Limits) -> Self {
         let body = if may_stream && is_plain(&head.content_encoding) {
             Body::Gathering(Box::new(Gathering::new(&head.content_type, ledger, limits.body)))
         } else {
             Body::Raw(Capture::new(ledger), limits.of_answer(may_stream))
         };
         let watch = may_stream.then(|| Watch::new(&head.content_type, &head.content_encoding));
-        Self { head, watch, body }
+        let error_look = may_fail.and_then(|wire_format| ErrorLook::new(wire_format, &head.content_encoding));
+        Self { head, watch, error_look, body }
     }
 
-    /// Drops the body. From now on only the end of a stream is watched.
+    /// Drops the body. From now on only the end of a stream is watched, and an error looked for.
     pub fn drop_body(&mut self) {
         self.body = Body::Unwanted;
     }
@@ -49,12 +54,13 @@ impl Incoming {
     /// Takes the next piece. Returns whether one more is wanted.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
         let watched = self.watch.as_mut().is_some_and(|watch| watch.push(chunk));
+        let looked_at = self.error_look.as_mut().is_some_and(|look| look.push(chunk));
         let taken = match &mut self.body {
             Body::Raw(capture, limit) => capture.push(chunk, *limit).is_ok(),
             Body::Gathering(gathering) => gathering.push(chunk).is_ok(),
             Body::Unwanted => false,
         };
-        taken || watched
+        taken || watched || looked_at
     }
 
     /// It ends here, or its client has left.
@@ -72,6 +78,12 @@ impl Incoming {
     /// Whether it is a stream that has said all that it had to say. Clients then leave without waiting for the connection's own end.
     pub fn is_over(&self) -> bool {
         self.watch.as_ref().is_some_and(Watch::has_ended)
+    }
+
+    /// Whether it has an error inside, as far as that was looked for.
+    pub fn has_error(&mut self) -> bool {
+        let is_error = self.error_look.take().is_some_and(ErrorLook::finds_error);
+        is_error || self.watch.as_ref().is_some_and(Watch::has_failed)
     }
 
     /// The answer as it is compared.

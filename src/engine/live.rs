@@ -9,15 +9,21 @@ use super::effect::{Effect, Follow};
 use super::ending::Ending;
 use super::event::Arrival;
 use super::evidence::Note;
+use super::gates::count::AnswerOf;
+use super::gates::key_trials::Assigned;
 use super::gates::measure::AnswerResult;
 use super::head::Head;
 use super::ids::{PairId, StreamId};
 use super::incoming::{self, Incoming};
+use super::inspected::Inspected;
 use super::pair::{CopyState, Pair, Primary, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
+use super::wants::Wants;
 use crate::capture::{Bounds, Capture, Overflow};
-use crate::compare::read::wire_format::{self, Endpoint};
+use crate::compare::inspection::Inspection;
+use crate::compare::read::wire_format::{self, Endpoint, WireFormat};
+use crate::config::Route;
 use crate::http::{Fields, Request};
 use crate::labels::{Class, Outcome};
 use crate::mirror::{self, body::Shaping};
@@ -28,13 +34,18 @@ use crate::{route, slice, split};
 #[derive(Debug)]
 pub struct Exchange {
     plan: Rc<Plan>,
+    route: Rc<Route>,
     variant: Rc<BoundVariant>,
-    /// The slice of the request by its headers.
-    slice: usize,
+    /// What gates need to know of the request.
+    of: AnswerOf,
+    endpoint: Endpoint,
     /// When the request headers came.
     started: Timestamp,
+    /// When the request was complete, if anybody wants to know.
+    complete: Option<Timestamp>,
     /// The response header that shows the variant.
     expose: Option<(Rc<str>, crate::config::Name)>,
+    wants: Wants,
     /// The events that the shell sends of the rest of the stream.
     follow: Follow,
     upload: Uploading,
@@ -80,21 +91,28 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
         let endpoint = Endpoint::of(request.path());
+        let assigned = split.filter(|_| route.asks.key).and_then(|split| Assigned::of(split, &request, decision));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
+        let of = AnswerOf { variant: decision.variant, assigned, slice, serves: true };
         let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
+        // The end of a stream tells whether the client left before or after it, also if there are no copies.
+        let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
+        let wants = Wants {
+            copies: !pairs.is_empty(),
+            expose: expose.is_some(),
+            stream_end: may_stream,
+            error: route.asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
+            end: route.asks.end && may_stream && assigned.is_some(),
+            request_end: route.asks.request_end,
+        };
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
         };
-        // The end of a stream tells whether the client left before or after it, also if there are no copies.
-        let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
-        let follow = Follow {
-            request_body: !pairs.is_empty() && !end,
-            response_headers: !pairs.is_empty() || expose.is_some() || may_stream,
-            response_body: !pairs.is_empty() || may_stream,
-            may_stream,
-        };
-        let exchange = Exchange { plan: plan.clone(), variant, slice, started: callback.now, expose, follow, upload, answer: None, pairs };
+        let (route, follow) = (route.route.clone(), wants.follow());
+        let (started, plan) = (callback.now, plan.clone());
+        let exchange =
+            Exchange { plan, route, variant, of, endpoint, started, complete: None, expose, wants, follow, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         callback.effects.push(Effect::Follow(follow));
         if end {
@@ -163,9 +181,8 @@ impl Engine {
             Ok(()) => {}
             Err(overflow) => {
                 exchange.upload = Uploading::Over;
-                let may_stream = exchange.follow.may_stream;
-                let response_headers = exchange.expose.is_some() || may_stream;
-                exchange.follow = Follow { request_body: false, response_headers, response_body: may_stream, ..exchange.follow };
+                exchange.wants.copies = false;
+                exchange.follow = exchange.wants.follow();
                 callback.effects.push(Effect::Follow(exchange.follow));
                 let outcome = match overflow {
                     Overflow::Body => Outcome::UnsentBody,
@@ -181,6 +198,7 @@ impl Engine {
     /// Queues the copies of a complete request.
     pub(super) fn request_complete(&mut self, stream: StreamId, now: Timestamp) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        exchange.complete = Some(now);
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
@@ -200,14 +218,16 @@ impl Engine {
         if let Some((header, variant)) = exchange.expose.take() {
             callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
-        exchange.answer = Some(Incoming::new(head, exchange.follow.may_stream, &self.ledger, exchange.plan.config.limits));
+        let wire_format = || WireFormat::of(exchange.route.protocol, exchange.endpoint, &head.content_type);
+        let may_fail = exchange.wants.error.then(wire_format);
+        exchange.answer = Some(Incoming::new(head, exchange.wants.stream_end, may_fail, &self.ledger, exchange.plan.config.limits));
     }
 
     pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
-        let wanted = exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
+        let wanted = exchange.wants.end || exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
         if !wanted {
             answer.drop_body();
         }
@@ -219,30 +239,20 @@ impl Engine {
     }
 
     pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Timestamp>, callback: &mut Callback<'_>) {
-        let Some(Exchange { plan, variant, slice, started, upload, mut answer, pairs, .. }) = self.exchanges.remove(&stream) else {
-            return;
-        };
-        if let Some(answer) = &mut answer {
+        let Some(mut exchange) = self.exchanges.remove(&stream) else { return };
+        if let Some(answer) = &mut exchange.answer {
             answer.end();
         }
-        let ending = match &answer {
+        let ending = match &exchange.answer {
             Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: callback.now, grpc_status: None },
             _ => ending,
         };
-        let streams = answer.as_ref().is_some_and(Incoming::is_stream);
-        let primary = primary(answer, ending, pairs.is_empty());
-        callback.count(variant.series.responses.of(primary.class));
-        let took = primary.completed.map(|at| at.since(started));
-        if let Some(took) = took {
-            callback.record(variant.series.duration, took);
-        }
-        let first_byte = first_byte.filter(|_| streams && primary.class == Class::Success).map(|at| at.since(started));
-        if let (Some(took), Some(series)) = (first_byte, variant.series.first_byte) {
-            callback.record(series, took);
-        }
-        let serves = self.roots.get(&plan.root).is_some_and(|root| !root.retiring);
-        let result = AnswerResult { class: primary.class, took, first_byte };
-        variant.gates.count_answer(slice, &result, serves, callback);
+        let first_byte = first_byte.filter(|_| exchange.answer.as_ref().is_some_and(Incoming::is_stream));
+        let has_error = exchange.answer.as_mut().is_some_and(Incoming::has_error);
+        let primary = primary(exchange.answer.take(), ending, exchange.pairs.is_empty());
+        let first_byte = first_byte.filter(|_| primary.class == Class::Success);
+        self.count_answer(&exchange, &primary, first_byte, has_error, callback);
+        let Exchange { upload, pairs, .. } = exchange;
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
             if never_complete {
@@ -257,16 +267,47 @@ impl Engine {
             }
         }
     }
+
+    /// Counts an answer to a client, for its variant and for the gates.
+    fn count_answer(
+        &mut self,
+        exchange: &Exchange,
+        primary: &Primary,
+        first_byte: Option<Timestamp>,
+        has_error: bool,
+        callback: &mut Callback<'_>,
+    ) {
+        let Exchange { plan, variant, started, complete, .. } = exchange;
+        callback.count(variant.series.responses.of(primary.class));
+        if let Some(at) = primary.completed {
+            callback.record(variant.series.duration, at.since(*started));
+        }
+        if let (Some(at), Some(series)) = (first_byte, variant.series.first_byte) {
+            callback.record(series, at.since(*started));
+        }
+        let serves = self.roots.get(&plan.root).is_some_and(|root| !root.retiring);
+        let of = AnswerOf { serves, ..exchange.of };
+        let took = |at: Option<Timestamp>| Some(at?.since((*complete)?));
+        let (took, first_byte) = (took(primary.completed), took(first_byte));
+        let result = AnswerResult { class: primary.class, status: primary.status, has_error, took, first_byte };
+        variant.gates.count_answer(of, &result, callback);
+        if exchange.wants.end && primary.class == Class::Success {
+            let bounds = Bounds { ledger: self.ledger.clone(), body: plan.config.limits.body };
+            let inspection = Inspection::new(WireFormat::OpenAi, bounds, primary.answer.clone());
+            let inspected = Inspected { variant: variant.clone(), of, inspection };
+            self.begin_inspection(plan.root, plan.config.limits.pairs, inspected, callback);
+        }
+    }
 }
 
 /// How the client was answered, known at the end of its stream. `unpaired`: no pair waits for the answer.
 fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
-    let broken = |class| Primary { class, answer: incoming::none(), completed: None };
+    let broken = |class| Primary { class, status: 0, answer: incoming::none(), completed: None };
     match (answer, ending) {
         (Some(mut answer), Ending::Answered { at, grpc_status }) => {
             answer.head.grpc_status = grpc_status.or(answer.head.grpc_status);
-            let class = Class::of(answer.head.effective_status());
-            Primary { class, answer: answer.finish(), completed: Some(at) }
+            let status = answer.head.effective_status();
+            Primary { class: Class::of(status), status, answer: answer.finish(), completed: Some(at) }
         }
         // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)
         (Some(Incoming { head: Head { status: 101, .. }, .. }), _) if unpaired => broken(Class::Success),

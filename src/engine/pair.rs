@@ -45,6 +45,8 @@ pub struct Pair {
 pub struct Primary {
     /// The class of the answer.
     pub class: Class,
+    /// Its status (see [`crate::labels::effective_status`]); 0 if it was not complete.
+    pub status: u16,
     /// The answer as it is compared.
     pub answer: Answer,
     /// When its last byte passed, if it was complete.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::breaker::{Breaker, Finding};
 use super::callback::Callback;
+use super::gates::asks::Asks;
 use super::gates::bound::{BoundGate, SubjectGates};
 use super::gates::guardrail::Shares;
 use super::gates::warmup::WarmUp;
@@ -44,6 +45,8 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<BoundGate>>,
     /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
+    /// What its gates ask of the answers to clients.
+    pub asks: Asks,
 }
 
 /// A variant. A route without split has one, which answers all requests.
@@ -115,17 +118,18 @@ impl Binder<'_> {
         let definer = &mut self.definer;
         let split = route.split.as_ref();
         let shares = Rc::new(split.map(|split| Shares::new(definer, route, split)).unwrap_or_default());
-        let gates = BoundGate::all(definer, route, &shares);
         let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
         let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
-        let variants = named.into_iter().enumerate().map(|(index, (name, warmup))| {
+        let warm_ups = named.iter().map(|(name, warmup)| WarmUp::new(definer, route, name, *warmup));
+        let warm_ups: Vec<Option<Rc<WarmUp>>> = warm_ups.collect();
+        let gates = BoundGate::all(definer, route, &shares, &warm_ups);
+        let variants = named.into_iter().zip(warm_ups).enumerate().map(|(index, ((name, _), warm_up))| {
             let series = VariantSeries::define(definer, route, &name);
-            let warm_up = WarmUp::new(definer, route, &name, warmup);
             Rc::new(BoundVariant { name, series, gates: SubjectGates::new(&gates, GateSubject::Variant(index), warm_up) })
         });
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares, asks: Asks::of(route) }
     }
 
     fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {

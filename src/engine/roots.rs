@@ -10,6 +10,7 @@ use super::gates::judge;
 use super::ids::{PairId, RootId};
 use super::{Engine, Root};
 use crate::labels::Outcome;
+use crate::limits::COMPARED_PER_CALLBACK;
 
 impl Engine {
     pub(super) fn configured(&mut self, configured: Configured, callback: &mut Callback<'_>) {
@@ -22,7 +23,15 @@ impl Engine {
             }
         }
         self.forget(id, callback);
-        let root = Root { key, outbox: Default::default(), comparisons: Default::default(), woken: false, retiring: false, plan };
+        let root = Root {
+            key,
+            outbox: Default::default(),
+            comparisons: Default::default(),
+            inspections: Default::default(),
+            woken: false,
+            retiring: false,
+            plan,
+        };
         self.roots.insert(id, root);
         self.series.show(&plugin, applied, callback.statistics);
     }
@@ -37,7 +46,7 @@ impl Engine {
     /// The host wants to end a root context. While another one serves in this VM, the host lets this one wait for its answers. If none
     /// does, the VM ends whatever is said, and all that is still in flight, also of roots that wait, will never be answered.
     pub(super) fn retire(&mut self, id: RootId, callback: &mut Callback<'_>) {
-        self.compare(id, callback);
+        self.compare(id, &mut COMPARED_PER_CALLBACK.clone(), callback);
         let vm_lives = self.roots.iter().any(|(other, root)| *other != id && !root.retiring);
         if !vm_lives {
             let roots: Vec<RootId> = self.roots.keys().copied().collect();

@@ -40,7 +40,58 @@ fn e_values_are_those_of_an_independent_implementation() {
     }
 }
 
+/// Computed by Python's `fractions`: `ceil(1e6 * p*o / (p*o + 1 - p))` with `p = canary / (canary + baseline)`, `o = limit / (1 - limit)`.
+#[test]
+fn a_limit_is_shared_as_keys_are() {
+    for (limit, canary, baseline, expected) in [
+        (500_000, 50_000, 950_000, Some(50_000)),
+        (500_000, 500_000, 500_000, Some(500_000)),
+        (500_000, 10_000, 490_000, Some(20_000)),
+        (500_000, 1, 2, Some(333_334)),
+        (600_000, 50_000, 950_000, Some(73_171)),
+        (400_000, 250_000, 750_000, Some(181_819)),
+        (1, 1, 999_999, Some(1)),
+        (999_999, 999_999, 1, Some(999_999)),
+        (500_000, 0, 1_000_000, None),
+        (500_000, 1_000_000, 0, None),
+    ] {
+        assert_eq!(shared_limit(rate(limit), canary, baseline).map(Rate::ppm), expected, "{limit} {canary} {baseline}");
+    }
+}
+
+/// Trials with limits of their own that are all the same are trials with that limit. A reader takes what makes each e-value smaller.
+#[test]
+fn trials_may_have_limits_of_their_own() {
+    let counts = Counts::new(7, 40);
+    for e_value in [ln_fail, ln_pass] {
+        let (own, shared) = (e_value(counts.with_limits(40 * 50_000), rate(900_000)), e_value(counts, rate(50_000)));
+        assert!((own - shared).abs() < 1e-12);
+        assert_eq!(e_value(Counts::default().with_limits(0), rate(1)).to_bits(), e_value(Counts::default(), rate(1)).to_bits());
+    }
+    let reading = Reading::new(6, 40, 8).with_limits(39 * 50_000, 42 * 50_000);
+    assert_eq!(reading.fewest, Counts::new(6, 40).with_limits(42 * 50_000));
+    assert_eq!(reading.most, Counts::new(8, 40).with_limits(39 * 50_000));
+    let most = Counts::new(1, 1).with_limits(u64::MAX);
+    assert!(ln_fail(most, rate(1)).is_finite() && ln_pass(most, rate(1)) < 0.0, "a sum that can't be");
+}
+
 proptest! {
+    /// The e-value by the mean of the limits never says more than the product over all trials, each by its own limit.
+    #[test]
+    fn the_mean_of_the_limits_is_on_the_safe_side(
+        trials in prop::collection::vec((any::<bool>(), 1..1_000_000_u32), 1..60),
+    ) {
+        let sum = trials.iter().map(|(_, limit)| u64::from(*limit)).sum();
+        let counts = Counts::new(trials.iter().filter(|(bad, _)| *bad).count() as u64, trials.len() as u64).with_limits(sum);
+        for multipliers in [WORSE, BETTER] {
+            for multiplier in multipliers {
+                let one = |(bad, limit): &(bool, u32)| ln_ratio(multiplier, Counts::new(u64::from(*bad), 1), rate(*limit));
+                let product: f64 = trials.iter().map(one).sum();
+                prop_assert!(ln_ratio(multiplier, counts, rate(1)) <= product + 1e-9);
+            }
+        }
+    }
+
     #[test]
     fn an_e_value_is_the_mean_of_plain_products(trials in prop::collection::vec(any::<bool>(), 0..40), limit in 10_000..900_000_u32) {
         let p = f64::from(limit) / 1e6;

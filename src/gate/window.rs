@@ -23,18 +23,21 @@ pub struct WindowStart {
     pub bad: u64,
     /// The number of all trials.
     pub trials: u64,
+    /// The least sum that was read of the limits of these trials, in parts per million; 0 of a gate whose trials have one limit.
+    pub limits: u64,
 }
 
 impl WindowStart {
     /// Returns the snapshot of a reading at `now`. Windows have this `length`; a window of length 0 never ends.
     pub fn new(reading: Reading, now: Timestamp, length: Duration) -> Self {
-        Self { window: now.window(length), bad: reading.most.bad, trials: reading.most.trials }
+        let Counts { bad, trials, limits } = reading.most;
+        Self { window: now.window(length), bad, trials, limits: limits.unwrap_or_default() }
     }
 
-    /// Returns the snapshot as bytes for [`WindowStart::read`]: three little-endian numbers of 64 bits.
-    pub fn written(&self) -> [u8; 24] {
-        let mut bytes = [0; 24];
-        for (place, number) in bytes.chunks_exact_mut(8).zip([self.window, self.bad, self.trials]) {
+    /// Returns the snapshot as bytes for [`WindowStart::read`]: four little-endian numbers of 64 bits.
+    pub fn written(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (place, number) in bytes.chunks_exact_mut(8).zip([self.window, self.bad, self.trials, self.limits]) {
             place.copy_from_slice(&number.to_le_bytes());
         }
         bytes
@@ -42,9 +45,9 @@ impl WindowStart {
 
     /// Returns the snapshot that [`WindowStart::written`] made `bytes` of; `None` if they have another length.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let (&[window, bad, trials], []) = bytes.as_chunks() else { return None };
-        let [window, bad, trials] = [window, bad, trials].map(u64::from_le_bytes);
-        Some(Self { window, bad, trials })
+        let (&[window, bad, trials, limits], []) = bytes.as_chunks() else { return None };
+        let [window, bad, trials, limits] = [window, bad, trials, limits].map(u64::from_le_bytes);
+        Some(Self { window, bad, trials, limits })
     }
 
     /// Returns the fewest possible bad trials and the trials from this snapshot to `later`, a snapshot of `reading` of the same gate.
@@ -55,7 +58,11 @@ impl WindowStart {
             return None;
         }
         let bad = reading.fewest.bad.checked_sub(self.bad)?;
-        Some(Counts::new(bad, reading.fewest.trials.checked_sub(self.trials)?))
+        let counts = Counts::new(bad, reading.fewest.trials.checked_sub(self.trials)?);
+        match reading.fewest.limits {
+            Some(limits) => Some(counts.with_limits(limits.checked_sub(self.limits)?)),
+            None => Some(counts),
+        }
     }
 }
 
@@ -120,6 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn a_look_sees_the_most_that_the_limits_of_its_trials_may_add_up_to() {
+        let snapshot = |reading| WindowStart::new(reading, Timestamp::default(), LENGTH);
+        let reading = |bad, trials, before, after| Reading::new(bad, trials, bad).with_limits(before, after);
+        let later = reading(15, 110, 1_050, 1_100);
+        let begun = snapshot(reading(10, 100, 990, 1_010));
+        assert_eq!(begun.until(&snapshot(later), later), Some(Counts::new(5, 10).with_limits(110)));
+        let reset = reading(15, 110, 900, 900);
+        assert_eq!(begun.until(&snapshot(reset), reset), None, "a sum that went back");
+    }
+
+    #[test]
     fn the_largest_and_smallest_times_lengths_and_counters_work() {
         assert_eq!(looks(Duration::ZERO, &[(0, 1, 2), (u64::MAX, 2, 4)]), [(0, 0), (1, 2)]);
         let all = Reading::new(u64::MAX, u64::MAX, u64::MAX);
@@ -131,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_read_as_it_was_written() {
-        let snapshot = WindowStart { window: 1, bad: u64::MAX, trials: 1 << 40 };
+        let snapshot = WindowStart { window: 1, bad: u64::MAX, trials: 1 << 40, limits: 7 };
         assert_eq!(WindowStart::read(&snapshot.written()), Some(snapshot));
-        for bytes in [&b""[..], &[0; 8], &[0; 23], &[0; 25], &[0; 32]] {
+        for bytes in [&b""[..], &[0; 8], &[0; 24], &[0; 31], &[0; 33]] {
             assert_eq!(WindowStart::read(bytes), None, "{bytes:?}");
         }
     }

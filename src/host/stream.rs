@@ -68,6 +68,13 @@ impl Stream {
         self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
 
+    /// The request is complete, and no event of its body says so.
+    fn request_ends(&mut self) {
+        if self.follow.is_some_and(|follow| follow.request_end) {
+            self.tell(Event::RequestEnd { stream: self.id }, now());
+        }
+    }
+
     /// The last byte of the answer passes. Its time matters to copies, and to streams.
     fn answer_ends(&mut self, follow: Follow) {
         self.last_byte = if follow.response_headers { LastByte::PassedAt(now()) } else { LastByte::Passed };
@@ -136,14 +143,14 @@ impl HttpContext for Stream {
         if self.follow.is_some_and(|follow| follow.request_body) {
             let chunk = self.chunk(BufferType::HttpRequestBody, size, false);
             self.tell(Event::RequestBody { stream: self.id, chunk, end }, now());
+        } else if end {
+            self.request_ends();
         }
         Action::Continue
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if self.follow.is_some_and(|follow| follow.request_body) {
-            self.tell(Event::RequestTrailers { stream: self.id }, now());
-        }
+        self.request_ends();
         Action::Continue
     }
 

@@ -12,6 +12,8 @@ pub struct GateSeries {
     pub bad: MetricId,
     /// `gnomon_gate_trials_total`. A bad trial is counted here before it is counted as bad.
     pub trials: MetricId,
+    /// `gnomon_gate_limit_sum_ppm_total`, of gates whose trials have limits of their own. A trial's limit is added here before it is counted.
+    pub limits: Option<MetricId>,
     /// `gnomon_gate_failures_total`. Above 0 the gate has failed, whatever its other counters say later. It is above 1 if several workers
     /// found the failure at the same time. A worker that has not seen the failure can't undo it here, as it could in the gauge of the
     /// state.
@@ -26,10 +28,11 @@ pub struct GateSeries {
 pub type GateLabels<'a> = [(&'static str, &'a str); 5];
 
 impl GateSeries {
-    /// Defines the series with these labels.
-    pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
+    /// Defines the series with these labels. `own_limits`: whether each trial has a limit of its own.
+    pub fn define(definer: &mut Definer, labels: &GateLabels<'_>, own_limits: bool) -> Self {
         let mut define = |retention, name| definer.retained(retention, name, labels);
         Self {
+            limits: own_limits.then(|| define(Retention::Counter, "gnomon_gate_limit_sum_ppm_total")),
             bad: define(Retention::Counter, "gnomon_gate_bad_total"),
             trials: define(Retention::Counter, "gnomon_gate_trials_total"),
             failures: define(Retention::Counter, "gnomon_gate_failures_total"),

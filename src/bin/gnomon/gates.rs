@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gnomon::config::{Config, Gate, GateSubject, Measure, Role, Warmup};
+use gnomon::config::{Config, Event, Gate, GateSubject, Measure, Role, Warmup};
 
 /// Rate of bad trials of a paired measure if both models are equal, in parts per million.
 const EVEN: u32 = 500_000;
@@ -74,7 +74,7 @@ fn unguarded(config: &Config) -> Vec<String> {
                     "routes[{index}].guardrail: {name} warms up for more than 5 minutes, and an outage in that time does not cut it off"
                 ));
             }
-            if !gates.any(|gate| gate.measure == Measure::Failed) {
+            if !gates.any(|gate| matches!(gate.measure, Measure::Failed(_) | Measure::WorseThanBaseline(Event::Failed(_)))) {
                 lines.push(format!(
                     "routes[{index}].guardrail: none of its gates of {name} has measure failed: {name} is not cut off even if all its answers are 5xx"
                 ));

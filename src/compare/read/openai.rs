@@ -7,7 +7,7 @@
 pub mod beginning;
 mod chunk;
 mod embeddings;
-mod events;
+pub mod events;
 pub mod gather;
 mod members;
 mod message;

@@ -68,6 +68,15 @@ pub fn is_openai(protocol: Protocol, endpoint: Endpoint) -> bool {
     protocol == Protocol::OpenAi || protocol == Protocol::Auto && endpoint == Endpoint::OpenAi
 }
 
+/// Whether answers of class 2xx may have an error object inside, as far as is known before they come.
+pub fn may_have_error(protocol: Protocol, endpoint: Endpoint) -> bool {
+    match protocol {
+        Protocol::Auto => matches!(endpoint, Endpoint::Predict | Endpoint::Infer | Endpoint::OpenAi),
+        Protocol::KserveV1 | Protocol::OpenInference | Protocol::OpenAi => endpoint != Endpoint::ModelInfer,
+        Protocol::Json | Protocol::Opaque => false,
+    }
+}
+
 /// How the answers of a pair are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireFormat {

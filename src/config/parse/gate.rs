@@ -5,22 +5,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::value::{Object, Problems, Seen, Value};
-use super::{split, units};
+use super::{event, split, units};
 use crate::config::raw::Node;
-use crate::config::{Direction, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
+use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
 use crate::limits::MAX_GATES;
 
-const KEYS: [&str; 10] = ["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"];
+const KEYS: [&str; 12] =
+    ["name", "of", "measure", "limit", "threshold", "margin", "direction", "counts", "event", "each_slice", "alpha", "min_trials"];
 
 /// Keys that only some measures have.
-const SETTINGS: [&str; 3] = ["threshold", "margin", "direction"];
+const SETTINGS: [&str; 5] = ["threshold", "margin", "direction", "counts", "event"];
 
 /// The words for `measure`. The settings here are placeholders until they are read.
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("diverged", Measure::Diverged),
     ("worse_than_control", Measure::WorseThanControl { control: 0 }),
-    ("failed", Measure::Failed),
+    ("worse_than_baseline", Measure::WorseThanBaseline(Event::Refused)),
+    ("failed", Measure::Failed(Failures::DEFAULT)),
     ("slower_than", Measure::SlowerThan(Duration::ZERO)),
     ("slower_than_primary", Measure::SlowerThanPrimary(Duration::ZERO)),
     ("costlier_than_primary", Measure::CostlierThanPrimary { percent: 0.0 }),
@@ -136,27 +138,31 @@ fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -
 fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
     let named = object.required("measure", problems, |value, problems| units::word(value, &MEASURES, problems))?;
     let threshold = |problems: &mut Problems| object.required("threshold", problems, |value, problems| units::span(value, 1, problems));
-    let (setting, measure) = match named {
-        Measure::SlowerThan(_) => ("threshold", threshold(problems).map(Measure::SlowerThan)),
-        Measure::FirstByteSlowerThan(_) => ("threshold", threshold(problems).map(Measure::FirstByteSlowerThan)),
+    let counts = |problems: &mut Problems| object.or("counts", Failures::DEFAULT, problems, event::failures);
+    let (settings, measure) = match named {
+        Measure::Failed(_) => (&["counts"][..], counts(problems).map(Measure::Failed)),
+        Measure::WorseThanBaseline(_) => match object.required("event", problems, event::event) {
+            Some(Event::Failed(_)) => (&["event", "counts"][..], counts(problems).map(Event::Failed).map(Measure::WorseThanBaseline)),
+            event => (&["event"][..], event.map(Measure::WorseThanBaseline)),
+        },
+        Measure::SlowerThan(_) => (&["threshold"][..], threshold(problems).map(Measure::SlowerThan)),
+        Measure::FirstByteSlowerThan(_) => (&["threshold"][..], threshold(problems).map(Measure::FirstByteSlowerThan)),
         Measure::SlowerThanPrimary(_) => {
             let margin = object.required("margin", problems, |value, problems| units::span(value, 0, problems));
-            ("margin", margin.map(Measure::SlowerThanPrimary))
+            (&["margin"][..], margin.map(Measure::SlowerThanPrimary))
         }
         Measure::CostlierThanPrimary { .. } => {
             let percent = object.required("margin", problems, more_tokens);
-            ("margin", percent.map(|percent| Measure::CostlierThanPrimary { percent }))
+            (&["margin"][..], percent.map(|percent| Measure::CostlierThanPrimary { percent }))
         }
         Measure::Flipped(default) => {
             let direction = object.or("direction", default, problems, |value, problems| units::word(value, &DIRECTIONS, problems));
-            ("direction", direction.map(Measure::Flipped))
+            (&["direction"][..], direction.map(Measure::Flipped))
         }
-        _ => ("", Some(named)),
+        _ => (&[][..], Some(named)),
     };
-    for key in SETTINGS.into_iter().filter(|key| *key != setting) {
-        if let Some(value) = object.get(key) {
-            value.refuse::<()>("this measure has no such setting: leave it out, or choose another measure", problems);
-        }
+    for value in SETTINGS.into_iter().filter(|key| !settings.contains(key)).filter_map(|key| object.get(key)) {
+        value.refuse::<()>("this measure has no such setting: leave it out, or choose another measure", problems);
     }
     measure
 }
@@ -175,15 +181,18 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
     let written = object.get("measure")?;
     let counts_tokens = matches!(around.protocol, Protocol::Auto | Protocol::OpenAi);
     match (measure, of) {
-        (Measure::Failed, _) | (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
+        (Measure::Failed(failures), _) => event::fit_failures(failures, of, object, around.protocol, problems).map(|()| measure),
+        (Measure::WorseThanBaseline(event), _) => event::fit(event, of, object, around.protocol, problems).map(|()| measure),
+        (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
         (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => {
             written.refuse("a shadow's first byte is not measured: use this measure for variants", problems)
         }
-        (_, GateSubject::Variant(_)) => {
-            written.refuse("this measure is for shadows: variants have failed, slower_than and first_byte_slower_than", problems)
-        }
+        (_, GateSubject::Variant(_)) => written.refuse(
+            "this measure is for shadows: variants have failed, worse_than_baseline, slower_than and first_byte_slower_than",
+            problems,
+        ),
         (Measure::CostlierThanPrimary { .. }, _) if !counts_tokens => written.refuse(UNREAD, problems),
         (Measure::Flipped(direction), _) => flips(direction, around.task, object, problems).map(|()| measure),
         (_, GateSubject::Shadow(index)) => match around.shadows {

@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::guardrail::{Guard, Shares};
+use super::key_trials::KeyTrials;
 use super::line::LABELS;
 use super::warmup::WarmUp;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route};
 use crate::gate::Terms;
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::slice;
+use crate::split::BASELINE;
 use crate::stats::MetricId;
 use crate::stats::definer::Definer;
 use crate::stats::gates::GateSeries;
@@ -21,6 +23,8 @@ pub struct BoundGate {
     pub of: GateSubject,
     /// Decides which requests are trials, and which of them are bad.
     pub measure: Measure,
+    /// Decides which events are trials, if the gate sets a canary against the baseline and both get keys.
+    pub key_trials: Option<KeyTrials>,
     /// One for each slice of the route, with `other` as the last, or one for all.
     pub slices: Vec<GateInSlice>,
     /// The state over all slices, of a gate that has several.
@@ -79,35 +83,43 @@ impl Writes {
 /// The gates of one variant or shadow.
 #[derive(Debug, Default)]
 pub struct SubjectGates {
-    /// Gates of the subject, and gates of another shadow that have the subject as their control.
+    /// Gates of the subject, gates of another shadow that have the subject as their control, and gates of canaries that have it as their
+    /// baseline.
     pub gates: Vec<Rc<BoundGate>>,
     /// The warm-up of the subject, if it has one.
-    pub warm_up: Option<WarmUp>,
+    pub warm_up: Option<Rc<WarmUp>>,
 }
 
 impl SubjectGates {
     /// Picks the gates of `subject` from `all` gates of its route.
-    pub fn new(all: &[Rc<BoundGate>], subject: GateSubject, warm_up: Option<WarmUp>) -> Self {
-        let is_control = |gate: &BoundGate| match gate.measure {
+    pub fn new(all: &[Rc<BoundGate>], subject: GateSubject, warm_up: Option<Rc<WarmUp>>) -> Self {
+        let is_other_side = |gate: &BoundGate| match gate.measure {
             Measure::WorseThanControl { control } => GateSubject::Shadow(control) == subject,
+            Measure::WorseThanBaseline(_) => GateSubject::Variant(BASELINE) == subject,
             _ => false,
         };
-        Self { gates: all.iter().filter(|gate| gate.of == subject || is_control(gate)).cloned().collect(), warm_up }
+        Self { gates: all.iter().filter(|gate| gate.of == subject || is_other_side(gate)).cloned().collect(), warm_up }
     }
 }
 
 impl BoundGate {
-    /// All gates of a route, whose variants get `shares`.
-    pub fn all(definer: &mut Definer, route: &Route, shares: &Rc<Shares>) -> Vec<Rc<Self>> {
+    /// All gates of a route, whose variants get `shares` and have `warm_ups`.
+    pub fn all(definer: &mut Definer, route: &Route, shares: &Rc<Shares>, warm_ups: &[Option<Rc<WarmUp>>]) -> Vec<Rc<Self>> {
         let bound = route.gates.iter().enumerate().filter_map(|(index, gate)| {
             let guardrail = route.guardrail.as_ref().filter(|guardrail| guardrail.gates.contains(&index));
-            Some(Rc::new(Self::new(definer, route, gate, guardrail, shares)?))
+            Some(Rc::new(Self::new(definer, route, gate, guardrail, (shares, warm_ups))?))
         });
         bound.collect()
     }
 
     /// Binds a gate in each slice of the route, or in one for all; `None` for a subject that the route does not have.
-    fn new(definer: &mut Definer, route: &Route, gate: &Gate, guardrail: Option<&Guardrail>, shares: &Rc<Shares>) -> Option<Self> {
+    fn new(
+        definer: &mut Definer,
+        route: &Route,
+        gate: &Gate,
+        guardrail: Option<&Guardrail>,
+        (shares, warm_ups): (&Rc<Shares>, &[Option<Rc<WarmUp>>]),
+    ) -> Option<Self> {
         let subject = match gate.of {
             GateSubject::Variant(index) => &route.split.as_ref()?.variants.get(index)?.name,
             GateSubject::Shadow(index) => &route.shadows.get(index)?.name,
@@ -126,10 +138,11 @@ impl BoundGate {
                 shares: shares.clone(),
             })
         };
+        let sets_against_baseline = matches!(gate.measure, Measure::WorseThanBaseline(_));
         let slices = names.iter().map(|slice| GateInSlice {
             labels: labels(slice),
             terms: shared(gate.terms),
-            series: GateSeries::define(definer, &named(&labels(slice))),
+            series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline),
             writes: Writes::default(),
             logged: Cell::default(),
             guard: guard(),
@@ -140,7 +153,14 @@ impl BoundGate {
             writes: Writes::default(),
             others: Cell::default(),
         });
-        Some(Self { of: gate.of, measure: gate.measure, slices, summary })
+        let key_trials = match (gate.measure, gate.of) {
+            (Measure::WorseThanBaseline(_), GateSubject::Variant(canary)) => {
+                let labels: [&str; 4] = [&route.experiment, &route.name, &gate.name, subject];
+                KeyTrials::new(route, gate, &labels, shares, warm_ups.get(canary).cloned().flatten())
+            }
+            _ => None,
+        };
+        Some(Self { of: gate.of, measure: gate.measure, key_trials, slices, summary })
     }
 }
 

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use super::bound::{BoundGate, SubjectGates};
 use super::judge;
+use super::key_trials::Assigned;
 use super::measure::{self, AnswerResult, ShadowResult};
-use crate::config::{GateSubject, Measure, Task};
+use crate::config::{Event, GateSubject, Measure, Task};
 use crate::engine::callback::Callback;
 use crate::engine::request_group::RequestGroup;
-use crate::labels::{Class, Outcome};
+use crate::labels::{Class, End, Outcome};
 
 /// The parts of a pair that its gates need beside its result.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +24,39 @@ pub struct PairOf<'a> {
     pub group: &'a RequestGroup,
 }
 
+/// The parts of a live request that gates need beside its result.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerOf {
+    /// The variant's place in the split.
+    pub variant: usize,
+    /// The key by which the split chose the variant, if it did so by chance.
+    pub assigned: Option<Assigned>,
+    /// The slice of the request.
+    pub slice: usize,
+    /// Whether the variant's configuration serves, so that its guardrails act.
+    pub serves: bool,
+}
+
 impl SubjectGates {
-    /// Counts an answer of a variant to a client. `serves`: whether the variant's configuration serves, so that its guardrails act.
-    pub fn count_answer(&self, slice: usize, answer: &AnswerResult, serves: bool, callback: &mut Callback<'_>) {
+    /// Counts an answer of a variant to a client.
+    pub fn count_answer(&self, of: AnswerOf, answer: &AnswerResult, callback: &mut Callback<'_>) {
         if self.leaves_out(answer.class != Class::Cancelled, callback) {
             return;
         }
         for gate in &self.gates {
-            gate.count(measure::of_answer(gate.measure, answer), slice, serves, callback);
+            match gate.measure {
+                Measure::WorseThanBaseline(event) => gate.count_event(measure::happened(event, answer), of, callback),
+                measure => gate.count(measure::of_answer(measure, answer), of.slice, of.serves, callback),
+            }
+        }
+    }
+
+    /// Counts how a generated answer of a variant to a client ended.
+    pub fn count_end(&self, of: AnswerOf, end: End, callback: &mut Callback<'_>) {
+        for gate in &self.gates {
+            if let Measure::WorseThanBaseline(Event::Ended(way)) = gate.measure {
+                gate.count_event(measure::ended(way, end), of, callback);
+            }
         }
     }
 
@@ -65,11 +91,23 @@ impl SubjectGates {
 }
 
 impl BoundGate {
+    /// Counts an event at canary or baseline, if it `happened` and is a trial.
+    fn count_event(&self, happened: bool, of: AnswerOf, callback: &mut Callback<'_>) {
+        let (true, Some(assigned), Some(trials)) = (happened, of.assigned, &self.key_trials) else { return };
+        if trials.take(assigned, callback) {
+            self.count(Some(self.of == GateSubject::Variant(of.variant)), of.slice, of.serves, callback);
+        }
+    }
+
     /// Counts a trial in `slice` (see [`crate::slice::names`]) and judges the gate; `bad` is `None` of a request that is no trial. A bad
-    /// trial is counted as a trial first, so that no reader ever sees more bad trials than trials.
+    /// trial is counted as a trial first, so that no reader ever sees more bad trials than trials; before that comes its limit, if it has
+    /// one of its own.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
         let slice = if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(slice) };
         let (Some(bad), Some(slice)) = (bad, slice) else { return };
+        if let (Some(limits), Some(trials)) = (slice.series.limits, &self.key_trials) {
+            callback.statistics.add(limits, trials.limit.ppm().into());
+        }
         callback.statistics.add(slice.series.trials, 1);
         if bad {
             callback.statistics.add(slice.series.bad, 1);

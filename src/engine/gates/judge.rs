@@ -27,12 +27,18 @@ struct GateReading {
 }
 
 impl GateReading {
-    /// Bad trials are read before and after trials, so that the true number of bad ones among these trials lies between.
+    /// Bad trials are read before and after trials, so that the true number of bad ones among these trials lies between; so is the sum of
+    /// their limits.
     fn take(gate: &GateInSlice, statistics: &mut dyn Statistics) -> Self {
         let series = gate.series;
+        let limits = series.limits.map(|limits| statistics.read(limits));
         let bad = statistics.read(series.bad);
         let trials = statistics.read(series.trials);
-        let bad_again = statistics.read(series.bad);
+        let counters = Reading::new(bad, trials, statistics.read(series.bad));
+        let counters = match series.limits.zip(limits) {
+            Some((series, before)) => counters.with_limits(before, statistics.read(series)),
+            None => counters,
+        };
         // A worker that finds a failure counts it before it shows it.
         let state = statistics.read(series.state);
         let failures = statistics.read(series.failures);
@@ -40,7 +46,7 @@ impl GateReading {
         let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
         let terms = rate(limit).zip(rate(alpha)).map(|(limit, alpha)| Terms { limit, alpha, min_trials });
         let tripped = gate.guard.as_ref().map_or(0, |guard| statistics.read(guard.tripped));
-        Self { counters: Reading::new(bad, trials, bad_again), terms, failures, state, tripped }
+        Self { counters, terms, failures, state, tripped }
     }
 }
 

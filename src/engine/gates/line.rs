@@ -22,7 +22,8 @@ pub fn show(labels: &[Name; 5], terms: &Terms, counts: Counts, what: (&'static s
     line.text(what.0, what.1);
     line.number("bad", counts.bad());
     line.number("trials", counts.trials());
-    line.number("limit_ppm", terms.limit.ppm());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
+    line.number("limit_ppm", counts.limit_ppm(terms.limit).round() as u32);
     line.float("e_value", e_value.round());
     line.float("e_value_needed", (1e6 / f64::from(terms.alpha.ppm())).round());
     if what.0 == GUARDRAIL {

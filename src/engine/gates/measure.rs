@@ -6,17 +6,21 @@ use std::time::Duration;
 use crate::compare::answer::NO_ROOM;
 use crate::compare::judgement::Decided;
 use crate::compare::{Judgement, Kind, Report, Side};
-use crate::config::{Decision, Direction, Measure, Task};
-use crate::labels::{Class, Outcome, ShadowClass};
+use crate::config::{Decision, Direction, Ended, Event, Failures, Measure, Task};
+use crate::labels::{Class, End, Outcome, ShadowClass};
 
 /// What became of an answer to a client.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerResult {
     /// Its class.
     pub class: Class,
-    /// The time from the request headers to the last byte, if the answer was complete.
+    /// Its status (see [`crate::labels::effective_status`]); 0 if it was not complete.
+    pub status: u16,
+    /// Whether it has an error object or an error event inside, as far as that was looked for.
+    pub has_error: bool,
+    /// The time from the last byte of the request to that of the answer, if both were complete.
     pub took: Option<Duration>,
-    /// The time from the request headers to the first byte, if the answer was a stream.
+    /// The time from the last byte of the request to the first one of the answer, if the answer was a stream.
     pub first_byte: Option<Duration>,
 }
 
@@ -41,8 +45,8 @@ pub struct ShadowResult<'a> {
 pub fn of_answer(measure: Measure, answered: &AnswerResult) -> Option<bool> {
     let good = answered.class == Class::Success;
     match measure {
-        Measure::Failed if answered.class == Class::Cancelled => None,
-        Measure::Failed => Some(matches!(answered.class, Class::ServerError | Class::Reset)),
+        Measure::Failed(_) if answered.class == Class::Cancelled => None,
+        Measure::Failed(failures) => Some(failed(failures, answered)),
         Measure::SlowerThan(threshold) => answered.took.filter(|_| good).map(|took| took > threshold),
         Measure::FirstByteSlowerThan(threshold) => answered.first_byte.filter(|_| good).map(|first_byte| first_byte > threshold),
         Measure::Diverged
@@ -50,7 +54,44 @@ pub fn of_answer(measure: Measure, answered: &AnswerResult) -> Option<bool> {
         | Measure::CostlierThanPrimary { .. }
         | Measure::Coverage
         | Measure::Flipped(_)
-        | Measure::WorseThanControl { .. } => None,
+        | Measure::WorseThanControl { .. }
+        | Measure::WorseThanBaseline(_) => None,
+    }
+}
+
+/// Whether an answer is one of these failures.
+fn failed(failures: Failures, answered: &AnswerResult) -> bool {
+    let of_class = match answered.class {
+        Class::ServerError => Failures::SERVER_ERROR,
+        Class::Reset => Failures::RESET,
+        Class::Redirect => Failures::REDIRECT,
+        Class::ClientError if answered.status == 404 => Failures::CLIENT_ERROR.with(Failures::NOT_FOUND),
+        Class::ClientError if answered.status == 429 => Failures::CLIENT_ERROR.with(Failures::TOO_MANY_REQUESTS),
+        Class::ClientError => Failures::CLIENT_ERROR,
+        Class::Success if answered.has_error => Failures::ERROR,
+        Class::Success | Class::Cancelled => return false,
+    };
+    failures.overlaps(of_class)
+}
+
+/// Whether an event happened to an answer. Of how a generated answer ended nothing is known here: see [`ended`].
+pub fn happened(event: Event, answered: &AnswerResult) -> bool {
+    match event {
+        Event::Failed(failures) => failed(failures, answered),
+        Event::Error => failed(Failures::ERROR, answered),
+        Event::Refused => answered.class == Class::ClientError,
+        Event::SlowerThan(threshold) => of_answer(Measure::SlowerThan(threshold), answered) == Some(true),
+        Event::FirstByteSlowerThan(threshold) => of_answer(Measure::FirstByteSlowerThan(threshold), answered) == Some(true),
+        Event::Ended(_) => false,
+    }
+}
+
+/// Whether a generated answer of this `end` ended in this way.
+pub fn ended(way: Ended, end: End) -> bool {
+    match way {
+        Ended::Empty => matches!(end, End::Empty | End::ThoughtOnly),
+        Ended::Refusal => end == End::Refusal,
+        Ended::Length => end == End::Length,
     }
 }
 
@@ -64,7 +105,7 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option
     let compared = it.report.filter(|_| it.outcome == Outcome::Compared);
     match measure {
         Measure::Diverged => compared.map(diverged),
-        Measure::Failed => match it.outcome {
+        Measure::Failed(_) => match it.outcome {
             Outcome::ShadowFailed | Outcome::TimedOut => Some(true),
             Outcome::Compared => Some(false),
             Outcome::Incomparable => unreadable(it.report?).then_some(true),
@@ -90,7 +131,7 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option
         }
         Measure::Coverage => Some(it.outcome != Outcome::Compared),
         Measure::Flipped(direction) => flipped(direction, task, compared?),
-        Measure::WorseThanControl { .. } | Measure::FirstByteSlowerThan(_) => None,
+        Measure::WorseThanControl { .. } | Measure::FirstByteSlowerThan(_) | Measure::WorseThanBaseline(_) => None,
     }
 }
 

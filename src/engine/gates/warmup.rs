@@ -1,6 +1,7 @@
 //! Warm-up: the first part of an experiment, in which a model loads, compiles or fills its caches. No gate counts it.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use crate::config::{Route, Warmup};
 use crate::engine::callback::Callback;
@@ -20,9 +21,9 @@ pub struct WarmUp {
 
 impl WarmUp {
     /// The warm-up of `subject`, if it has one.
-    pub fn new(definer: &mut Definer, route: &Route, subject: &str, length: Option<Warmup>) -> Option<Self> {
+    pub fn new(definer: &mut Definer, route: &Route, subject: &str, length: Option<Warmup>) -> Option<Rc<Self>> {
         let length = length?;
-        Some(Self { length, series: WarmupSeries::define(definer, route, subject), over: Cell::default() })
+        Some(Rc::new(Self { length, series: WarmupSeries::define(definer, route, subject), over: Cell::default() }))
     }
 
     /// Whether an answer or a pair is left out, because the warm-up lasts. If it `tells_of_model`, it counts as left out, and the first one

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+mod against_baseline;
 mod guardrail;
 mod properties;
 mod triplets;

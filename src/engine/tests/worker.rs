@@ -183,6 +183,14 @@ impl Worker {
         self.handle(Event::RequestHeaders(Arrival { root, stream, fields, end }));
     }
 
+    /// Stream 1: a request that is complete with these headers, which take the place of the usual ones.
+    pub fn request_of(&mut self, headers: &[(&str, &str)]) {
+        let usual = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")];
+        let usual = usual.iter().filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
+        let fields = usual.chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        self.handle(Event::RequestHeaders(arrival(1, fields, true)));
+    }
+
     pub fn upload(&mut self, stream: StreamId, chunk: &str, end: bool) {
         self.handle(Event::RequestBody { stream, chunk: chunk.into(), end });
     }

@@ -46,6 +46,8 @@ struct Seen {
     choices: Vec<(u64, bool)>,
     /// Whether the stream said that it is over, or that it failed.
     is_done: bool,
+    /// Whether it said that it failed.
+    has_failed: bool,
     /// How many bytes have come.
     length: usize,
     /// Whether no more bytes are looked at.
@@ -63,6 +65,7 @@ impl Watch {
             events: Events::new(&Ledger::new(LONGEST_EVENT.saturating_mul(2)), LONGEST_EVENT),
             choices: Vec::new(),
             is_done: false,
+            has_failed: false,
             length: 0,
             is_over: decoder.is_err(),
         };
@@ -100,6 +103,11 @@ impl Watch {
     /// Whether the answer is a stream, as far as is known.
     pub fn is_stream(&self) -> bool {
         self.seen.is_stream
+    }
+
+    /// Whether the answer is a stream with an error among its events.
+    pub fn has_failed(&self) -> bool {
+        self.seen.has_failed
     }
 
     /// Whether the answer is a stream of which all events have passed: it said so, or each choice that began has ended.
@@ -144,7 +152,7 @@ impl Seen {
         match Chunk::read(data, TapeReader::default())? {
             Chunk::Heartbeat => {}
             Chunk::Done => self.is_done = true,
-            Chunk::Piece(document) if is_error(&document, 0)? => self.is_done = true,
+            Chunk::Piece(document) if is_error(&document, 0)? => (self.is_done, self.has_failed) = (true, true),
             Chunk::Piece(document) => self.piece(&document)?,
         }
         Ok(())

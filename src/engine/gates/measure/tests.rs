@@ -25,12 +25,15 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
+const FAILED: Measure = Measure::Failed(Failures::DEFAULT);
+
 /// Every measure there is, with a threshold or margin of 100 ms or 10 %.
-fn all_measures() -> [Measure; 12] {
+fn all_measures() -> [Measure; 13] {
     [
         Measure::Diverged,
         Measure::WorseThanControl { control: 1 },
-        Measure::Failed,
+        FAILED,
+        Measure::WorseThanBaseline(Event::Refused),
         Measure::SlowerThan(ms(100)),
         Measure::SlowerThanPrimary(ms(100)),
         Measure::CostlierThanPrimary { percent: 10.0 },
@@ -95,16 +98,88 @@ fn of_an_answer_every_class_counts_as_it_should() {
     ];
     assert_eq!(expected.map(|row| row.0), Class::ALL);
     for (class, failed, slower, first_byte) in expected {
-        let answered = AnswerResult { class, took: Some(ms(101)), first_byte: Some(ms(101)) };
+        let answered = AnswerResult { class, took: Some(ms(101)), first_byte: Some(ms(101)), ..ANSWERED };
         for measure in all_measures() {
             let expected = match measure {
-                Measure::Failed => failed,
+                Measure::Failed(_) => failed,
                 Measure::SlowerThan(_) => slower,
                 Measure::FirstByteSlowerThan(_) => first_byte,
                 _ => NO_TRIAL,
             };
             assert_eq!(of_answer(measure, &answered), expected, "{class:?} {measure:?}");
         }
+    }
+}
+
+/// A good answer, of which nothing else is known.
+const ANSWERED: AnswerResult = AnswerResult { class: Class::Success, status: 200, has_error: false, took: None, first_byte: None };
+
+/// Each kind of failure, and the answers that are one.
+#[test]
+fn an_answer_is_the_failure_that_it_is() {
+    let kinds = [
+        Failures::SERVER_ERROR,
+        Failures::RESET,
+        Failures::CLIENT_ERROR,
+        Failures::NOT_FOUND,
+        Failures::TOO_MANY_REQUESTS,
+        Failures::REDIRECT,
+        Failures::ERROR,
+    ];
+    for (class, status, has_error, expected) in [
+        (Class::Success, 200, false, &[][..]),
+        (Class::Success, 200, true, &[Failures::ERROR]),
+        (Class::Redirect, 302, true, &[Failures::REDIRECT]),
+        (Class::ClientError, 400, true, &[Failures::CLIENT_ERROR]),
+        (Class::ClientError, 404, false, &[Failures::CLIENT_ERROR, Failures::NOT_FOUND]),
+        (Class::ClientError, 429, false, &[Failures::CLIENT_ERROR, Failures::TOO_MANY_REQUESTS]),
+        (Class::ServerError, 503, true, &[Failures::SERVER_ERROR]),
+        (Class::Reset, 0, true, &[Failures::RESET]),
+        (Class::Cancelled, 0, true, &[]),
+    ] {
+        let answered = AnswerResult { class, status, has_error, ..ANSWERED };
+        for kind in kinds {
+            let is_it = expected.contains(&kind);
+            let counted = if class == Class::Cancelled { NO_TRIAL } else { Some(is_it) };
+            assert_eq!(of_answer(Measure::Failed(kind), &answered), counted, "{class:?} {status} {kind:?}");
+            assert_eq!(happened(Event::Failed(kind), &answered), is_it, "{class:?} {status} {kind:?}");
+        }
+        assert_eq!(happened(Event::Refused, &answered), class == Class::ClientError, "{class:?} {status}");
+        assert_eq!(happened(Event::Error, &answered), expected == [Failures::ERROR], "{class:?} {status}");
+        let [default, other] = [Failures::DEFAULT, Failures::NOT_FOUND.with(Failures::REDIRECT)];
+        let is_default = matches!(class, Class::ServerError | Class::Reset) || expected == [Failures::ERROR];
+        assert_eq!(happened(Event::Failed(default), &answered), is_default, "{class:?} {status}");
+        assert_eq!(happened(Event::Failed(other), &answered), matches!(status, 302 | 404), "{class:?} {status}");
+    }
+}
+
+#[test]
+fn an_event_of_latency_is_a_bad_trial_of_the_measure() {
+    for (took, class, expected) in [
+        (None, Class::Success, false),
+        (Some(ms(100)), Class::Success, false),
+        (Some(ms(101)), Class::Success, true),
+        (Some(ms(101)), Class::ServerError, false),
+    ] {
+        let (whole, stream) = (AnswerResult { class, took, ..ANSWERED }, AnswerResult { class, took: None, first_byte: took, ..ANSWERED });
+        assert_eq!(happened(Event::SlowerThan(ms(100)), &whole), expected, "{took:?} {class:?}");
+        assert_eq!(happened(Event::FirstByteSlowerThan(ms(100)), &stream), expected, "{took:?} {class:?}");
+        assert!(!happened(Event::SlowerThan(ms(100)), &stream) && !happened(Event::FirstByteSlowerThan(ms(100)), &whole));
+    }
+}
+
+#[test]
+fn a_generated_answer_ends_in_one_way() {
+    for end in End::ALL.iter().copied() {
+        let ways = [Ended::Empty, Ended::Refusal, Ended::Length].map(|way| super::ended(way, end));
+        let expected = match end {
+            End::Empty | End::ThoughtOnly => [true, false, false],
+            End::Refusal => [false, true, false],
+            End::Length => [false, false, true],
+            _ => [false, false, false],
+        };
+        assert_eq!(ways, expected, "{end:?}");
+        assert!(!happened(Event::Ended(Ended::Empty), &ANSWERED), "known only once it is read");
     }
 }
 
@@ -117,8 +192,8 @@ fn an_answer_is_slow_above_the_threshold() {
         (Some(ms(100) + Duration::from_nanos(1)), BAD),
         (Some(Duration::MAX), BAD),
     ] {
-        let whole = AnswerResult { class: Class::Success, took, first_byte: None };
-        let stream = AnswerResult { class: Class::Success, took: Some(ms(500)), first_byte: took };
+        let whole = AnswerResult { took, first_byte: None, ..ANSWERED };
+        let stream = AnswerResult { took: Some(ms(500)), first_byte: took, ..ANSWERED };
         assert_eq!(of_answer(Measure::SlowerThan(ms(100)), &whole), expected, "{took:?}");
         assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &stream), expected, "{took:?}");
         assert_eq!(of_answer(Measure::FirstByteSlowerThan(ms(100)), &whole), NO_TRIAL, "not streamed");
@@ -137,8 +212,8 @@ fn every_outcome_counts_as_it_should() {
         for measure in all_measures() {
             let expected = match measure {
                 Measure::Coverage => Some(*outcome != Compared),
-                Measure::Failed if failures.contains(outcome) => BAD,
-                Measure::Failed if *outcome == Compared => GOOD,
+                Measure::Failed(_) if failures.contains(outcome) => BAD,
+                Measure::Failed(_) if *outcome == Compared => GOOD,
                 _ => NO_TRIAL,
             };
             assert_eq!(of(measure, &ended(*outcome)), expected, "{outcome:?} {measure:?}");
@@ -170,8 +245,7 @@ fn an_answer_that_cannot_be_read_is_the_failure_of_its_own_side() {
     for (side, failed) in [(Side::Shadow, BAD), (Side::Primary, NO_TRIAL)] {
         let report = report(unread(side));
         let it = answered(Outcome::Incomparable, 10, 150, &report);
-        let counted =
-            [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100)), Measure::SlowerThanPrimary(ms(100))];
+        let counted = [FAILED, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100)), Measure::SlowerThanPrimary(ms(100))];
         assert_eq!(counted.map(|measure| of(measure, &it)), [failed, NO_TRIAL, BAD, BAD, BAD], "{side:?}");
         assert!(!diverged(&report));
     }
@@ -182,17 +256,17 @@ fn what_the_proxy_has_no_memory_for_or_nobody_reads_is_nobodys_failure() {
     for side in [Side::Primary, Side::Shadow] {
         let report = report(Judgement::Incomparable { side, reason: NO_ROOM.into() });
         let it = answered(Outcome::Incomparable, 10, 150, &report);
-        let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
+        let counted = [FAILED, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
         assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD], "{side:?}");
     }
     // What neither protocol nor task reads is no fault of the shadow.
     let unread = report(Judgement::LeftUnread { path: "choices[0].message.audio".to_owned(), reason: "differs" });
     let it = answered(Outcome::Incomparable, 10, 150, &unread);
-    let counted = [Measure::Failed, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
+    let counted = [FAILED, Measure::Diverged, Measure::Coverage, Measure::SlowerThan(ms(100))];
     assert_eq!(counted.map(|measure| of(measure, &it)), [NO_TRIAL, NO_TRIAL, BAD, BAD]);
     // One that is longer than it may be is too long on every day.
     let report = report(Judgement::Incomparable { side: Side::Shadow, reason: Unread::Overflow(Overflow::Body).reason().into() });
-    assert_eq!(of(Measure::Failed, &answered(Outcome::Incomparable, 10, 150, &report)), BAD);
+    assert_eq!(of(FAILED, &answered(Outcome::Incomparable, 10, 150, &report)), BAD);
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! Which events at a canary and at the baseline are trials of a gate that sets the two against each other.
+//!
+//! A split assigns keys, not requests: if the canary is no worse, the first event of a key is at the canary with the chance that the split
+//! gives the key to it, however clients behave. So only a key's first event in the experiment is a trial. Pins and requests without a key
+//! were not assigned by chance, and are none.
+
+use std::rc::Rc;
+
+use super::guardrail::Shares;
+use super::warmup::WarmUp;
+use crate::config::{Gate, GateSubject, Key, Route, Split};
+use crate::engine::callback::Callback;
+use crate::gate::first_events::KeyBit;
+use crate::gate::{Rate, shared_limit};
+use crate::http::Request;
+use crate::split::{Decision, Reason, key};
+use crate::stats::shared::{PREFIX, update};
+
+/// The key by which a split assigned a request to its variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    /// A key that other requests may have, too.
+    Key(KeyBit),
+    /// The id of the request, or a random number.
+    Request,
+}
+
+impl Assigned {
+    /// Returns the key of a request by which `split` came to `decision`; `None` if something else decided.
+    pub fn of(split: &Split, request: &Request, decision: Decision) -> Option<Self> {
+        let by_chance = split.key.as_ref().filter(|_| decision.reason == Reason::Weight)?;
+        match by_chance {
+            Key::Request => Some(Assigned::Request),
+            by => key::value(by, request).map(|key| Assigned::Key(KeyBit::of(key))),
+        }
+    }
+}
+
+/// The trials of one gate.
+#[derive(Debug)]
+pub struct KeyTrials {
+    /// The limit of each trial under this configuration.
+    pub limit: Rate,
+    /// The canary's place in `shares`.
+    canary: usize,
+    shares: Rc<Shares>,
+    warm_up: Option<Rc<WarmUp>>,
+    /// The beginning of the keys of shared data under which the gate remembers whose events it has seen.
+    pages: String,
+}
+
+impl KeyTrials {
+    /// Binds the trials of `gate`, which is of a canary; `None` if canary or baseline get no keys. `labels` are the gate's, but for the
+    /// slice: a key has one first event in all slices.
+    pub fn new(route: &Route, gate: &Gate, labels: &[&str], shares: &Rc<Shares>, warm_up: Option<Rc<WarmUp>>) -> Option<Self> {
+        let (Some(split), GateSubject::Variant(canary)) = (&route.split, gate.of) else { return None };
+        let share = |index: usize| split.variants.get(index).map(|variant| variant.ppm);
+        let limit = shared_limit(gate.terms.limit, share(canary)?, share(0)?)?;
+        Some(Self { limit, canary, shares: shares.clone(), warm_up, pages: format!("{PREFIX}events/{}", labels.join("/")) })
+    }
+
+    /// Whether an event is a trial. If so, the next one of its key is not.
+    pub fn take(&self, assigned: Assigned, callback: &mut Callback<'_>) -> bool {
+        let warms_up = self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(false, callback));
+        if warms_up || self.shares.is_cut_off(self.canary) {
+            return false;
+        }
+        let Assigned::Key(bit) = assigned else { return true };
+        let mut is_first = false;
+        let done = update(callback.statistics, &format!("{}/{}", self.pages, bit.page), |page| {
+            let marked = bit.mark(page);
+            is_first = marked.is_some();
+            marked
+        });
+        is_first && done
+    }
+}

@@ -1,0 +1,295 @@
+//! Gates that set a canary against the baseline: which events are trials, by what limit, and what comes of them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::guardrail::tripped;
+use super::{FAIL, UNDECIDED, lines, merge, route, shown, told};
+use crate::engine::ending::Ending;
+use crate::engine::event::Event;
+use crate::engine::tests::worker::{ROOT, Worker, head};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// A route that is split by `x-user`, half and half, with one gate on this event. `change` is put over the route.
+fn split(event: Value, change: Value) -> Value {
+    let gate = json!({"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": event, "limit": 50});
+    let split = json!({"baseline": "v1", "canaries": [{"name": "v2", "percent": 50}], "key": {"header": "x-user"},
+        "pins": [{"header": "x-pin", "exact": "v2", "variant": "v2"}]});
+    let mut all = route(json!({"protocol": "auto", "shadows": [], "split": split, "gates": [gate]}));
+    merge(&mut all["routes"][0], change);
+    all
+}
+
+/// A request of this user, answered with these bytes. Returns the variant.
+fn answer(worker: &mut Worker, path: &str, headers: &[(&str, &str)], status: u16, body: &str) -> String {
+    worker.headers.clear();
+    let headers: Vec<(&str, &str)> = [(":path", path)].iter().chain(headers).copied().collect();
+    worker.request_of(&headers);
+    worker.answer(1, status, body);
+    worker.end(1);
+    worker.headers.iter().find_map(|header| header.strip_prefix("x-gnomon-variant: ")).unwrap().to_owned()
+}
+
+fn by_user(worker: &mut Worker, user: &str, status: u16) -> String {
+    answer(worker, "/v1/x", &[("x-user", user)], status, "{}")
+}
+
+/// The names of users, whom the split with these shares gives to `v1` and to `v2`.
+fn users(worker: &mut Worker, variant: &str, how_many: usize) -> Vec<String> {
+    let names = (0..).map(|number| format!("user-{number}"));
+    names.filter(|name| by_user(worker, name, 200) == variant).take(how_many).collect()
+}
+
+/// Bad trials, trials and state of the gate, and the sum of the limits of its trials.
+fn of_gate(worker: &Worker) -> ((i64, i64, i64), i64) {
+    (told(worker, "worse", "all"), shown(worker, "gnomon_gate_limit_sum_ppm_total", "worse", "all"))
+}
+
+#[test]
+fn the_first_event_of_a_key_is_a_trial() {
+    let mut worker = Worker::new(split(json!("refused"), json!({})));
+    let (old, new) = (users(&mut worker, "v1", 2), users(&mut worker, "v2", 2));
+    assert_eq!(of_gate(&worker), ((0, 0, UNDECIDED), 0), "nothing happened yet");
+    by_user(&mut worker, &old[0], 404);
+    assert_eq!(of_gate(&worker), ((0, 1, UNDECIDED), 500_000), "at the baseline");
+    by_user(&mut worker, &new[0], 400);
+    assert_eq!(of_gate(&worker), ((1, 2, UNDECIDED), 1_000_000), "at the canary");
+    for status in [404, 429, 200, 503] {
+        by_user(&mut worker, &old[0], status);
+        by_user(&mut worker, &new[0], status);
+        by_user(&mut worker, &new[1], 503);
+    }
+    assert_eq!(of_gate(&worker), ((1, 2, UNDECIDED), 1_000_000), "the same keys again, or no such event");
+    let mut beside = Worker::beside(&worker, split(json!("refused"), json!({})));
+    by_user(&mut beside, &new[0], 404);
+    by_user(&mut beside, &old[1], 404);
+    assert_eq!(of_gate(&beside), ((1, 3, UNDECIDED), 1_500_000), "all workers know of all keys");
+    assert_eq!(beside.sum(&["gnomon_anomalies_total"]), 0);
+}
+
+#[test]
+fn what_the_split_did_not_assign_is_no_trial() {
+    let mut worker = Worker::new(split(json!("refused"), json!({})));
+    for headers in [&[][..], &[("x-user", "")], &[("x-pin", "v2"), ("x-user", "alice")], &[("x-pin", "v2")]] {
+        answer(&mut worker, "/v1/x", headers, 404, "");
+    }
+    assert_eq!(of_gate(&worker), ((0, 0, UNDECIDED), 0));
+    // Each request is a key of its own.
+    let mut worker = Worker::new(split(json!("refused"), json!({"split": {"key": "request"}})));
+    for _ in 0..3 {
+        answer(&mut worker, "/v1/x", &[], 404, "");
+    }
+    assert_eq!(of_gate(&worker).0.1, 3);
+}
+
+#[test]
+fn where_one_of_the_two_gets_no_keys_there_is_no_trial() {
+    for percent in [0, 100] {
+        let canaries = json!([{"name": "v2", "percent": percent}]);
+        let mut worker = Worker::new(split(json!("refused"), json!({"split": {"canaries": canaries}})));
+        for user in ["alice", "bob", "carol"] {
+            by_user(&mut worker, user, 404);
+        }
+        assert_eq!(of_gate(&worker), ((0, 0, UNDECIDED), 0), "{percent}");
+    }
+}
+
+/// The limit of a trial is the canary's share of its own and the baseline's when the request was assigned.
+#[test]
+fn the_limit_goes_with_the_shares() {
+    let canaries = |percent, other| json!({"split": {"canaries": [{"name": "v2", "percent": percent}, {"name": "v3", "percent": other}]}});
+    let mut worker = Worker::new(split(json!("refused"), canaries(10, 60)));
+    let old = users(&mut worker, "v1", 3);
+    let other = users(&mut worker, "v3", 1);
+    by_user(&mut worker, &old[0], 404);
+    by_user(&mut worker, &other[0], 404);
+    assert_eq!(of_gate(&worker), ((0, 1, UNDECIDED), 250_000), "another canary has nothing to do with it");
+    // Begun under the old shares, and over under the new ones.
+    worker.request_of(&[(":path", "/v1/x"), ("x-user", &old[1])]);
+    worker.configure(ROOT + 1, split(json!("refused"), canaries(20, 60)));
+    worker.answer(1, 404, "");
+    worker.end(1);
+    assert_eq!(of_gate(&worker), ((0, 2, UNDECIDED), 500_000));
+}
+
+#[test]
+fn a_canary_that_refuses_all_is_found_by_its_share_of_the_refusals() {
+    let guardrail = json!({"guardrail": {"gates": ["worse"], "min_trials": 0}});
+    let mut worker = Worker::new(split(json!("refused"), guardrail.clone()));
+    let (old, new) = (users(&mut worker, "v1", 30), users(&mut worker, "v2", 30));
+    // One client with a thousand bad requests is one trial.
+    (0..1_000).for_each(|_| _ = by_user(&mut worker, &new[0], 404));
+    assert_eq!((of_gate(&worker).0, tripped(&worker, "v2")), ((1, 1, UNDECIDED), 0));
+    for user in &new[1..] {
+        by_user(&mut worker, user, 404);
+    }
+    let (bad, trials, state) = of_gate(&worker).0;
+    assert_eq!((state, tripped(&worker, "v2")), (FAIL, 1));
+    assert!(bad == trials && bad <= 15, "{bad} of {trials}");
+    let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
+    assert_eq!(line["limit_ppm"], 500_000);
+    let counted = of_gate(&worker);
+    for user in &old {
+        by_user(&mut worker, user, 404);
+    }
+    assert_eq!(of_gate(&worker), counted, "once it is cut off there is nothing to compare");
+
+    let mut worker = Worker::new(split(json!("refused"), guardrail));
+    for (one, other) in old.iter().zip(&new) {
+        by_user(&mut worker, one, 404);
+        by_user(&mut worker, other, 404);
+    }
+    assert_eq!((of_gate(&worker), tripped(&worker, "v2")), (((30, 60, UNDECIDED), 30_000_000), 0), "it is no worse");
+}
+
+#[test]
+fn nothing_counts_while_the_canary_warms_up() {
+    let canaries = json!([{"name": "v2", "percent": 50, "warmup": {"pairs": 2}}]);
+    let mut worker = Worker::new(split(json!("refused"), json!({"split": {"canaries": canaries}})));
+    for user in ["u-1", "u-2", "u-3", "u-4", "u-5", "u-6", "u-7", "u-8"] {
+        if worker.sum(&["gnomon_warmup_total"]) < 2 {
+            by_user(&mut worker, user, 404);
+            assert_eq!(of_gate(&worker), ((0, 0, UNDECIDED), 0), "{user}");
+        }
+    }
+    let (old, new) = (users(&mut worker, "v1", 1), users(&mut worker, "v2", 1));
+    by_user(&mut worker, &old[0], 404);
+    by_user(&mut worker, &new[0], 404);
+    assert_eq!(of_gate(&worker).0, (1, 2, UNDECIDED), "no event of a key in the warm-up is remembered");
+}
+
+/// From the last byte of the request: a client may take as long as it likes to send it.
+#[test]
+fn latencies_begin_when_the_request_is_complete() {
+    let change = json!({"gates": [
+        {"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": {"slower_than": "100ms"}, "limit": 50},
+        {"name": "slow", "of": "v1", "measure": "slower_than", "threshold": "100ms", "limit": 50}]});
+    for (upload, answer, expected) in [(10_000, 100, 0), (0, 101, 1)] {
+        let mut worker = Worker::new(split(json!("refused"), change.clone()));
+        let old = users(&mut worker, "v1", 1);
+        let trials = told(&worker, "slow", "all").1;
+        worker.request(ROOT, 1, &[("x-user", &old[0])], false);
+        worker.pass(Duration::from_millis(upload));
+        worker.handle(Event::RequestEnd { stream: 1 });
+        worker.pass(Duration::from_millis(answer));
+        worker.answer(1, 200, "{}");
+        worker.end(1);
+        assert_eq!(told(&worker, "slow", "all"), (expected, trials + 1, UNDECIDED), "{upload}");
+        assert_eq!(of_gate(&worker).0.1, expected, "{upload}");
+        let took = *worker
+            .host()
+            .recorded
+            .iter()
+            .find(|(name, _)| name.starts_with("gnomon_response_duration") && name.contains("v1"))
+            .unwrap()
+            .1
+            .last()
+            .unwrap();
+        assert_eq!(took, (upload + answer) * 1_000, "the histogram begins with the headers");
+    }
+    // An answer that does not wait for the whole request has no such time.
+    let mut worker = Worker::new(split(json!("refused"), change));
+    let old = users(&mut worker, "v1", 1);
+    let trials = told(&worker, "slow", "all").1;
+    worker.request(ROOT, 1, &[("x-user", &old[0])], false);
+    worker.answer(1, 200, "{}");
+    worker.end(1);
+    assert_eq!(told(&worker, "slow", "all").1, trials);
+}
+
+fn chat(message: &Value, finish: &str) -> String {
+    json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]}).to_string()
+}
+
+#[test]
+fn how_an_answer_ends_is_an_event() {
+    let text = json!({"role": "assistant", "content": "hello"});
+    let stream = |finish: &str| {
+        let [delta, end] = [json!({"content": "hello"}), json!({})];
+        let events = [(delta, Value::Null), (end, json!(finish))];
+        let events = events.map(|(delta, finish)| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}));
+        events.map(|event| format!("data: {event}\n\n")).concat() + "data: [DONE]\n\n"
+    };
+    let long = json!({"role": "assistant", "content": "x".repeat(300_000)});
+    for (event, body, expected) in [
+        ("length", chat(&text, "length"), 1),
+        ("length", chat(&text, "stop"), 0),
+        ("length", chat(&long, "length"), 1),
+        ("length", stream("length"), 1),
+        ("length", stream("stop"), 0),
+        ("empty", chat(&json!({"role": "assistant", "content": ""}), "stop"), 1),
+        ("empty", chat(&json!({"role": "assistant", "content": null, "reasoning": "hm"}), "stop"), 1),
+        ("empty", chat(&text, "stop"), 0),
+        ("refusal", chat(&json!({"role": "assistant", "content": null, "refusal": "no"}), "stop"), 1),
+        ("refusal", chat(&text, "stop"), 0),
+        ("length", "{not json".to_owned(), 0),
+    ] {
+        let mut worker = Worker::new(split(json!(event), json!({"match": {"path": {"prefix": "/v1/"}}})));
+        answer(&mut worker, CHAT, &[("x-user", "alice")], 200, &body);
+        worker.work();
+        let beginning: String = body.chars().take(80).collect();
+        assert_eq!(of_gate(&worker).0.1, expected, "{event} {beginning}");
+        answer(&mut worker, CHAT, &[("x-user", "alice")], 200, &body);
+        worker.work();
+        assert_eq!(of_gate(&worker).0.1, expected, "{event} {beginning}, once more");
+        worker.assert_at_rest();
+    }
+}
+
+#[test]
+fn an_answer_that_is_over_the_limit_or_left_is_not_read() {
+    let mut all = split(json!("length"), json!({}));
+    all["limits"] = json!({"body": "1KiB"});
+    let mut worker = Worker::new(all);
+    let long = chat(&json!({"role": "assistant", "content": "x".repeat(2_000)}), "length");
+    answer(&mut worker, CHAT, &[("x-user", "alice")], 200, &long);
+    worker.request_of(&[(":path", CHAT), ("x-user", "bob")]);
+    worker.answer(1, 200, &chat(&json!({"content": "x"}), "length"));
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::ClientLeft, first_byte: None });
+    worker.work();
+    assert_eq!(of_gate(&worker).0.1, 0);
+    worker.assert_at_rest();
+}
+
+#[test]
+fn an_error_inside_of_a_2xx_is_a_failure() {
+    let failed = json!({"name": "errors", "of": "v1", "measure": "failed", "limit": 50});
+    let only_5xx = json!({"name": "broken", "of": "v1", "measure": "failed", "counts": ["5xx"], "limit": 50});
+    let worse = json!({"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": "error", "limit": 50});
+    for (path, body, expected) in [
+        (CHAT, r#"{"error":{"message":"no"}}"#, 1),
+        (CHAT, "data: {\"choices\":[]}\n\ndata: {\"error\":{\"code\":500}}\n\n", 1),
+        (CHAT, r#"{"choices":[],"error":null}"#, 0),
+        ("/v1/models/iris:predict", r#"{"error":"not ready"}"#, 1),
+        ("/v1/models/iris:predict", r#"{"predictions":[1]}"#, 0),
+        ("/v2/models/iris/infer", r#"{"error":"not ready"}"#, 1),
+        ("/v1/anything", r#"{"error":"a field of its own"}"#, 0),
+    ] {
+        let mut worker =
+            Worker::new(split(json!("error"), json!({"match": {"path": {"prefix": "/"}}, "gates": [failed, only_5xx, worse]})));
+        let old = users(&mut worker, "v1", 1);
+        let trials = told(&worker, "errors", "all").1;
+        answer(&mut worker, path, &[("x-user", &old[0])], 200, body);
+        assert_eq!(told(&worker, "errors", "all"), (expected, trials + 1, UNDECIDED), "{path} {body}");
+        assert_eq!(told(&worker, "broken", "all"), (0, trials + 1, UNDECIDED), "{path} {body}");
+        assert_eq!(of_gate(&worker).0, (0, expected, UNDECIDED), "{path} {body}");
+    }
+}
+
+/// The answer with an error passes before its pieces are told apart.
+#[test]
+fn an_error_is_found_in_pieces() {
+    let gate = json!({"name": "worse", "of": "v2", "measure": "failed", "limit": 50});
+    let mut worker = Worker::new(split(json!("error"), json!({"gates": [gate], "split": {"canaries": [{"name": "v2", "percent": 100}]}})));
+    worker.request_of(&[(":path", CHAT), ("x-user", "alice")]);
+    worker.handle(Event::ResponseHeaders { stream: 1, head: head(200) });
+    for byte in r#"{ "object": "error", "error": {"code": 1} }"#.bytes() {
+        worker.handle(Event::ResponseBody { stream: 1, chunk: vec![byte] });
+    }
+    worker.end(1);
+    assert_eq!(told(&worker, "worse", "all"), (1, 1, UNDECIDED));
+}
