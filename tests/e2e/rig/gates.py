@@ -57,7 +57,8 @@ def state_of(metrics, gate, slice_="all", **labels):
 
 def disagreements(metrics):
     """Where the exported state is not what the other figures say: {labels: what is wrong}. The latch counts, and nothing else excuses."""
-    exported = {name: metrics.series(f"gnomon_gate_{name}") for name in "bad_total trials_total failures_total limit_ppm state".split()}
+    names = "bad_total trials_total failures_total limit_sum_ppm_total limit_ppm state"
+    exported = {name: metrics.series(f"gnomon_gate_{name}") for name in names.split()}
     wrong, sliced = {}, {}
     for labels, shown in exported["state"].items():
         place = {key: value for key, value in labels if key != "slice"}
@@ -68,6 +69,9 @@ def disagreements(metrics):
         bad, trials, failures = (exported[f"{name}_total"].get(labels, 0) for name in ("bad", "trials", "failures"))
         terms = [metrics.values[f"gnomon_gate_{name}", labels] for name in ("limit_ppm", "alpha_ppm", "min_trials")]
         expected = UNDECIDED
+        if labels in exported["limit_sum_ppm_total"] and trials and terms[0]:
+            # Each trial has a limit of its own.
+            terms[0] = exported["limit_sum_ppm_total"][labels] / trials
         if terms[0]:  # the configuration still has it
             judged = state(bad, trials, *terms)
             expected = FAIL if failures else judged

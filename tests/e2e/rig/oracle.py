@@ -1,4 +1,4 @@
-"""The two hash formulas of the contract, by Python's `xxhash` and not by the filter's code."""
+"""The hash formulas of the contract, by Python's `xxhash` and not by the filter's code."""
 
 import xxhash
 
@@ -23,3 +23,8 @@ def variant(key, salt, baseline, canaries):
 def sampled(identity, experiment, route, percent):
     """Whether a shadow of `percent` gets the request whose `x-request-id` (or `sample_by` key) is `identity`."""
     return _bucket(experiment, route, "shadow", identity) < percent * 10_000
+
+
+def first_event_bit(key):
+    """The bit by which a gate remembers that `key` has had its event."""
+    return xxhash.xxh64(key.encode(), seed=1).intdigest() % 65_536
