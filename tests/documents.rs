@@ -127,7 +127,10 @@ fn route(keys: &Value) -> String {
 #[test]
 fn the_examples_of_tasks_and_copies_are_good() {
     let mut read = 0;
-    for block in [COMPARING, "docs/copies.md", GATES, "docs/worse-than-baseline.md", "docs/guardrail.md"].iter().flat_map(|page| blocks(page, "yaml")) {
+    for block in [COMPARING, "docs/copies.md", GATES, "docs/worse-than-baseline.md", "docs/guardrail.md"]
+        .iter()
+        .flat_map(|page| blocks(page, "yaml"))
+    {
         let block = yaml(&block);
         if block.get("vmConfig").is_none() {
             parse(route(&block).as_bytes()).unwrap();

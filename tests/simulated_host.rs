@@ -28,6 +28,8 @@ mod series;
 mod abi;
 #[path = "simulated_host/access.rs"]
 mod access;
+#[path = "simulated_host/against_baseline.rs"]
+mod against_baseline;
 #[path = "simulated_host/agenda.rs"]
 mod agenda;
 #[path = "simulated_host/bodies.rs"]

@@ -112,6 +112,12 @@ impl Metrics {
         }
     }
 
+    /// That of a gate whose trials have this limit of their own, in millionths.
+    pub fn count_events_elsewhere(&mut self, labels: &str, bad: u64, trials: u64, limit: u64) {
+        self.record(&format!("gnomon_gate_limit_sum_ppm_total{labels}"), limit * trials).expect("the gate is configured");
+        self.count_elsewhere(labels, bad, trials);
+    }
+
     /// Every series of `stat` that has all of `labels`.
     pub fn select<'a>(&'a self, stat: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a Series, &'a Value)> {
         let chosen = self.series.get(stat).into_iter().flatten().filter(move |(_, series)| has(series, labels));

@@ -45,6 +45,8 @@ fn gated(limit: f64) -> Value {
     let gates = json!([
         {"name": "errors", "of": "v2", "measure": "failed", "limit": limit},
         {"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "20ms", "limit": 30, "each_slice": true},
+        {"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50},
+        {"name": "slower", "of": "v2", "measure": "worse_than_baseline", "event": {"slower_than": "5ms"}, "limit": limit, "each_slice": true},
         {"name": "first", "of": "v1", "measure": "first_byte_slower_than", "threshold": "1ms", "limit": 50},
         {"name": "agreement", "of": "copy", "measure": "diverged", "limit": 60, "each_slice": true},
         {"name": "noise", "of": "copy", "measure": "worse_than_control", "limit": 50},
@@ -59,5 +61,5 @@ fn gated(limit: f64) -> Value {
         .with("/routes/0/split/canaries/0/warmup", json!({"pairs": 2}))
         .with("/routes/0/split/pins", json!([{"header": "x-pin", "exact": "v2", "variant": "v2"}]))
         .with("/routes/0/gates", gates)
-        .with("/routes/0/guardrail", json!({"gates": ["errors", "slow"], "min_trials": 4, "window": "2s"}))
+        .with("/routes/0/guardrail", json!({"gates": ["errors", "slow", "worse"], "min_trials": 4, "window": "2s"}))
 }

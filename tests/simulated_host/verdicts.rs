@@ -19,6 +19,8 @@ const OVERALL: &str = "all";
 pub struct Told {
     pub bad: u64,
     pub trials: u64,
+    /// What the limits of its trials add up to, if each has its own.
+    pub limits: Option<u64>,
     /// How many workers found that it failed.
     pub failures: u64,
     /// 0: the configuration does not have it (any more).
@@ -36,7 +38,7 @@ impl Told {
     /// The state by the counters alone, as recording rules compute it; `None` too near to a threshold for two computations to agree.
     pub fn naive_state(&self) -> Option<u64> {
         let [bad, trials, limit, alpha] = [self.bad, self.trials, self.limit, self.alpha].map(|number| number as f64);
-        let p = limit / 1e6;
+        let p = self.limits.filter(|_| self.trials > 0).map_or(limit, |limits| limits as f64 / trials) / 1e6;
         let mean = |multipliers: [f64; 4]| -> f64 {
             let ratio = |m: f64| if m == 0.0 && bad > 0.0 { 0.0 } else { (gain(bad, m) - trials * (1.0 - p + m * p).ln()).exp() };
             multipliers.map(ratio).iter().sum::<f64>() / 4.0
@@ -68,6 +70,7 @@ fn gates(metrics: &Metrics) -> Gates {
     };
     read("gnomon_gate_bad_total", |told, value| told.bad = value);
     read("gnomon_gate_trials_total", |told, value| told.trials = value);
+    read("gnomon_gate_limit_sum_ppm_total", |told, value| told.limits = Some(value));
     read("gnomon_gate_failures_total", |told, value| told.failures = value);
     read("gnomon_gate_limit_ppm", |told, value| told.limit = value);
     read("gnomon_gate_alpha_ppm", |told, value| told.alpha = value);

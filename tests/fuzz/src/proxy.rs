@@ -218,6 +218,8 @@ fn check_gates(host: &Memory, latched: &mut Vec<String>) {
         };
         let terms = Terms { limit, alpha, min_trials: read("gnomon_gate_min_trials", labels).cast_unsigned() };
         let counts = Counts::new(bad.cast_unsigned(), trials.cast_unsigned());
+        let limits = host.values.get(&format!("gnomon_gate_limit_sum_ppm_total{labels}"));
+        let counts = limits.map_or(counts, |limits| counts.with_limits(limits.cast_unsigned()));
         assert_eq!(state, terms.judge(counts.into(), failures > 0) as i64, "{labels}: {bad} bad of {trials}, {failures} failures");
         assert!(state == State::Fail as i64 || !latched.iter().any(|gate| gate == labels), "{labels} has failed and says so no more");
         if state == State::Fail as i64 && !latched.iter().any(|gate| gate == labels) {
