@@ -91,7 +91,8 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
         let endpoint = Endpoint::of(request.path());
-        let assigned = split.filter(|_| route.asks.key).and_then(|split| Assigned::of(split, &request, decision));
+        let asks = variant.gates.asks;
+        let assigned = split.filter(|_| asks.key).and_then(|split| Assigned::of(split, &request, decision));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, assigned, slice, serves: true };
         let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
@@ -101,9 +102,9 @@ impl Engine {
             copies: !pairs.is_empty(),
             expose: expose.is_some(),
             stream_end: may_stream,
-            error: route.asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
-            end: route.asks.end && may_stream && assigned.is_some(),
-            request_end: route.asks.request_end,
+            error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
+            end: asks.end && may_stream && assigned.is_some(),
+            request_end: asks.request_end,
         };
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::breaker::{Breaker, Finding};
 use super::callback::Callback;
-use super::gates::asks::Asks;
 use super::gates::bound::{BoundGate, SubjectGates};
 use super::gates::guardrail::Shares;
 use super::gates::warmup::WarmUp;
@@ -45,8 +44,6 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<BoundGate>>,
     /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
-    /// What its gates ask of the answers to clients.
-    pub asks: Asks,
 }
 
 /// A variant. A route without split has one, which answers all requests.
@@ -129,7 +126,7 @@ impl Binder<'_> {
         });
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares, asks: Asks::of(route) }
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
     }
 
     fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {

@@ -1,6 +1,6 @@
 """CPU time per request of the Envoy process: what the filter costs beside Envoy alone, an empty filter, and Envoy's own mirror.
 
-Absolute times say little from one machine to the next, so only ratios taken in one run are judged. Eight Envoys, each with one worker, stand
+Absolute times say little from one machine to the next, so only ratios taken in one run are judged. Some Envoys, each with one worker, stand
 side by side before the same nginx; wrk loads them in turn, round after round, so that whatever else the machine does falls on all of them.
 Each round starts them anew: two processes that run the same differ by some percent for as long as they live, by where their memory lies.
 A figure that does not measure what its name says (errors, requests that were not compared) is void and ends the run with exit code 1;
@@ -46,6 +46,8 @@ class Variant:
     mirror: bool = False
     expected: dict = dataclasses.field(default_factory=dict)
     """regular expression over statistics names -> share of the requests that their sum must be"""
+    is_new: bool = False
+    """whether another build may not know its configuration"""
     process: subprocess.Popen | None = None
     port: int = 0
     admin: int = 0
@@ -68,6 +70,7 @@ RATIOS = [
     Ratio("split only", "empty filter", 1.15),
     Ratio("shadowed and compared", "native mirror", 1.30),
     Ratio("split and guarded", "split only", 1.10),
+    Ratio("split and set against", "split only", 1.10),
     Ratio("compared and judged", "shadowed and compared", 1.10),
 ]
 
@@ -78,6 +81,10 @@ GUARD = [
     {"name": "errors-v1", "of": "v1", "measure": "failed", "limit": 0.5},
     {"name": "errors-v2", "of": "v2", "measure": "failed", "limit": 0.5},
     {"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "250ms", "limit": 5},
+]
+AGAINST = [
+    {"name": "failures", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50},
+    {"name": "slow", "of": "v2", "measure": "worse_than_baseline", "event": {"slower_than": "250ms"}, "limit": 50},
 ]
 JUDGE = [
     {"name": "agreement", "of": "copy", "measure": "diverged", "limit": 2},
@@ -109,6 +116,12 @@ def variants(filter_file, empty_file):
             expected={r"gnomon_requests_total.*variant=\.=v[12];": 1, r"gnomon_gate_trials_total.*gate=\.=errors-": 1},
         ),
         Variant(
+            "split and set against",
+            [gnomon(filter_file, route("/", split=SPLIT, gates=AGAINST, guardrail={"gates": ["failures", "slow"]}))],
+            expected={r"gnomon_requests_total.*variant=\.=v[12];": 1, r"gnomon_gate_trials_total": 0},
+            is_new=True,
+        ),
+        Variant(
             "compared and judged",
             [gnomon(filter_file, route("/", shadows=[SHADOW], gates=JUDGE))],
             expected={**COMPARED, r"gnomon_gate_trials_total.*gate=\.=coverage;": 1},
@@ -121,7 +134,7 @@ OTHER_BUILD = "%s, other build"
 
 def beside(other_file, empty_file):
     """Those variants that run the filter, with another build of it, and the ratios of this build to that one."""
-    others = [variant for variant in variants(other_file, empty_file) if variant.filters and variant.name != "empty filter"]
+    others = [one for one in variants(other_file, empty_file) if one.filters and one.name != "empty filter" and not one.is_new]
     ratios = [Ratio(variant.name, OTHER_BUILD % variant.name) for variant in others]
     for variant in others:
         variant.name = OTHER_BUILD % variant.name

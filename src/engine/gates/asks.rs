@@ -1,6 +1,7 @@
-//! What the gates of a route ask of the answers to clients, beside their class. Each of it costs something, so it is found only if asked.
+//! What gates ask of an answer to a client, beside its class. Each of it costs something, so it is found only if asked.
 
-use crate::config::{Event, Failures, GateSubject, Measure, Route};
+use super::bound::BoundGate;
+use crate::config::{Event, Failures, Measure};
 
 /// What is to be found of an answer to a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,27 +17,29 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// What the gates of `route` ask.
-    pub fn of(route: &Route) -> Self {
-        let of_variants = route.gates.iter().filter(|gate| matches!(gate.of, GateSubject::Variant(_)));
-        of_variants.fold(Self::default(), |asks, gate| asks.and(gate.measure))
+    /// Returns these and what `gate` asks of the answers of a variant.
+    pub fn and(mut self, gate: &BoundGate) -> Self {
+        match gate.measure {
+            Measure::Failed(failures) => self.event(Event::Failed(failures)),
+            Measure::SlowerThan(threshold) => self.event(Event::SlowerThan(threshold)),
+            Measure::FirstByteSlowerThan(threshold) => self.event(Event::FirstByteSlowerThan(threshold)),
+            // Where one side gets no keys, nothing is a trial.
+            Measure::WorseThanBaseline(event) if gate.key_trials.is_some() => {
+                self.event(event);
+                self.key = true;
+            }
+            _ => {}
+        }
+        self
     }
 
-    fn and(self, measure: Measure) -> Self {
-        match measure {
-            Measure::Failed(failures) => Self { error: self.error || failures.overlaps(Failures::ERROR), ..self },
-            Measure::SlowerThan(_) | Measure::FirstByteSlowerThan(_) => Self { request_end: true, ..self },
-            Measure::WorseThanBaseline(event) => {
-                let asks = match event {
-                    Event::Failed(failures) => self.and(Measure::Failed(failures)),
-                    Event::Error => Self { error: true, ..self },
-                    Event::SlowerThan(_) | Event::FirstByteSlowerThan(_) => Self { request_end: true, ..self },
-                    Event::Ended(_) => Self { end: true, ..self },
-                    Event::Refused => self,
-                };
-                Self { key: true, ..asks }
-            }
-            _ => self,
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Failed(failures) => self.error |= failures.overlaps(Failures::ERROR),
+            Event::Error => self.error = true,
+            Event::SlowerThan(_) | Event::FirstByteSlowerThan(_) => self.request_end = true,
+            Event::Ended(_) => self.end = true,
+            Event::Refused => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::asks::Asks;
 use super::guardrail::{Guard, Shares};
 use super::key_trials::KeyTrials;
 use super::line::LABELS;
@@ -86,6 +87,8 @@ pub struct SubjectGates {
     /// Gates of the subject, gates of another shadow that have the subject as their control, and gates of canaries that have it as their
     /// baseline.
     pub gates: Vec<Rc<BoundGate>>,
+    /// What they ask of the answers of a variant.
+    pub asks: Asks,
     /// The warm-up of the subject, if it has one.
     pub warm_up: Option<Rc<WarmUp>>,
 }
@@ -98,7 +101,9 @@ impl SubjectGates {
             Measure::WorseThanBaseline(_) => GateSubject::Variant(BASELINE) == subject,
             _ => false,
         };
-        Self { gates: all.iter().filter(|gate| gate.of == subject || is_other_side(gate)).cloned().collect(), warm_up }
+        let gates: Vec<Rc<BoundGate>> = all.iter().filter(|gate| gate.of == subject || is_other_side(gate)).cloned().collect();
+        let asks = gates.iter().fold(Asks::default(), |asks, gate| asks.and(gate));
+        Self { gates, asks, warm_up }
     }
 }
 
