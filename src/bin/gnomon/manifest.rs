@@ -4,7 +4,7 @@ use gnomon::config::raw::Node;
 
 use crate::environment::Environment;
 use crate::envoy;
-use crate::found::{Found, Source, mentions_gnomon};
+use crate::found::{Found, Host, Source, mentions_gnomon};
 
 /// Keys of a configuration. A document with one of these keys, and without `kind` and `apiVersion`, is a bare configuration.
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
@@ -23,6 +23,7 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
                 plugin: None,
                 source: Source::Node(document),
                 environment: None,
+                host: Host::Nothing,
                 warnings: Vec::new(),
             });
         }
@@ -62,7 +63,14 @@ fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, 
     let one_side = |item: &Node| matches!(item.get("mode").and_then(Node::as_text), Some("CLIENT" | "SERVER"));
     let sides = matches!(spec.get("match"), Some(Node::Array(items)) if !items.is_empty() && items.iter().all(one_side));
     let warnings = if sides || has_target(spec) { Vec::new() } else { vec![BOTH_SIDES] };
-    found.push(Found { place, plugin: Some(format!("plugin {name}")), source, environment: Some(Environment::istio(wasm)), warnings });
+    found.push(Found {
+        place,
+        plugin: Some(format!("plugin {name}")),
+        source,
+        environment: Some(Environment::istio(wasm)),
+        host: Host::Istio { document, wasm },
+        warnings,
+    });
 }
 
 /// Adds the plugins of an Envoy Gateway resource that are Gnomon to `found`.
@@ -79,6 +87,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             plugin: Some(format!("plugin {name}/{own}")),
             source,
             environment: Some(Environment::gateway(wasm)),
+            host: Host::Gateway,
             warnings: if has_target(spec) { Vec::new() } else { vec![NO_TARGET] },
         });
     }
