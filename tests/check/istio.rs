@@ -34,12 +34,12 @@ fn a_plugin_says_how_it_fails_where_it_stands_and_what_it_is() {
             &["on_invalid: pass, and failStrategy: FAIL_OPEN"],
         ),
         ("default", &[(STRATEGY, "\n")], &[closed]),
-        ("zeros", &[(DIGEST, ZEROS)], &["the digest in url is all zeros"]),
+        ("zeros", &[(DIGEST, ZEROS)], &["the image's digest is all zeros"]),
         ("short", &[(DIGEST, "sha256:0123")], &["sha256:0123 is no digest"]),
         ("tag", &[(&format!("@{DIGEST}"), ":1")], &["url has no digest"]),
         ("field", &[(&format!("@{DIGEST}"), &format!(":1\n  sha256: {}", &DIGEST[7..]))], &[]),
-        ("zero-field", &[(&format!("@{DIGEST}"), &format!(":1\n  sha256: '{}'", &ZEROS[7..]))], &["the digest in url is all zeros"]),
-        ("local", &[(&format!("oci://registry.example.com/ml/gnomon@{DIGEST}"), "file:///opt/gnomon.wasm")], &[]),
+        ("zero-field", &[(&format!("@{DIGEST}"), &format!(":1\n  sha256: '{}'", &ZEROS[7..]))], &["the image's digest is all zeros"]),
+        ("local", &[(&format!("oci://registry.example.com/ml/gnomon@{DIGEST}"), "file:///gnomon.wasm")], &[]),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
     }
@@ -50,7 +50,7 @@ fn a_plugin_says_how_it_fails_where_it_stands_and_what_it_is() {
 fn the_examples_lack_their_image_alone() {
     for name in ["gateway.yaml", "sidecar.yaml", "traffic-extension.yaml"] {
         let path = format!("istio/{name}");
-        assert_warned(&warnings([project().join(&path)]), &["the digest in url is all zeros, so no image can be fetched"], name);
+        assert_warned(&warnings([project().join(&path)]), &["the image's digest is all zeros, so no image can be fetched"], name);
         let whole = file("images", name, &edited(&path, &[(ZEROS, DIGEST)]));
         assert_warned(&warnings([&whole]), &[], name);
         assert_warned(&warnings([whole, project().join("istio/services.yaml")]), &["nothing was checked"], name);
@@ -138,7 +138,7 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
         (v2, &[short], &[]),
         (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define"]),
         (v2, &[rules, short], &["needs subset v2"]),
-        (good, &[name], &["goes to a port whose protocol its Service does not declare", "v1-again's cluster"]),
+        (good, &[name], &["goes to a port of which its Service does not say that it is HTTP", "v1-again's cluster"]),
     ] {
         let found = warnings([shadow(cluster), services(changes)]);
         assert_warned(&found, &[expected, &["nothing was checked"]].concat(), cluster);

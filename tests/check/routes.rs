@@ -45,7 +45,16 @@ fn what_can_not_be_told_is_not_warned_of() {
         ("rds", &[lost, (ROUTES, "          rds: {route_config_name: a}\n          other:\n            virtual_hosts:")][..], &[][..]),
         ("vhds", &[lost, (ROUTES, "          route_config:\n            vhds: {}\n            virtual_hosts:")], &[]),
         ("cluster_header", &[lost, ("cluster: v1, timeout", "cluster_header: x-gnomon-variant, timeout")], &[]),
-        ("metadata", &[lost, ("codec_type: AUTO", "")][..1].as_ref(), &[NONE]),
+        ("mirrored", &[lost, ("cluster: v1, timeout", "cluster_header: x-other, timeout")], &[NONE]),
+        (
+            "answered",
+            &[
+                lost,
+                ("route: {cluster: v1, timeout: 30s}", "direct_response: {status: 404}"),
+                ("route: {cluster: v2, timeout: 30s}", "redirect: {host_redirect: a}"),
+            ],
+            &[],
+        ),
         (
             "elsewhere",
             &[lost, ("stat_prefix: inference", "stat_prefix: inference\n          other: {rules: [{header: x-gnomon-variant}]}")],
@@ -68,12 +77,18 @@ fn what_can_not_be_told_is_not_warned_of() {
                 ("\"percent\": 5", "\"percent\": 0"),
                 ("\"exact\": \"v2\", \"variant\": \"v2\"", "\"exact\": \"v2\", \"variant\": \"v1\""),
             ],
-            &[NONE],
+            &[],
         ),
         ("other header", &[(SPLIT, r#""header": "x-variant""#)], &["don't look at x-variant"]),
     ] {
         assert_warned(&of(name, changes), expected, name);
     }
+}
+
+#[test]
+fn a_route_of_a_variant_needs_its_cluster() {
+    let found = of("cluster", &[("{cluster: v2, timeout", "{cluster: v9, timeout")]);
+    assert_warned(&found, &["routes[0].split: a route by x-gnomon-variant leads to cluster v9, which this Envoy does not have"], "v9");
 }
 
 #[test]
@@ -117,7 +132,7 @@ fn routes_of_another_file_are_found() {
     let routes = |value: &str| {
         let route = format!("{{match: {{prefix: /, headers: [{{name: x-gnomon-variant, string_match: {{exact: {value}}}}}]}}}}");
         let text = format!(
-            "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: models\n  virtual_hosts: [{{routes: [{route}, {{match: {{prefix: /}}}}]}}]\n"
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: models\n  virtual_hosts: [{{routes: [{route}, {{match: {{prefix: /}}, route: {{cluster: v1}}}}]}}]\n"
         );
         file(test, &format!("{value}.yaml"), &text)
     };

@@ -1,5 +1,7 @@
 //! Warnings of shadows whose cluster their Envoy does not have.
 
+use std::collections::BTreeSet;
+
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
@@ -31,15 +33,17 @@ pub fn of_shadows(config: &Config) -> Vec<ShadowCluster<'_>> {
     clusters
 }
 
-/// Returns a line for each cluster of a shadow that this Envoy does not define. `envoy` is its bootstrap, then all else that belongs to it.
-/// Says nothing if there may be clusters that no file shows.
-pub fn warnings(config: &Config, envoy: &[&Node]) -> Vec<String> {
+/// Returns the names of all clusters of this Envoy: its bootstrap, then all else that belongs to it; `None` if there may be some that no file
+/// shows.
+pub fn known<'a>(envoy: &[&'a Node]) -> Option<BTreeSet<&'a str>> {
     let dynamic = envoy.first().and_then(|bootstrap| field(bootstrap, "dynamic_resources"));
     let discovers = dynamic.is_some_and(|dynamic| ["cds_config", "cds_resources_locator"].iter().any(|key| field(dynamic, key).is_some()));
-    let known = world::clusters(envoy);
-    if discovers || known.is_empty() {
-        return Vec::new();
-    }
+    Some(world::clusters(envoy)).filter(|known| !discovers && !known.is_empty())
+}
+
+/// Returns a line for each cluster of a shadow that this Envoy does not have.
+pub fn warnings(config: &Config, envoy: &[&Node]) -> Vec<String> {
+    let Some(known) = known(envoy) else { return Vec::new() };
     let list = known.iter().copied().collect::<Vec<_>>().join(", ");
     let unknown = of_shadows(config).into_iter().filter(|cluster| !known.contains(cluster.name));
     let line = |ShadowCluster { path, shadow, name }: ShadowCluster<'_>| {

@@ -3,6 +3,7 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
+use crate::clusters;
 use crate::found::Filter;
 use crate::protobuf_json::{field, is_type, list, pick, text};
 use crate::routing::{self, Condition, Routing};
@@ -20,11 +21,17 @@ pub fn warnings<'a>(parsed: Option<(&Config, &Node)>, filter: Filter<'a>, envoy:
     let mut lines = Vec::from_iter(denied_later(manager, at));
     let Some((config, written)) = parsed else { return lines };
     let Some(tables) = tables(manager, envoy, filter.document) else { return lines };
+    let known = clusters::known(envoy);
     let mentioned = |header: &str| envoy.iter().chain([&filter.document]).any(|document| mentions(document, header));
     for (index, _, split) in routing::splits(config, written) {
         let mut routing = Routing::default();
-        tables.iter().for_each(|table| read(table, &split.header, &mut routing));
+        let mut targets = Vec::new();
+        tables.iter().for_each(|table| targets.extend(read(table, &split.header, &mut routing)));
         lines.extend(routing::warnings(index, split, &routing, WHOSE, mentioned(&split.header), world));
+        for cluster in targets.into_iter().filter(|cluster| known.as_ref().is_some_and(|known| !known.contains(cluster))) {
+            let header = &split.header;
+            lines.push(format!("routes[{index}].split: a route by {header} leads to cluster {cluster}, which this Envoy does not have: add it, or mend the route"));
+        }
     }
     lines
 }
@@ -50,7 +57,13 @@ fn manager<'a>(filter: Filter<'a>, envoy: &[&'a Node]) -> Option<(&'a Node, usiz
 /// Returns a line if a filter behind Gnomon may deny what has been copied.
 fn denied_later(manager: &Node, at: usize) -> Option<String> {
     let kind = |item: &Node| {
-        let kind = field(item, "typed_config").and_then(|config| text(config, "@type"))?.rsplit('/').next()?;
+        let config = field(item, "typed_config")?;
+        let is_idle = field(item, "disabled") == Some(&Node::Bool(true));
+        // Shadow rules deny nothing.
+        if is_idle || field(config, "shadow_rules").is_some() && field(config, "rules").is_none() {
+            return None;
+        }
+        let kind = text(config, "@type")?.rsplit('/').next()?;
         DENIERS.into_iter().find(|denier| kind.starts_with(&format!("envoy.extensions.filters.http.{denier}.")))
     };
     let denier = list(manager, "http_filters").iter().skip(at.saturating_add(1)).find_map(kind)?;
@@ -75,9 +88,9 @@ fn tables<'a>(manager: &'a Node, envoy: &[&'a Node], own: &'a Node) -> Option<Ve
     (!is_open && !hosts.is_empty()).then(|| hosts.iter().map(|host| list(host, "routes")).collect())
 }
 
-/// Adds what the routes of a virtual host do with `header` to `routing`.
-fn read<'a>(routes: &'a [Node], header: &str, routing: &mut Routing<'a>) {
-    let mut hidden = false;
+/// Adds what the routes of a virtual host do with `header` to `routing`. Returns the clusters of those that look at it.
+fn read<'a>(routes: &'a [Node], header: &str, routing: &mut Routing<'a>) -> Vec<&'a str> {
+    let (mut hidden, mut targets) = (false, Vec::new());
     for (index, route) in routes.iter().enumerate() {
         let Some(conditions) = field(route, "match") else { continue };
         let place = text(route, "name").map_or_else(|| format!("routes[{index}] of the virtual host"), |name| format!("route {name}"));
@@ -86,14 +99,19 @@ fn read<'a>(routes: &'a [Node], header: &str, routing: &mut Routing<'a>) {
             .filter(|condition| text(condition, "name").is_some_and(|name| name.eq_ignore_ascii_case(header)));
         let before = routing.conditions.len();
         routing.conditions.extend(own.map(|condition| self::condition(condition, place.clone(), hidden)));
-        let by_header = field(route, "route").and_then(|action| text(action, "cluster_header"));
+        let action = field(route, "route");
+        let by_header = action.and_then(|action| text(action, "cluster_header"));
         if by_header.is_some_and(|name| name.eq_ignore_ascii_case(header)) {
             routing.conditions.push(Condition { place, value: None, inverted: false, hidden });
         }
         let looks = routing.conditions.len() > before;
-        routing.has_other |= !looks;
+        if looks {
+            targets.extend(action.and_then(|action| text(action, "cluster")));
+        }
+        routing.has_other |= !looks && action.is_some();
         hidden |= !looks && is_for_all(conditions);
     }
+    targets
 }
 
 /// Reads one of Envoy's HeaderMatchers.

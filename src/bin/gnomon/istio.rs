@@ -54,10 +54,12 @@ fn failures(wasm: &Node, written: Option<&Node>) -> Vec<String> {
 /// Returns a line if the image is not pinned.
 fn image(wasm: &Node) -> Option<String> {
     let url = text(wasm, "url").unwrap_or_default();
-    let digest = url.split_once("@sha256:").map(|(_, digest)| digest).or(text(wasm, "sha256"));
+    // (Zeros without quotes are a number.)
+    let own = if field(wasm, "sha256") == Some(&Node::Number(0.0)) { Some("0") } else { text(wasm, "sha256") };
+    let digest = url.split_once("@sha256:").map(|(_, digest)| digest).or(own);
     match digest {
         Some(digest) if digest.chars().all(|digit| digit == '0') => {
-            Some("the digest in url is all zeros, so no image can be fetched: put in the digest of the image that you pushed".to_owned())
+            Some("the image's digest is all zeros, so no image can be fetched: put in the digest of the image that you pushed".to_owned())
         }
         Some(digest) if digest.len() != 64 || !digest.chars().all(|digit| digit.is_ascii_hexdigit()) => Some(format!(
             "sha256:{digest} is no digest, so no image can be fetched: put in the 64 hexadecimal digits that your registry shows"

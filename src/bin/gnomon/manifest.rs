@@ -11,6 +11,8 @@ const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", 
 
 const BOTH_SIDES: &str = "without spec.targetRefs, and with a spec.match that has no mode (CLIENT or SERVER), it runs on both sides of a call, \
                           and gateway and sidecar both copy: say where it belongs";
+const SHARED: &str =
+    "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
 const NO_TARGET: &str = "without spec.targetRefs it is attached to nothing: say which Gateway or route it belongs to";
 
 /// Adds every Gnomon configuration in a document to `found`. `place` is the document's place in the file, for messages.
@@ -76,6 +78,9 @@ fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, 
 /// Adds the plugins of an Envoy Gateway resource that are Gnomon to `found`.
 fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, found: &mut Vec<Found<'a>>) {
     let Some(Node::Array(plugins)) = spec.get("wasm") else { return };
+    let is_shared = matches!(spec.get("extProc"), Some(Node::Array(others)) if !others.is_empty());
+    let warnings = [(!has_target(spec), NO_TARGET), (is_shared, SHARED)];
+    let warnings: Vec<&str> = warnings.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect();
     for (index, wasm) in plugins.iter().enumerate() {
         let source = wasm.get("config").map_or(Source::Missing, Source::Node);
         if !is_gnomon(document, wasm, "config", &source) {
@@ -88,7 +93,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             source,
             environment: Some(Environment::gateway(wasm)),
             host: Host::Gateway,
-            warnings: if has_target(spec) { Vec::new() } else { vec![NO_TARGET] },
+            warnings: warnings.clone(),
         });
     }
 }

@@ -77,10 +77,10 @@ fn without_port(port: &str, host: &str, world: &World<'_>) -> Option<String> {
         let ports = ports.iter().filter_map(number).collect::<Vec<_>>().join(", ");
         return Some(format!("does not exist, because the Service's ports are {ports}: name one of them (port, not targetPort)"));
     };
-    let speaks = |name: &str| ["http", "grpc"].iter().any(|protocol| name.starts_with(protocol));
+    let speaks = |name: &str| ["http", "grpc", "tls"].iter().any(|protocol| name.starts_with(protocol));
     let declares = field(own, "appProtocol").is_some() || text(own, "name").is_some_and(speaks);
     (!declares).then(|| {
-        "goes to a port whose protocol its Service does not declare, so the shadow's sidecar takes copies for raw TCP: name the port http… or grpc…, or give it an appProtocol".to_owned()
+        "goes to a port of which its Service does not say that it is HTTP, so the shadow's sidecar takes copies for raw TCP: name the port http… or grpc…, or give it an appProtocol".to_owned()
     })
 }
 

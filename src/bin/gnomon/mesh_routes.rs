@@ -64,16 +64,17 @@ fn of_istio<'a>(routes: &'a [Node], header: &str, place: &str, routing: &mut Rou
             routing.conditions.push(Condition { place: place.clone(), value: None, inverted: false, hidden });
         }
         let sets = list(route, "match");
+        let leads = ["redirect", "direct_response"].iter().all(|key| field(route, key).is_none());
         for set in sets {
             let found = condition(set, "headers", header).map(|value| (value, false));
             let found = found.or_else(|| condition(set, "without_headers", header).map(|value| (value, true)));
             let Some((value, inverted)) = found else {
-                routing.has_other = true;
+                routing.has_other |= leads;
                 continue;
             };
             routing.conditions.push(Condition { place: place.clone(), value: TextTest::read(value), inverted, hidden });
         }
-        routing.has_other |= sets.is_empty();
+        routing.has_other |= leads && sets.is_empty();
         hidden |= sets.is_empty();
     }
 }
@@ -90,11 +91,12 @@ fn condition<'a>(set: &'a Node, key: &str, header: &str) -> Option<&'a Node> {
 fn of_gateway<'a>(rules: &'a [Node], header: &str, place: &str, routing: &mut Routing<'a>) {
     for (index, rule) in rules.iter().enumerate() {
         let sets = list(rule, "matches");
-        routing.has_other |= sets.is_empty();
+        let leads = list(rule, "filters").iter().all(|filter| text(filter, "type") != Some("RequestRedirect"));
+        routing.has_other |= leads && sets.is_empty();
         for set in sets {
             let named = |item: &&Node| text(item, "name").is_some_and(|name| name.eq_ignore_ascii_case(header));
             let Some(item) = items(field(set, "headers")).iter().find(named) else {
-                routing.has_other = true;
+                routing.has_other |= leads;
                 continue;
             };
             let value = text(item, "value").map(|value| TextTest::of_value(value, text(item, "type") == Some("RegularExpression")));

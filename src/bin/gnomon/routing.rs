@@ -1,9 +1,12 @@
 //! Warnings of a split that the proxy's routes don't follow.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
+use gnomon::config::raw::Node;
 use gnomon::config::{Config, Name, Route, Split};
 
+use crate::protobuf_json::list;
 use crate::text_test::TextTest;
 use crate::world::World;
 
@@ -12,7 +15,7 @@ use crate::world::World;
 pub struct Routing<'a> {
     /// The routes that look at the header.
     pub conditions: Vec<Condition<'a>>,
-    /// Whether any route does not look at it.
+    /// Whether any route to a cluster does not look at it.
     pub has_other: bool,
 }
 
@@ -37,14 +40,20 @@ impl Condition<'_> {
     }
 }
 
-/// Returns all splits whose variants may be told apart by routes alone, each with the index of its route. `written` is the configuration.
-pub fn splits<'c>(config: &'c Config, written: &gnomon::config::raw::Node) -> Vec<(usize, &'c Route, &'c Split)> {
-    use gnomon::config::raw::Node;
-    let routes = crate::protobuf_json::list(written, "routes");
+/// Returns all splits that the proxy's routes have to follow, each with its route and the index of that: those with a canary that gets
+/// requests, unless all variants are meant to have one cluster. The configuration is `written` so.
+pub fn splits<'c>(config: &'c Config, written: &Node) -> Vec<(usize, &'c Route, &'c Split)> {
+    let routes = list(written, "routes");
     let meant = |index: usize| routes.get(index)?.get("split")?.get("same_cluster");
-    let split = |(index, route): (usize, &'c std::rc::Rc<Route>)| Some((index, &**route, route.split.as_ref()?));
+    let split = |(index, route): (usize, &'c Rc<Route>)| Some((index, &**route, route.split.as_ref()?));
     let splits = config.routes.iter().enumerate().filter_map(split);
-    splits.filter(|(index, _, split)| split.variants.len() > 1 && meant(*index) != Some(&Node::Bool(true))).collect()
+    let is_live = |split: &Split| (1..split.variants.len()).any(|canary| draws(split, canary));
+    splits.filter(|(index, _, split)| is_live(split) && meant(*index) != Some(&Node::Bool(true))).collect()
+}
+
+/// Whether the variant at this index may get requests.
+fn draws(split: &Split, at: usize) -> bool {
+    split.variants.get(at).is_some_and(|variant| variant.ppm > 0) || split.pins.iter().any(|pin| pin.variant == at)
 }
 
 /// Returns a line for each mistake in how `routing` follows the split of the configuration's route at `index`. `whose` are the routes, and
@@ -60,10 +69,9 @@ pub fn warnings(index: usize, split: &Split, routing: &Routing<'_>, whose: &str,
     let known = world.variants(header);
     let strange = routing.conditions.iter().filter_map(|condition| nobody(condition, header, known?));
     let missing = split.variants.iter().enumerate().filter_map(|(at, variant)| {
-        let draws = at == 0 || variant.ppm > 0 || split.pins.iter().any(|pin| pin.variant == at);
         let mut takers = routing.conditions.iter().filter(|condition| condition.may_take(&variant.name)).peekable();
         let (name, taken) = (&variant.name, takers.peek().is_some());
-        if takers.any(|condition| !condition.hidden) || !draws || at == 0 && routing.has_other {
+        if takers.any(|condition| !condition.hidden) || at > 0 && !draws(split, at) || at == 0 && routing.has_other {
             None
         } else if taken {
             Some(format!("{place}: the route of {name} stands behind one that takes every request, so {name} never answers: move it up"))

@@ -27,7 +27,9 @@ pub fn warnings(config: Option<&Config>, envoy: &[&Node]) -> Vec<String> {
 /// Returns a line if labels of Gnomon would stay in the names of its series.
 fn tags(stats: &Node) -> Option<String> {
     let written = list(stats, "stats_tags");
-    let extracts = |tag: &str, entry: &Node| text(entry, "regex").is_some_and(|regex| regex.contains(&format!(r"({tag}=\.=")));
+    // The point of `label=.=value` as a regular expression may have it.
+    let begins = |tag: &str, regex: &str| [r"\.", "[.]", "."].iter().any(|point| regex.contains(&format!("({tag}={point}=")));
+    let extracts = |tag: &str, entry: &Node| text(entry, "regex").is_some_and(|regex| begins(tag, regex));
     let missing: Vec<&str> = TAGS.into_iter().filter(|tag| !written.iter().any(|entry| extracts(tag, entry))).collect();
     if missing.is_empty() {
         return None;
@@ -58,10 +60,9 @@ fn hidden(matcher: &Node, series: &[String]) -> Option<String> {
     })?;
     let patterns = list(list_node, "patterns");
     let includes = key == "inclusion_list";
-    // Of all patterns the first that surely passes; else whether one may.
     let hit = |name: &String| {
-        let passed = patterns.iter().map(|pattern| TextTest::read(pattern).and_then(|test| test.passes(name)));
-        passed.fold(Some(false), |sum, one| if sum == Some(true) || one == Some(true) { Some(true) } else { sum.and(one) })
+        let passed: Vec<Option<bool>> = patterns.iter().map(|pattern| TextTest::read(pattern)?.passes(name)).collect();
+        if passed.contains(&Some(true)) { Some(true) } else { (!passed.contains(&None)).then_some(false) }
     };
     let hits: Vec<(&String, Option<bool>)> = series.iter().map(|name| (name, hit(name))).collect();
     let bad = Some(!includes);
