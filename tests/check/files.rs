@@ -88,6 +88,10 @@ fn a_file_without_a_configuration_is_told() {
         assert_eq!((run.code, run.lines.len()), (Some(0), 1), "{name}: {:?}", run.lines);
         assert!(run.lines[0].contains("warning: nothing was checked"), "{name}: {:?}", run.lines);
     }
+    // Beside one with a configuration such a file has its use.
+    let run = check([file(test, "good.json", GOOD), file(test, "service.yaml", service)]);
+    assert_eq!((run.code, run.lines.len()), (Some(0), 2), "{:?}", run.lines);
+    assert!(run.lines[1].ends_with("no Gnomon plugin in this file: it was read for the others"), "{:?}", run.lines);
     let structured = fs::read_to_string(example("extension-config.yaml")).unwrap().replace("StringValue", "Struct");
     let run = check([file(test, "struct.yaml", &structured)]);
     assert_eq!((run.code, run.lines.len()), (Some(1), 1), "{:?}", run.lines);

@@ -1,6 +1,6 @@
 //! Warnings of splits that Envoy's routes don't follow.
 
-use crate::run::{assert_warned, edited, file, project, warnings};
+use crate::run::{assert_warned, check, edited, file, project, warnings};
 
 const CANARY: &str = "envoy/canary.yaml";
 const HEADERS: &str = "headers: [{name: x-gnomon-variant, string_match: {exact: v2}}]";
@@ -85,6 +85,14 @@ fn what_can_not_be_told_is_not_warned_of() {
     }
 }
 
+/// Where one cluster is meant for all variants, something else tells them apart.
+#[test]
+fn one_cluster_for_all_may_be_meant() {
+    let meant = (SPLIT, r#""header": "x-gnomon-variant", "same_cluster": true"#);
+    let run = check([file("routes", "meant.yaml", &edited(CANARY, &[(HEADERS, "other: []"), meant]))]);
+    assert!(run.lines.iter().all(|line| !line.contains("don't look at")), "{:#?}", run.lines);
+}
+
 #[test]
 fn a_route_of_a_variant_needs_its_cluster() {
     let found = of("cluster", &[("{cluster: v2, timeout", "{cluster: v9, timeout")]);
@@ -125,7 +133,7 @@ fn routes_of_another_file_are_found() {
     let test = "apart";
     let gnomon = project().join("envoy/dynamic-gnomon.yaml");
     let wrong = file(test, "bootstrap.yaml", &edited("envoy/dynamic.yaml", &[("exact: v2", "exact: v3")]));
-    assert_warned(&warnings([gnomon, wrong]), &[STRANGE, LACKING, "nothing was checked"], "the filter apart");
+    assert_warned(&warnings([gnomon, wrong]), &[STRANGE, LACKING], "the filter apart");
 
     let table = "          rds: {route_config_name: models}\n          other:\n            virtual_hosts:";
     let listener = file(test, "listener.yaml", &edited(CANARY, &[("          route_config:\n            virtual_hosts:", table)]));
@@ -136,6 +144,6 @@ fn routes_of_another_file_are_found() {
         );
         file(test, &format!("{value}.yaml"), &text)
     };
-    assert_warned(&warnings([listener.clone(), routes("v2")]), &["nothing was checked"], "right");
-    assert_warned(&warnings([listener, routes("v3")]), &[STRANGE, LACKING, "nothing was checked"], "wrong");
+    assert_warned(&warnings([listener.clone(), routes("v2")]), &[], "right");
+    assert_warned(&warnings([listener, routes("v3")]), &[STRANGE, LACKING], "wrong");
 }

@@ -17,6 +17,7 @@ const MUCH_MEMORY: usize = 64 << 20;
 
 const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that has a Gnomon plugin, or a bare configuration";
 const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
+const READ_BESIDE: &str = "no Gnomon plugin in this file: it was read for the others";
 
 /// The result of a check.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Report {
     pub problems: usize,
     /// The names of plugins, each with the place of its first occurrence.
     plugins: BTreeMap<String, String>,
+    /// Whether any of the files has a configuration.
+    has_found: bool,
 }
 
 /// Checks each of `files`, and what they say together.
@@ -36,7 +39,7 @@ pub fn check(files: &[PathBuf]) -> Report {
     let found: Vec<Vec<Judged<'_>>> = read.iter().map(|read| judge(read.as_deref().unwrap_or_default())).collect();
     let good = found.iter().flatten().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok());
     let world = World::new(documents(), good);
-    let mut report = Report::default();
+    let mut report = Report { has_found: found.iter().any(|found| !found.is_empty()), ..Report::default() };
     for ((file, read), found) in files.iter().zip(&read).zip(&found) {
         match read {
             Ok(documents) => report.file(file, documents, found, &world),
@@ -65,7 +68,8 @@ impl Report {
         if found.is_empty() {
             // A file with other manifests is only warned of, because it may be checked together with those of a plugin.
             let others = !documents.is_empty() && documents.iter().all(|document| matches!(document, Node::Object(_)));
-            return if others { self.line(file, NOTHING_CHECKED) } else { self.problem(file, NOTHING_FOUND) };
+            let line = if self.has_found { READ_BESIDE } else { NOTHING_CHECKED };
+            return if others { self.line(file, line) } else { self.problem(file, NOTHING_FOUND) };
         }
         let before = self.problems;
         let needs: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world)).map(mebibytes).collect();

@@ -122,5 +122,5 @@ fn condition(node: &Node, place: String, hidden: bool) -> Condition<'_> {
 
 /// Whether a route with these conditions takes every request.
 fn is_for_all(conditions: &Node) -> bool {
-    matches!(conditions, Node::Object(pairs) if matches!(&pairs[..], [(key, Node::Text(path))] if key == "prefix" && path == "/"))
+    matches!(conditions, Node::Object(pairs) if matches!(&pairs[..], [(key, Node::Text(path))] if key == "prefix" && matches!(&**path, "" | "/")))
 }

@@ -75,8 +75,15 @@ fn of_istio<'a>(routes: &'a [Node], header: &str, place: &str, routing: &mut Rou
             routing.conditions.push(Condition { place: place.clone(), value: TextTest::read(value), inverted, hidden });
         }
         routing.has_other |= leads && sets.is_empty();
-        hidden |= sets.is_empty();
+        hidden |= sets.is_empty() || sets.iter().any(is_for_all);
     }
+}
+
+/// Whether these conditions of a VirtualService take every request.
+fn is_for_all(set: &Node) -> bool {
+    let Node::Object(conditions) = set else { return false };
+    let is_root = |(key, value): &(String, Node)| key == "name" || key == "uri" && text(value, "prefix") == Some("/");
+    conditions.iter().all(is_root)
 }
 
 /// Returns the condition on `header` in the map of headers at `key`.

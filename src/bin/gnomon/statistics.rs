@@ -50,9 +50,9 @@ fn series(config: &Config) -> Vec<String> {
 
 /// Returns a line if a matcher hides any of these series, or may do so.
 fn hidden(matcher: &Node, series: &[String]) -> Option<String> {
-    const WHY: &str = "and workers don't learn of each other what gates and guardrails have found";
+    const WHY: &str = "workers tell each other by such figures what gates and guardrails have found";
     if field(matcher, "reject_all") == Some(&Node::Bool(true)) {
-        return Some(format!("stats_config.stats_matcher.reject_all hides all statistics, {WHY}: leave it out"));
+        return Some(format!("stats_config.stats_matcher.reject_all hides all statistics, and {WHY}: leave it out"));
     }
     let (key, list_node, remedy) = ["exclusion_list", "inclusion_list"].into_iter().find_map(|key| {
         let remedy = if key == "inclusion_list" { "add {prefix: wasmcustom.gnomon_} to it" } else { "narrow its patterns" };
@@ -69,7 +69,7 @@ fn hidden(matcher: &Node, series: &[String]) -> Option<String> {
     let metric = |name: &str| name.split_once("=.=").map_or(name, |(name, _)| name).to_owned();
     if let Some((name, _)) = hits.iter().find(|(_, hit)| *hit == bad) {
         let name = TAGS.into_iter().find_map(|tag| metric(name).strip_suffix(tag).map(str::to_owned)).unwrap_or_else(|| metric(name));
-        return Some(format!("stats_config.stats_matcher.{key} hides {name}, {WHY}: {remedy}"));
+        return Some(format!("stats_config.stats_matcher.{key} hides {name}, and {WHY}: {remedy}"));
     }
     hits.iter().any(|(_, hit)| hit.is_none()).then(|| {
         format!("stats_config.stats_matcher.{key}: whether it hides {NAMESPACE}gnomon_ can't be told from its regular expressions: {remedy}, if it does")

@@ -24,7 +24,7 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Of these documents, and of these configurations in them.
+    /// Of these documents, and of those configurations in them that have no problems.
     pub fn new<'c>(documents: impl Iterator<Item = &'a Node>, configs: impl Iterator<Item = &'c Config>) -> Self {
         let mut world = Self::default();
         documents.for_each(|document| world.add(document));
