@@ -4,9 +4,9 @@ use crate::run::{assert_warned, check, file, warnings};
 
 const SHADOW: &str = "shadows: [{name: s, cluster: c, percent: 10}]";
 
-/// What is warned of a configuration with this route.
-fn of_route(route: &str) -> Vec<String> {
-    warnings([file("settings", "a.yaml", &format!("version: 1\nexperiment: e\nroutes:\n- {{name: r, {route}}}\n"))])
+/// What is warned of a configuration with this route, in a test of this name.
+fn of_route(test: &str, route: &str) -> Vec<String> {
+    warnings([file(test, "settings.yaml", &format!("version: 1\nexperiment: e\nroutes:\n- {{name: r, {route}}}\n"))])
 }
 
 const DECISION: &str = "path: 'outputs[0].data[*]', thresholds: [0.5], names: [a, b]";
@@ -39,11 +39,15 @@ fn settings_of_compare_without_effect_are_told() {
         ("task: {scores: {path: outputs}}, ignore: ['outputs[*].shape']".to_owned(), vec![]),
     ] {
         let expected: Vec<&str> = expected.iter().map(|text| &**text).collect();
-        assert_warned(&of_route(&format!("{SHADOW}, compare: {{{compare}}}")), &expected, &compare);
+        assert_warned(&of_route("idle", &format!("{SHADOW}, compare: {{{compare}}}")), &expected, &compare);
     }
     let opaque = format!("protocol: opaque, {SHADOW}, compare: {{absolute: 1, ignore: [$, a]}}");
-    assert_warned(&of_route(&opaque), &["compare.absolute has no effect: opaque", "compare.ignore[1] has no effect: opaque"], "opaque");
-    assert_warned(&of_route("compare: {absolute: 1}"), &["compare has no effect on a route without shadows"], "no shadows");
+    assert_warned(
+        &of_route("idle", &opaque),
+        &["compare.absolute has no effect: opaque", "compare.ignore[1] has no effect: opaque"],
+        "opaque",
+    );
+    assert_warned(&of_route("idle", "compare: {absolute: 1}"), &["compare has no effect on a route without shadows"], "no shadows");
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn shares_where_percent_is_meant_are_told() {
         (canary("1.5"), ""),
     ] {
         let expected: &[&str] = if expected.is_empty() { &[] } else { &[expected] };
-        assert_warned(&of_route(&route), expected, &route);
+        assert_warned(&of_route("shares", &route), expected, &route);
     }
 }
 
@@ -88,6 +92,6 @@ fn slices_without_values_are_told() {
         ("{header: x-tier, values: []}", &["routes[0].slices has no values"]),
         ("{body: user.tier, values: [gold]}", &[]),
     ] {
-        assert_warned(&of_route(&format!("slices: {slices}")), expected, slices);
+        assert_warned(&of_route("slices", &format!("slices: {slices}")), expected, slices);
     }
 }
