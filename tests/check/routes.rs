@@ -6,7 +6,7 @@ const CANARY: &str = "envoy/canary.yaml";
 const HEADERS: &str = "headers: [{name: x-gnomon-variant, string_match: {exact: v2}}]";
 const SPLIT: &str = r#""header": "x-gnomon-variant""#;
 const NONE: &str = "routes[0].split: the routes of its connection manager don't look at x-gnomon-variant";
-const STRANGE: &str = "routes[0].split: routes[0] of the virtual host matches x-gnomon-variant: v3, which is no variant (v1, v2)";
+const STRANGE: &str = "routes[0].split: virtual host models, routes[0] matches x-gnomon-variant: v3, which is no variant (v1, v2)";
 const LACKING: &str = "routes[0].split: the routes of its connection manager have none for v2";
 
 fn of(name: &str, changes: &[(&str, &str)]) -> Vec<String> {
@@ -140,7 +140,7 @@ fn routes_of_another_file_are_found() {
     let routes = |value: &str| {
         let route = format!("{{match: {{prefix: /, headers: [{{name: x-gnomon-variant, string_match: {{exact: {value}}}}}]}}}}");
         let text = format!(
-            "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: models\n  virtual_hosts: [{{routes: [{route}, {{match: {{prefix: /}}, route: {{cluster: v1}}}}]}}]\n"
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: models\n  virtual_hosts: [{{name: models, routes: [{route}, {{match: {{prefix: /}}, route: {{cluster: v1}}}}]}}]\n"
         );
         file(test, &format!("{value}.yaml"), &text)
     };

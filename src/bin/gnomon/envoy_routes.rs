@@ -20,13 +20,13 @@ pub fn warnings<'a>(parsed: Option<(&Config, &Node)>, filter: Filter<'a>, envoy:
     let Some((manager, at)) = manager(filter, envoy) else { return Vec::new() };
     let mut lines = Vec::from_iter(denied_later(manager, at));
     let Some((config, written)) = parsed else { return lines };
-    let Some(tables) = tables(manager, envoy, filter.document) else { return lines };
+    let Some(hosts) = hosts(manager, envoy, filter.document) else { return lines };
     let known = clusters::known(envoy);
     let mentioned = |header: &str| envoy.iter().chain([&filter.document]).any(|document| mentions(document, header));
     for (index, _, split) in routing::splits(config, written) {
         let mut routing = Routing::default();
         let mut targets = Vec::new();
-        tables.iter().for_each(|table| targets.extend(read(table, &split.header, &mut routing)));
+        hosts.iter().for_each(|host| targets.extend(read(host, &split.header, &mut routing)));
         lines.extend(routing::warnings(index, split, &routing, WHOSE, mentioned(&split.header), world));
         for cluster in targets.into_iter().filter(|cluster| known.as_ref().is_some_and(|known| !known.contains(cluster))) {
             let header = &split.header;
@@ -72,8 +72,8 @@ fn denied_later(manager: &Node, at: usize) -> Option<String> {
     ))
 }
 
-/// Returns the lists of routes of a connection manager; `None` if they are not all in these files.
-fn tables<'a>(manager: &'a Node, envoy: &[&'a Node], own: &'a Node) -> Option<Vec<&'a [Node]>> {
+/// Returns the virtual hosts of a connection manager; `None` if their routes are not all in these files.
+fn hosts<'a>(manager: &'a Node, envoy: &[&'a Node], own: &'a Node) -> Option<&'a [Node]> {
     let config = if let Some(config) = field(manager, "route_config") {
         config
     } else {
@@ -85,15 +85,16 @@ fn tables<'a>(manager: &'a Node, envoy: &[&'a Node], own: &'a Node) -> Option<Ve
     };
     let hosts = list(config, "virtual_hosts");
     let is_open = field(config, "vhds").is_some() || hosts.iter().any(|host| field(host, "matcher").is_some());
-    (!is_open && !hosts.is_empty()).then(|| hosts.iter().map(|host| list(host, "routes")).collect())
+    (!is_open).then_some(hosts)
 }
 
 /// Adds what the routes of a virtual host do with `header` to `routing`. Returns the clusters of those that look at it.
-fn read<'a>(routes: &'a [Node], header: &str, routing: &mut Routing<'a>) -> Vec<&'a str> {
+fn read<'a>(host: &'a Node, header: &str, routing: &mut Routing<'a>) -> Vec<&'a str> {
     let (mut hidden, mut targets) = (false, Vec::new());
-    for (index, route) in routes.iter().enumerate() {
+    let name = text(host, "name").unwrap_or_default();
+    for (index, route) in list(host, "routes").iter().enumerate() {
         let Some(conditions) = field(route, "match") else { continue };
-        let place = text(route, "name").map_or_else(|| format!("routes[{index}] of the virtual host"), |name| format!("route {name}"));
+        let place = text(route, "name").map_or_else(|| format!("virtual host {name}, routes[{index}]"), |name| format!("route {name}"));
         let own = list(conditions, "headers")
             .iter()
             .filter(|condition| text(condition, "name").is_some_and(|name| name.eq_ignore_ascii_case(header)));

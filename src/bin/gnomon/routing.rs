@@ -90,5 +90,7 @@ fn nobody(condition: &Condition<'_>, header: &str, known: &BTreeSet<Name>) -> Op
     }
     let names = known.iter().map(|name| &**name).collect::<Vec<_>>().join(", ");
     let (place, text) = (&condition.place, value.text());
-    Some(format!("{place} matches {header}: {text}, which is no variant ({names}), so no request takes it: mend the value"))
+    Some(format!(
+        "{place} matches {header}: {text}, which is no variant ({names}), so no request takes it: mend the value, or take the route out"
+    ))
 }

@@ -54,20 +54,16 @@ fn hidden(matcher: &Node, series: &[String]) -> Option<String> {
     if field(matcher, "reject_all") == Some(&Node::Bool(true)) {
         return Some(format!("stats_config.stats_matcher.reject_all hides all statistics, and {WHY}: leave it out"));
     }
-    let (key, list_node, remedy) = ["exclusion_list", "inclusion_list"].into_iter().find_map(|key| {
-        let remedy = if key == "inclusion_list" { "add {prefix: wasmcustom.gnomon_} to it" } else { "narrow its patterns" };
-        Some((key, field(matcher, key)?, remedy))
-    })?;
-    let patterns = list(list_node, "patterns");
-    let includes = key == "inclusion_list";
+    let (key, patterns) = ["exclusion_list", "inclusion_list"].into_iter().find_map(|key| Some((key, field(matcher, key)?)))?;
+    let (patterns, includes) = (list(patterns, "patterns"), key == "inclusion_list");
+    let remedy = if includes { "add {prefix: wasmcustom.gnomon_} to it" } else { "narrow its patterns" };
     let hit = |name: &String| {
         let passed: Vec<Option<bool>> = patterns.iter().map(|pattern| TextTest::read(pattern)?.passes(name)).collect();
         if passed.contains(&Some(true)) { Some(true) } else { (!passed.contains(&None)).then_some(false) }
     };
     let hits: Vec<(&String, Option<bool>)> = series.iter().map(|name| (name, hit(name))).collect();
-    let bad = Some(!includes);
     let metric = |name: &str| name.split_once("=.=").map_or(name, |(name, _)| name).to_owned();
-    if let Some((name, _)) = hits.iter().find(|(_, hit)| *hit == bad) {
+    if let Some((name, _)) = hits.iter().find(|(_, hit)| *hit == Some(!includes)) {
         let name = TAGS.into_iter().find_map(|tag| metric(name).strip_suffix(tag).map(str::to_owned)).unwrap_or_else(|| metric(name));
         return Some(format!("stats_config.stats_matcher.{key} hides {name}, and {WHY}: {remedy}"));
     }
