@@ -231,3 +231,20 @@ fn routes_of_the_gateway_api_follow_the_split() {
         }
     }
 }
+
+/// Envoy Gateway takes or drops a policy as a whole.
+#[test]
+fn a_policy_is_not_shared_with_another_processor() {
+    let policy = |other: &str| {
+        let config = "{version: 1, experiment: e, routes: []}";
+        let text = format!(
+            "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], {other} wasm: [{{name: gnomon, config: {config}}}]}}\n"
+        );
+        warnings([file("policy", "a.yaml", &text)])
+    };
+    let shared =
+        "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
+    for (other, expected) in [("", &[][..]), ("extProc: [],", &[]), ("extProc: [{}],", &[shared])] {
+        assert_warned(&policy(other), expected, other);
+    }
+}
