@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 
+use gnomon::config::Config;
+use gnomon::config::parse::Refused;
 use gnomon::config::raw::Node;
 
 use crate::found::Found;
-use crate::{documents, gates, manifest};
+use crate::world::World;
+use crate::{documents, gates, manifest, surroundings};
 
 /// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
 const MUCH_MEMORY: usize = 64 << 20;
 
 const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that has a Gnomon plugin, or a bare configuration";
 const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
+const READ_BESIDE: &str = "no Gnomon plugin in this file: it was read for the others";
 
 /// The result of a check.
 #[derive(Debug, Default)]
@@ -24,69 +28,75 @@ pub struct Report {
     pub problems: usize,
     /// The names of plugins, each with the place of its first occurrence.
     plugins: BTreeMap<String, String>,
+    /// Whether any of the files has a configuration.
+    has_found: bool,
 }
 
-/// Checks each of `files`, and that names of plugins are unique among all files.
+/// Checks each of `files`, and what they say together.
 pub fn check(files: &[PathBuf]) -> Report {
-    let mut report = Report::default();
-    for file in files {
-        report.file(file);
+    let read: Vec<Result<Vec<Node>, String>> = files.iter().map(|file| read(file)).collect();
+    let documents = || read.iter().flatten().flatten();
+    let found: Vec<Vec<Judged<'_>>> = read.iter().map(|read| judge(read.as_deref().unwrap_or_default())).collect();
+    let good = found.iter().flatten().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok());
+    let world = World::new(documents(), good);
+    let mut report = Report { has_found: found.iter().any(|found| !found.is_empty()), ..Report::default() };
+    for ((file, read), found) in files.iter().zip(&read).zip(&found) {
+        match read {
+            Ok(documents) => report.file(file, documents, found, &world),
+            Err(why) => report.problem(file, why),
+        }
     }
     report
 }
 
+/// A configuration in a file, and what the filter's parser says of it.
+type Judged<'a> = (Found<'a>, Result<Result<Config, Refused>, &'static str>);
+
+fn read(file: &Path) -> Result<Vec<Node>, String> {
+    let text = std::fs::read(file).map_err(|error| format!("this file can't be read: {error}"))?;
+    documents::read(&text).map_err(|error| format!("neither YAML nor JSON: {error}"))
+}
+
+/// Finds and judges every configuration in the documents of a file.
+fn judge(documents: &[Node]) -> Vec<Judged<'_>> {
+    let found = find(documents).into_iter();
+    found.map(|found| (found.source.judge(), found)).map(|(judged, found)| (found, judged)).collect()
+}
+
 impl Report {
-    fn file(&mut self, file: &Path) {
-        let documents = match std::fs::read(file) {
-            Ok(text) => documents::read(&text),
-            Err(error) => return self.problem(file, format_args!("this file can't be read: {error}")),
-        };
-        let documents = match documents {
-            Ok(documents) => documents,
-            Err(error) => return self.problem(file, format_args!("neither YAML nor JSON: {error}")),
-        };
-        let found = find(&documents);
+    fn file<'a>(&mut self, file: &Path, documents: &[Node], found: &[Judged<'a>], world: &World<'a>) {
         if found.is_empty() {
             // A file with other manifests is only warned of, because it may be checked together with those of a plugin.
             let others = !documents.is_empty() && documents.iter().all(|document| matches!(document, Node::Object(_)));
-            return if others { self.line(file, NOTHING_CHECKED) } else { self.problem(file, NOTHING_FOUND) };
+            let line = if self.has_found { READ_BESIDE } else { NOTHING_CHECKED };
+            return if others { self.line(file, line) } else { self.problem(file, NOTHING_FOUND) };
         }
         let before = self.problems;
-        let needs: Vec<String> = found.iter().filter_map(|found| self.configuration(file, found)).map(mebibytes).collect();
+        let needs: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world)).map(mebibytes).collect();
         if self.problems == before {
             self.line(file, format_args!("good: at most {} of memory per worker", needs.join(" and ")));
         }
     }
 
     /// Reports all warnings and problems of one configuration. Returns its memory per worker in bytes if it has no problems.
-    fn configuration(&mut self, file: &Path, found: &Found<'_>) -> Option<usize> {
+    fn configuration<'a>(&mut self, file: &Path, (found, judged): &Judged<'a>, world: &World<'a>) -> Option<usize> {
         let place = &found.place;
         if let Some(plugin) = &found.plugin {
             let here = format!("{}: {place}", file.display());
             if let Some(first) = self.plugins.get(plugin) {
-                let text = format!("{place}: warning: {plugin} is also in {first}: names of plugins must be unique in a proxy");
-                self.line(file, text);
+                let text = format!("{plugin} is also in {first}: names of plugins must be unique in a proxy");
+                self.warning(file, place, text);
             } else {
                 self.plugins.insert(plugin.clone(), here);
             }
         }
-        for warning in &found.warnings {
-            self.line(file, format_args!("{place}: warning: {warning}"));
+        let config = judged.as_ref().ok().and_then(|config| config.as_ref().ok());
+        let own = found.warnings.iter().map(|warning| (*warning).to_owned());
+        for warning in own.chain(surroundings::warnings(found, config, world)) {
+            self.warning(file, place, warning);
         }
-        match found.source.judge() {
-            Ok(Ok(config)) => {
-                let lacks = found.environment.iter().flat_map(|environment| environment.lacks(&config));
-                for warning in lacks.chain(gates::warnings(&config)) {
-                    self.line(file, format_args!("{place}: warning: {warning}"));
-                }
-                let need = config.worst_case_memory();
-                if need > MUCH_MEMORY {
-                    let need = mebibytes(need);
-                    let text = format!("{place}: warning: every worker may need {need} of memory: lower limits.memory or limits.body");
-                    self.line(file, text);
-                }
-                Some(need)
-            }
+        match judged {
+            Ok(Ok(config)) => Some(self.taken(file, found, config)),
             Ok(Err(refused)) => {
                 refused.problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
                 None
@@ -96,6 +106,24 @@ impl Report {
                 None
             }
         }
+    }
+
+    /// Reports all warnings of a configuration without problems. Returns its memory per worker in bytes.
+    fn taken(&mut self, file: &Path, found: &Found<'_>, config: &Config) -> usize {
+        let lacks = found.environment.iter().flat_map(|environment| environment.lacks(config));
+        for warning in lacks.chain(gates::warnings(config)) {
+            self.warning(file, &found.place, warning);
+        }
+        let need = config.worst_case_memory();
+        if need > MUCH_MEMORY {
+            let text = format!("every worker may need {} of memory: lower limits.memory or limits.body", mebibytes(need));
+            self.warning(file, &found.place, text);
+        }
+        need
+    }
+
+    fn warning(&mut self, file: &Path, place: &str, text: impl Display) {
+        self.line(file, format_args!("{place}: warning: {text}"));
     }
 
     fn problem(&mut self, file: &Path, text: impl Display) {

@@ -6,7 +6,7 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::protobuf_json::field;
+use crate::protobuf_json::{field, items};
 
 /// The variables that a VM gets.
 #[derive(Debug)]
@@ -51,12 +51,5 @@ impl<'a> Environment<'a> {
             format!("copies for {shadow} take {header} from {variable}, which their VM does not get: add it to {}", self.key)
         };
         missing.map(line).collect()
-    }
-}
-
-fn items(node: Option<&Node>) -> &[Node] {
-    match node {
-        Some(Node::Array(items)) => items,
-        _ => &[],
     }
 }

@@ -5,20 +5,34 @@
 use gnomon::config::raw::Node;
 
 use crate::environment::Environment;
-use crate::found::{Found, Source, mentions_gnomon};
-use crate::protobuf_json::field;
+use crate::found::{Filter, Found, Host, Source, mentions_gnomon};
+use crate::protobuf_json::{field, is_type, text};
 
 /// The type of a Wasm HTTP filter.
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
-/// Adds every Gnomon filter in `node` to `found`. `place` is the place of `node`, for messages.
-pub fn find<'a>(node: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
+/// The type of a filter that is given to Envoy by itself.
+const RESOURCE: &str = "envoy.config.core.v3.TypedExtensionConfig";
+
+/// Adds every Gnomon filter in `document` to `found`. `place` is the place of the document, for messages.
+pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
+    search(document, place, Filter { document, manager: None, resource: None, config: document }, found);
+}
+
+/// Goes on with the search in `node`, which stands where `around` says.
+fn search<'a>(node: &'a Node, place: &str, mut around: Filter<'a>, found: &mut Vec<Found<'a>>) {
     if let Some(config) = filter(node) {
-        found.extend(gnomon(config, place));
+        found.extend(gnomon(Filter { config, ..around }, place));
+    }
+    if field(node, "http_filters").is_some() {
+        around.manager = Some(node);
+    }
+    if is_type(node, RESOURCE) {
+        around.resource = text(node, "name");
     }
     match node {
-        Node::Array(items) => items.iter().for_each(|item| find(item, place, found)),
-        Node::Object(pairs) => pairs.iter().for_each(|(_, value)| find(value, place, found)),
+        Node::Array(items) => items.iter().for_each(|item| search(item, place, around, found)),
+        Node::Object(pairs) => pairs.iter().for_each(|(_, value)| search(value, place, around, found)),
         _ => {}
     }
 }
@@ -35,8 +49,9 @@ fn filter(node: &Node) -> Option<&Node> {
     }
 }
 
-/// Returns what was found in a Wasm filter with this `config`; `None` if the filter is not Gnomon.
-fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
+/// Returns what was found in a Wasm filter; `None` if the filter is not Gnomon.
+fn gnomon<'a>(filter: Filter<'a>, place: &str) -> Option<Found<'a>> {
+    let config = filter.config;
     let source = source(config);
     let names = ["name", "root_id", "vm_config"].into_iter().filter_map(|key| field(config, key));
     if !names.into_iter().any(mentions_gnomon) && !source.looks_like_gnomon() {
@@ -49,6 +64,7 @@ fn gnomon<'a>(config: &'a Node, place: &str) -> Option<Found<'a>> {
         plugin: Some(format!("filter {name}")),
         source,
         environment: Some(Environment::envoy(config)),
+        host: Host::Envoy(filter),
         warnings: Vec::new(),
     })
 }

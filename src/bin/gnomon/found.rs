@@ -1,5 +1,7 @@
 //! A Gnomon configuration found in a file, and how it is recognised.
 
+use std::borrow::Cow;
+
 use gnomon::config::Config;
 use gnomon::config::parse::{Refused, parse, validate};
 use gnomon::config::raw::Node;
@@ -17,8 +19,41 @@ pub struct Found<'a> {
     pub source: Source<'a>,
     /// The environment of the plugin's VM; `None` for a bare configuration.
     pub environment: Option<Environment<'a>>,
+    /// What the configuration stands in.
+    pub host: Host<'a>,
     /// Warnings about the manifest around the configuration.
     pub warnings: Vec<&'static str>,
+}
+
+/// What a configuration stands in.
+#[derive(Clone, Copy, Debug)]
+pub enum Host<'a> {
+    /// Nothing: it is bare.
+    Nothing,
+    /// A filter in a file of Envoy, or in a patch of one.
+    Envoy(Filter<'a>),
+    /// A plugin of Istio.
+    Istio {
+        /// The resource.
+        document: &'a Node,
+        /// The plugin: the resource's `spec`, or a part of it.
+        wasm: &'a Node,
+    },
+    /// A plugin of Envoy Gateway.
+    Gateway,
+}
+
+/// A Wasm filter of Envoy.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter<'a> {
+    /// The document that it stands in.
+    pub document: &'a Node,
+    /// The HTTP connection manager that it stands in, if it does.
+    pub manager: Option<&'a Node>,
+    /// The name of the resource that it is, if it is given to Envoy by itself (ECDS).
+    pub resource: Option<&'a str>,
+    /// Its plugin configuration.
+    pub config: &'a Node,
 }
 
 /// How a configuration is written in a file.
@@ -34,7 +69,7 @@ pub enum Source<'a> {
     Missing,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Parses the configuration as the filter does.
     ///
     /// # Errors
@@ -48,17 +83,23 @@ impl Source<'_> {
         }
     }
 
+    /// The configuration as it is written; `None` if it can't be read.
+    pub fn written(&self) -> Option<Cow<'a, Node>> {
+        match self {
+            Source::Node(node) => Some(Cow::Borrowed(node)),
+            Source::Text(text) => Node::from_json(text.as_bytes()).ok().map(Cow::Owned),
+            Source::Unread(_) | Source::Missing => None,
+        }
+    }
+
     /// Whether the configuration looks like one of Gnomon, even if it has problems.
     pub fn looks_like_gnomon(&self) -> bool {
-        match self {
-            Source::Node(node) => is_ours(node),
-            Source::Text(text) => Node::from_json(text.as_bytes()).is_ok_and(|node| is_ours(&node)),
-            Source::Unread(_) | Source::Missing => false,
-        }
+        self.written().is_some_and(|node| is_ours(&node))
     }
 }
 
-fn is_ours(node: &Node) -> bool {
+/// Whether `node` looks like a configuration of Gnomon.
+pub fn is_ours(node: &Node) -> bool {
     node.get("version").is_some() && (node.get("experiment").is_some() || node.get("routes").is_some())
 }
 

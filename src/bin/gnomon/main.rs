@@ -3,8 +3,13 @@
 //! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files, and reports their problems with the filter's own
 //! parser. It uses no network.
 //!
-//! Reading order: [`documents`] (text to values), [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations),
-//! [`environment`] (variables of the VM), [`gates`] (warnings of gates), [`check`] (the report).
+//! Reading order: [`documents`] (text to values), [`protobuf_json`] and [`text_test`] (what files of Envoy and Kubernetes have in common),
+//! [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations), [`world`] (all files together), [`check`] (the
+//! report).
+//!
+//! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
+//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`]),
+//! [`istio`].
 
 #![deny(
     missing_docs,
@@ -19,13 +24,24 @@
 )]
 
 mod check;
+mod clusters;
 mod documents;
 mod environment;
 mod envoy;
+mod envoy_routes;
 mod found;
 mod gates;
+mod istio;
 mod manifest;
+mod mesh_clusters;
+mod mesh_routes;
 mod protobuf_json;
+mod routing;
+mod settings;
+mod statistics;
+mod surroundings;
+mod text_test;
+mod world;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -4,13 +4,15 @@ use gnomon::config::raw::Node;
 
 use crate::environment::Environment;
 use crate::envoy;
-use crate::found::{Found, Source, mentions_gnomon};
+use crate::found::{Found, Host, Source, mentions_gnomon};
 
 /// Keys of a configuration. A document with one of these keys, and without `kind` and `apiVersion`, is a bare configuration.
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
 
 const BOTH_SIDES: &str = "without spec.targetRefs, and with a spec.match that has no mode (CLIENT or SERVER), it runs on both sides of a call, \
                           and gateway and sidecar both copy: say where it belongs";
+const SHARED: &str =
+    "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
 const NO_TARGET: &str = "without spec.targetRefs it is attached to nothing: say which Gateway or route it belongs to";
 
 /// Adds every Gnomon configuration in a document to `found`. `place` is the document's place in the file, for messages.
@@ -23,6 +25,7 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
                 plugin: None,
                 source: Source::Node(document),
                 environment: None,
+                host: Host::Nothing,
                 warnings: Vec::new(),
             });
         }
@@ -62,12 +65,22 @@ fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, 
     let one_side = |item: &Node| matches!(item.get("mode").and_then(Node::as_text), Some("CLIENT" | "SERVER"));
     let sides = matches!(spec.get("match"), Some(Node::Array(items)) if !items.is_empty() && items.iter().all(one_side));
     let warnings = if sides || has_target(spec) { Vec::new() } else { vec![BOTH_SIDES] };
-    found.push(Found { place, plugin: Some(format!("plugin {name}")), source, environment: Some(Environment::istio(wasm)), warnings });
+    found.push(Found {
+        place,
+        plugin: Some(format!("plugin {name}")),
+        source,
+        environment: Some(Environment::istio(wasm)),
+        host: Host::Istio { document, wasm },
+        warnings,
+    });
 }
 
 /// Adds the plugins of an Envoy Gateway resource that are Gnomon to `found`.
 fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, found: &mut Vec<Found<'a>>) {
     let Some(Node::Array(plugins)) = spec.get("wasm") else { return };
+    let is_shared = matches!(spec.get("extProc"), Some(Node::Array(others)) if !others.is_empty());
+    let warnings = [(!has_target(spec), NO_TARGET), (is_shared, SHARED)];
+    let warnings: Vec<&str> = warnings.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect();
     for (index, wasm) in plugins.iter().enumerate() {
         let source = wasm.get("config").map_or(Source::Missing, Source::Node);
         if !is_gnomon(document, wasm, "config", &source) {
@@ -79,7 +92,8 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             plugin: Some(format!("plugin {name}/{own}")),
             source,
             environment: Some(Environment::gateway(wasm)),
-            warnings: if has_target(spec) { Vec::new() } else { vec![NO_TARGET] },
+            host: Host::Gateway,
+            warnings: warnings.clone(),
         });
     }
 }

@@ -15,3 +15,38 @@ pub fn field<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
         node.get(&camel)
     })
 }
+
+/// Returns the text at `key`.
+pub fn text<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    field(node, key).and_then(Node::as_text)
+}
+
+/// Returns the elements at `key`; none if there is no list.
+pub fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    items(field(node, key))
+}
+
+/// Returns the elements of a list; none if there is no list.
+pub fn items(node: Option<&Node>) -> &[Node] {
+    match node {
+        Some(Node::Array(items)) => items,
+        _ => &[],
+    }
+}
+
+/// Whether `node` says by `@type` that it is a message of this type, given by its full name.
+pub fn is_type(node: &Node, name: &str) -> bool {
+    text(node, "@type").is_some_and(|kind| kind.rsplit('/').next() == Some(name))
+}
+
+/// Adds every value in `node`, itself included, that `is_it` picks to `found`.
+pub fn pick<'a>(node: &'a Node, is_it: &dyn Fn(&Node) -> bool, found: &mut Vec<&'a Node>) {
+    if is_it(node) {
+        found.push(node);
+    }
+    match node {
+        Node::Array(items) => items.iter().for_each(|item| pick(item, is_it, found)),
+        Node::Object(pairs) => pairs.iter().for_each(|(_, value)| pick(value, is_it, found)),
+        _ => {}
+    }
+}

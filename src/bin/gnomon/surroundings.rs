@@ -1,0 +1,66 @@
+//! Judges a configuration together with what it stands in.
+
+use gnomon::config::Config;
+use gnomon::config::raw::Node;
+
+use crate::found::{Filter, Found, Host};
+use crate::protobuf_json::{field, text};
+use crate::world::World;
+use crate::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, settings, statistics};
+
+/// Returns all warnings of a configuration and its surroundings. `config` is `None` if it has problems; then only the surroundings are
+/// judged.
+pub fn warnings<'a>(found: &Found<'a>, config: Option<&Config>, world: &World<'a>) -> Vec<String> {
+    let written = found.source.written();
+    let parsed = config.zip(written.as_deref());
+    let mut lines = match found.host {
+        Host::Nothing => Vec::new(),
+        Host::Envoy(filter) => of_envoy(filter, parsed, written.as_deref(), world),
+        Host::Istio { document, wasm } => [istio::warnings(document, wasm, parsed, world), in_mesh(parsed, world)].concat(),
+        Host::Gateway => parsed.map(|(config, written)| mesh_routes::warnings(config, written, world)).unwrap_or_default(),
+    };
+    lines.extend(parsed.into_iter().flat_map(|(config, written)| settings::warnings(config, written)));
+    lines
+}
+
+/// Returns all warnings of clusters and routes in Istio.
+fn in_mesh(parsed: Option<(&Config, &Node)>, world: &World<'_>) -> Vec<String> {
+    let both = |(config, written)| [mesh_clusters::warnings(config, world), mesh_routes::warnings(config, written, world)].concat();
+    parsed.map(both).unwrap_or_default()
+}
+
+fn of_envoy<'a>(filter: Filter<'a>, parsed: Option<(&Config, &Node)>, written: Option<&Node>, world: &World<'a>) -> Vec<String> {
+    let kind = text(filter.document, "kind");
+    let mut lines = Vec::from_iter(policy(filter.config));
+    let is_pushed = filter.resource.is_some() || kind.is_some();
+    if is_pushed && written.and_then(|written| text(written, "on_invalid")) == Some("reject") {
+        lines.push(
+            "with on_invalid: reject an Envoy that starts while this has a mistake answers 500 to every request: write on_invalid: pass where configuration is pushed"
+                .to_owned(),
+        );
+    }
+    if kind == Some("EnvoyFilter") {
+        lines.extend(in_mesh(parsed, world));
+    }
+    if kind.is_some() {
+        return lines;
+    }
+    let envoy = world.envoy_of(filter);
+    lines.extend(parsed.into_iter().flat_map(|(config, _)| clusters::warnings(config, &envoy)));
+    lines.extend(statistics::warnings(parsed.map(|(config, _)| config), &envoy));
+    lines.extend(envoy_routes::warnings(parsed, filter, &envoy, world));
+    lines
+}
+
+/// Returns a line if nothing says what happens after a crash of the filter.
+fn policy(config: &Node) -> Option<String> {
+    let is_said = match field(config, "failure_policy") {
+        Some(Node::Text(policy)) => policy != "UNSPECIFIED",
+        Some(Node::Number(policy)) => *policy != 0.0,
+        _ => field(config, "fail_open").is_some(),
+    };
+    (!is_said).then(|| {
+        "without failure_policy every request of a worker would get 503 for good, should the filter ever crash there: write failure_policy: FAIL_RELOAD"
+            .to_owned()
+    })
+}

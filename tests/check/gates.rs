@@ -1,0 +1,101 @@
+//! Warnings of gates and guardrails.
+
+use crate::run::{check, example, file, warnings};
+
+/// A candidate that stops answering has no more pairs that could diverge.
+#[test]
+fn gates_without_coverage_are_warned_of() {
+    let config = |gates: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  shadows: [{{name: a, cluster: c, percent: 1}}, {{name: b, cluster: c, percent: 1}}, {{name: d, cluster: c, percent: 1, role: control}}]\n  gates: [{gates}]\n"
+        )
+    };
+    let diverged = |name: &str, of: &str| format!("{{name: {name}, of: {of}, measure: diverged, limit: 2}}");
+    let coverage = "{name: c, of: a, measure: coverage, limit: 90}";
+    for (name, gates, warned) in [
+        ("none", String::new(), None),
+        ("bare", diverged("x", "a"), Some("a")),
+        ("covered", format!("{}, {coverage}", diverged("x", "a")), None),
+        ("other", format!("{}, {}, {coverage}", diverged("x", "a"), diverged("z", "b")), Some("b")),
+        ("control", diverged("x", "d"), None),
+    ] {
+        let run = check([file("coverage", &format!("{name}.yaml"), &config(&gates))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned.is_some())), "{name}: {:?}", run.lines);
+        if let Some(shadow) = warned {
+            assert!(
+                run.lines[0].contains(&format!("warning: routes[0].gates: {shadow} has no gate with measure coverage")),
+                "{:?}",
+                run.lines
+            );
+        }
+    }
+}
+
+/// Answers that fail are neither fast nor slow: only a gate that counts them can cut off a canary that has an outage.
+#[test]
+fn a_guardrail_that_sees_no_failures_is_warned_of() {
+    let config = |gates: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: slow, of: b, measure: slower_than, threshold: 1s, limit: 1}}]\n  guardrail: {{gates: [{gates}]}}\n"
+        )
+    };
+    for (gates, warned) in [("errors", false), ("errors, slow", false), ("slow", true)] {
+        let run = check([file("unguarded", "a.yaml", &config(gates))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gates}: {:?}", run.lines);
+        assert_eq!(
+            run.lines[0].contains("warning: routes[0].guardrail: none of its gates of b has measure failed"),
+            warned,
+            "{:?}",
+            run.lines
+        );
+    }
+    let found = warnings([example("full.json")]);
+    assert!(found.iter().any(|line| line.contains("none of its gates of v2 has measure failed")), "{found:?}");
+}
+
+/// Of two equal models half of the trials of a paired measure are bad.
+#[test]
+fn paired_measures_with_a_limit_below_half_are_warned_of() {
+    let config = |gate: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  shadows: [{{name: a, cluster: c, percent: 1}}, {{name: b, cluster: c, percent: 1, role: control}}]\n  gates: [{{name: c, of: a, measure: coverage, limit: 90}}, {{name: g, of: a, {gate}}}]\n"
+        )
+    };
+    for (gate, warned) in [
+        ("measure: worse_than_control, limit: 49.9999", true),
+        ("measure: worse_than_control, limit: 50", false),
+        ("measure: slower_than_primary, margin: 0ms, limit: 2", true),
+        ("measure: slower_than_primary, margin: 0ms, limit: 60", false),
+        ("measure: costlier_than_primary, margin: 10, limit: 2", true),
+        ("measure: costlier_than_primary, margin: 10, limit: 50", false),
+        ("measure: diverged, limit: 2", false),
+        ("measure: slower_than, threshold: 1s, limit: 2", false),
+    ] {
+        let run = check([file("paired", "a.yaml", &config(gate))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gate}: {:?}", run.lines);
+        let expected = "warning: routes[0].gates[1]: if both models are equal, half of g's trials are bad: with a limit below 50 it fails";
+        assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
+}
+
+/// The guardrail judges what its gates count, and they leave the warm-up out.
+#[test]
+fn a_guardrail_that_is_blind_for_long_is_warned_of() {
+    let config = |warmup: &str, guarded: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1, warmup: {warmup}}}, {{name: d, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: others, of: d, measure: failed, limit: 1}}]\n  guardrail: {{gates: [{guarded}]}}\n"
+        )
+    };
+    for (warmup, guarded, warned) in [
+        ("300s", "errors", false),
+        ("300001ms", "errors", true),
+        ("24m", "errors, others", true),
+        ("24m", "others", false),
+        ("{pairs: 1000}", "errors", false),
+    ] {
+        let run = check([file("warmup", "a.yaml", &config(warmup, guarded))]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{warmup} {guarded}: {:?}", run.lines);
+        let expected = "warning: routes[0].guardrail: b warms up for more than 5 minutes, and an outage in that time does not cut it off";
+        assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
+}

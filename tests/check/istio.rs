@@ -1,0 +1,250 @@
+//! Warnings of manifests for Istio and for the Gateway API.
+
+use crate::run::{assert_warned, edited, file, project, warnings};
+
+const GATEWAY: &str = "istio/gateway.yaml";
+const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const CLUSTER: &str = "cluster: outbound|8080||fraud-shadow.models.svc.cluster.local";
+const VALUE: &str = "{x-gnomon-variant: {exact: v2}}";
+
+/// What is warned of gateway.yaml with a digest and these changes.
+fn gateway(name: &str, changes: &[(&str, &str)]) -> Vec<String> {
+    let changes = [&[(ZEROS, DIGEST)], changes].concat();
+    warnings([file("istio", &format!("{name}.yaml"), &edited(GATEWAY, &changes))])
+}
+
+#[test]
+fn a_plugin_says_how_it_fails_where_it_stands_and_what_it_is() {
+    const STRATEGY: &str = "failStrategy: FAIL_OPEN\n";
+    const PASS: &str = "on_invalid: pass ";
+    let reject = "with on_invalid: reject a pod that starts while the configuration has a mistake answers 500 to every request: write on_invalid: pass";
+    let closed = "without failStrategy (FAIL_CLOSE) an image that can't be fetched means 403";
+    for (name, changes, expected) in [
+        ("right", &[][..], &[][..]),
+        ("authn", &[("phase: UNSPECIFIED_PHASE", "phase: AUTHN")], &["spec.phase AUTHN stands before Istio's authorization"]),
+        ("authz", &[("phase: UNSPECIFIED_PHASE", "phase: AUTHZ")], &["spec.phase AUTHZ stands before Istio's authorization"]),
+        ("stats", &[("phase: UNSPECIFIED_PHASE", "phase: STATS")], &[]),
+        ("no-phase", &[("phase: UNSPECIFIED_PHASE", "")], &[]),
+        ("reject", &[(PASS, "on_invalid: reject ")], &[reject]),
+        ("closed", &[(STRATEGY, "failStrategy: FAIL_CLOSE\n")], &[]),
+        (
+            "both",
+            &[(PASS, "on_invalid: reject "), (STRATEGY, "failStrategy: FAIL_CLOSE\n")],
+            &["on_invalid: pass, and failStrategy: FAIL_OPEN"],
+        ),
+        ("default", &[(STRATEGY, "\n")], &[closed]),
+        ("zeros", &[(DIGEST, ZEROS)], &["the image's digest is all zeros"]),
+        ("short", &[(DIGEST, "sha256:0123")], &["sha256:0123 is no digest"]),
+        ("tag", &[(&format!("@{DIGEST}"), ":1")], &["url has no digest"]),
+        ("field", &[(&format!("@{DIGEST}"), &format!(":1\n  sha256: {}", &DIGEST[7..]))], &[]),
+        ("zero-field", &[(&format!("@{DIGEST}"), &format!(":1\n  sha256: '{}'", &ZEROS[7..]))], &["the image's digest is all zeros"]),
+        ("local", &[(&format!("oci://registry.example.com/ml/gnomon@{DIGEST}"), "file:///gnomon.wasm")], &[]),
+    ] {
+        assert_warned(&gateway(name, changes), expected, name);
+    }
+}
+
+/// Each example, but for its image, which everybody has to replace.
+#[test]
+fn the_examples_lack_their_image_alone() {
+    for name in ["gateway.yaml", "sidecar.yaml", "traffic-extension.yaml"] {
+        let path = format!("istio/{name}");
+        assert_warned(&warnings([project().join(&path)]), &["the image's digest is all zeros, so no image can be fetched"], name);
+        let whole = file("images", name, &edited(&path, &[(ZEROS, DIGEST)]));
+        assert_warned(&warnings([&whole]), &[], name);
+        assert_warned(&warnings([whole, project().join("istio/services.yaml")]), &[], name);
+    }
+}
+
+#[test]
+fn a_plugin_has_to_run_where_it_is_placed() {
+    const SELECTOR: &str = "selector: {matchLabels: {istio: ingressgateway}}";
+    const CLIENT: &str = "match: [{mode: CLIENT}]";
+    let never = "a waypoint's requests count as mode SERVER, so with match.mode: CLIENT it never runs";
+    let service = "targetRefs: [{kind: Service, group: '', name: fraud}]";
+    for (name, changes, expected) in [
+        ("server", &[(CLIENT, "match: [{mode: SERVER}]")][..], &["in mode SERVER, at the model, a request has arrived"][..]),
+        ("waypoint", &[(SELECTOR, service)], &[never]),
+        ("class", &[(SELECTOR, "targetRefs: [{kind: GatewayClass, name: istio-waypoint}]")], &[never]),
+        ("gateway", &[(SELECTOR, "targetRefs: [{kind: Gateway, name: inference}]")], &[]),
+        ("waypoint-server", &[(SELECTOR, service), (CLIENT, "match: [{mode: SERVER}]")], &[]),
+        ("waypoint-any", &[(SELECTOR, service), (CLIENT, "")], &[]),
+        (
+            "root",
+            &[(SELECTOR, ""), ("{name: gnomon, namespace: istio-ingress}", "{name: gnomon, namespace: istio-system}")],
+            &["without spec.selector or spec.targetRefs it is in every proxy of the mesh"],
+        ),
+        ("own", &[(SELECTOR, "")], &[]),
+    ] {
+        assert_warned(&gateway(name, changes), expected, name);
+    }
+}
+
+#[test]
+fn a_cluster_has_a_name_that_istio_gives() {
+    let foreign = |cluster: &str, wanted: &str| {
+        format!(
+            "routes[0].shadows[0].cluster: v2-copy's cluster {cluster} is no name that Istio gives, so no copy is sent (unless an EnvoyFilter adds such a cluster): write {wanted}"
+        )
+    };
+    for (cluster, wanted) in [
+        ("outbound|8080|v2|fraud.models.svc.cluster.local", ""),
+        ("outbound|443||api.example.com", ""),
+        ("outbound_.8080_._.fraud.models.svc.cluster.local", ""),
+        ("inbound|8080||", ""),
+        ("inbound-vip|8080|http|fraud-shadow.models.svc.cluster.local", ""),
+        ("PassthroughCluster", ""),
+        ("fraud-shadow.models.svc.cluster.local", "outbound|PORT||fraud-shadow.models.svc.cluster.local"),
+        ("fraud-shadow.models.svc.cluster.local:8080", "outbound|8080||fraud-shadow.models.svc.cluster.local"),
+        ("http://fraud-shadow.models:80/", "outbound|80||fraud-shadow.models.svc.cluster.local"),
+        ("fraud-shadow.models.svc", "outbound|PORT||fraud-shadow.models.svc.cluster.local"),
+        ("fraud-shadow", "outbound|PORT||fraud-shadow.NAMESPACE.svc.cluster.local"),
+        ("outbound|8080||fraud-shadow", "outbound|8080||fraud-shadow.NAMESPACE.svc.cluster.local"),
+        ("outbound|8080||fraud-shadow.models.svc", "outbound|8080||fraud-shadow.models.svc.cluster.local"),
+        ("outbound|8080|fraud-shadow.models.svc.cluster.local", "outbound|8080||fraud-shadow.models.svc.cluster.local"),
+        ("outbound|http|v2|fraud.models.svc.cluster.local", "outbound|PORT|v2|fraud.models.svc.cluster.local"),
+        ("outbound|8080||", "outbound|PORT||HOST"),
+        ("my_cluster", "outbound|PORT||HOST"),
+        ("OUTBOUND|8080||api.example.com", "outbound|8080||api.example.com"),
+    ] {
+        let found = gateway("cluster", &[(CLUSTER, &format!("cluster: \"{cluster}\""))]);
+        let line = foreign(cluster, wanted);
+        let expected: &[&str] = if wanted.is_empty() { &[] } else { &[&line] };
+        assert_warned(&found, expected, cluster);
+    }
+}
+
+#[test]
+fn a_cluster_is_held_against_the_services_of_the_files() {
+    let test = "services";
+    let shadow =
+        |cluster: &str| file(test, "gateway.yaml", &edited(GATEWAY, &[(ZEROS, DIGEST), (CLUSTER, &format!("cluster: \"{cluster}\""))]));
+    let services = |changes: &[(&str, &str)]| file(test, "services.yaml", &edited("istio/services.yaml", changes));
+    let name = ("name: http, appProtocol: http, port: 8080, targetPort: 8080", "name: web, port: 8080");
+    let rules = ("{name: v2, labels: {version: v2}}", "{name: v3, labels: {version: v2}}");
+    let short = ("host: fraud.models.svc.cluster.local", "host: fraud");
+    let good = CLUSTER.strip_prefix("cluster: ").unwrap();
+    let v2 = "outbound|8080|v2|fraud.models.svc.cluster.local";
+    for (cluster, changes, expected) in [
+        (good, &[][..], &[][..]),
+        ("fraud-shadow", &[], &["write outbound|PORT||fraud-shadow.models.svc.cluster.local"]),
+        (
+            "outbound|80||fraud-shadow.models.svc.cluster.local",
+            &[],
+            &["does not exist, because the Service's ports are 8080: name one of them"],
+        ),
+        (v2, &[], &[]),
+        (v2, &[short], &[]),
+        (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define"]),
+        (v2, &[rules, short], &["needs subset v2"]),
+        (good, &[name], &["goes to a port of which its Service does not say that it is HTTP", "v1-again's cluster"]),
+    ] {
+        let found = warnings([shadow(cluster), services(changes)]);
+        assert_warned(&found, expected, cluster);
+    }
+    let entry = "apiVersion: a\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [shadow]}\n";
+    let filter = "apiVersion: a\nkind: EnvoyFilter\nmetadata: {name: a}\nspec: {configPatches: [{applyTo: CLUSTER, patch: {operation: ADD, value: {name: mine}}}]}\n";
+    for (cluster, other) in [("outbound|80||shadow", entry), ("mine", filter)] {
+        let found = warnings([shadow(cluster), file(test, "other.yaml", other)]);
+        assert_warned(&found, &[], cluster);
+    }
+}
+
+#[test]
+fn virtual_services_follow_the_split() {
+    let none = "routes[0].split: the VirtualServices and HTTPRoutes in these files don't look at x-gnomon-variant";
+    let strange = "routes[0].split: VirtualService fraud-gateway, route v2 matches x-gnomon-variant: v3, which is no variant (v1, v2)";
+    let lacking = "the VirtualServices and HTTPRoutes in these files have none for v2";
+    let lost = "{x-other: {exact: v2}}";
+    for (name, changes, expected) in [
+        ("wrong", &[(VALUE, "{x-gnomon-variant: {exact: v3}}")][..], &[strange, lacking][..]),
+        ("prefix", &[(VALUE, "{x-gnomon-variant: {prefix: v2}}")], &[]),
+        ("regex", &[(VALUE, "{x-gnomon-variant: {regex: 'v[2-9]'}}")], &[]),
+        ("present", &[(VALUE, "{x-gnomon-variant: {}}")], &[]),
+        ("lost", &[(VALUE, lost)], &[none]),
+        ("without", &[("headers: {x-gnomon-variant: {exact: v2}}", "withoutHeaders: {x-gnomon-variant: {exact: v1}}")], &[]),
+        ("delegate", &[(VALUE, lost), ("  - name: v1 ", "  - delegate: {name: a}\n  - name: v1 ")], &[]),
+        (
+            "behind",
+            &[("  - name: v2\n", "  - name: all\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
+            &["the route of v2 stands behind one that takes every request"],
+        ),
+        (
+            "behind any path",
+            &[("  - name: v2\n", "  - match: [{uri: {prefix: /}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
+            &["the route of v2 stands behind one that takes every request"],
+        ),
+        (
+            "behind a path",
+            &[("  - name: v2\n", "  - match: [{uri: {prefix: /a}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
+            &[],
+        ),
+        ("redirected", &[(VALUE, lost), ("    route: [{", "    redirect: {authority: a}\n    other: [{")], &[]),
+        ("another host", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: [chat.example.com]\n  gateways")], &[]),
+        ("wildcard", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: ['*.example.com']\n  gateways")], &[none]),
+        ("any authority", &[(VALUE, lost), ("        authority: {exact: fraud.example.com}\n", "")], &[none]),
+    ] {
+        assert_warned(&gateway(name, changes), expected, name);
+    }
+}
+
+#[test]
+fn routes_of_the_gateway_api_follow_the_split() {
+    let none = "routes[0].split: the VirtualServices and HTTPRoutes in these files don't look at x-gnomon-variant";
+    let lacking = "have none for v2: add one that matches x-gnomon-variant: v2";
+    let config =
+        "{version: 1, experiment: e, routes: [{name: r, split: {baseline: v1, canaries: [{name: v2, percent: 5}], key: request}}]}";
+    let policy = format!(
+        "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: [{{name: gnomon, config: {config}}}]}}\n"
+    );
+    let plugin = format!(
+        "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], url: a/gnomon@{DIGEST}, failStrategy: FAIL_OPEN, pluginConfig: {config}}}\n"
+    );
+    let patch = format!(
+        "apiVersion: a\nkind: EnvoyFilter\nmetadata: {{name: gnomon}}\nspec: {{configPatches: [{{patch: {{value: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{name: gnomon, failure_policy: FAIL_RELOAD, configuration: {{\"@type\": google.protobuf.StringValue, value: '{}'}}}}}}}}}}]}}\n",
+        config
+            .replace("version", "\"version\"")
+            .replace("experiment: e", "\"experiment\": \"e\"")
+            .replace("routes", "\"routes\"")
+            .replace("name: r", "\"name\": \"r\"")
+            .replace("split", "\"split\"")
+            .replace("baseline: v1", "\"baseline\": \"v1\"")
+            .replace("canaries", "\"canaries\"")
+            .replace("name: v2", "\"name\": \"v2\"")
+            .replace("percent", "\"percent\"")
+            .replace("key: request", "\"key\": \"request\"")
+    );
+    for (matches, expected) in [
+        ("{headers: [{name: X-Gnomon-Variant, value: v2}]}", &[][..]),
+        ("{headers: [{name: x-gnomon-variant, type: RegularExpression, value: 'v(2|3)'}]}", &[]),
+        ("{headers: [{name: x-gnomon-variant, value: v3}]}", &["HTTPRoute fraud, rules[1] matches x-gnomon-variant: v3", lacking]),
+        ("{path: {value: /}}", &[none]),
+    ] {
+        // More specific rules come first, whatever their order.
+        let route = format!(
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: fraud}}\nspec: {{rules: [{{}}, {{matches: [{matches}]}}]}}\n"
+        );
+        for (kind, manifest) in [("policy", &policy), ("plugin", &plugin), ("patch", &patch)] {
+            let found = warnings([file("gateway-api", &format!("{kind}.yaml"), &format!("{manifest}{route}"))]);
+            assert_warned(&found, expected, &format!("{kind} {matches}"));
+        }
+    }
+}
+
+/// Envoy Gateway takes or drops a policy as a whole.
+#[test]
+fn a_policy_is_not_shared_with_another_processor() {
+    let policy = |other: &str| {
+        let config = "{version: 1, experiment: e, routes: []}";
+        let text = format!(
+            "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], {other} wasm: [{{name: gnomon, config: {config}}}]}}\n"
+        );
+        warnings([file("policy", "a.yaml", &text)])
+    };
+    let shared =
+        "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
+    for (other, expected) in [("", &[][..]), ("extProc: [],", &[]), ("extProc: [{}],", &[shared])] {
+        assert_warned(&policy(other), expected, other);
+    }
+}

@@ -1,0 +1,66 @@
+//! Runs of the command, and the files that it is given.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A run of `gnomon check`.
+pub struct Run {
+    pub code: Option<i32>,
+    pub lines: Vec<String>,
+    pub errors: String,
+}
+
+pub fn check(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Run {
+    let files: Vec<PathBuf> = files.into_iter().map(|file| file.as_ref().to_owned()).collect();
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_gnomon")).arg("check").args(files).output().unwrap();
+    let lines = String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect();
+    Run { code: status.code(), lines, errors: String::from_utf8(stderr).unwrap() }
+}
+
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file in the folder of examples.
+pub fn example(name: &str) -> PathBuf {
+    project().join("tests/data/config").join(name)
+}
+
+/// A file with `text`, in a folder of the test named `test`.
+pub fn file(test: &str, name: &str, text: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check").join(test);
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// What keeps a plugin of Istio free of warnings, whatever its configuration.
+pub const SOUND: &str =
+    "failStrategy: FAIL_OPEN, url: oci://a/gnomon@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+pub const GOOD: &str = r#"{"version": 1, "experiment": "e", "routes": []}"#;
+
+/// The text of a file of the project with each first text replaced by the second. All of them have to be there.
+pub fn edited(path: &str, changes: &[(&str, &str)]) -> String {
+    let text = fs::read_to_string(project().join(path)).unwrap();
+    changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{path} has no {from}");
+        text.replace(from, to)
+    })
+}
+
+/// What a run warns of, without file and place. There must be no problem.
+pub fn warnings(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Vec<String> {
+    let run = check(files);
+    assert_eq!(run.code, Some(0), "{:#?}", run.lines);
+    run.lines.iter().filter_map(|line| line.split_once(": warning: ")).map(|(_, warning)| warning.to_owned()).collect()
+}
+
+/// Asserts that there is one warning for each of `expected`, in order, that contains it.
+#[track_caller]
+pub fn assert_warned(found: &[String], expected: &[&str], what: &str) {
+    let same = found.len() == expected.len() && found.iter().zip(expected).all(|(line, text)| line.contains(text));
+    assert!(same, "{what}: {found:#?} instead of {expected:#?}");
+}
