@@ -36,14 +36,16 @@ fn gates_without_coverage_are_warned_of() {
 fn a_guardrail_that_sees_no_failures_is_warned_of() {
     let config = |gates: &str| {
         format!(
-            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: slow, of: b, measure: slower_than, threshold: 1s, limit: 1}}]\n  guardrail: {{gates: [{gates}]}}\n"
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: errors, of: b, measure: failed, limit: 1}}, {{name: slow, of: b, measure: slower_than, threshold: 1s, limit: 1}}, {{name: missing, of: b, measure: failed, counts: [404], limit: 1}}, {{name: worse, of: b, measure: worse_than_baseline, event: failed, limit: 50}}, {{name: refused, of: b, measure: worse_than_baseline, event: refused, limit: 50}}]\n  guardrail: {{gates: [{gates}]}}\n"
         )
     };
-    for (gates, warned) in [("errors", false), ("errors, slow", false), ("slow", true)] {
+    for (gates, warned) in
+        [("errors", false), ("errors, slow", false), ("worse", false), ("slow", true), ("missing", true), ("refused", true)]
+    {
         let run = check([file("unguarded", "a.yaml", &config(gates))]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gates}: {:?}", run.lines);
         assert_eq!(
-            run.lines[0].contains("warning: routes[0].guardrail: none of its gates of b has measure failed"),
+            run.lines[0].contains("warning: routes[0].guardrail: none of its gates of b has measure failed and counts 5xx"),
             warned,
             "{:?}",
             run.lines
@@ -74,6 +76,20 @@ fn paired_measures_with_a_limit_below_half_are_warned_of() {
         let run = check([file("paired", "a.yaml", &config(gate))]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{gate}: {:?}", run.lines);
         let expected = "warning: routes[0].gates[1]: if both models are equal, half of g's trials are bad: with a limit below 50 it fails";
+        assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
+}
+
+/// Of two equal models the canary has half of the events, at equal shares.
+#[test]
+fn a_canary_that_has_to_be_better_is_warned_of() {
+    for (limit, warned) in [("49.9999", true), ("50", false), ("60", false)] {
+        let text = format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: {limit}}}]\n"
+        );
+        let run = check([file("better", "a.yaml", &text)]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{limit}: {:?}", run.lines);
+        let expected = "warning: routes[0].gates[0]: if both models are equal, g fails: a limit below 50 asks for a canary that is better";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gnomon::config::{Config, Event, Gate, GateSubject, Measure, Role, Warmup};
+use gnomon::config::{Config, Event, Failures, Gate, GateSubject, Measure, Role, Warmup};
 
 /// Rate of bad trials of a paired measure if both models are equal, in parts per million.
 const EVEN: u32 = 500_000;
@@ -40,23 +40,23 @@ fn unfair(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
         for (at, gate) in route.gates.iter().enumerate() {
-            let is_paired = matches!(
-                gate.measure,
-                Measure::WorseThanControl { .. } | Measure::SlowerThanPrimary(_) | Measure::CostlierThanPrimary { .. }
-            );
-            if is_paired && gate.terms.limit.ppm() < EVEN {
-                let name = &gate.name;
-                lines.push(format!(
-                    "routes[{index}].gates[{at}]: if both models are equal, half of {name}'s trials are bad: with a limit below 50 it fails"
-                ));
+            let equals_fail = match gate.measure {
+                Measure::WorseThanControl { .. } | Measure::SlowerThanPrimary(_) | Measure::CostlierThanPrimary { .. } => {
+                    format!("half of {}'s trials are bad: with a limit below 50 it fails", gate.name)
+                }
+                Measure::WorseThanBaseline(_) => format!("{} fails: a limit below 50 asks for a canary that is better", gate.name),
+                _ => continue,
+            };
+            if gate.terms.limit.ppm() < EVEN {
+                lines.push(format!("routes[{index}].gates[{at}]: if both models are equal, {equals_fail}"));
             }
         }
     }
     lines
 }
 
-/// Returns a line for each guarded canary that could fail without being cut off: without a gate of [`Measure::Failed`], because other
-/// measures judge only good answers, or during a long warm-up, because gates don't count it.
+/// Returns a line for each guarded canary that could fail without being cut off: without a gate that counts an outage, or during a long
+/// warm-up, because gates don't count it.
 fn unguarded(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
@@ -74,12 +74,20 @@ fn unguarded(config: &Config) -> Vec<String> {
                     "routes[{index}].guardrail: {name} warms up for more than 5 minutes, and an outage in that time does not cut it off"
                 ));
             }
-            if !gates.any(|gate| matches!(gate.measure, Measure::Failed(_) | Measure::WorseThanBaseline(Event::Failed(_)))) {
+            if !gates.any(|gate| sees_outage(gate.measure)) {
                 lines.push(format!(
-                    "routes[{index}].guardrail: none of its gates of {name} has measure failed: {name} is not cut off even if all its answers are 5xx"
+                    "routes[{index}].guardrail: none of its gates of {name} has measure failed and counts 5xx: {name} is not cut off even if all its answers are 5xx"
                 ));
             }
         }
     }
     lines
+}
+
+/// Whether answers of class 5xx are bad, or events.
+fn sees_outage(measure: Measure) -> bool {
+    match measure {
+        Measure::Failed(failures) | Measure::WorseThanBaseline(Event::Failed(failures)) => failures.overlaps(Failures::SERVER_ERROR),
+        _ => false,
+    }
 }

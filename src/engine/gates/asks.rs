@@ -1,6 +1,5 @@
 //! What gates ask of an answer to a client, beside its class. Each of it costs something, so it is found only if asked.
 
-use super::bound::BoundGate;
 use crate::config::{Event, Failures, Measure};
 
 /// What is to be found of an answer to a client.
@@ -17,14 +16,13 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// Returns these and what `gate` asks of the answers of a variant.
-    pub fn and(mut self, gate: &BoundGate) -> Self {
-        match gate.measure {
+    /// Returns these and what `measure` asks of the answers of a variant.
+    pub fn and(mut self, measure: Measure) -> Self {
+        match measure {
             Measure::Failed(failures) => self.event(Event::Failed(failures)),
             Measure::SlowerThan(threshold) => self.event(Event::SlowerThan(threshold)),
             Measure::FirstByteSlowerThan(threshold) => self.event(Event::FirstByteSlowerThan(threshold)),
-            // Where one side gets no keys, nothing is a trial.
-            Measure::WorseThanBaseline(event) if gate.key_trials.is_some() => {
+            Measure::WorseThanBaseline(event) => {
                 self.event(event);
                 self.key = true;
             }

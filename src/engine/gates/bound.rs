@@ -102,7 +102,9 @@ impl SubjectGates {
             _ => false,
         };
         let gates: Vec<Rc<BoundGate>> = all.iter().filter(|gate| gate.of == subject || is_other_side(gate)).cloned().collect();
-        let asks = gates.iter().fold(Asks::default(), |asks, gate| asks.and(gate));
+        // Where canary or baseline get no keys, nothing is asked.
+        let has_trials = |gate: &&Rc<BoundGate>| gate.key_trials.is_some() || !matches!(gate.measure, Measure::WorseThanBaseline(_));
+        let asks = gates.iter().filter(has_trials).fold(Asks::default(), |asks, gate| asks.and(gate.measure));
         Self { gates, asks, warm_up }
     }
 }
