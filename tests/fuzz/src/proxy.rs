@@ -24,6 +24,8 @@ const CONFIGURATIONS: [&str; 4] = [
         "split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 50, "warmup": {"pairs": 2}}], "key": {"header": "x-user"}},
         "shadows": [{"name": "s", "cluster": "c", "percent": 100}, {"name": "n", "cluster": "c", "percent": 60, "role": "control"}],
         "gates": [{"name": "errors", "of": "v2", "measure": "failed", "limit": 20, "alpha": 0.3, "each_slice": true},
+                  {"name": "worse", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50, "alpha": 0.3},
+                  {"name": "empty", "of": "v2", "measure": "worse_than_baseline", "event": "empty", "limit": 50, "alpha": 0.3},
                   {"name": "agree", "of": "s", "measure": "diverged", "limit": 50, "alpha": 0.3},
                   {"name": "noise", "of": "s", "measure": "worse_than_control", "limit": 50, "alpha": 0.3}],
         "guardrail": {"gates": ["errors"], "alpha": 0.2, "window": "1m"}}]"#,

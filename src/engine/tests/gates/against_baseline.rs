@@ -146,6 +146,31 @@ fn a_canary_that_refuses_all_is_found_by_its_share_of_the_refusals() {
     assert_eq!((of_gate(&worker), tripped(&worker, "v2")), (((30, 60, UNDECIDED), 30_000_000), 0), "it is no worse");
 }
 
+/// A long history in which both refuse alike mutes the evidence of the whole experiment, and not that of a window.
+#[test]
+fn a_window_has_the_limits_of_its_own_trials() {
+    let guardrail = json!({"guardrail": {"gates": ["worse"], "min_trials": 0, "window": "10m"}});
+    let mut worker = Worker::new(split(json!("refused"), guardrail));
+    let (old, new) = (users(&mut worker, "v1", 400), users(&mut worker, "v2", 430));
+    for (one, other) in old.iter().zip(&new) {
+        by_user(&mut worker, one, 404);
+        by_user(&mut worker, other, 404);
+    }
+    let (bad, trials, _) = of_gate(&worker).0;
+    assert!(bad * 2 == trials && trials > 780, "{bad} of {trials}");
+    worker.pass(Duration::from_mins(10));
+    let mut needed = 0;
+    for user in &new[400..] {
+        if tripped(&worker, "v2") == 0 {
+            by_user(&mut worker, user, 404);
+            needed += 1;
+        }
+    }
+    let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
+    assert_eq!((line["guardrail"].as_str(), line["limit_ppm"].as_i64()), (Some("window"), Some(500_000)));
+    assert!((15..=18).contains(&needed) && of_gate(&worker).0.2 == UNDECIDED, "{needed}: {:?}", of_gate(&worker));
+}
+
 #[test]
 fn nothing_counts_while_the_canary_warms_up() {
     let canaries = json!([{"name": "v2", "percent": 50, "warmup": {"pairs": 2}}]);
