@@ -325,6 +325,14 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
     assert_ne!(written_out, gated);
     assert_eq!(parsed(&written_out), parsed(&gated));
 
+    let coverage = |more: Value| {
+        let mut config = gated.clone();
+        config["routes"][0]["gates"][0] = with(json!({"name": "c", "of": "s", "measure": "coverage", "limit": 90}), more);
+        parsed(&config)
+    };
+    let least = schema.pointer("/$defs/gate/allOf/0/then/properties/min_trials/default").unwrap();
+    assert_eq!(coverage(json!({"min_trials": least})), coverage(json!({})));
+
     for task in ["labels", "embedding", "text"] {
         let mut with_task = short.clone();
         let settings = default(&format!("/$defs/task/oneOf/1/properties/{task}"));

@@ -219,13 +219,15 @@ impl Engine {
     /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
         let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
-        let (Some(Primary { class, answer, completed }), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else {
+        let (Some(Primary { class, refusal, answer, completed }), CopyState::Answered { since, at, reply, took, probe }) =
+            (&primary, &copy)
+        else {
             return;
         };
         if reply.class != ShadowClass::Success {
             shadow.record(pair::finding(*class), *probe, callback);
         }
-        if let Some(outcome) = pair::outcome(*class, reply.class) {
+        if let Some(outcome) = pair::outcome(*class, *refusal, reply.class) {
             let note = Note { status: reply.answer.status, grpc_status: reply.grpc_status.clone(), class: Some(reply.class), said: None };
             return self.close_pair(id, outcome, note, callback);
         }

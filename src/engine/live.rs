@@ -19,7 +19,7 @@ use super::request_group::RequestGroup;
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
 use crate::http::{Fields, Request};
-use crate::labels::{Class, Outcome};
+use crate::labels::{Class, Outcome, ShadowClass};
 use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 use crate::{route, slice, split};
@@ -261,12 +261,14 @@ impl Engine {
 
 /// How the client was answered, known at the end of its stream. `unpaired`: no pair waits for the answer.
 fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
-    let broken = |class| Primary { class, answer: incoming::none(), completed: None };
+    let broken = |class| Primary { class, refusal: None, answer: incoming::none(), completed: None };
     match (answer, ending) {
         (Some(mut answer), Ending::Answered { at, grpc_status }) => {
             answer.head.grpc_status = grpc_status.or(answer.head.grpc_status);
-            let class = Class::of(answer.head.effective_status());
-            Primary { class, answer: answer.finish(), completed: Some(at) }
+            let status = answer.head.effective_status();
+            let class = Class::of(status);
+            let refusal = (class == Class::ClientError).then(|| ShadowClass::of(status));
+            Primary { class, refusal, answer: answer.finish(), completed: Some(at) }
         }
         // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)
         (Some(Incoming { head: Head { status: 101, .. }, .. }), _) if unpaired => broken(Class::Success),

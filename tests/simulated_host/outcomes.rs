@@ -123,6 +123,25 @@ fn a_shadow_can_fail_in_many_ways() {
 }
 
 #[test]
+fn a_request_that_both_refuse_alike_says_nothing_of_either() {
+    let grpc = |code| Reply::Whole(json_answer().header("content-type", "application/grpc").trailer("grpc-status", code));
+    for (primary, shadow, outcome) in [
+        (status(400), status(422), "both_refused"),
+        (status(401), status(401), "both_refused"),
+        (status(429), status(429), "both_refused"),
+        (grpc("3"), grpc("11"), "both_refused"),
+        (grpc("8"), grpc("8"), "both_refused"),
+        (status(404), status(400), "both_failed"),
+        (grpc("3"), grpc("5"), "both_failed"),
+        (status(404), Reply::Refused, "both_failed"),
+        (status(404), says(SCORE, 5), "primary_failed"),
+    ] {
+        let world = pair(&shadowed(), primary.clone(), shadow.clone());
+        assert_eq!(world.outcomes("copy"), only(outcome, 1), "{primary:?} {shadow:?}");
+    }
+}
+
+#[test]
 fn a_failed_primary_is_not_compared() {
     let cases = [
         ("500", status(500), "5xx"),

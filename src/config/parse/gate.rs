@@ -42,6 +42,9 @@ pub(in crate::config) fn direction_word(direction: Direction) -> &'static str {
     DIRECTIONS.iter().find(|(_, other)| *other == direction).map_or("", |(word, _)| word)
 }
 
+/// The default `min_trials` of a gate with `coverage`, which a few requests at the start could fail for good.
+const COVERAGE_MIN_TRIALS: u32 = 20;
+
 /// The parts per million of 100 %. Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;
 
@@ -96,7 +99,8 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
         let limit = object.required("limit", problems, |value, problems| limit(value, measure, problems));
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
-        let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
+        let least = if measure == Some(Measure::Coverage) { COVERAGE_MIN_TRIALS } else { 0 };
+        let min_trials = object.or("min_trials", least, problems, |value, problems| units::whole(value, 0, problems));
         let each_slice = object
             .or("each_slice", false, problems, Value::boolean)
             .and_then(|each_slice| if each_slice { sliced(&object, of, alpha, around, problems).map(|()| true) } else { Some(false) });

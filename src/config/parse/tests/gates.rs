@@ -29,7 +29,10 @@ fn gates_arrive() {
         },
         gate("slow", canary, Measure::SlowerThan(Duration::from_millis(250)), 50_000),
         gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1),
-        gate("coverage", shadow, Measure::Coverage, 100_000),
+        Gate {
+            terms: Terms { limit: rate(100_000), alpha: rate(50_000), min_trials: 20 },
+            ..gate("coverage", shadow, Measure::Coverage, 100_000)
+        },
     ];
     assert_eq!(route.gates, expected);
     let expected = Guardrail { gates: vec![1], alpha: rate(100), min_trials: 5, window: Duration::from_secs(60) };
