@@ -82,7 +82,7 @@ def test_a_pass_is_known_again_after_an_update(lab, new_vm):
     assert state(judged.update(judging(AGREEMENT, COVERAGE, bound=501))) == (PASS, 0, 60)
     assert state(judged.update(judging({**AGREEMENT, "limit": 1}, COVERAGE, bound=501))) == (UNDECIDED, 0, 60), "at another limit"
     assert judged.proxy.metrics().total("gnomon_gate_limit_ppm", gate="agreement") == 10_000
-    assert judged.proxy.log().count("gate agreement: limit from 20 to 1 under the same experiment") == 1, "a warning, once"
+    assert judged.proxy.log().count("gate agreement: limit from 20% to 1% under the same experiment") == 1, "a warning, once"
 
 
 @VMS

@@ -127,10 +127,10 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
 /// Reads the limit of a gate. Coverage passes above its limit, all other measures below.
 fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -> Option<Rate> {
     let hint = match (units::percent(value, problems)?, measure) {
-        (0, Some(Measure::Coverage)) => "no coverage is below 0, so this decides nothing: give a limit above 0, such as 90",
-        (0, _) => "no number of trials shows that a rate is 0: give a limit above 0, such as 0.01",
-        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that coverage is 100: give a limit below 100, such as 99.99",
-        (WHOLE, _) => "no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99",
+        (0, Some(Measure::Coverage)) => "no coverage is below 0%, so this decides nothing: give a limit above 0%, such as 90%",
+        (0, _) => "no number of trials shows that a rate is 0%: give a limit above 0%, such as 0.01%",
+        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that coverage is 100%: give a limit below 100%, such as 99.99%",
+        (WHOLE, _) => "no rate is above 100%, so this decides nothing: give a limit below 100%, such as 99.99%",
         (limit, _) => return Rate::new(limit),
     };
     value.refuse(hint, problems)
@@ -167,9 +167,14 @@ fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
 
 /// Reads a margin of tokens, in percent.
 fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
-    match value.node {
-        Node::Number(percent) if percent.is_finite() && *percent >= 0.0 => Some(percent.abs()),
-        _ => value.refuse("give the margin of tokens in percent, a number from 0 up, such as 10", problems),
+    let percent = match value.node {
+        Node::Number(percent) => Some(*percent),
+        Node::Text(text) => units::ten_thousandths(text).map(|parts| parts as f64 / 10_000.0),
+        _ => None,
+    };
+    match percent {
+        Some(percent) if percent.is_finite() && percent >= 0.0 => Some(percent.abs()),
+        _ => value.refuse("give the margin of tokens in percent, from 0% up, such as 10%", problems),
     }
 }
 

@@ -87,16 +87,27 @@ pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<Pat
 
 /// Reads a percentage and returns it in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
-    let Node::Number(percent) = value.node else {
-        return value.refuse("give a number from 0 to 100, without a percent sign or quotes", problems);
+    let ppm = match value.node {
+        Node::Number(percent) if (0.0..=100.0).contains(percent) => match parts(*percent, 10_000.0) {
+            None => return value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
+            ppm => ppm,
+        },
+        Node::Text(text) => ten_thousandths(text).and_then(|parts| u32::try_from(parts).ok()).filter(|ppm| *ppm <= 1_000_000),
+        _ => None,
     };
-    if !(0.0..=100.0).contains(percent) {
-        return value.refuse("give a number from 0 to 100", problems);
+    if ppm.is_some() {
+        return ppm;
     }
-    match parts(*percent, 10_000.0) {
-        None => value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
-        ppm => ppm,
-    }
+    value.refuse("give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number", problems)
+}
+
+/// Reads a text such as `2.5%`, with at most four decimals, and returns it in ten-thousandths of a percent.
+pub(super) fn ten_thousandths(text: &str) -> Option<u64> {
+    let number = text.strip_suffix('%')?;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let reads = is_digits(whole) && is_digits(decimals) && decimals.len() <= 4;
+    reads.then(|| format!("{whole}{decimals:0<4}").parse().ok()).flatten()
 }
 
 /// Reads a chance strictly between 0 and 1.

@@ -47,7 +47,7 @@ fn gates_have_the_documented_defaults() {
         "shadows": [{"name": "c", "cluster": "c", "percent": 1, "role": "control"}, {"name": "s", "cluster": "c", "percent": 1}],
         "gates": [{"name": "a", "of": "s", "measure": "worse_than_control", "limit": 50},
                   {"name": "b", "of": "s", "measure": "flipped", "limit": 50},
-                  {"name": "c", "of": "s", "measure": "costlier_than_primary", "margin": 12.5, "limit": 50},
+                  {"name": "c", "of": "s", "measure": "costlier_than_primary", "margin": "12.5%", "limit": "50%"},
                   {"name": "d", "of": "v2", "measure": "first_byte_slower_than", "threshold": "1s", "limit": 50}],
         "guardrail": {"gates": ["d"]}"#,
     );
