@@ -117,8 +117,14 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
         return Some(subject);
     }
     let names: Vec<&str> = around.variants().into_iter().chain(around.shadow_names()).flatten().collect();
-    if names.is_empty() {
-        value.refuse("this route has neither variants nor shadows that a gate could be of", problems)
+    if around.split.is_none() {
+        let baseline = units::name(value, &mut Vec::new()).unwrap_or_else(|| "v1".into());
+        let known = if names.is_empty() {
+            "no such shadow: this route has none".to_owned()
+        } else {
+            format!("no such shadow: give one of {}", names.join(", "))
+        };
+        value.refuse(format!("{known}; for a gate of the answers to clients add split: {{baseline: {baseline}}} to the route"), problems)
     } else {
         value.refuse(format!("no such variant or shadow: give one of {}", names.join(", ")), problems)
     }
@@ -187,9 +193,10 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
         (Measure::Failed, _) | (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
-        (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => {
-            written.refuse("a shadow's first byte is not measured: use this measure for variants", problems)
-        }
+        (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => written.refuse(
+            "the answer to a copy comes whole, so its first byte is not seen: use slower_than, or this measure for a variant",
+            problems,
+        ),
         (_, GateSubject::Variant(_)) => {
             written.refuse("this measure is for shadows: variants have failed, slower_than and first_byte_slower_than", problems)
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::nearest;
+use super::{nearest, place};
 use crate::config::problem::Problem;
 use crate::config::raw::{self, Node};
 
@@ -57,7 +57,7 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self, problems: &mut Problems) -> Option<&'a str> {
         match self.node {
             Node::Text(text) => Some(text),
-            Node::Number(_) | Node::Bool(_) => self.refuse("give a text: put it in quotes", problems),
+            Node::Number(_) | Node::Bool(_) => self.refuse(format!("give a text: put it in quotes, \"{}\"", self.node), problems),
             _ => self.refuse("give a text", problems),
         }
     }
@@ -75,8 +75,14 @@ impl<'a> Value<'a> {
     pub(super) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
         match self.node {
             Node::Bool(value) => Some(*value),
-            _ => self.refuse("give true or false", problems),
+            _ => self.refuse(format!("give true or false{}", self.unquoted()), problems),
         }
+    }
+
+    /// What a hint for a number or a boolean says of a text that holds one; nothing of all other values.
+    pub(super) fn unquoted(&self) -> &'static str {
+        let holds_one = |text: &str| matches!(Node::from_json(text.as_bytes()), Ok(Node::Number(_) | Node::Bool(_)));
+        if self.node.as_text().is_some_and(holds_one) { ", without quotes" } else { "" }
     }
 
     /// Reads every item of a list with `read`, also after an item with a problem.
@@ -104,19 +110,25 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Value<'a>>> {
         match self.node {
             Node::Array(items) => Some(items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect()),
+            Node::Text(_) | Node::Number(_) => self.refuse(format!("give a list: [{}]", self.node), problems),
+            Node::Object(_) => self.refuse("give a list: put [ ] around this, or - before it", problems),
             _ => self.refuse("give a list", problems),
         }
     }
 
     /// Reads an object and reports all keys but `keys`.
     pub(super) fn object(&self, keys: &[&str], problems: &mut Problems) -> Option<Object<'a>> {
-        self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
+        self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys, &self.path)), problems)
     }
 
     /// Reads an object. Reports every key for which `strange` returns a hint, every duplicate key, and every `null`.
     pub(super) fn members(&self, strange: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
         let Node::Object(pairs) = self.node else {
-            return self.refuse("give an object", problems);
+            let example = place::example(&self.path);
+            return self.refuse(
+                if example.is_empty() { "give an object".to_owned() } else { format!("give an object, such as {example}") },
+                problems,
+            );
         };
         let object = Object { path: self.path.clone(), pairs };
         let mut seen = Seen::new();
@@ -151,15 +163,23 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the hint for a key that is not among `keys`.
-fn unknown(key: &str, keys: &[&str]) -> String {
+/// Returns the hint for a key that is not among `keys`, those of the object at `path`.
+fn unknown(key: &str, keys: &[&str], path: &str) -> String {
     if LATER.contains(&key) {
         return NOT_YET.to_owned();
     }
-    match nearest::nearest(key, keys) {
-        Some(near) => format!("unknown key: did you mean {near}?"),
-        None => format!("unknown key: the keys here are {}", keys.join(", ")),
+    match (nearest::nearest(key, keys), place::belongs(key, path)) {
+        (Some(near), None) => format!("unknown key: did you mean {near}?"),
+        (Some(near), Some(places)) => format!("unknown key: did you mean {near}? ({key} belongs in {places})"),
+        (None, Some(places)) => format!("unknown key here: {key} belongs in {places}"),
+        (None, None) => elsewhere(key, path).unwrap_or_else(|| format!("unknown key: the keys here are {}", keys.join(", "))),
     }
+}
+
+/// Returns the hint for a key that is a misspelt one of another object.
+fn elsewhere(key: &str, path: &str) -> Option<String> {
+    let near = nearest::nearest(key, &place::all_keys())?;
+    Some(format!("unknown key: did you mean {near}? It belongs in {}", place::belongs(near, path)?))
 }
 
 /// An object and its path.
