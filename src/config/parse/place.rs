@@ -2,93 +2,133 @@
 //!
 //! For hints alone: each reader checks the keys of its own object. A test holds this table against the readers.
 
-/// The place of each object (indices left out), its keys, and an example. Where keys are free there are none.
-const PLACES: [(&str, &str, &str); 38] = [
-    ("", "version on_invalid experiment trust_copies routes limits evidence", "{version: 1, experiment: fraud-2026-11, routes: […]}"),
-    ("limits", "pairs memory body", "{body: 1MiB}"),
-    ("evidence", "per_second values", "{values: true}"),
-    ("routes[]", "name experiment match protocol split sample_by shadows compare slices gates guardrail", "{name: fraud}"),
-    ("routes[].match", "methods path authority headers", "{path: {prefix: /v2/models/fraud/}}"),
-    ("routes[].match.path", "exact prefix suffix", "{prefix: /v2/models/fraud/}"),
-    ("routes[].match.authority", "exact prefix suffix", "{exact: fraud.example.com}"),
-    ("routes[].match.headers[]", "name exact prefix suffix present", "{name: x-tenant, exact: acme}"),
-    ("routes[].split", "baseline canaries key salt pins header expose", "{baseline: v1}"),
-    ("routes[].split.canaries[]", "name percent warmup", "{name: v2, percent: 5%}"),
-    ("routes[].split.canaries[].warmup", "pairs", ""),
-    ("routes[].split.key", "header cookie query", "{header: x-user-id}"),
-    ("routes[].split.pins[]", "header exact prefix suffix variant", "{header: x-pin, exact: v2, variant: v2}"),
-    ("routes[].sample_by", "header cookie query", "{header: x-user-id}"),
+/// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one.
+type Row = (&'static str, &'static [&'static str], &'static str);
+
+static PLACES: [Row; 38] = [
+    (
+        "",
+        &["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"],
+        "{version: 1, experiment: fraud-2026-11, routes: […]}",
+    ),
+    ("limits", &["pairs", "memory", "body"], "{body: 1MiB}"),
+    ("evidence", &["per_second", "values"], "{values: true}"),
+    (
+        "routes[]",
+        &["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"],
+        "{name: fraud}",
+    ),
+    ("routes[].match", &["methods", "path", "authority", "headers"], "{path: {prefix: /v2/models/fraud/}}"),
+    ("routes[].match.path", &["exact", "prefix", "suffix"], "{prefix: /v2/models/fraud/}"),
+    ("routes[].match.authority", &["exact", "prefix", "suffix"], "{exact: fraud.example.com}"),
+    ("routes[].match.headers[]", &["name", "exact", "prefix", "suffix", "present"], "{name: x-tenant, exact: acme}"),
+    ("routes[].split", &["baseline", "canaries", "key", "salt", "pins", "header", "expose"], "{baseline: v1}"),
+    ("routes[].split.canaries[]", &["name", "percent", "warmup"], "{name: v2, percent: 5%}"),
+    ("routes[].split.canaries[].warmup", &["pairs"], ""),
+    ("routes[].split.key", &["header", "cookie", "query"], "{header: x-user-id}"),
+    ("routes[].split.pins[]", &["header", "exact", "prefix", "suffix", "variant"], "{header: x-pin, exact: v2, variant: v2}"),
+    ("routes[].sample_by", &["header", "cookie", "query"], "{header: x-user-id}"),
     (
         "routes[].shadows[]",
-        "name role cluster percent of when expect timeout max_in_flight request warmup",
+        &["name", "role", "cluster", "percent", "of", "when", "expect", "timeout", "max_in_flight", "request", "warmup"],
         "{name: v2-copy, cluster: v2, percent: 10%}",
     ),
-    ("routes[].shadows[].cluster", "http grpc", ""),
-    ("routes[].shadows[].when", "body", "{body: [{path: model, exact: chat}]}"),
-    ("routes[].shadows[].when.body[]", "path exact prefix at_most at_least", "{path: model, exact: chat}"),
-    ("routes[].shadows[].expect", "model_version", "{model_version: \"2\"}"),
-    ("routes[].shadows[].request", "path authority model body headers keep_credentials", "{model: fraud-v2}"),
-    ("routes[].shadows[].request.path", "prefix with", "{prefix: /v1/, with: /v2/}"),
-    ("routes[].shadows[].request.body", "set remove", "{set: {stream: false}}"),
-    ("routes[].shadows[].request.body.set", "", "{stream: false}"),
-    ("routes[].shadows[].request.headers", "set from_env remove", "{set: {x-env: shadow}}"),
-    ("routes[].shadows[].request.headers.set", "", "{x-env: shadow}"),
-    ("routes[].shadows[].request.headers.from_env", "", "{authorization: SHADOW_AUTH}"),
-    ("routes[].compare", "task absolute relative tolerances ignore unordered reasoning", "{relative: 0.01}"),
-    ("routes[].compare.task.labels", "path top overlap names", "{top: 5}"),
-    ("routes[].compare.task.scores", "path", "{path: scores}"),
-    ("routes[].compare.task.regression", "path", "{path: value}"),
-    ("routes[].compare.task.embedding", "path cosine", "{cosine: 0.99}"),
-    ("routes[].compare.task.text", "path whitespace json", "{json: true}"),
-    ("routes[].compare.task.decision", "path thresholds names and", "{path: score, thresholds: [0.7], names: [approve, block]}"),
-    ("routes[].compare.tolerances[]", "path absolute relative", "{path: score, absolute: 0.01}"),
-    ("routes[].compare.unordered[]", "path by", "{path: results, by: id}"),
-    ("routes[].slices", "header body values", "{header: x-region, values: [eu, us]}"),
+    ("routes[].shadows[].cluster", &["http", "grpc"], ""),
+    ("routes[].shadows[].when", &["body"], "{body: [{path: model, exact: chat}]}"),
+    ("routes[].shadows[].when.body[]", &["path", "exact", "prefix", "at_most", "at_least"], "{path: model, exact: chat}"),
+    ("routes[].shadows[].expect", &["model_version"], "{model_version: \"2\"}"),
+    ("routes[].shadows[].request", &["path", "authority", "model", "body", "headers", "keep_credentials"], "{model: fraud-v2}"),
+    ("routes[].shadows[].request.path", &["prefix", "with"], "{prefix: /v1/, with: /v2/}"),
+    ("routes[].shadows[].request.body", &["set", "remove"], "{set: {stream: false}}"),
+    ("routes[].shadows[].request.body.set", &[], "{stream: false}"),
+    ("routes[].shadows[].request.headers", &["set", "from_env", "remove"], "{set: {x-env: shadow}}"),
+    ("routes[].shadows[].request.headers.set", &[], "{x-env: shadow}"),
+    ("routes[].shadows[].request.headers.from_env", &[], "{authorization: SHADOW_AUTH}"),
+    ("routes[].compare", &["task", "absolute", "relative", "tolerances", "ignore", "unordered", "reasoning"], "{relative: 0.01}"),
+    ("routes[].compare.task.labels", &["path", "top", "overlap", "names"], "{top: 5}"),
+    ("routes[].compare.task.scores", &["path"], "{path: scores}"),
+    ("routes[].compare.task.regression", &["path"], "{path: value}"),
+    ("routes[].compare.task.embedding", &["path", "cosine"], "{cosine: 0.99}"),
+    ("routes[].compare.task.text", &["path", "whitespace", "json"], "{json: true}"),
+    (
+        "routes[].compare.task.decision",
+        &["path", "thresholds", "names", "and"],
+        "{path: score, thresholds: [0.7], names: [approve, block]}",
+    ),
+    ("routes[].compare.tolerances[]", &["path", "absolute", "relative"], "{path: score, absolute: 0.01}"),
+    ("routes[].compare.unordered[]", &["path", "by"], "{path: results, by: id}"),
+    ("routes[].slices", &["header", "body", "values"], "{header: x-region, values: [eu, us]}"),
     (
         "routes[].gates[]",
-        "name of measure limit threshold margin direction each_slice alpha min_trials",
+        &["name", "of", "measure", "limit", "threshold", "margin", "direction", "each_slice", "alpha", "min_trials"],
         "{name: errors, of: v2, measure: failed, limit: 1%}",
     ),
-    ("routes[].guardrail", "gates alpha min_trials window", "{gates: [errors]}"),
+    ("routes[].guardrail", &["gates", "alpha", "min_trials", "window"], "{gates: [errors]}"),
 ];
 
 /// Most places that are named for one key.
 const NAMED: usize = 3;
 
 /// Returns the place of the object at `path`.
+#[cold]
+#[inline(never)]
 fn of(path: &str) -> String {
-    let mut parts = path.split('[');
-    let mut place = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        place.push('[');
-        place.push_str(part.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+    let (mut place, mut in_index) = (String::new(), false);
+    for letter in path.chars() {
+        in_index = letter == '[' || in_index && letter.is_ascii_digit();
+        if letter == '[' || !in_index {
+            place.push(letter);
+        }
     }
-    // One set of conditions, or a list of sets.
-    place.replace("match[]", "match")
+    match place.strip_prefix("routes[].match[]") {
+        Some(rest) => ["routes[].match", rest].concat(),
+        None => place,
+    }
 }
 
-/// Returns an example of the object at `path`; an empty text if there is none.
-pub(super) fn example(path: &str) -> &'static str {
+/// Returns how the object at `path` may look, as a hint goes on; an empty text if that is not known.
+#[cold]
+#[inline(never)]
+pub(super) fn example(path: &str) -> String {
     let here = of(path);
-    PLACES.iter().find(|(place, ..)| *place == here).map_or("", |(.., example)| example)
+    for (place, _, example) in &PLACES {
+        if *place == here && !example.is_empty() {
+            return [", such as ", example].concat();
+        }
+    }
+    String::new()
 }
 
 /// Returns all keys of all objects.
+#[cold]
+#[inline(never)]
 pub(super) fn all_keys() -> Vec<&'static str> {
-    PLACES.iter().flat_map(|(_, keys, _)| keys.split(' ')).filter(|key| !key.is_empty()).collect()
+    let mut all = Vec::new();
+    for (_, keys, _) in &PLACES {
+        all.extend_from_slice(keys);
+    }
+    all
 }
 
-/// Returns where `key` belongs, if there is such a key: in objects inside the one at `path`, if it belongs there, else anywhere.
-pub(super) fn belongs(key: &str, path: &str) -> Option<String> {
-    let here = of(path);
-    let inside = |place: &&str| place.strip_prefix(&*here).is_some_and(|rest| here.is_empty() || rest.starts_with('.'));
-    let places = PLACES.iter().filter(|(_, keys, _)| keys.split(' ').any(|known| known == key)).map(|(place, ..)| *place);
-    let mut found: Vec<&str> = places.clone().filter(inside).take(NAMED).collect();
-    if found.is_empty() {
-        found = places.take(NAMED).collect();
+/// Returns where `key` belongs: in objects inside the one at `path`, if some have it, else anywhere; an empty text if no object has it.
+#[cold]
+#[inline(never)]
+pub(super) fn belongs(key: &str, path: &str) -> String {
+    let (here, mut named, mut count) = (of(path), String::new(), 0_usize);
+    for anywhere in [false, true] {
+        for (place, keys, _) in &PLACES {
+            let is_inside = place.len() > here.len() && place.starts_with(&here);
+            if keys.contains(&key) && (anywhere || is_inside) && count < NAMED {
+                named.push_str(if count > 0 { " or " } else { "" });
+                named.push_str(if place.is_empty() { "the outermost object" } else { place });
+                count = count.saturating_add(1);
+            }
+        }
+        if count > 0 {
+            break;
+        }
     }
-    let named: Vec<&str> = found.into_iter().map(|place| if place.is_empty() { "the outermost object" } else { place }).collect();
-    (!named.is_empty()).then(|| named.join(" or "))
+    named
 }
 
 #[cfg(test)]
@@ -163,7 +203,7 @@ mod tests {
         all.dedup();
         for (place, keys, _) in PLACES.iter().filter(|(_, keys, _)| !keys.is_empty()) {
             for key in &all {
-                assert_eq!(knows(place, key), keys.split(' ').any(|known| known == *key), "{key:?} at {place:?}");
+                assert_eq!(knows(place, key), keys.contains(key), "{key:?} at {place:?}");
             }
         }
     }

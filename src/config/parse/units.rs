@@ -47,7 +47,7 @@ pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> O
     match value.node {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
         Node::Number(number) if number.fract() == 0.0 && (f64::from(least)..=f64::from(u32::MAX)).contains(number) => Some(*number as u32),
-        _ => value.refuse(format!("give a whole number from {least} to {}{}", u32::MAX, value.unquoted()), problems),
+        _ => value.refuse_plain(&format!("give a whole number from {least} to {}", u32::MAX), problems),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> O
 pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() && *number >= 0.0 => Some(number.abs()),
-        _ => value.refuse(format!("give a number that is not negative{}", value.unquoted()), problems),
+        _ => value.refuse_plain("give a number that is not negative", problems),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f6
 pub(super) fn number(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() => Some(*number),
-        _ => value.refuse(format!("give a number{}", value.unquoted()), problems),
+        _ => value.refuse_plain("give a number", problems),
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<Rate>
             None => value.refuse("give at most six decimals: it is exported in parts per million", problems),
             chance => chance,
         },
-        _ => value.refuse(format!("give a number strictly between 0 and 1, such as 0.05{}", value.unquoted()), problems),
+        _ => value.refuse_plain("give a number strictly between 0 and 1, such as 0.05", problems),
     }
 }
 
