@@ -2,7 +2,7 @@
 
 use super::header;
 use super::value::{Object, Problems, Value};
-use crate::config::raw::Node;
+use crate::config::raw::{self, Node};
 use crate::config::{HeaderMatch, HeaderValueMatch, Key, Match, Text};
 
 /// Keys of a condition on a text.
@@ -109,7 +109,7 @@ pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
     match value.node.as_text() {
         Some("request") => return Some(Key::Request),
         Some(name) => {
-            let name = if header::is_token(name) { name } else { "…" };
+            let name = if header::is_token(name) { raw::cut(name) } else { "…".to_owned() };
             return value.refuse(format!("give one of {{header: {name}}}, {{cookie: …}}, {{query: …}}, or the word request"), problems);
         }
         None => {}

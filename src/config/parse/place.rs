@@ -136,24 +136,21 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::config::parse::parse;
     use crate::config::problem::Problem;
 
-    /// Writes `node` as JSON text, but gives the first object at `place` what `change` returns for its text.
-    fn with(
-        node: &serde_json::Value,
-        at: &str,
-        place: &str,
-        change: &dyn Fn(&serde_json::Value) -> serde_json::Value,
-    ) -> serde_json::Value {
+    /// Returns `node`, which stands at the path `at`, with what is at `place` replaced by `object`.
+    fn with(node: &Value, at: &str, place: &str, object: &Value) -> Value {
         if of(at) == place {
-            return change(node);
+            return object.clone();
         }
-        let inside = |key: String, value: &serde_json::Value| with(value, &format!("{at}{key}"), place, change);
+        let inside = |key: String, value: &Value| with(value, &format!("{at}{key}"), place, object);
         match node {
-            serde_json::Value::Array(items) => items.iter().enumerate().map(|(i, item)| inside(format!("[{i}]"), item)).collect(),
-            serde_json::Value::Object(pairs) => {
+            Value::Array(items) => items.iter().enumerate().map(|(i, item)| inside(format!("[{i}]"), item)).collect(),
+            Value::Object(pairs) => {
                 let dot = if at.is_empty() { "" } else { "." };
                 pairs.iter().map(|(key, item)| (key.clone(), inside(format!("{dot}{key}"), item))).collect()
             }
@@ -162,10 +159,10 @@ mod tests {
     }
 
     /// The problems of a configuration that has an object of each kind, but for this one at `place`.
-    fn problems(place: &str, object: &serde_json::Value) -> Vec<Problem> {
+    fn problems(place: &str, object: &Value) -> Vec<Problem> {
         let task = place.strip_prefix("routes[].compare.task.").and_then(|rest| rest.split('.').next());
-        let warmup = |object: &str| serde_json::json!({"name": object, "percent": 1, "warmup": {"pairs": 1}});
-        let everything = serde_json::json!({
+        let warmup = |object: &str| json!({"name": object, "percent": 1, "warmup": {"pairs": 1}});
+        let everything = json!({
             "version": 1, "experiment": "e", "limits": {}, "evidence": {},
             "routes": [{
                 "name": "r", "match": [{"path": {"exact": "/"}, "authority": {"exact": "a"}, "headers": [{"name": "a", "exact": "b"}]}],
@@ -184,14 +181,14 @@ mod tests {
                 "guardrail": {"gates": ["g"]}
             }]
         });
-        let changed = with(&everything, "", place, &|_| object.clone());
+        let changed = with(&everything, "", place, object);
         assert_ne!(changed, everything, "{place} is nowhere");
         parse(changed.to_string().as_bytes()).err().map(|refused| refused.problems).unwrap_or_default()
     }
 
     /// Whether the reader of the object at `place` knows this key: then it finds fault with its value alone.
     fn knows(place: &str, key: &str) -> bool {
-        let found = problems(place, &serde_json::json!({key: null}));
+        let found = problems(place, &json!({key: null}));
         let problem = found.iter().find(|problem| of(&problem.path).strip_prefix(place).unwrap_or_default().trim_start_matches('.') == key);
         problem.is_some_and(|problem| problem.hint.starts_with("null stands"))
     }

@@ -103,7 +103,8 @@ impl<'a> Value<'a> {
 
     #[inline(never)]
     fn report_plain(&self, hint: &str, problems: &mut Problems) {
-        let is_quoted = |text: &str| matches!(text, "true" | "false") || text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte));
+        let is_quoted = |text: &str| matches!(text, "true" | "false") || is_number(text);
         let end = if self.node.as_text().is_some_and(is_quoted) { ", without quotes" } else { "" };
         self.report(None, &[hint, end].concat(), problems);
     }

@@ -29,6 +29,7 @@ fn hints_say_what_to_do() {
         ),
         (route(r#", "split": {"baseline": "v1", "key": "x-user-id"}"#), "routes[0].split.key", "x-user-id", "{header: x-user-id}"),
         (route(r#", "sample_by": "x user"#).replace("x user", "x user\""), "routes[0].sample_by", "x user", "{header: …}"),
+        (split("").replace("\"request\"", &format!("\"{}\"", "x".repeat(2_000))), "routes[0].split.key", "xxx", "xxx…}, {cookie"),
         (route(r#", "match": {"path": "/v2/"}"#), "routes[0].match.path", "/v2/", "{prefix: \"/v2/\"}"),
         (route(r#", "match": ["/v2/"]"#), "routes[0].match[0]", "/v2/", "such as {path: {prefix: /v2/models/fraud/}}"),
         (route(r#", "slices": "x-region""#), "routes[0].slices", "x-region", "{header: x-region, values: [eu, us]}"),
