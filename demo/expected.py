@@ -35,7 +35,7 @@ GATES = {
     "agreement": Gate("v2-copy", "flipped", 2),
     "noise": Gate("v2-copy", "worse_than_control", 50),
     "control": Gate("v1-control", "diverged", 1),
-    "coverage": Gate("v2-copy", "coverage", 95),
+    "coverage": Gate("v2-copy", "coverage", 95, min_trials=20),
     "latency": Gate("v2-copy", "slower_than_primary", 50, min_trials=200),
     "errors": Gate("v2", "failed", 1),
     "slow": Gate("v2", "slower_than", 5),

@@ -42,6 +42,7 @@ labels! {
         TimedOut => "timed_out",
         PrimaryFailed => "primary_failed",
         BothFailed => "both_failed",
+        BothRefused => "both_refused",
         Cancelled => "cancelled",
         Replaced => "replaced",
         UnsentNoCluster => "unsent_no_cluster",

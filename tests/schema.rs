@@ -166,6 +166,50 @@ fn both_require_the_same_keys() {
     }
 }
 
+/// Percentages may carry their sign.
+#[test]
+fn both_read_the_same_percentages() {
+    let schema = schema();
+    let with = |place: &str, percent: &Value| {
+        let mut config = full();
+        config["routes"][0]["protocol"] = json!("auto");
+        config["routes"][0]["gates"][2]["measure"] = json!("costlier_than_primary");
+        config["routes"][0]["gates"][2]["margin"] = json!(10);
+        *config.pointer_mut(place).unwrap() = percent.clone();
+        config
+    };
+    let places = ["/routes/0/shadows/0/percent", "/routes/0/gates/0/limit", "/routes/0/gates/2/margin"];
+    for (percent, good) in [
+        (json!(2), [true; 3]),
+        (json!("2%"), [true; 3]),
+        (json!("002.50%"), [true; 3]),
+        (json!("0.0001%"), [true; 3]),
+        (json!("99.9999%"), [true; 3]),
+        (json!("0%"), [true, false, true]),
+        (json!("00.000%"), [true, false, true]),
+        (json!("100%"), [true, false, true]),
+        (json!("100.0000%"), [true, false, true]),
+        (json!("100.0001%"), [false, false, true]),
+        (json!("250%"), [false, false, true]),
+        (json!("2"), [false; 3]),
+        (json!("2 %"), [false; 3]),
+        (json!(" 2%"), [false; 3]),
+        (json!("2%\n"), [false; 3]),
+        (json!("2.%"), [false; 3]),
+        (json!(".2%"), [false; 3]),
+        (json!("-2%"), [false; 3]),
+        (json!("2e1%"), [false; 3]),
+        (json!("0.00001%"), [false; 3]),
+        (json!("%"), [false; 3]),
+    ] {
+        for (place, good) in places.into_iter().zip(good) {
+            let config = with(place, &percent);
+            assert_eq!(schema.is_valid(&config), good, "the schema: {percent} at {place}");
+            assert_eq!(parse(config.to_string().as_bytes()).is_ok(), good, "the parser: {percent} at {place}");
+        }
+    }
+}
+
 /// Values out of range are refused by the schema where it can say so.
 #[test]
 fn both_refuse_values_out_of_range() {
@@ -324,6 +368,14 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
     }
     assert_ne!(written_out, gated);
     assert_eq!(parsed(&written_out), parsed(&gated));
+
+    let coverage = |more: Value| {
+        let mut config = gated.clone();
+        config["routes"][0]["gates"][0] = with(json!({"name": "c", "of": "s", "measure": "coverage", "limit": 90}), more);
+        parsed(&config)
+    };
+    let least = schema.pointer("/$defs/gate/allOf/0/then/properties/min_trials/default").unwrap();
+    assert_eq!(coverage(json!({"min_trials": least})), coverage(json!({})));
 
     for task in ["labels", "embedding", "text"] {
         let mut with_task = short.clone();

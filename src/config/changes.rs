@@ -99,7 +99,7 @@ fn of_guardrails(before: &Guardrail, after: &Guardrail) -> String {
 
 /// Adds the changes of alpha and `min_trials`, which gates and guardrails have in common.
 fn compare_terms(told: &mut String, before: (Rate, u64), after: (Rate, u64)) {
-    compare(told, "alpha", part(before.0, WHOLE), part(after.0, WHOLE));
+    compare(told, "alpha", part(before.0, WHOLE, ""), part(after.0, WHOLE, ""));
     compare(told, "min_trials", Said::Number(before.1 as f64, ""), Said::Number(after.1 as f64, ""));
 }
 
@@ -129,7 +129,7 @@ fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
     match measure {
         Measure::SlowerThan(threshold) | Measure::FirstByteSlowerThan(threshold) => ("threshold", milliseconds(threshold)),
         Measure::SlowerThanPrimary(margin) => ("margin", milliseconds(margin)),
-        Measure::CostlierThanPrimary { percent } => ("margin", Said::Number(percent, "")),
+        Measure::CostlierThanPrimary { percent } => ("margin", Said::Number(percent, "%")),
         Measure::WorseThanControl { control } => ("control", subject(route, GateSubject::Shadow(control))),
         Measure::Flipped(direction) => ("direction", Said::Word(direction_word(direction))),
         Measure::Failed(failures) => ("counts", Said::Words(failures_text(failures))),
@@ -152,7 +152,7 @@ fn subject(route: &Route, subject: GateSubject) -> Said<'_> {
 /// Returns the limit in percent, as the operator gave it.
 fn limit(gate: &Gate) -> Said<'static> {
     let limit = gate.terms.limit;
-    part(if gate.measure == Measure::Coverage { limit.complement() } else { limit }, PERCENT)
+    part(if gate.measure == Measure::Coverage { limit.complement() } else { limit }, PERCENT, "%")
 }
 
 /// Parts per million in a percent.
@@ -161,8 +161,8 @@ const PERCENT: f64 = 10_000.0;
 /// Parts per million in a whole.
 const WHOLE: f64 = 1_000_000.0;
 
-fn part(rate: Rate, unit: f64) -> Said<'static> {
-    Said::Number(f64::from(rate.ppm()) / unit, "")
+fn part(rate: Rate, scale: f64, unit: &'static str) -> Said<'static> {
+    Said::Number(f64::from(rate.ppm()) / scale, unit)
 }
 
 fn milliseconds(duration: Duration) -> Said<'static> {
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_line_says_where_and_from_what_to_what() {
         let lines = lines(&[(r#""limit": 0.5"#, r#""limit": 1"#)]);
-        let expected = "route fraud, gate errors: limit from 0.5 to 1 under the same experiment: what was counted stays, and a failed gate \
+        let expected = "route fraud, gate errors: limit from 0.5% to 1% under the same experiment: what was counted stays, and a failed gate \
                         stays failed: give a new experiment to start afresh";
         assert_eq!(lines, [expected]);
     }
@@ -249,13 +249,13 @@ mod tests {
                 "gate errors: counts from 5xx reset error to 5xx 4xx 429 3xx",
             ),
             (r#""20ms""#, r#""0ms""#, "gate late: margin from 20ms to 0ms"),
-            (r#""margin": 10"#, r#""margin": 12.5"#, "gate cost: margin from 10 to 12.5"),
+            (r#""margin": 10"#, r#""margin": 12.5"#, "gate cost: margin from 10% to 12.5%"),
             (r#""flipped""#, r#""flipped", "direction": "up""#, "gate flips: direction from both to up"),
-            (r#""limit": 90"#, r#""limit": 80"#, "gate coverage: limit from 90 to 80"),
+            (r#""limit": 90"#, r#""limit": "80%""#, "gate coverage: limit from 90% to 80%"),
             (r#""limit": 5}"#, r#""limit": 5, "alpha": 0.01}"#, "gate slow: alpha from 0.05 to 0.01"),
             (r#""limit": 5}"#, r#""limit": 5, "min_trials": 100}"#, "gate slow: min_trials from 0 to 100"),
             (r#""limit": 5}"#, r#""limit": 5, "each_slice": true}"#, "gate slow: each_slice from false to true"),
-            (r#""limit": 5}"#, r#""limit": 6, "alpha": 0.01}"#, "gate slow: limit from 5 to 6, alpha from 0.05 to 0.01"),
+            (r#""limit": 5}"#, r#""limit": 6, "alpha": 0.01}"#, "gate slow: limit from 5% to 6%, alpha from 0.05 to 0.01"),
             (r#""name": "fraud""#, r#""name": "fraud", "protocol": "openai""#, "protocol: changed"),
             (r#""values": ["eu"]"#, r#""values": ["eu", "us"]"#, "slices: changed"),
             (r#""header": "x-region""#, r#""body": "region""#, "slices: changed"),
@@ -292,6 +292,7 @@ mod tests {
         for edits in [
             &[][..],
             // Written otherwise.
+            &[(r#""limit": 0.5"#, r#""limit": "0.50%""#), (r#""margin": 10"#, r#""margin": "10%""#)],
             &[(r#""10m""#, r#""600s""#), (r#""limit": 50}"#, r#""limit": 50.0, "alpha": 0.05, "each_slice": false}"#)],
             // Another experiment, or another route.
             &[(r#""limit": 0.5"#, r#""limit": 1"#), (r#""name": "fraud""#, r#""name": "fraud", "experiment": "f""#)],

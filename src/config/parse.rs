@@ -10,6 +10,7 @@ pub(super) mod gate;
 mod guardrail;
 mod header;
 mod nearest;
+mod place;
 mod plan;
 mod route;
 mod shadow;
@@ -104,6 +105,7 @@ fn config(value: &Value<'_>, problems: &mut Problems) -> Option<Config> {
 fn version(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
     match value.node {
         Node::Number(1.0) => Some(()),
+        Node::Text(text) if text == "1" => value.refuse("write it without quotes: version: 1", problems),
         _ => value.refuse("this build reads version 1", problems),
     }
 }

@@ -34,7 +34,7 @@ pub enum Finding {
     Works,
     /// The shadow fails where the primary does not.
     Fails,
-    /// Nothing is known: both failed, or the client went away.
+    /// Nothing is known: both failed or refused, or the client went away.
     Nothing,
 }
 

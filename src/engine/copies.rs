@@ -220,22 +220,19 @@ impl Engine {
     /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
         let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
-        let (Some(Primary { class, answer, completed, .. }), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy)
-        else {
-            return;
-        };
+        let (Some(answered), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else { return };
         if reply.class != ShadowClass::Success {
-            shadow.record(pair::finding(*class), *probe, callback);
+            shadow.record(pair::finding(answered.class), *probe, callback);
         }
-        if let Some(outcome) = pair::outcome(*class, reply.class) {
+        if let Some(outcome) = pair::outcome(answered.class, answered.refusal(), reply.class) {
             let note = Note { status: reply.answer.status, grpc_status: reply.grpc_status.clone(), class: Some(reply.class), said: None };
             return self.close_pair(id, outcome, note, callback);
         }
-        let Some(completed) = completed else { return self.close_impossible(id, callback) };
+        let Some(completed) = answered.completed else { return self.close_impossible(id, callback) };
         let latencies = Latencies { primary: completed.since(*since), shadow: at.since(*since), took: *took };
-        let wire_format = WireFormat::of(shadow.route.protocol, *endpoint, &answer.content_type);
+        let wire_format = WireFormat::of(shadow.route.protocol, *endpoint, &answered.answer.content_type);
         let bounds = Bounds { ledger: self.ledger.clone(), body: shadow.config.limits.body };
-        let (answer, reply) = (answer.clone(), reply.answer.clone());
+        let (answer, reply) = (answered.answer.clone(), reply.answer.clone());
         let comparison = Comparison::new(wire_format, shadow.route.compare.clone(), bounds, answer, reply);
         let root = shadow.root;
         (*copy, *primary) = (CopyState::Comparing(latencies), None);

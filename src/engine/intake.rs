@@ -12,6 +12,10 @@ use crate::stats::shared::{PREFIX, update};
 use crate::stats::{Applied, Statistics, WorkerSeries, retention};
 use xxhash_rust::xxh64::xxh64;
 
+/// What follows from an empty name of the plugin.
+const NAMELESS: &str = "give it one in config.name of the filter: gnomon_configuration shows it as plugin=\"_\", and a second one without a \
+                        name in this proxy would go on with this one's configuration after a mistake";
+
 /// The configuration that a root context is given, as text.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
@@ -58,6 +62,7 @@ pub fn take(source: Source<'_>, series: &WorkerSeries, statistics: &mut dyn Stat
                 }
                 let changes = parse(last).map(|last| changes(&last, &config)).unwrap_or_default();
                 lines = changes.iter().map(|change| Line::Warning(source.says(change))).collect();
+                lines.extend(source.plugin.is_empty().then(|| Line::Warning(source.says(&NAMELESS))));
                 Some(source.text.to_vec())
             });
             source.start(config, Applied::Accepted, lines, statistics)
@@ -84,7 +89,7 @@ fn refuse(
     };
     let count = refused.problems.len();
     let mut lines: Vec<Line> = refused.problems.iter().map(|problem| Line::Error(source.says(problem))).collect();
-    lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.plugin)));
+    lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.name())));
     match last_good {
         Some(config) if !refused.reject => return source.start(config, Applied::LastGood, lines, statistics),
         Some(_) => series.show(source.plugin, Applied::LastGood, statistics),
@@ -93,7 +98,7 @@ fn refuse(
     Intake { configured: (!refused.reject).then(|| source.configured(None, Applied::Untouched)), lines }
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// Binds a configuration to its series.
     fn start(self, config: Config, applied: Applied, mut lines: Vec<Line>, statistics: &mut dyn Statistics) -> Intake {
         let plan = Plan::new(self.root, config, statistics, self.variable);
@@ -108,6 +113,10 @@ impl Source<'_> {
     }
 
     fn says(self, what: &impl std::fmt::Display) -> String {
-        format!("configuration of {}: {what}", self.plugin)
+        format!("configuration of {}: {what}", self.name())
+    }
+
+    fn name(self) -> &'a str {
+        if self.plugin.is_empty() { "a plugin without a name" } else { self.plugin }
     }
 }

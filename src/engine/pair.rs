@@ -153,6 +153,13 @@ impl Pair {
     }
 }
 
+impl Primary {
+    /// The class that the answer would have if it were a shadow's, of a 4xx alone.
+    pub fn refusal(&self) -> Option<ShadowClass> {
+        (self.class == Class::ClientError).then(|| ShadowClass::of(self.status))
+    }
+}
+
 impl ClassifiedReply {
     /// Classifies the host's `reply`, which came `elapsed` after the copy was sent; `body` is its captured body.
     ///
@@ -179,10 +186,11 @@ impl ClassifiedReply {
     }
 }
 
-/// The outcome of a pair by the classes of its two answers; `None`: they are to be compared.
-pub fn outcome(primary: Class, shadow: ShadowClass) -> Option<Outcome> {
+/// The outcome of a pair by the classes of its two answers; `None`: they are to be compared. `refusal` is [`Primary::refusal`].
+pub fn outcome(primary: Class, refusal: Option<ShadowClass>, shadow: ShadowClass) -> Option<Outcome> {
     match (primary, shadow) {
         (Class::Cancelled, _) => Some(Outcome::Cancelled),
+        _ if refusal == Some(shadow) => Some(Outcome::BothRefused),
         (Class::Success, ShadowClass::Success) => None,
         (Class::Success, ShadowClass::Timeout) => Some(Outcome::TimedOut),
         (Class::Success, ShadowClass::TooManyRequests) => Some(Outcome::ShadowOverloaded),
@@ -269,7 +277,23 @@ mod tests {
             (Cancelled, ShadowClass::Timeout, Some("cancelled")),
             (Cancelled, ShadowClass::Success, Some("cancelled")),
         ] {
-            assert_eq!(outcome(primary, shadow).map(Label::label), want, "{primary:?} {shadow:?}");
+            assert_eq!(outcome(primary, None, shadow).map(Label::label), want, "{primary:?} {shadow:?}");
+        }
+    }
+
+    #[test]
+    fn equal_refusals_are_no_failures() {
+        use ShadowClass::{ClientError, Forbidden, NotFound, Success, TooManyRequests, Unauthorized};
+        let refusals = [Unauthorized, Forbidden, NotFound, TooManyRequests, ClientError];
+        for refusal in refusals {
+            for shadow in ShadowClass::ALL {
+                let want = match shadow {
+                    Success => "primary_failed",
+                    shadow if *shadow == refusal => "both_refused",
+                    _ => "both_failed",
+                };
+                assert_eq!(outcome(Class::ClientError, Some(refusal), *shadow).map(Label::label), Some(want), "{refusal:?} {shadow:?}");
+            }
         }
     }
 }

@@ -111,6 +111,12 @@ fn answers_lead_to_outcomes() {
         (ok, (429, ""), "shadow_overloaded"),
         ((500, ""), ok, "primary_failed"),
         ((302, ""), (302, ""), "both_failed"),
+        ((400, ""), (422, ""), "both_refused"),
+        ((404, ""), (404, ""), "both_refused"),
+        ((429, ""), (429, ""), "both_refused"),
+        ((404, ""), (400, ""), "both_failed"),
+        ((404, ""), ok, "primary_failed"),
+        (ok, (404, ""), "shadow_failed"),
         (ok, (200, "{"), "incomparable"),
         ((200, "nonsense"), ok, "incomparable"),
     ] {

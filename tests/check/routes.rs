@@ -74,7 +74,7 @@ fn what_can_not_be_told_is_not_warned_of() {
             "no traffic",
             &[
                 lost,
-                ("\"percent\": 5", "\"percent\": 0"),
+                ("\"percent\": \"5%\"", "\"percent\": 0"),
                 ("\"exact\": \"v2\", \"variant\": \"v2\"", "\"exact\": \"v2\", \"variant\": \"v1\""),
             ],
             &[],

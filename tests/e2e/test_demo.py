@@ -243,7 +243,7 @@ def gate_samples(counts):
     for gate, (bad, trials, state) in counts.items():
         shown = {"bad_total": bad, "trials_total": trials, "state": ["undecided", "pass", "fail"].index(state)}
         shown |= {"failures_total": int(state == "fail"), "limit_ppm": LIMITS[gate] * 10_000, "alpha_ppm": 50_000}
-        shown |= {"min_trials": 200 if gate == "latency" else 0}
+        shown |= {"min_trials": {"latency": 200, "coverage": 20}.get(gate, 0)}
         of = {"gate": gate, "subject": expected.GATES[gate].of}
         found += [{"name": f"gnomon_gate_{name}", **of, "value": value} for name, value in shown.items()]
     return found

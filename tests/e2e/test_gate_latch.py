@@ -75,6 +75,15 @@ def test_a_failed_gate_stays_failed_until_the_experiment_changes(lab, new_vm):
 
 
 @VMS
+def test_an_experiment_that_is_used_again_goes_on_where_it_stopped(lab, new_vm):
+    judged = Judged(lab, judging(AGREEMENT), new_vm)
+    assert state(judged.ask(different=20)) == (FAIL, 20, 20)
+    judged.update(judging(AGREEMENT, experiment="afresh"))
+    assert state(judged.ask(equal=30), experiment="afresh") == (PASS, 0, 30)
+    assert state(judged.update(judging(AGREEMENT)), experiment="exp") == (FAIL, 20, 20)
+
+
+@VMS
 def test_a_pass_is_known_again_after_an_update(lab, new_vm):
     """It is what the figures say, also while no trial comes."""
     judged = Judged(lab, judging(AGREEMENT, COVERAGE), new_vm)
@@ -82,7 +91,7 @@ def test_a_pass_is_known_again_after_an_update(lab, new_vm):
     assert state(judged.update(judging(AGREEMENT, COVERAGE, bound=501))) == (PASS, 0, 60)
     assert state(judged.update(judging({**AGREEMENT, "limit": 1}, COVERAGE, bound=501))) == (UNDECIDED, 0, 60), "at another limit"
     assert judged.proxy.metrics().total("gnomon_gate_limit_ppm", gate="agreement") == 10_000
-    assert judged.proxy.log().count("gate agreement: limit from 20 to 1 under the same experiment") == 1, "a warning, once"
+    assert judged.proxy.log().count("gate agreement: limit from 20% to 1% under the same experiment") == 1, "a warning, once"
 
 
 @VMS

@@ -66,6 +66,7 @@ SHADOWS = {
     "unreadable-primary": Case(Reply(b'{"p":'), bad="coverage", trials="slow"),
     "both-unreadable": Case(Reply(b'{"p":'), Reply(b'{"q":'), bad="coverage", trials="slow"),
     "bad-primary": Case(Reply(status=500), Reply(status=404), bad="coverage"),
+    "both-refuse": Case(Reply(status=404), Reply(status=404)),
     "bad-primary-slow": Case(Reply(status=500), answer(delay=SLOW), bad="coverage slow"),
     "bad-primary-timeout": Case(Reply(status=500), HANGS, bad="coverage slow"),
     "no-cluster": Case(cluster="nowhere", bad="coverage"),

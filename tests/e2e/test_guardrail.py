@@ -191,6 +191,24 @@ def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
 
 
 @VMS
+def test_an_experiment_that_is_used_again_has_its_cut_off(lab, new_vm):
+    canary = Canary(lab, guarded())
+    canary.outage.set()
+    with Clients(canary.proxy) as clients:
+        clients.ask(map(pinned, range(40)))
+        assert canary.tripped()
+        canary.outage.clear()
+        canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
+        reached, numbers = canary.answered_by("v2"), itertools.count(1_000)
+        until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
+        canary.plane.push(canary.proxy, guarded(), new_vm)
+        canary.proxy.eventually("gnomon_guardrail_tripped", 1, experiment="exp")
+        reached = canary.answered_by("v2")
+        clients.ask(pinned(next(numbers)) for _ in range(60))
+        assert canary.answered_by("v2") == reached
+
+
+@VMS
 def test_a_canary_stays_cut_off_without_its_guardrail(lab, new_vm):
     configured = guarded()
     unguarded = configuration({key: value for key, value in configured["routes"][0].items() if key not in ("guardrail", "gates")})

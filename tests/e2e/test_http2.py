@@ -71,6 +71,8 @@ def test_grpc_answers_are_classed_by_their_status(lab):
     (grpc(0), grpc(8), "shadow_overloaded", None),
     (grpc(13), grpc(0), "primary_failed", "2xx"),
     (grpc(13), grpc(13), "both_failed", "5xx"),
+    (grpc(3), grpc(9), "both_refused", "4xx"),
+    (grpc(3, b""), grpc(5, b""), "both_failed", "404"),
     (grpc(0), Reply(ending="reset"), "shadow_failed", None),
     (grpc(0), Reply(ending="hang"), "timed_out", "timeout"),
 ])

@@ -6,7 +6,8 @@ import pytest
 from rig import oracle
 from rig.client import many, request
 from rig.configuration import EXPERIMENT, configuration, mirrored, route, shadow, split
-from rig.envoy import by_variant
+from rig.envoy import by_variant, wasm_filter
+from rig.lab import WASM
 from rig.upstream import Reply
 
 CREDENTIALS = {
@@ -226,3 +227,21 @@ def test_one_failing_shadow_does_not_disturb_the_others(lab):
                           ("nowhere", "unsent_no_cluster")]:  # fmt: skip
         proxy.eventually("gnomon_shadow_outcomes_total", 1, shadow=name, outcome=outcome)
     assert len(primary.seen) == 2
+
+
+HTTP_FILTERS = "type.googleapis.com/envoy.extensions.filters.http."
+DENIES = {"@type": HTTP_FILTERS + "rbac.v3.RBAC", "rules": {"action": "ALLOW", "policies": {}}}
+ASKS = {
+    "@type": HTTP_FILTERS + "ext_authz.v3.ExtAuthz",
+    "http_service": {"server_uri": {"uri": "http://authz", "cluster": "authz", "timeout": "5s"}},
+}
+
+
+@pytest.mark.parametrize("behind, body, copies", [(DENIES, b"{}", 0), (DENIES, b"", 1), (ASKS, b"{}", 1)], ids=["headers", "no-body", "asks"])
+def test_a_filter_behind_denies_after_the_copy_has_gone(lab, behind, body, copies):
+    """A copy goes once the request is complete, unless the filter behind answers before that, by headers alone."""
+    clusters = {"primary": lab.upstream(), "shadow": lab.upstream(), "authz": lab.upstream(Reply(status=403, delay=0.5))}
+    proxy = lab.proxy(None, clusters, filters=[wasm_filter(WASM, mirrored()), {"name": "behind", "typed_config": behind}])
+    assert proxy.send(request(body=body)).status == 403
+    proxy.eventually("gnomon_shadow_outcomes_total", 1, outcome="primary_failed")
+    assert len(clusters["shadow"].seen) == copies and not clusters["primary"].seen

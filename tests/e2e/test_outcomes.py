@@ -56,7 +56,9 @@ CASES = {
     "primary-reset": Case("primary_failed", primary=Reply(ending="reset")),
     "primary-half": Case("primary_failed", primary=Reply(b"x" * 1000, ending="half")),
     "both-500": Case("both_failed", primary=Reply(status=500), shadow=Reply(status=500), classes=("5xx",)),
-    "both-404": Case("both_failed", primary=Reply(status=404), shadow=Reply(status=404), classes=("404",)),
+    "both-404": Case("both_refused", primary=Reply(status=404), shadow=Reply(status=404), classes=("404",)),
+    "both-400s": Case("both_refused", primary=Reply(status=400), shadow=Reply(status=422), classes=("4xx",)),
+    "primary-404-shadow-400": Case("both_failed", primary=Reply(status=404), shadow=Reply(status=400), classes=("4xx",)),
     "primary-500-shadow-429": Case("both_failed", primary=Reply(status=500), shadow=Reply(status=429), classes=("429",)),
     "primary-500-shadow-hangs": Case(
         "both_failed", primary=Reply(status=500), shadow=Reply(ending="hang"), classes=("timeout",), timeout="500ms"

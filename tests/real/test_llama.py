@@ -235,7 +235,7 @@ def json_of(received):
 def test_a_request_that_makes_no_sense(table):
     with pytest.raises(BadRequestError, match="messages"):
         table.client.post("/chat/completions", cast_to=object, body={"model": "chat"}, options={"headers": {HEADER: "error"}})
-    table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route="error", outcome="both_failed")
+    table.proxy.eventually("gnomon_shadow_outcomes_total", 1, route="error", outcome="both_refused")
 
 
 def test_what_is_not_streamed_has_no_first_byte(table):

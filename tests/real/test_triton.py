@@ -225,7 +225,7 @@ def test_a_request_that_makes_no_sense(table):
             with pytest.raises(InferenceServerException, match="unexpected shape"):
                 table.ask(clients, "unknown", transport, "species", lengths(client, [[1, 2, 3]]), None)
     table.proxy.eventually("gnomon_shadow_outcomes_total", 2, route="unknown")
-    assert table.proxy.metrics("unknown").by("gnomon_shadow_outcomes_total", "outcome", route="unknown") == {"both_failed": 2}
+    assert table.proxy.metrics("unknown").by("gnomon_shadow_outcomes_total", "outcome", route="unknown") == {"both_refused": 2}
 
 
 def test_other_methods_are_compared_as_bytes(table):

@@ -123,6 +123,21 @@ fn a_shadow_can_fail_in_many_ways() {
 }
 
 #[test]
+fn a_request_that_both_refuse_alike_says_nothing_of_either() {
+    for (primary, shadow, outcome) in [
+        (status(400), status(422), "both_refused"),
+        (status(401), status(401), "both_refused"),
+        (status(429), status(429), "both_refused"),
+        (status(404), status(400), "both_failed"),
+        (status(404), Reply::Refused, "both_failed"),
+        (status(404), says(SCORE, 5), "primary_failed"),
+    ] {
+        let world = pair(&shadowed(), primary.clone(), shadow.clone());
+        assert_eq!(world.outcomes("copy"), only(outcome, 1), "{primary:?} {shadow:?}");
+    }
+}
+
+#[test]
 fn a_failed_primary_is_not_compared() {
     let cases = [
         ("500", status(500), "5xx"),
@@ -149,13 +164,21 @@ fn grpc_answers_count_by_their_status() {
             .body("\0\0\0\0\0")
     };
     let answer = || Answer::json("").header("content-type", "application/grpc");
-    let cases = [("0", "2xx", "compared"), ("5", "4xx", "primary_failed"), ("14", "5xx", "primary_failed"), ("8", "4xx", "primary_failed")];
-    for (code, class, outcome) in cases {
+    let cases = [
+        ("0", "0", "2xx", "compared"),
+        ("5", "0", "4xx", "primary_failed"),
+        ("14", "0", "5xx", "primary_failed"),
+        ("8", "0", "4xx", "primary_failed"),
+        ("3", "9", "4xx", "both_refused"),
+        ("8", "8", "4xx", "both_refused"),
+        ("3", "5", "4xx", "both_failed"),
+    ];
+    for (code, shadow, class, outcome) in cases {
         for trailers_only in [false, true] {
             let (mut world, place) = start(&shadowed());
             let primary = if trailers_only { answer().header("grpc-status", code) } else { answer().trailer("grpc-status", code) };
             world.serve("primary", move |_| Reply::Whole(primary.clone()));
-            world.serve("shadow", move |_| Reply::Whole(answer().trailer("grpc-status", "0")));
+            world.serve("shadow", move |_| Reply::Whole(answer().trailer("grpc-status", shadow)));
             world.exchange(place, question());
             world.check();
             assert_eq!(world.counted("gnomon_responses_total", &[], "class"), only(class, 1), "{code}, trailers only: {trailers_only}");

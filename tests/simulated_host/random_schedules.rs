@@ -60,7 +60,7 @@ fn reply(random: &mut SplitMix64, faults: u64) -> Reply {
         1 => Reply::Stalls(answer),
         2 => Reply::Refused,
         3 => Reply::Silent,
-        _ => Reply::Whole(answer.status(*random.pick(&[101, 302, 400, 401, 404, 429, 500, 503, 504]))),
+        _ => Reply::Whole(answer.status(*random.pick(&[101, 302, 400, 401, 404, 404, 404, 429, 500, 503, 504]))),
     }
 }
 

@@ -276,7 +276,7 @@ fn what_an_update_judges_otherwise_is_told_once_and_taken() {
         }
         world.load_worker(&next).expect("accepted");
         let lines = world.lines(LogLevel::Warn);
-        let begun = ["gate agreement: limit from 0.5 to 1 under", "compare: changed under"];
+        let begun = ["gate agreement: limit from 0.5% to 1% under", "compare: changed under"];
         for (line, begun) in lines.iter().zip(begun) {
             assert!(line.starts_with(&format!("configuration of {PLUGIN}: route fraud, {begun} the same experiment: ")), "{line}");
         }

@@ -2,7 +2,7 @@
 
 use super::header;
 use super::value::{Object, Problems, Value};
-use crate::config::raw::Node;
+use crate::config::raw::{self, Node};
 use crate::config::{HeaderMatch, HeaderValueMatch, Key, Match, Text};
 
 /// Keys of a condition on a text.
@@ -75,6 +75,9 @@ fn lower(text: Text) -> Text {
 }
 
 fn text(value: &Value<'_>, problems: &mut Problems) -> Option<Text> {
+    if let Node::Text(_) = value.node {
+        return value.refuse(format!("give one of {{exact: {0}}}, {{prefix: {0}}}, {{suffix: {0}}}", value.node), problems);
+    }
     let object = value.object(&TEXT, problems)?;
     one_text(value, &object, problems)
 }
@@ -103,10 +106,12 @@ fn header(value: &Value<'_>, problems: &mut Problems) -> Option<HeaderMatch> {
 
 /// Reads the part of a request that is a key.
 pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
-    const HINT: &str = "give one of {header: …}, {cookie: …}, {query: …}, or the word request";
     match value.node.as_text() {
         Some("request") => return Some(Key::Request),
-        Some(_) => return value.refuse(HINT, problems),
+        Some(name) => {
+            let name = if header::is_token(name) { raw::cut(name) } else { "…".to_owned() };
+            return value.refuse(format!("give one of {{header: {name}}}, {{cookie: …}}, {{query: …}}, or the word request"), problems);
+        }
         None => {}
     }
     let kinds = ["header", "cookie", "query"];

@@ -44,6 +44,9 @@ pub(in crate::config) fn direction_word(direction: Direction) -> &'static str {
     DIRECTIONS.iter().find(|(_, other)| *other == direction).map_or("", |(word, _)| word)
 }
 
+/// The default `min_trials` of a gate with `coverage`, which a few requests at the start could fail for good.
+const COVERAGE_MIN_TRIALS: u32 = 20;
+
 /// The parts per million of 100 %. Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;
 
@@ -98,7 +101,8 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
         let limit = object.required("limit", problems, |value, problems| limit(value, measure, problems));
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
-        let min_trials = object.or("min_trials", 0, problems, |value, problems| units::whole(value, 0, problems));
+        let least = if measure == Some(Measure::Coverage) { COVERAGE_MIN_TRIALS } else { 0 };
+        let min_trials = object.or("min_trials", least, problems, |value, problems| units::whole(value, 0, problems));
         let each_slice = object
             .or("each_slice", false, problems, Value::boolean)
             .and_then(|each_slice| if each_slice { sliced(&object, of, alpha, around, problems).map(|()| true) } else { Some(false) });
@@ -115,8 +119,14 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
         return Some(subject);
     }
     let names: Vec<&str> = around.variants().into_iter().chain(around.shadow_names()).flatten().collect();
-    if names.is_empty() {
-        value.refuse("this route has neither variants nor shadows that a gate could be of", problems)
+    if around.split.is_none() {
+        let baseline = units::name(value, &mut Vec::new()).unwrap_or_else(|| "v1".into());
+        let known = if names.is_empty() {
+            "no such shadow: this route has none".to_owned()
+        } else {
+            format!("no such shadow: give one of {}", names.join(", "))
+        };
+        value.refuse(format!("{known}; for a gate of the answers to clients add split: {{baseline: {baseline}}} to the route"), problems)
     } else {
         value.refuse(format!("no such variant or shadow: give one of {}", names.join(", ")), problems)
     }
@@ -125,10 +135,10 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
 /// Reads the limit of a gate. Coverage passes above its limit, all other measures below.
 fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -> Option<Rate> {
     let hint = match (units::percent(value, problems)?, measure) {
-        (0, Some(Measure::Coverage)) => "no coverage is below 0, so this decides nothing: give a limit above 0, such as 90",
-        (0, _) => "no number of trials shows that a rate is 0: give a limit above 0, such as 0.01",
-        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that coverage is 100: give a limit below 100, such as 99.99",
-        (WHOLE, _) => "no rate is above 100, so this decides nothing: give a limit below 100, such as 99.99",
+        (0, Some(Measure::Coverage)) => "no coverage is below 0%, so this decides nothing: give a limit above 0%, such as 90%",
+        (0, _) => "no number of trials shows that a rate is 0%: give a limit above 0%, such as 0.01%",
+        (WHOLE, Some(Measure::Coverage)) => "no number of trials shows that coverage is 100%: give a limit below 100%, such as 99.99%",
+        (WHOLE, _) => "no rate is above 100%, so this decides nothing: give a limit below 100%, such as 99.99%",
         (limit, _) => return Rate::new(limit),
     };
     value.refuse(hint, problems)
@@ -169,9 +179,14 @@ fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
 
 /// Reads a margin of tokens, in percent.
 fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
-    match value.node {
-        Node::Number(percent) if percent.is_finite() && *percent >= 0.0 => Some(percent.abs()),
-        _ => value.refuse("give the margin of tokens in percent, a number from 0 up, such as 10", problems),
+    let percent = match value.node {
+        Node::Number(percent) => Some(*percent),
+        Node::Text(text) => units::ten_thousandths(text).map(|parts| parts as f64 / 10_000.0),
+        _ => None,
+    };
+    match percent {
+        Some(percent) if percent.is_finite() && percent >= 0.0 => Some(percent.abs()),
+        _ => value.refuse("give the margin of tokens in percent, from 0% up, such as 10%", problems),
     }
 }
 
@@ -186,9 +201,10 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
         (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
-        (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => {
-            written.refuse("a shadow's first byte is not measured: use this measure for variants", problems)
-        }
+        (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => written.refuse(
+            "the answer to a copy comes whole, so its first byte is not seen: use slower_than, or this measure for a variant",
+            problems,
+        ),
         (_, GateSubject::Variant(_)) => written.refuse(
             "this measure is for shadows: variants have failed, worse_than_baseline, slower_than and first_byte_slower_than",
             problems,

@@ -47,7 +47,7 @@ pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> O
     match value.node {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
         Node::Number(number) if number.fract() == 0.0 && (f64::from(least)..=f64::from(u32::MAX)).contains(number) => Some(*number as u32),
-        _ => value.refuse(format!("give a whole number from {least} to {}", u32::MAX), problems),
+        _ => value.refuse_plain(&format!("give a whole number from {least} to {}", u32::MAX), problems),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn whole(value: &Value<'_>, least: u32, problems: &mut Problems) -> O
 pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() && *number >= 0.0 => Some(number.abs()),
-        _ => value.refuse("give a number that is not negative", problems),
+        _ => value.refuse_plain("give a number that is not negative", problems),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn tolerance(value: &Value<'_>, problems: &mut Problems) -> Option<f6
 pub(super) fn number(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     match value.node {
         Node::Number(number) if number.is_finite() => Some(*number),
-        _ => value.refuse("give a number", problems),
+        _ => value.refuse_plain("give a number", problems),
     }
 }
 
@@ -87,16 +87,27 @@ pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<Pat
 
 /// Reads a percentage and returns it in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
-    let Node::Number(percent) = value.node else {
-        return value.refuse("give a number from 0 to 100, without a percent sign or quotes", problems);
+    let ppm = match value.node {
+        Node::Number(percent) if (0.0..=100.0).contains(percent) => match parts(*percent, 10_000.0) {
+            None => return value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
+            ppm => ppm,
+        },
+        Node::Text(text) => ten_thousandths(text).and_then(|parts| u32::try_from(parts).ok()).filter(|ppm| *ppm <= 1_000_000),
+        _ => None,
     };
-    if !(0.0..=100.0).contains(percent) {
-        return value.refuse("give a number from 0 to 100", problems);
+    if ppm.is_some() {
+        return ppm;
     }
-    match parts(*percent, 10_000.0) {
-        None => value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
-        ppm => ppm,
-    }
+    value.refuse("give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number", problems)
+}
+
+/// Reads a text such as `2.5%`, with at most four decimals, and returns it in ten-thousandths of a percent.
+pub(super) fn ten_thousandths(text: &str) -> Option<u64> {
+    let number = text.strip_suffix('%')?;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let reads = is_digits(whole) && is_digits(decimals) && decimals.len() <= 4;
+    reads.then(|| format!("{whole}{decimals:0<4}").parse().ok()).flatten()
 }
 
 /// Reads a chance strictly between 0 and 1.
@@ -106,7 +117,7 @@ pub(super) fn chance(value: &Value<'_>, problems: &mut Problems) -> Option<Rate>
             None => value.refuse("give at most six decimals: it is exported in parts per million", problems),
             chance => chance,
         },
-        _ => value.refuse("give a number strictly between 0 and 1, such as 0.05", problems),
+        _ => value.refuse_plain("give a number strictly between 0 and 1, such as 0.05", problems),
     }
 }
 

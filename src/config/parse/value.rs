@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::nearest;
+use super::{nearest, place};
 use crate::config::problem::Problem;
 use crate::config::raw::{self, Node};
 
@@ -57,9 +57,25 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self, problems: &mut Problems) -> Option<&'a str> {
         match self.node {
             Node::Text(text) => Some(text),
-            Node::Number(_) | Node::Bool(_) => self.refuse("give a text: put it in quotes", problems),
-            _ => self.refuse("give a text", problems),
+            _ => {
+                self.report_type("give a text", problems);
+                None
+            }
         }
+    }
+
+    /// Reports a value of the wrong type, with what makes it one of the type in `hint`.
+    #[inline(never)]
+    fn report_type(&self, hint: &str, problems: &mut Problems) {
+        let shown = self.node.to_string();
+        let more = match (hint, self.node) {
+            ("give a text", Node::Number(_) | Node::Bool(_)) => [": put it in quotes, \"", &shown, "\""].concat(),
+            ("give a list", Node::Text(_) | Node::Number(_)) => [": [", &shown, "]"].concat(),
+            ("give a list", Node::Object(_)) => ": put [ ] around this, or - before it".to_owned(),
+            ("give an object", _) => place::example(&self.path),
+            _ => String::new(),
+        };
+        self.report(None, &[hint, &more].concat(), problems);
     }
 
     /// Reads a text that is not empty and has no control characters.
@@ -75,8 +91,22 @@ impl<'a> Value<'a> {
     pub(super) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
         match self.node {
             Node::Bool(value) => Some(*value),
-            _ => self.refuse("give true or false", problems),
+            _ => self.refuse_plain("give true or false", problems),
         }
+    }
+
+    /// Reports that this is no number, or not `true` or `false`. Always returns `None`.
+    pub(super) fn refuse_plain<T>(&self, hint: &str, problems: &mut Problems) -> Option<T> {
+        self.report_plain(hint, problems);
+        None
+    }
+
+    #[inline(never)]
+    fn report_plain(&self, hint: &str, problems: &mut Problems) {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte));
+        let is_quoted = |text: &str| matches!(text, "true" | "false") || is_number(text);
+        let end = if self.node.as_text().is_some_and(is_quoted) { ", without quotes" } else { "" };
+        self.report(None, &[hint, end].concat(), problems);
     }
 
     /// Reads every item of a list with `read`, also after an item with a problem.
@@ -104,19 +134,23 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self, problems: &mut Problems) -> Option<Vec<Value<'a>>> {
         match self.node {
             Node::Array(items) => Some(items.iter().enumerate().map(|(index, node)| self.item(index, node)).collect()),
-            _ => self.refuse("give a list", problems),
+            _ => {
+                self.report_type("give a list", problems);
+                None
+            }
         }
     }
 
     /// Reads an object and reports all keys but `keys`.
     pub(super) fn object(&self, keys: &[&str], problems: &mut Problems) -> Option<Object<'a>> {
-        self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys)), problems)
+        self.members(&|key| (!keys.contains(&key)).then(|| unknown(key, keys, &self.path)), problems)
     }
 
     /// Reads an object. Reports every key for which `strange` returns a hint, every duplicate key, and every `null`.
     pub(super) fn members(&self, strange: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Object<'a>> {
         let Node::Object(pairs) = self.node else {
-            return self.refuse("give an object", problems);
+            self.report_type("give an object", problems);
+            return None;
         };
         let object = Object { path: self.path.clone(), pairs };
         let mut seen = Seen::new();
@@ -151,14 +185,22 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the hint for a key that is not among `keys`.
-fn unknown(key: &str, keys: &[&str]) -> String {
+/// Returns the hint for a key that is not among `keys`, those of the object at `path`.
+#[cold]
+#[inline(never)]
+fn unknown(key: &str, keys: &[&str], path: &str) -> String {
     if LATER.contains(&key) {
         return NOT_YET.to_owned();
     }
+    let places = place::belongs(key, path);
     match nearest::nearest(key, keys) {
-        Some(near) => format!("unknown key: did you mean {near}?"),
-        None => format!("unknown key: the keys here are {}", keys.join(", ")),
+        Some(near) if places.is_empty() => ["unknown key: did you mean ", near, "?"].concat(),
+        Some(near) => ["unknown key: did you mean ", near, "? (", key, " belongs in ", &places, ")"].concat(),
+        None if !places.is_empty() => ["unknown key here: ", key, " belongs in ", &places].concat(),
+        None => match nearest::nearest(key, &place::all_keys()) {
+            Some(near) => ["unknown key: did you mean ", near, "? It belongs in ", &place::belongs(near, path)].concat(),
+            None => ["unknown key: the keys here are ", &keys.join(", ")].concat(),
+        },
     }
 }
 

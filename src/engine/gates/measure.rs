@@ -129,7 +129,12 @@ pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option
             // (Not by a factor: 100 * 1.15 is less than 115 in binary fractions.)
             apart(primary, shadow, |larger, smaller| larger.saturating_sub(smaller) as f64 * 100.0 > smaller as f64 * percent)
         }
-        Measure::Coverage => Some(it.outcome != Outcome::Compared),
+        Measure::Coverage => match it.outcome {
+            Outcome::Compared => Some(false),
+            // The request's doing, or an update's.
+            Outcome::BothRefused | Outcome::Replaced => None,
+            _ => Some(true),
+        },
         Measure::Flipped(direction) => flipped(direction, task, compared?),
         Measure::WorseThanControl { .. } | Measure::FirstByteSlowerThan(_) | Measure::WorseThanBaseline(_) => None,
     }

@@ -1,5 +1,6 @@
 //! Lines of evidence: what they say, and how many there are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -72,6 +73,16 @@ fn a_failing_shadow_is_shown_once_a_minute() {
     worker.pair(6, (200, "{}"), (200, "{}"));
     worker.pair(7, (200, "{}"), (429, ""));
     assert_eq!(worker.evidence.len(), 4, "a failure after a success is a change, too");
+}
+
+#[test]
+fn a_shadow_that_refuses_as_the_primary_does_has_not_failed() {
+    let mut worker = Worker::new(config(json!({})));
+    for stream in 1..=12 {
+        worker.pair(stream, (404, ""), (404, ""));
+    }
+    assert_eq!((worker.evidence.len(), worker.sum(&["gnomon_breaker_open"])), (0, 0));
+    assert_eq!(worker.outcomes(), BTreeMap::from([("both_refused".to_owned(), 12)]));
 }
 
 #[test]

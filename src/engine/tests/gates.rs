@@ -228,6 +228,9 @@ fn one_pair_counts_for_every_gate_of_its_shadow() {
     assert_eq!(counts(&worker), [(1, 2), (2, 4), (2, 4), (1, 1), (0, 0), (0, 3)]);
     worker.pair(1, (503, ""), (200, &noon));
     assert_eq!(counts(&worker), [(1, 2), (2, 4), (3, 5), (1, 1), (0, 0), (0, 4)]);
+    // A request that both refuse alike is no trial of anything.
+    worker.pair(1, (404, ""), (404, ""));
+    assert_eq!(counts(&worker), [(1, 2), (2, 4), (3, 5), (1, 1), (0, 0), (0, 4)]);
     // The primary waits for nothing; the shadow's host gives up after two seconds.
     worker.request(ROOT, 1, &[], true);
     worker.send(1);

@@ -79,7 +79,11 @@ fn only_calls_that_went_well_are_compared() {
         (Message(ONE, "0"), Message(ONE, "8"), "shadow_overloaded"),
         (Message(ONE, "0"), TrailersOnly("3"), "shadow_failed"),
         (TrailersOnly("3"), Message(ONE, "0"), "primary_failed"),
-        (TrailersOnly("5"), TrailersOnly("5"), "both_failed"),
+        (TrailersOnly("5"), TrailersOnly("5"), "both_refused"),
+        (TrailersOnly("3"), Message(ONE, "9"), "both_refused"),
+        (Message(ONE, "8"), TrailersOnly("8"), "both_refused"),
+        (TrailersOnly("3"), TrailersOnly("5"), "both_failed"),
+        (TrailersOnly("13"), TrailersOnly("13"), "both_failed"),
         // A call that went well has a message.
         (Message(ONE, "0"), TrailersOnly("0"), "incomparable"),
         (TrailersOnly("0"), Message(ONE, "0"), "incomparable"),

@@ -193,6 +193,19 @@ fn what_a_configuration_changes_of_figures_that_go_on_is_told_once() {
 }
 
 #[test]
+fn a_plugin_without_a_name_is_told_once() {
+    let mut proxy = Proxy::default();
+    for told in [1, 0] {
+        let intake = proxy.take_for("", &good(json!({})));
+        let lines = warnings(&intake);
+        let tells = |line: &&str| line.starts_with("configuration of a plugin without a name: ") && line.contains("config.name");
+        assert!(lines.len() == told && lines.iter().all(tells), "{lines:?}");
+    }
+    let refused = proxy.take_for("", &broken(json!({})));
+    assert!(errors(&refused).iter().all(|line| line.starts_with("configuration of a plugin without a name")));
+}
+
+#[test]
 fn a_header_that_the_environment_lacks_is_told_and_hinders_nothing() {
     let mut all = config(json!({}));
     all["routes"][0]["shadows"][0]["request"] = json!({"headers": {"from_env": {"authorization": "UNSET"}}});

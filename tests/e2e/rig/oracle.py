@@ -10,11 +10,16 @@ def _bucket(*parts):
     return xxhash.xxh64(joined, seed=0).intdigest() % BUCKETS
 
 
+def buckets(percent):
+    """How many of the million buckets a percentage is, written with its sign or without."""
+    return round(float(str(percent).removesuffix("%")) * 10_000)
+
+
 def variant(key, salt, baseline, canaries):
     """The variant that `key` is assigned to; `canaries` is a list of (name, percent) in the configured order."""
     bucket, start = _bucket(salt, "split", key), 0
     for name, percent in canaries:
-        start += round(percent * 10_000)
+        start += buckets(percent)
         if bucket < start:
             return name
     return baseline
@@ -22,7 +27,7 @@ def variant(key, salt, baseline, canaries):
 
 def sampled(identity, experiment, route, percent):
     """Whether a shadow of `percent` gets the request whose `x-request-id` (or `sample_by` key) is `identity`."""
-    return _bucket(experiment, route, "shadow", identity) < percent * 10_000
+    return _bucket(experiment, route, "shadow", identity) < buckets(percent)
 
 
 def first_event_bit(key):

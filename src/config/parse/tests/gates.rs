@@ -29,7 +29,10 @@ fn gates_arrive() {
         },
         gate("slow", canary, Measure::SlowerThan(Duration::from_millis(250)), 50_000),
         gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1),
-        gate("coverage", shadow, Measure::Coverage, 100_000),
+        Gate {
+            terms: Terms { limit: rate(100_000), alpha: rate(50_000), min_trials: 20 },
+            ..gate("coverage", shadow, Measure::Coverage, 100_000)
+        },
     ];
     assert_eq!(route.gates, expected);
     let expected = Guardrail { gates: vec![1], alpha: rate(100), min_trials: 5, window: Duration::from_secs(60) };
@@ -44,7 +47,7 @@ fn gates_have_the_documented_defaults() {
         "shadows": [{"name": "c", "cluster": "c", "percent": 1, "role": "control"}, {"name": "s", "cluster": "c", "percent": 1}],
         "gates": [{"name": "a", "of": "s", "measure": "worse_than_control", "limit": 50},
                   {"name": "b", "of": "s", "measure": "flipped", "limit": 50},
-                  {"name": "c", "of": "s", "measure": "costlier_than_primary", "margin": 12.5, "limit": 50},
+                  {"name": "c", "of": "s", "measure": "costlier_than_primary", "margin": "12.5%", "limit": "50%"},
                   {"name": "d", "of": "v2", "measure": "first_byte_slower_than", "threshold": "1s", "limit": 50}],
         "guardrail": {"gates": ["d"]}"#,
     );

@@ -93,7 +93,9 @@ proptest! {
     fn percentages_are_whole_parts_of_a_million(ppm in 0_u32..=1_000_000, fifth in 1_u32..10) {
         let text = |percent: String| shadow("").replace("\"percent\": 1", &format!("\"percent\": {percent}"));
         let percent = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
-        prop_assert_eq!(good(&text(percent.clone())).routes[0].shadows[0].ppm, ppm);
+        for written in [percent.clone(), format!("\"{percent}%\"")] {
+            prop_assert_eq!(good(&text(written)).routes[0].shadows[0].ppm, ppm);
+        }
         let finer = text(format!("{percent}{fifth}"));
         prop_assert!(parse(finer.as_bytes()).is_err());
     }
