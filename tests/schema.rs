@@ -366,6 +366,9 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
         let object = written_out.pointer_mut(place).unwrap();
         *object = with(object.take(), default(definition));
     }
+    // (Of two settings no measure has both.)
+    let counts = written_out["routes"][0]["gates"][0].as_object_mut().unwrap().remove("counts").unwrap();
+    written_out["routes"][0]["gates"][1]["counts"] = counts;
     assert_ne!(written_out, gated);
     assert_eq!(parsed(&written_out), parsed(&gated));
 
