@@ -111,6 +111,7 @@ impl Engine {
             Event::RequestTrailers { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
             Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
+            Event::AnsweredBy { stream, cluster } => self.answered_by(stream, &cluster, &mut callback),
             Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
             Event::Work { root } => self.woken(root, &mut callback),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, &mut callback),

@@ -41,6 +41,8 @@ pub struct Follow {
     pub response_body: bool,
     /// When the first byte of the response body passes, because the answer may be a stream of generated text.
     pub may_stream: bool,
+    /// The cluster that answered, at the end of the stream.
+    pub cluster: bool,
 }
 
 /// A copy to send.

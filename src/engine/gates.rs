@@ -8,7 +8,8 @@
 //! 4. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
 //! 5. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
 //! 6. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
-//! 7. [`line`](mod@line): the log line of a gate that fails or cuts off.
+//! 7. [`misrouted`]: a split that the routes of the proxy don't follow.
+//! 8. [`line`](mod@line): the log line of a gate that fails or cuts off.
 
 pub mod bound;
 pub mod count;
@@ -16,4 +17,5 @@ pub mod guardrail;
 pub mod judge;
 pub mod line;
 pub mod measure;
+pub mod misrouted;
 pub mod warmup;

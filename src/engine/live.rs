@@ -9,6 +9,7 @@ use super::effect::{Effect, Follow};
 use super::ending::Ending;
 use super::event::Arrival;
 use super::evidence::Note;
+use super::gates::judge;
 use super::gates::measure::AnswerResult;
 use super::head::Head;
 use super::ids::{PairId, StreamId};
@@ -37,6 +38,8 @@ pub struct Exchange {
     expose: Option<(Rc<str>, crate::config::Name)>,
     /// The events that the shell sends of the rest of the stream.
     follow: Follow,
+    /// The route and the variant, by their places, if the cluster that answers is looked at.
+    look: Option<(usize, usize)>,
     upload: Uploading,
     /// The answer as far as it has come.
     answer: Option<Incoming>,
@@ -67,7 +70,8 @@ impl Engine {
             }
             callback.effects.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
         }
-        let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
+        let Some(index) = route::find(&plan.config, &request) else { return };
+        let Some(route) = plan.routes.get(index) else { return };
         route.shares.follow(callback.statistics);
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
         let decision = decision.unless(route.shares.is_cut_off(decision.variant));
@@ -88,13 +92,16 @@ impl Engine {
         };
         // The end of a stream tells whether the client left before or after it, also if there are no copies.
         let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
+        let look = route.routing.is_due(decision.variant, callback.now).then_some((index, decision.variant));
         let follow = Follow {
             request_body: !pairs.is_empty() && !end,
             response_headers: !pairs.is_empty() || expose.is_some() || may_stream,
             response_body: !pairs.is_empty() || may_stream,
             may_stream,
+            cluster: look.is_some(),
         };
-        let exchange = Exchange { plan: plan.clone(), variant, slice, started: callback.now, expose, follow, upload, answer: None, pairs };
+        let started = callback.now;
+        let exchange = Exchange { plan: plan.clone(), variant, slice, started, expose, follow, look, upload, answer: None, pairs };
         self.exchanges.insert(stream, exchange);
         callback.effects.push(Effect::Follow(follow));
         if end {
@@ -215,6 +222,15 @@ impl Engine {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
             callback.effects.push(Effect::Follow(exchange.follow));
+        }
+    }
+
+    /// Takes the look at the cluster that answered. What it was routed by is as old as the request.
+    pub(super) fn answered_by(&mut self, stream: StreamId, cluster: &str, callback: &mut Callback<'_>) {
+        let Some(Exchange { plan, started, look: Some((route, variant)), .. }) = self.exchanges.get(&stream) else { return };
+        let Some(route) = plan.routes.get(*route) else { return };
+        if route.routing.look(*variant, cluster, *started, callback) {
+            judge::judge_all(&route.gates, callback);
         }
     }
 

@@ -7,6 +7,7 @@ use super::breaker::{Breaker, Finding};
 use super::callback::Callback;
 use super::gates::bound::{BoundGate, SubjectGates};
 use super::gates::guardrail::Shares;
+use super::gates::misrouted::Routing;
 use super::gates::warmup::WarmUp;
 use super::ids::RootId;
 use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
@@ -44,6 +45,8 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<BoundGate>>,
     /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
+    /// Whether the proxy routes its variants to clusters of their own.
+    pub routing: Routing,
 }
 
 /// A variant. A route without split has one, which answers all requests.
@@ -125,7 +128,8 @@ impl Binder<'_> {
         });
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
+        let routing = Routing::new(route, &shares);
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares, routing }
     }
 
     fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {

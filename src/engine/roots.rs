@@ -18,6 +18,7 @@ impl Engine {
             self.ledger.set_limit(plan.config.limits.memory);
             for route in &plan.routes {
                 route.shares.show(Shown::All, callback.statistics);
+                route.routing.show(callback.statistics);
                 judge::take_over(&route.gates, callback);
             }
         }

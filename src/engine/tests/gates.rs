@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod guardrail;
+mod misrouted;
 mod properties;
 mod triplets;
 mod updates;

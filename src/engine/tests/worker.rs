@@ -32,6 +32,12 @@ pub struct Worker {
     pub evidence: Vec<Value>,
     pub headers: Vec<String>,
     pub wakes: usize,
+    /// The cluster that answers; `None`: Envoy answers itself.
+    pub cluster: Option<String>,
+    /// At how many ends of streams the engine wanted to know it.
+    pub looks: usize,
+    /// Whether it wants to know it at the end of the stream that the last event was of.
+    look: bool,
     /// What was said of the configuration.
     pub lines: Vec<Line>,
     pub kept: bool,
@@ -114,6 +120,9 @@ impl Worker {
             evidence: Vec::new(),
             headers: Vec::new(),
             wakes: 0,
+            cluster: None,
+            looks: 0,
+            look: false,
             lines: Vec::new(),
             kept: false,
             released: false,
@@ -143,7 +152,7 @@ impl Worker {
                 Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
                 Effect::KeepRoot => self.kept = true,
                 Effect::ReleaseRoot => self.released = true,
-                Effect::Follow(_) => {}
+                Effect::Follow(follow) => self.look = follow.cluster,
             }
         }
     }
@@ -194,6 +203,11 @@ impl Worker {
 
     /// The client has its whole answer.
     pub fn end(&mut self, stream: StreamId) {
+        let look = std::mem::take(&mut self.look);
+        self.looks += usize::from(look);
+        if let Some(cluster) = self.cluster.clone().filter(|_| look) {
+            self.handle(Event::AnsweredBy { stream, cluster });
+        }
         let ending = Ending::Answered { at: self.now, grpc_status: None };
         self.handle(Event::StreamEnd { stream, ending, first_byte: None });
     }
