@@ -79,6 +79,7 @@ fn handle(service: Option<&Service>, event: Event, now: Timestamp) -> Reaction {
                 effects.extend(tell(Event::Dispatched { pair, result }, now));
             }
             Effect::Evidence(line) => log::warn!("{line}"),
+            Effect::Error(line) => log::error!("{line}"),
             Effect::KeepRoot => reaction.keep_root = true,
             Effect::ReleaseRoot => expect(hostcalls::done()),
         }

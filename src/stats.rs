@@ -73,12 +73,14 @@ impl WorkerSeries {
         }
     }
 
-    /// Shows the version of the filter and what it does with the last configuration of `plugin` (Envoy's name of the plugin).
-    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) {
+    /// Shows the version of the filter and what it does with the last configuration of `plugin` (Envoy's name of the plugin). Returns whether
+    /// the host keeps that: Envoy drops the series that its `stats_matcher` excludes.
+    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) -> bool {
         statistics.set(self.build_info, 1);
         let name = names::series("gnomon_configuration", &[("plugin", &names::value(plugin))]);
         let gauge = statistics.define(MetricType::Gauge, &name);
         statistics.set(gauge, applied as u64);
+        [self.build_info, gauge].into_iter().all(|gauge| statistics.read(gauge) > 0)
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Effect {
     Dispatch(Dispatch),
     /// Log a line of evidence.
     Evidence(String),
+    /// Log a line on a mistake of the operator.
+    Error(String),
     /// The root context is still needed: it must not end yet.
     KeepRoot,
     /// The active root context, kept before, may end.

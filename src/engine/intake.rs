@@ -87,7 +87,7 @@ fn refuse(
     lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.plugin)));
     match last_good {
         Some(config) if !refused.reject => return source.start(config, Applied::LastGood, lines, statistics),
-        Some(_) => series.show(source.plugin, Applied::LastGood, statistics),
+        Some(_) => _ = series.show(source.plugin, Applied::LastGood, statistics),
         None => {}
     }
     Intake { configured: (!refused.reject).then(|| source.configured(None, Applied::Untouched)), lines }

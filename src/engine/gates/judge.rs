@@ -57,6 +57,11 @@ pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
 }
 
+/// Whether the host keeps what [`take_over`] has shown. No alpha is 0.
+pub fn are_kept(gates: &[Rc<BoundGate>], statistics: &mut dyn Statistics) -> bool {
+    gates.iter().flat_map(|gate| &gate.slices).all(|slice| statistics.read(slice.series.terms[1]) > 0)
+}
+
 /// Judges the gates of a route anew.
 pub fn judge_all(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {

@@ -147,6 +147,7 @@ impl Worker {
                 Effect::Wake => self.wakes += 1,
                 Effect::Dispatch(copy) => self.copies.push(copy),
                 Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
+                Effect::Error(line) => self.lines.push(Line::Error(line)),
                 Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
                 Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
                 Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{FAIL, PASS, TO_FAIL, TO_PASS, UNDECIDED, errors, lines, merge, route, told};
-use crate::engine::event::Event;
 use crate::engine::tests::worker::{ROOT, Worker};
 
 /// A route whose variants `v1`, `v2` and `v3` are chosen by the header `x-pin`, with a gate on the failures of each.
