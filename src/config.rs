@@ -9,6 +9,7 @@ mod name;
 pub mod parse;
 pub mod problem;
 pub mod raw;
+mod reach;
 mod tolerance;
 
 use std::rc::Rc;
