@@ -11,6 +11,7 @@ pub mod effect;
 pub mod ending;
 pub mod event;
 mod evidence;
+mod exported;
 pub mod gates;
 pub mod head;
 pub mod ids;
@@ -61,6 +62,7 @@ pub struct Engine {
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
+    exported: Vec<exported::Exported>,
     /// The root context that got work during the current event.
     due: Option<RootId>,
 }
@@ -97,6 +99,7 @@ impl Engine {
             next_pair: 0,
             random: Random { seed, drawn: 0 },
             throttle: evidence::Throttle::default(),
+            exported: Vec::new(),
             due: None,
         }
     }

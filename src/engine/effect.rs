@@ -24,12 +24,21 @@ pub enum Effect {
     Dispatch(Dispatch),
     /// Log a line of evidence.
     Evidence(String),
-    /// Log a line on a mistake of the operator.
-    Error(String),
+    /// Log a line for the operator.
+    Tell(Line),
     /// The root context is still needed: it must not end yet.
     KeepRoot,
     /// The active root context, kept before, may end.
     ReleaseRoot,
+}
+
+/// A line for the operator.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// About a mistake.
+    Error(String),
+    /// About a change.
+    Warning(String),
 }
 
 /// What the engine wants to know of the rest of a stream, beside its headers, trailers and end.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::effect::Line;
 use super::event::Configured;
 use super::ids::RootId;
 use super::plan::Plan;
@@ -32,15 +33,6 @@ pub struct Intake {
     pub configured: Option<Configured>,
     /// Lines for the operator.
     pub lines: Vec<Line>,
-}
-
-/// A line for the operator.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    /// About a mistake.
-    Error(String),
-    /// About a change.
-    Warning(String),
 }
 
 /// Takes the configuration of `source` as a whole, or refuses it with all its problems. After a refusal the last good configuration of the

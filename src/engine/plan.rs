@@ -28,6 +28,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// Lines on its series that outlive it, see [`crate::stats::retention`].
     pub retained: Vec<String>,
+    /// How many series each of its experiments has so far.
+    pub experiments: Vec<(String, usize)>,
     /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
     pub missing: Vec<String>,
 }
@@ -98,8 +100,8 @@ impl Plan {
         let config = Rc::new(config);
         let mut binder = Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new() };
         let routes = config.routes.iter().map(|route| binder.route(route)).collect();
-        let Binder { definer: Definer { retained, .. }, missing, .. } = binder;
-        Self { root, config, routes, retained, missing }
+        let Binder { definer: Definer { retained, experiments, .. }, missing, .. } = binder;
+        Self { root, config, routes, retained, experiments, missing }
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::breaker::Finding;
 use super::callback::Callback;
-use super::effect::Effect;
+use super::effect::{Effect, Line};
 use super::event::Configured;
 use super::evidence::Note;
 use super::gates::guardrail::Shown;
 use super::gates::judge;
 use super::ids::{PairId, RootId};
-use super::{Engine, Root};
+use super::{Engine, Root, exported};
 use crate::labels::Outcome;
 
 /// What an operator is told of figures that the host does not keep.
@@ -31,12 +31,15 @@ impl Engine {
                 kept &= judge::are_kept(&route.gates, callback.statistics);
             }
         }
+        if let Some(plan) = &plan {
+            exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
+        }
         self.forget(id, callback);
         let root = Root { key, outbox: Default::default(), comparisons: Default::default(), woken: false, retiring: false, plan };
         self.roots.insert(id, root);
         kept &= self.series.show(&plugin, applied, callback.statistics);
         if !kept {
-            callback.effects.push(Effect::Error(format!("configuration of {plugin}: {HIDDEN}")));
+            callback.effects.push(Effect::Tell(Line::Error(format!("configuration of {plugin}: {HIDDEN}"))));
         }
     }
 

@@ -126,7 +126,7 @@ fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
 
 /// Reports `expect` of shadows if answers of the route tell no model version. Every answer would be of a wrong version.
 fn report_expectations(route: &Object<'_>, protocol: Option<Protocol>, sets: Option<&[Match]>, problems: &mut Problems) {
-    const HINT: &str = "answers of this protocol tell no model version: choose another, or leave expect out";
+    const HINT: &str = "answers of this protocol, or at this path, tell no model version: choose another protocol, or leave expect out";
     if protocol.zip(sets).is_none_or(|(protocol, sets)| reach::may_tell_version(protocol, sets)) {
         return;
     }

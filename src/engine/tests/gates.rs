@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config, merge};
+use crate::engine::effect::Line;
 use crate::engine::ending::Ending;
 use crate::engine::event::Event;
-use crate::engine::intake::Line;
 use crate::stats::memory::Memory;
 
 const UNDECIDED: i64 = 0;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::engine::effect::{Dispatch, Effect};
+use crate::engine::effect::{Dispatch, Effect, Line};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::{PairId, RootId, StreamId};
-use crate::engine::intake::{self, Line, Source};
+use crate::engine::intake::{self, Source};
 use crate::http::Fields;
 use crate::stats::WorkerSeries;
 use crate::stats::memory::Memory;
@@ -147,7 +147,7 @@ impl Worker {
                 Effect::Wake => self.wakes += 1,
                 Effect::Dispatch(copy) => self.copies.push(copy),
                 Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
-                Effect::Error(line) => self.lines.push(Line::Error(line)),
+                Effect::Tell(line) => self.lines.push(line),
                 Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
                 Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
                 Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
