@@ -9,6 +9,7 @@ mod name;
 pub mod parse;
 pub mod problem;
 pub mod raw;
+mod reach;
 mod tolerance;
 
 use std::rc::Rc;
@@ -173,6 +174,8 @@ pub struct Split {
     pub header: Rc<str>,
     /// Whether the response gets the header too.
     pub expose: bool,
+    /// Whether one cluster of the proxy is meant to answer for several variants.
+    pub same_cluster: bool,
 }
 
 /// A model version that may answer the client.

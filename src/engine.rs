@@ -11,6 +11,7 @@ pub mod effect;
 pub mod ending;
 pub mod event;
 mod evidence;
+mod exported;
 pub mod gates;
 pub mod head;
 pub mod ids;
@@ -64,6 +65,7 @@ pub struct Engine {
     next_pair: PairId,
     random: Random,
     throttle: evidence::Throttle,
+    exported: Vec<exported::Exported>,
     /// The root context that got work during the current event.
     due: Option<RootId>,
 }
@@ -102,6 +104,7 @@ impl Engine {
             next_pair: 0,
             random: Random { seed, drawn: 0 },
             throttle: evidence::Throttle::default(),
+            exported: Vec::new(),
             due: None,
         }
     }
@@ -116,6 +119,7 @@ impl Engine {
             Event::RequestEnd { stream } => self.request_complete(stream, now),
             Event::ResponseHeaders { stream, head } => self.response_headers(stream, head, &mut callback),
             Event::ResponseBody { stream, chunk } => self.response_body(stream, &chunk, &mut callback),
+            Event::AnsweredBy { stream, cluster } => self.answered_by(stream, &cluster, &mut callback),
             Event::StreamEnd { stream, ending, first_byte } => self.stream_end(stream, ending, first_byte, &mut callback),
             Event::Work { root } => self.woken(root, &mut callback),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, &mut callback),

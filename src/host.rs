@@ -27,7 +27,7 @@ use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
 use crate::config::Name;
 use crate::engine::Engine;
-use crate::engine::effect::{Effect, Follow};
+use crate::engine::effect::{Effect, Follow, Line};
 use crate::engine::event::Event;
 use crate::http::Fields;
 use crate::labels::Anomaly;
@@ -79,6 +79,7 @@ fn handle(service: Option<&Service>, event: Event, now: Timestamp) -> Reaction {
                 effects.extend(tell(Event::Dispatched { pair, result }, now));
             }
             Effect::Evidence(line) => log::warn!("{line}"),
+            Effect::Tell(line) => log_line(line),
             Effect::KeepRoot => reaction.keep_root = true,
             Effect::ReleaseRoot => expect(hostcalls::done()),
         }
@@ -95,6 +96,13 @@ fn tell(event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
     })
+}
+
+fn log_line(line: Line) {
+    match line {
+        Line::Error(line) => log::error!("{line}"),
+        Line::Warning(line) => log::warn!("{line}"),
+    }
 }
 
 fn set_header(map: MapType, name: &str, value: &Name) {

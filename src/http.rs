@@ -1,5 +1,7 @@
 //! Request headers as bytes (values need not be UTF-8), and the meaning of a few headers of HTTP, gRPC and the Open Inference Protocol.
 
+pub mod endpoint;
+
 use crate::fault::Fault;
 
 /// Header fields as the host gives them: lower-case names in order, values as bytes.

@@ -101,6 +101,7 @@ mod tests {
             pins: Vec::new(),
             header: Rc::from("x-gnomon-variant"),
             expose: false,
+            same_cluster: false,
         }
     }
 

@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::compare::Kind;
-use crate::config::{Name, Protocol, Route, Shadow};
+use crate::config::{Name, Route, Shadow};
 use crate::labels::{Anomaly, Class, End, Label, Line, Outcome, ShadowClass, Token, Verdict};
 use crate::slice;
 use crate::split::Reason;
@@ -73,12 +73,14 @@ impl WorkerSeries {
         }
     }
 
-    /// Shows the version of the filter and what it does with the last configuration of `plugin` (Envoy's name of the plugin).
-    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) {
+    /// Shows the version of the filter and what it does with the last configuration of `plugin` (Envoy's name of the plugin). Returns whether
+    /// the host keeps that: Envoy drops the series that its `stats_matcher` excludes.
+    pub fn show(&self, plugin: &str, applied: Applied, statistics: &mut dyn Statistics) -> bool {
         statistics.set(self.build_info, 1);
         let name = names::series("gnomon_configuration", &[("plugin", &names::value(plugin))]);
         let gauge = statistics.define(MetricType::Gauge, &name);
         statistics.set(gauge, applied as u64);
+        [self.build_info, gauge].into_iter().all(|gauge| statistics.read(gauge) > 0)
     }
 }
 
@@ -115,7 +117,8 @@ impl VariantSeries {
         let of_subject = labels_of(route, "subject", variant);
         Self {
             facts: SubjectSeries::define(definer, route, variant),
-            first_byte: may_generate(route)
+            first_byte: route
+                .may_generate()
                 .then(|| definer.define(MetricType::Histogram, "gnomon_first_byte_duration_microseconds", &of_subject)),
             requests: Family::define(definer, "gnomon_requests_total", &labels, "reason"),
             responses: Family::define(definer, "gnomon_responses_total", &labels, "class"),
@@ -124,12 +127,7 @@ impl VariantSeries {
     }
 }
 
-/// Whether answers on `route` may be generated text, which has tokens and an end, and may be streamed.
-fn may_generate(route: &Route) -> bool {
-    matches!(route.protocol, Protocol::OpenAi | Protocol::Auto)
-}
-
-/// Series of the tokens, ends and model versions in the answers of a variant or a shadow; `None` where the route's protocol has none.
+/// Series of the tokens, ends and model versions in the answers of a variant or a shadow; `None` where the route's answers have none.
 #[derive(Debug)]
 pub struct SubjectSeries {
     /// `gnomon_tokens_total`
@@ -143,10 +141,9 @@ pub struct SubjectSeries {
 impl SubjectSeries {
     fn define(definer: &mut Definer, route: &Route, subject: &str) -> Self {
         let labels = labels_of(route, "subject", subject);
-        let generates = may_generate(route);
-        let has_versions = !matches!(route.protocol, Protocol::Json | Protocol::Opaque);
+        let generates = route.may_generate();
         Self {
-            versions: has_versions.then(|| DynamicSeries::versions(definer, &labels)),
+            versions: route.may_tell_version().then(|| DynamicSeries::versions(definer, &labels)),
             tokens: generates.then(|| Family::define(definer, "gnomon_tokens_total", &labels, "token")),
             ends: generates.then(|| Family::define(definer, "gnomon_answers_total", &labels, "kind")),
         }

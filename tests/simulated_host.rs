@@ -68,6 +68,8 @@ mod invariants;
 mod labels;
 #[path = "simulated_host/metrics.rs"]
 mod metrics;
+#[path = "simulated_host/misrouted.rs"]
+mod misrouted;
 #[path = "simulated_host/network.rs"]
 mod network;
 #[path = "simulated_host/outcomes.rs"]

@@ -24,10 +24,21 @@ pub enum Effect {
     Dispatch(Dispatch),
     /// Log a line of evidence.
     Evidence(String),
+    /// Log a line for the operator.
+    Tell(Line),
     /// The root context is still needed: it must not end yet.
     KeepRoot,
     /// The active root context, kept before, may end.
     ReleaseRoot,
+}
+
+/// A line for the operator.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// About a mistake.
+    Error(String),
+    /// About a change.
+    Warning(String),
 }
 
 /// What the engine wants to know of the rest of a stream, beside its headers, trailers and end.
@@ -43,6 +54,8 @@ pub struct Follow {
     pub response_body: bool,
     /// When the first byte of the response body passes, because the answer may be a stream of generated text.
     pub may_stream: bool,
+    /// The cluster that answered, at the end of the stream.
+    pub cluster: bool,
 }
 
 /// A copy to send.

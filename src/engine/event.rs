@@ -45,6 +45,13 @@ pub enum Event {
         /// The piece, perhaps empty.
         chunk: Vec<u8>,
     },
+    /// An answer of an upstream is at its end. It comes only if [`super::effect::Follow`] asked for the cluster.
+    AnsweredBy {
+        /// The stream.
+        stream: StreamId,
+        /// Envoy's name of the cluster.
+        cluster: String,
+    },
     /// A stream is over.
     StreamEnd {
         /// The stream.

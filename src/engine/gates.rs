@@ -10,7 +10,8 @@
 //! 6. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
 //! 7. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
 //! 8. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
-//! 9. [`line`](mod@line): the log line of a gate that fails or cuts off.
+//! 9. [`misrouted`]: a split that the routes of the proxy don't follow.
+//! 10. [`line`](mod@line): the log line of a gate that fails or cuts off.
 
 pub mod asks;
 pub mod bound;
@@ -20,4 +21,5 @@ pub mod judge;
 pub mod key_trials;
 pub mod line;
 pub mod measure;
+pub mod misrouted;
 pub mod warmup;

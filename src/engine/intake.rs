@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::effect::Line;
 use super::event::Configured;
 use super::ids::RootId;
 use super::plan::Plan;
@@ -36,15 +37,6 @@ pub struct Intake {
     pub configured: Option<Configured>,
     /// Lines for the operator.
     pub lines: Vec<Line>,
-}
-
-/// A line for the operator.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    /// About a mistake.
-    Error(String),
-    /// About a change.
-    Warning(String),
 }
 
 /// Takes the configuration of `source` as a whole, or refuses it with all its problems. After a refusal the last good configuration of the
@@ -92,7 +84,7 @@ fn refuse(
     lines.push(Line::Error(format!("configuration of {} refused, {count} problem(s){what}", source.name())));
     match last_good {
         Some(config) if !refused.reject => return source.start(config, Applied::LastGood, lines, statistics),
-        Some(_) => series.show(source.plugin, Applied::LastGood, statistics),
+        Some(_) => _ = series.show(source.plugin, Applied::LastGood, statistics),
         None => {}
     }
     Intake { configured: (!refused.reject).then(|| source.configured(None, Applied::Untouched)), lines }

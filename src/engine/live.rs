@@ -10,6 +10,7 @@ use super::ending::Ending;
 use super::event::Arrival;
 use super::evidence::Note;
 use super::gates::count::AnswerOf;
+use super::gates::judge;
 use super::gates::key_trials::Assigned;
 use super::gates::measure::AnswerResult;
 use super::head::Head;
@@ -23,7 +24,6 @@ use super::wants::Wants;
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::inspection::Inspection;
 use crate::compare::read::wire_format::{self, Endpoint, WireFormat};
-use crate::config::Route;
 use crate::http::{Fields, Request};
 use crate::labels::{Class, Outcome};
 use crate::mirror::{self, body::Shaping};
@@ -34,7 +34,8 @@ use crate::{route, slice, split};
 #[derive(Debug)]
 pub struct Exchange {
     plan: Rc<Plan>,
-    route: Rc<Route>,
+    /// The place of the route in the plan.
+    route: usize,
     variant: Rc<BoundVariant>,
     /// What gates need to know of the request.
     of: AnswerOf,
@@ -69,16 +70,11 @@ impl Engine {
         let Arrival { root, stream, fields, end } = arrival;
         let Some(plan) = self.roots.get(&root).and_then(|root| root.plan.clone()) else { return };
         let request = Request::new(&fields);
-        for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
-            callback.effects.push(Effect::RemoveRequestHeader(header.clone()));
+        if take_off(&plan, &request, callback) {
+            return;
         }
-        if mirror::is_copy(&request) {
-            if plan.config.trust_copies {
-                return;
-            }
-            callback.effects.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
-        }
-        let Some(route) = route::find(&plan.config, &request).and_then(|index| plan.routes.get(index)) else { return };
+        let Some(index) = route::find(&plan.config, &request) else { return };
+        let Some(route) = plan.routes.get(index) else { return };
         route.shares.follow(callback.statistics);
         let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
         let decision = decision.unless(route.shares.is_cut_off(decision.variant));
@@ -91,29 +87,31 @@ impl Engine {
         let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let variant = variant.clone();
         let endpoint = Endpoint::of(request.path());
-        let asks = variant.gates.asks;
-        let assigned = split.filter(|_| asks.key).and_then(|split| Assigned::of(split, &request, decision));
+        let assigned = split.filter(|_| variant.gates.asks.key).and_then(|split| Assigned::of(split, &request, decision));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, assigned, slice, serves: true };
         let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
-        // The end of a stream tells whether the client left before or after it, also if there are no copies.
-        let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
-        let wants = Wants {
-            copies: !pairs.is_empty(),
-            expose: expose.is_some(),
-            stream_end: may_stream,
-            error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
-            end: asks.end && may_stream && assigned.is_some(),
-            request_end: asks.request_end,
-        };
+        let wants = wants(route, of, endpoint, (!pairs.is_empty(), expose.is_some()), callback.now);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
             _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
         };
-        let (route, follow) = (route.route.clone(), wants.follow());
-        let (started, plan) = (callback.now, plan.clone());
-        let exchange =
-            Exchange { plan, route, variant, of, endpoint, started, complete: None, expose, wants, follow, upload, answer: None, pairs };
+        let (started, plan, follow) = (callback.now, plan.clone(), wants.follow());
+        let exchange = Exchange {
+            plan,
+            route: index,
+            variant,
+            of,
+            endpoint,
+            started,
+            complete: None,
+            expose,
+            wants,
+            follow,
+            upload,
+            answer: None,
+            pairs,
+        };
         self.exchanges.insert(stream, exchange);
         callback.effects.push(Effect::Follow(follow));
         if end {
@@ -219,8 +217,8 @@ impl Engine {
         if let Some((header, variant)) = exchange.expose.take() {
             callback.effects.push(Effect::SetResponseHeader(header, variant));
         }
-        let wire_format = || WireFormat::of(exchange.route.protocol, exchange.endpoint, &head.content_type);
-        let may_fail = exchange.wants.error.then(wire_format);
+        let route = exchange.plan.routes.get(exchange.route).filter(|_| exchange.wants.error);
+        let may_fail = route.map(|route| WireFormat::of(route.route.protocol, exchange.endpoint, &head.content_type));
         exchange.answer = Some(Incoming::new(head, exchange.wants.stream_end, may_fail, &self.ledger, exchange.plan.config.limits));
     }
 
@@ -236,6 +234,17 @@ impl Engine {
             let request_body = matches!(exchange.upload, Uploading::Captured { .. });
             exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
             callback.effects.push(Effect::Follow(exchange.follow));
+        }
+    }
+
+    /// Takes the look at the cluster that answered. What it was routed by is as old as the request.
+    pub(super) fn answered_by(&mut self, stream: StreamId, cluster: &str, callback: &mut Callback<'_>) {
+        let Some(Exchange { plan, route, of, started, wants: Wants { cluster: true, .. }, .. }) = self.exchanges.get(&stream) else {
+            return;
+        };
+        let Some(route) = plan.routes.get(*route) else { return };
+        if route.routing.look(of.variant, cluster, *started, callback) {
+            judge::judge_all(&route.gates, callback);
         }
     }
 
@@ -298,6 +307,34 @@ impl Engine {
             let inspected = Inspected { variant: variant.clone(), of, inspection };
             self.begin_inspection(plan.root, plan.config.limits.pairs, inspected, callback);
         }
+    }
+}
+
+/// Takes off the headers that no client may set. Returns whether the request is a copy, with which nothing is done.
+fn take_off(plan: &Plan, request: &Request, callback: &mut Callback<'_>) -> bool {
+    for header in plan.config.split_headers.iter().filter(|header| request.header(header).is_some()) {
+        callback.effects.push(Effect::RemoveRequestHeader(header.clone()));
+    }
+    let is_marked = mirror::is_copy(request);
+    if is_marked && !plan.config.trust_copies {
+        callback.effects.push(Effect::RemoveRequestHeader(mirror::SHADOW_HEADER.into()));
+    }
+    is_marked && plan.config.trust_copies
+}
+
+/// What is wanted of a request and its answer, beside copies and a header on the response.
+fn wants(route: &RoutePlan, of: AnswerOf, endpoint: Endpoint, (copies, expose): (bool, bool), now: Timestamp) -> Wants {
+    let asks = route.variants.get(of.variant).map(|variant| variant.gates.asks).unwrap_or_default();
+    // The end of a stream tells whether the client left before or after it, also if there are no copies.
+    let may_stream = wire_format::is_openai(route.route.protocol, endpoint);
+    Wants {
+        copies,
+        expose,
+        stream_end: may_stream,
+        error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
+        end: asks.end && may_stream && of.assigned.is_some(),
+        request_end: asks.request_end,
+        cluster: route.routing.is_due(of.variant, now),
     }
 }
 

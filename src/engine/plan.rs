@@ -7,6 +7,7 @@ use super::breaker::{Breaker, Finding};
 use super::callback::Callback;
 use super::gates::bound::{BoundGate, SubjectGates};
 use super::gates::guardrail::Shares;
+use super::gates::misrouted::Routing;
 use super::gates::warmup::WarmUp;
 use super::ids::RootId;
 use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
@@ -27,6 +28,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// Lines on its series that outlive it, see [`crate::stats::retention`].
     pub retained: Vec<String>,
+    /// How many series each of its experiments has so far.
+    pub experiments: Vec<(String, usize)>,
     /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
     pub missing: Vec<String>,
 }
@@ -44,6 +47,8 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<BoundGate>>,
     /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
+    /// Whether the proxy routes its variants to clusters of their own.
+    pub routing: Routing,
 }
 
 /// A variant. A route without split has one, which answers all requests.
@@ -95,8 +100,8 @@ impl Plan {
         let config = Rc::new(config);
         let mut binder = Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new() };
         let routes = config.routes.iter().map(|route| binder.route(route)).collect();
-        let Binder { definer: Definer { retained, .. }, missing, .. } = binder;
-        Self { root, config, routes, retained, missing }
+        let Binder { definer: Definer { retained, experiments, .. }, missing, .. } = binder;
+        Self { root, config, routes, retained, experiments, missing }
     }
 }
 
@@ -126,7 +131,8 @@ impl Binder<'_> {
         });
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares }
+        let routing = Routing::new(route, &shares);
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares, routing }
     }
 
     fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {

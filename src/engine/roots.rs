@@ -2,25 +2,38 @@
 
 use super::breaker::Finding;
 use super::callback::Callback;
-use super::effect::Effect;
+use super::effect::{Effect, Line};
 use super::event::Configured;
 use super::evidence::Note;
 use super::gates::guardrail::Shown;
 use super::gates::judge;
 use super::ids::{PairId, RootId};
-use super::{Engine, Root};
+use super::{Engine, Root, exported};
 use crate::labels::Outcome;
 use crate::limits::COMPARED_PER_CALLBACK;
+
+/// What an operator is told of figures that the host does not keep.
+const HIDDEN: &str = "the proxy does not keep the figures of this filter, because a stats matcher hides them. Workers tell each other by \
+                      them: gates stay undecided, failures are not latched, guardrails cut nothing off, warm-ups do not end. Let all of \
+                      wasmcustom.gnomon_ through. Envoy: {prefix: wasmcustom.gnomon_} in stats_config.stats_matcher.inclusion_list, or out \
+                      of its exclusion_list. Istio: wasmcustom.gnomon_ in the annotation sidecar.istio.io/statsInclusionPrefixes, or in \
+                      proxyStatsMatcher.inclusionPrefixes";
 
 impl Engine {
     pub(super) fn configured(&mut self, configured: Configured, callback: &mut Callback<'_>) {
         let Configured { root: id, plan, key, plugin, applied } = configured;
+        let mut kept = true;
         if let Some(plan) = &plan {
             self.ledger.set_limit(plan.config.limits.memory);
             for route in &plan.routes {
                 route.shares.show(Shown::All, callback.statistics);
+                route.routing.show(callback.statistics);
                 judge::take_over(&route.gates, callback);
+                kept &= judge::are_kept(&route.gates, callback.statistics);
             }
+        }
+        if let Some(plan) = &plan {
+            exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
         }
         self.forget(id, callback);
         let root = Root {
@@ -33,7 +46,10 @@ impl Engine {
             plan,
         };
         self.roots.insert(id, root);
-        self.series.show(&plugin, applied, callback.statistics);
+        kept &= self.series.show(&plugin, applied, callback.statistics);
+        if !kept {
+            callback.effects.push(Effect::Tell(Line::Error(format!("configuration of {plugin}: {HIDDEN}"))));
+        }
     }
 
     pub(super) fn woken(&mut self, id: RootId, callback: &mut Callback<'_>) {

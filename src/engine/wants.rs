@@ -17,6 +17,8 @@ pub struct Wants {
     pub end: bool,
     /// When the request is complete.
     pub request_end: bool,
+    /// The cluster that answers.
+    pub cluster: bool,
 }
 
 impl Wants {
@@ -29,6 +31,7 @@ impl Wants {
             response_headers: response_body || self.expose,
             response_body,
             may_stream: self.stream_end,
+            cluster: self.cluster,
         }
     }
 }

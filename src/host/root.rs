@@ -8,13 +8,13 @@ use proxy_wasm::types::{BufferType, ContextType, MapType};
 use super::service::Service;
 use super::statistics::{Host, worker};
 use super::stream::Stream;
-use super::{Reaction, buffer, calls, handle, map, now, property, value};
+use super::{Reaction, buffer, calls, handle, log_line, map, now, property, value};
 use crate::compare::read::openai::beginning;
 use crate::config::Limits;
 use crate::engine::event::{Configured, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::RootId;
-use crate::engine::intake::{self, Line, Source};
+use crate::engine::intake::{self, Source};
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
@@ -80,12 +80,7 @@ impl RootContext for Root {
         let source =
             Source { root: self.id, plugin: &String::from_utf8_lossy(&plugin), text: &text, variable: &|name| std::env::var(name).ok() };
         let intake = intake::take(source, &worker(), &mut Host);
-        for line in intake.lines {
-            match line {
-                Line::Error(line) => log::error!("{line}"),
-                Line::Warning(line) => log::warn!("{line}"),
-            }
-        }
+        intake.lines.into_iter().for_each(log_line);
         // (`false` has the host refuse the configuration.)
         intake.configured.map(|configured| self.start(configured)).is_some()
     }

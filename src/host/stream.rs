@@ -209,6 +209,14 @@ impl HttpContext for Stream {
             LastByte::Passed => answered(now),
             LastByte::PassedAt(at) => answered(at),
         };
+        // A reply of Envoy's own may come before it has chosen a route by the split header.
+        if follow.cluster
+            && property(&["response", "code_details"]).is_some_and(|details| details == b"via_upstream")
+            && let Some(cluster) = property(&["xds", "cluster_name"]).filter(|name| !name.is_empty())
+        {
+            let cluster = String::from_utf8_lossy(&cluster).into_owned();
+            self.tell(Event::AnsweredBy { stream: self.id, cluster }, now);
+        }
         self.tell(Event::StreamEnd { stream: self.id, ending, first_byte: self.first_byte }, now);
     }
 }

@@ -10,16 +10,24 @@ pub struct Definer<'a> {
     pub statistics: &'a mut dyn Statistics,
     /// A line for each series that outlives the configuration, see [`super::retention`].
     pub retained: Vec<String>,
+    /// How many series of each experiment were defined.
+    pub experiments: Vec<(String, usize)>,
 }
 
 impl<'a> Definer<'a> {
     /// Returns a definer that has defined nothing yet.
     pub fn new(statistics: &'a mut dyn Statistics) -> Self {
-        Self { statistics, retained: Vec::new() }
+        Self { statistics, retained: Vec::new(), experiments: Vec::new() }
     }
 
     /// Defines the series `name` with these labels.
     pub fn define(&mut self, kind: MetricType, name: &str, labels: &[(&str, &str)]) -> MetricId {
+        if let Some((_, experiment)) = labels.iter().find(|(label, _)| *label == "experiment") {
+            match self.experiments.iter_mut().find(|(known, _)| known == experiment) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => self.experiments.push(((*experiment).to_owned(), 1)),
+            }
+        }
         self.statistics.define(kind, &names::series(name, labels))
     }
 

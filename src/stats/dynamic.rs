@@ -93,7 +93,8 @@ impl DynamicSeries {
         };
         let new = Self { beginning: names::series(name, fixed), labels, registry, most, known: Cell::default() };
         let series = new.combinations(&values).into_iter().map(|values| {
-            let id = definer.statistics.define(MetricType::Counter, &new.name(&values));
+            let varying = labels.iter().copied().zip(values.iter().map(String::as_str));
+            let id = definer.define(MetricType::Counter, name, &fixed.iter().copied().chain(varying).collect::<Vec<_>>());
             (values, id)
         });
         let series = series.collect();

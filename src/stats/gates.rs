@@ -74,6 +74,8 @@ pub struct ShareSeries {
     pub shown: MetricId,
     /// `gnomon_guardrail_tripped`, of canaries only: 1 once the canary is cut off.
     pub tripped: Option<MetricId>,
+    /// `gnomon_split_misrouted`: 1 once the proxy was seen to route requests of the variant and of another one alike.
+    pub misrouted: MetricId,
 }
 
 impl ShareSeries {
@@ -83,6 +85,7 @@ impl ShareSeries {
         let mut define = |retention, name| definer.retained(retention, name, &labels);
         Self {
             shown: define(Retention::Shown, "gnomon_split_ppm"),
+            misrouted: define(Retention::Latch, "gnomon_split_misrouted"),
             tripped: is_canary.then(|| define(Retention::Latch, "gnomon_guardrail_tripped")),
         }
     }

@@ -1,11 +1,12 @@
 """Configurations that change while requests and copies are in flight, in the VMs that run and (as in Istio) in new ones."""
 
+import re
 import threading
 from contextlib import contextmanager
 
 import pytest
 from rig.client import CHUNKED, Connection, chunk, exchange, request
-from rig.configuration import configuration, mirrored, route, shadow
+from rig.configuration import configuration, gate, mirrored, route, shadow
 from rig.upstream import Gate, Reply
 from rig.waiting import until
 
@@ -194,3 +195,24 @@ def test_gauges_of_an_open_breaker_are_given_back(lab, new_vm):
     assert proxy.metrics().total("gnomon_breaker_open") == 1
     plane.push(proxy, mirrored(name="other"), new_vm)
     proxy.eventually("gnomon_breaker_open", 0)
+
+
+@VMS
+def test_series_of_earlier_experiments_are_told_of_and_go_with_their_vms(lab, new_vm):
+    """In the same VM they stay, and the log says how many; new VMs have at most gauges that had to be set back to 0."""
+    gated = lambda experiment: {**configuration(route(shadows=[shadow()], gates=[gate("failures", "copy", "failed", 1)])), "experiment": experiment}
+    proxy, plane, _, _ = managed(lab, gated("first"))
+    exported = lambda experiment: len(proxy.admin(f"/stats?filter=experiment%3D.%3D{experiment}%3B").splitlines())
+    first, vms = exported("first"), proxy.stat("wasm.wasm_vm_count")
+    for experiment in ("second", "third"):
+        plane.push(proxy, gated(experiment), new_vm)
+        until(lambda: proxy.send(request()) and proxy.metrics().total("gnomon_sampled_total", experiment=experiment), "the update to be taken")
+        until(lambda: proxy.stat("wasm.wasm_vm_count") == vms, "the old VM to go")
+    told = [re.search(r"(\d+) or more series of (\d) earlier", line) for line in proxy.log().splitlines()]
+    told = [(int(found[1]), int(found[2])) for found in told if found]
+    if new_vm:
+        until(lambda: (exported("first"), exported("second") < first / 4) == (0, True), "the old series to go")
+        assert not told
+    else:
+        assert exported("first") == exported("second") == exported("third") == first
+        assert told == [(first, 1), (2 * first, 2)]

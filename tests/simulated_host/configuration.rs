@@ -35,6 +35,19 @@ fn a_good_configuration_is_state_1() {
     assert_eq!(world.proxy().metrics.select("gnomon_build_info", &[]).count(), 1);
 }
 
+/// Envoy drops the series that its stats matcher excludes.
+#[test]
+fn figures_that_nobody_can_read_are_told_of_and_hurt_nobody() {
+    let mut world = agreeing(1);
+    world.proxy().metrics.hidden = Some("gnomon_");
+    let place = world.load(&shadowed().to_string()).expect("accepted");
+    assert!(is_copied(&mut world, place));
+    world.check();
+    let lines = world.lines(LogLevel::Error);
+    assert_eq!(lines.len(), 2, "once in the trial, once here: {lines:?}");
+    assert!(lines.iter().all(|line| line.contains("a stats matcher hides them")), "{lines:?}");
+}
+
 #[test]
 fn a_first_configuration_that_is_refused_passes_everything() {
     let mut world = agreeing(1);

@@ -97,15 +97,16 @@ impl World {
         assert_eq!(incomplete(self.proxy().metrics.all()), Vec::<String>::new(), "seed {}", self.seed);
     }
 
-    /// Every line at level `warn` that is not about the configuration is one JSON object: evidence, counted, or what a gate came to. No
+    /// Every line at level `warn` that is not about the configuration is one JSON object: evidence, counted, what a gate came to, or a split that is not followed. No
     /// payload shows up anywhere.
     fn check_lines(&self) {
         let read = |line: String| -> Value {
             let value = serde_json::from_str(&line).ok().filter(Value::is_object);
             value.unwrap_or_else(|| panic!("seed {}: not a line of evidence: {line}", self.seed))
         };
-        let lines = self.lines(LogLevel::Warn).into_iter().filter(|line| !line.starts_with("configuration of "));
-        let (of_gates, evidence): (Vec<Value>, Vec<Value>) = lines.map(read).partition(|line| !line["gate"].is_null());
+        let lines = self.lines(LogLevel::Warn).into_iter().filter(|line| !line.starts_with("configuration of ")).map(read);
+        let (of_gates, evidence): (Vec<Value>, Vec<Value>) =
+            lines.filter(|line| line["misrouted"].is_null()).partition(|line| !line["gate"].is_null());
         assert_eq!(evidence.len() as u64, self.sum("gnomon_evidence_total", &[("outcome", "logged")]), "seed {}: evidence", self.seed);
         let failed = of_gates.iter().filter(|line| line["state"] == "fail").count();
         let failures = self.sum("gnomon_gate_failures_total", &[]) + self.lost("gnomon_gate_failures_total", &[]);

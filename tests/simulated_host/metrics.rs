@@ -37,6 +37,8 @@ pub struct Metrics {
     forgotten: BTreeSet<String>,
     /// What counters had counted that were.
     lost: Vec<(Series, Value)>,
+    /// Series whose names contain this text lose every write, as in Envoy those that a stats matcher excludes.
+    pub hidden: Option<&'static str>,
 }
 
 impl Metrics {
@@ -62,9 +64,16 @@ impl Metrics {
         Ok(())
     }
 
+    fn hides(&self, name: &str) -> bool {
+        self.hidden.is_some_and(|part| name.contains(part))
+    }
+
     /// As Envoy: a counter only grows, a gauge below zero wraps, a histogram has no increments.
     pub fn increment(&mut self, name: &str, offset: i64) -> Result<(), Status> {
+        let hidden = self.hides(name);
         match self.values.get_mut(name).ok_or(Status::NotFound)? {
+            Value::Counter(_) if hidden && offset > 0 => {}
+            Value::Gauge(_) if hidden => {}
             Value::Counter(value) if offset > 0 => *value += offset.unsigned_abs(),
             Value::Gauge(value) => *value = value.wrapping_add_signed(offset),
             _ => return Err(Status::BadArgument),
@@ -74,7 +83,9 @@ impl Metrics {
 
     /// As Envoy: adds to a counter, sets a gauge, samples a histogram.
     pub fn record(&mut self, name: &str, sample: u64) -> Result<(), Status> {
+        let hidden = self.hides(name);
         match self.values.get_mut(name).ok_or(Status::NotFound)? {
+            _ if hidden => {}
             Value::Counter(value) => *value += sample,
             Value::Gauge(value) => *value = sample,
             Value::Histogram(samples) => samples.push(sample),

@@ -28,10 +28,18 @@ const EVENTS: [(&str, Event); 6] = [
 ];
 
 /// The events that have a threshold.
-const SLOW_EVENTS: [(&str, fn(Duration) -> Event); 2] =
-    [("slower_than", Event::SlowerThan), ("first_byte_slower_than", Event::FirstByteSlowerThan)];
+const SLOW_EVENTS: [&str; 2] = ["slower_than", "first_byte_slower_than"];
 
 const EVENT_HINT: &str = "give failed, refused, error, empty, refusal, length, {slower_than: 250ms} or {first_byte_slower_than: 1s}";
+
+/// What the answers of a route may be.
+#[derive(Clone, Copy)]
+pub(super) struct Answers {
+    /// Their protocol; `auto` if its value has problems.
+    pub(super) protocol: Protocol,
+    /// Whether they may be generated text; `true` if protocol or paths have problems.
+    pub(super) generates: bool,
+}
 
 /// Reads `counts`: a list of words, among them at least one. `404` and `429` may be numbers, as YAML reads them.
 pub(super) fn failures(value: &Value<'_>, problems: &mut Problems) -> Option<Failures> {
@@ -59,44 +67,50 @@ pub(super) fn event(value: &Value<'_>, problems: &mut Problems) -> Option<Event>
             None => value.refuse(EVENT_HINT, problems),
         },
         Node::Object(_) => {
-            let object = value.object(&SLOW_EVENTS.map(|(word, _)| word), problems)?;
-            let mut given = SLOW_EVENTS.iter().filter_map(|(word, event)| Some((object.get(word)?, event)));
-            let (Some((threshold, event)), None) = (given.next(), given.next()) else { return value.refuse(EVENT_HINT, problems) };
-            threshold.read(problems, |value, problems| units::span(value, 1, problems)).map(event)
+            let object = value.object(&SLOW_EVENTS, problems)?;
+            let threshold =
+                |value: Value<'_>, problems: &mut Problems| value.read(problems, |value, problems| units::span(value, 1, problems));
+            match SLOW_EVENTS.map(|word| object.get(word)) {
+                [Some(value), None] => threshold(value, problems).map(Event::SlowerThan),
+                [None, Some(value)] => threshold(value, problems).map(Event::FirstByteSlowerThan),
+                _ => value.refuse(EVENT_HINT, problems),
+            }
         }
         _ => value.refuse(EVENT_HINT, problems),
     }
 }
 
-/// Reports an event that `of` or answers of `protocol` don't have.
-pub(super) fn fit(event: Event, of: GateSubject, object: &Object<'_>, protocol: Protocol, problems: &mut Problems) -> Option<()> {
+/// Reports an event that `of` or the answers of the route don't have.
+pub(super) fn fit(event: Event, of: GateSubject, object: &Object<'_>, answers: Answers, problems: &mut Problems) -> Option<()> {
     const SHADOW: &str = "this measure is for canaries: a shadow is compared with the primary request by request, as by diverged";
     match of {
         GateSubject::Shadow(_) => return object.get("measure")?.refuse(SHADOW, problems),
         GateSubject::Variant(0) => return object.get("of")?.refuse("this is the baseline itself: name a canary", problems),
         GateSubject::Variant(_) => {}
     }
-    let has_it = match event {
-        Event::Failed(failures) => return fit_failures(failures, of, object, protocol, problems),
-        Event::Refused | Event::SlowerThan(_) => true,
-        Event::Error => has_errors(protocol),
-        Event::FirstByteSlowerThan(_) | Event::Ended(_) => matches!(protocol, Protocol::Auto | Protocol::OpenAi),
+    let hint = match event {
+        Event::Failed(failures) => return fit_failures(failures, of, object, answers, problems),
+        Event::Error if !has_errors(answers.protocol) => "answers of this protocol have no errors inside a 2xx: choose another event",
+        Event::FirstByteSlowerThan(_) | Event::Ended(_) if !answers.generates => {
+            "answers of this route are not generated: this event needs protocol openai, or auto and a path of OpenAI's"
+        }
+        _ => return Some(()),
     };
-    if has_it { Some(()) } else { object.get("event")?.refuse("answers of this protocol have no such event: choose another one", problems) }
+    object.get("event")?.refuse(hint, problems)
 }
 
-/// Reports `counts` of a shadow, and errors inside of answers of a `protocol` that has none.
+/// Reports `counts` of a shadow, and errors inside of answers of a protocol that has none.
 pub(super) fn fit_failures(
     failures: Failures,
     of: GateSubject,
     object: &Object<'_>,
-    protocol: Protocol,
+    answers: Answers,
     problems: &mut Problems,
 ) -> Option<()> {
     let Some(counts) = object.get("counts") else { return Some(()) };
     match of {
         GateSubject::Shadow(_) => counts.refuse("a shadow's failures follow from its outcomes: leave counts out", problems),
-        GateSubject::Variant(_) if failures.overlaps(Failures::ERROR) && !has_errors(protocol) => {
+        GateSubject::Variant(_) if failures.overlaps(Failures::ERROR) && !has_errors(answers.protocol) => {
             counts.refuse("answers of this protocol have no errors inside a 2xx: leave error out", problems)
         }
         GateSubject::Variant(_) => Some(()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::value::{Object, Problems, Seen, Value};
 use super::{event, split, units};
 use crate::config::raw::Node;
-use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Protocol, Role, Shadow, SliceBy, Slices, Task};
+use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
 use crate::limits::MAX_GATES;
 
@@ -58,8 +58,7 @@ pub(super) struct Surroundings<'a, 'r> {
     /// The value of `shadows`, which may have problems.
     pub(super) written_shadows: Option<Value<'a>>,
     pub(super) shadows: Option<&'r [Rc<Shadow>]>,
-    /// The protocol; `auto` if its value has problems.
-    pub(super) protocol: Protocol,
+    pub(super) answers: event::Answers,
     pub(super) task: Option<&'r Task>,
     pub(super) slices: Option<Option<&'r Slices>>,
 }
@@ -192,14 +191,14 @@ fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
 
 /// Returns the measure, or reports that the variant or shadow `of` does not have it.
 fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surroundings<'_, '_>, problems: &mut Problems) -> Option<Measure> {
-    const UNREAD: &str = "answers of this protocol have no tokens or streams: this measure needs protocol openai or auto";
+    const UNREAD: &str =
+        "answers of this route have no tokens or streams: this measure needs protocol openai, or auto and a path of OpenAI's";
     let written = object.get("measure")?;
-    let counts_tokens = matches!(around.protocol, Protocol::Auto | Protocol::OpenAi);
     match (measure, of) {
-        (Measure::Failed(failures), _) => event::fit_failures(failures, of, object, around.protocol, problems).map(|()| measure),
-        (Measure::WorseThanBaseline(event), _) => event::fit(event, of, object, around.protocol, problems).map(|()| measure),
+        (Measure::Failed(failures), _) => event::fit_failures(failures, of, object, around.answers, problems).map(|()| measure),
+        (Measure::WorseThanBaseline(event), _) => event::fit(event, of, object, around.answers, problems).map(|()| measure),
         (Measure::SlowerThan(_), GateSubject::Variant(_)) => Some(measure),
-        (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if counts_tokens => Some(measure),
+        (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) if around.answers.generates => Some(measure),
         (Measure::FirstByteSlowerThan(_), GateSubject::Variant(_)) => written.refuse(UNREAD, problems),
         (Measure::FirstByteSlowerThan(_), GateSubject::Shadow(_)) => written.refuse(
             "the answer to a copy comes whole, so its first byte is not seen: use slower_than, or this measure for a variant",
@@ -209,7 +208,7 @@ fn fit(measure: Measure, of: GateSubject, object: &Object<'_>, around: &Surround
             "this measure is for shadows: variants have failed, worse_than_baseline, slower_than and first_byte_slower_than",
             problems,
         ),
-        (Measure::CostlierThanPrimary { .. }, _) if !counts_tokens => written.refuse(UNREAD, problems),
+        (Measure::CostlierThanPrimary { .. }, _) if !around.answers.generates => written.refuse(UNREAD, problems),
         (Measure::Flipped(direction), _) => flips(direction, around.task, object, problems).map(|()| measure),
         (_, GateSubject::Shadow(index)) => match around.shadows {
             Some(shadows) => fit_shadow(measure, index, shadows, object, problems),

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use super::event::Answers;
 use super::gate::{self, Surroundings};
 use super::value::{Object, Problems, Seen, Value};
 use super::{condition, cover, guardrail, plan, shadow, slices, split, units};
-use crate::config::{Key, Match, Name, Protocol, Route};
+use crate::config::{Key, Match, Name, Protocol, Route, reach};
 
 const KEYS: [&str; 11] =
     ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"];
@@ -70,7 +71,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
     all_different(object, problems);
-    report_expectations(object, protocol, problems);
+    report_expectations(object, protocol, sets.as_deref(), problems);
     // With `auto` every task is possible, so an unknown protocol causes no problem with the task.
     let reads = protocol.unwrap_or(Protocol::Auto);
     let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
@@ -79,7 +80,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         split: written,
         written_shadows: object.get("shadows"),
         shadows: shadows.as_deref(),
-        protocol: reads,
+        answers: Answers { protocol: reads, generates: sets.as_deref().is_none_or(|sets| reach::may_generate(reads, sets)) },
         task: compare.as_ref().map(|compare| &compare.task),
         slices: slices.as_ref().map(Option::as_ref),
     };
@@ -124,10 +125,10 @@ fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
     }
 }
 
-/// Reports `expect` of shadows if answers of the protocol tell no model version. Every answer would be of a wrong version.
-fn report_expectations(route: &Object<'_>, protocol: Option<Protocol>, problems: &mut Problems) {
-    const HINT: &str = "answers of this protocol tell no model version: choose another, or leave expect out";
-    if !matches!(protocol, Some(Protocol::Json | Protocol::Opaque)) {
+/// Reports `expect` of shadows if answers of the route tell no model version. Every answer would be of a wrong version.
+fn report_expectations(route: &Object<'_>, protocol: Option<Protocol>, sets: Option<&[Match]>, problems: &mut Problems) {
+    const HINT: &str = "answers of this protocol, or at this path, tell no model version: choose another protocol, or leave expect out";
+    if protocol.zip(sets).is_none_or(|(protocol, sets)| reach::may_tell_version(protocol, sets)) {
         return;
     }
     let shadows = route.get("shadows").and_then(|list| list.items(&mut Vec::new()));

@@ -9,7 +9,7 @@ use crate::limits::BUCKETS;
 /// The default of `header`.
 const HEADER: &str = "x-gnomon-variant";
 
-const KEYS: [&str; 7] = ["baseline", "canaries", "key", "salt", "pins", "header", "expose"];
+const KEYS: [&str; 8] = ["baseline", "canaries", "key", "salt", "pins", "header", "expose", "same_cluster"];
 
 /// Reads `split`. The default of its `salt` is this one, the route's name.
 pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Problems) -> Option<Split> {
@@ -24,7 +24,16 @@ pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Proble
     let pins = object.or("pins", Vec::new(), problems, |pins, problems| pins.list(problems, |item, problems| pin(item, value, problems)));
     let header = object.or("header", HEADER.into(), problems, header::split);
     let expose = object.or("expose", false, problems, Value::boolean);
-    Some(Split { variants: variants?, key: key?, salt: salt?.to_owned(), pins: pins?, header: header?, expose: expose? })
+    let same_cluster = object.or("same_cluster", false, problems, Value::boolean);
+    Some(Split {
+        variants: variants?,
+        key: key?,
+        salt: salt?.to_owned(),
+        pins: pins?,
+        header: header?,
+        expose: expose?,
+        same_cluster: same_cluster?,
+    })
 }
 
 /// Returns the names of the variants, the baseline first, for pins and `of` to refer to. Variants with problems are included; one without a

@@ -104,6 +104,7 @@ fn every_key_arrives() {
         pins: vec![Pin { header: "x-model-pin".into(), value: Text::Exact("v2".into()), variant: 1 }],
         header: "x-variant".into(),
         expose: true,
+        same_cluster: true,
     };
     assert_eq!(route.split, Some(expected));
 

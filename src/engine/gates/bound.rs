@@ -41,6 +41,8 @@ pub struct GateInSlice {
     pub terms: Terms,
     /// The ids of its series.
     pub series: GateSeries,
+    /// `gnomon_split_misrouted` of the variant that it is of; `None` for a shadow's gate.
+    pub misrouted: Option<MetricId>,
     /// Writes of the gauge of its state.
     pub writes: Writes,
     /// Whether this worker has logged that the gate fails.
@@ -145,11 +147,16 @@ impl BoundGate {
                 shares: shares.clone(),
             })
         };
+        let misrouted = match gate.of {
+            GateSubject::Variant(variant) => shares.misrouted().nth(variant),
+            GateSubject::Shadow(_) => None,
+        };
         let sets_against_baseline = matches!(gate.measure, Measure::WorseThanBaseline(_));
         let slices = names.iter().map(|slice| GateInSlice {
             labels: labels(slice),
             terms: shared(gate.terms),
             series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline),
+            misrouted,
             writes: Writes::default(),
             logged: Cell::default(),
             guard: guard(),

@@ -117,6 +117,11 @@ impl Shares {
         self.of(variant)?.series.tripped
     }
 
+    /// `gnomon_split_misrouted` of each variant.
+    pub fn misrouted(&self) -> impl Iterator<Item = MetricId> + '_ {
+        self.0.iter().map(|share| share.series.misrouted)
+    }
+
     /// Whether this worker knows that a variant is cut off.
     pub fn is_cut_off(&self, variant: usize) -> bool {
         self.of(variant).is_some_and(|share| share.cut_off.get())
@@ -180,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_shares_of_those_cut_off_go_to_the_baseline() {
-        let series = ShareSeries { shown: 0, tripped: None };
+        let series = ShareSeries { shown: 0, tripped: None, misrouted: 0 };
         for (cut_off, expected) in [
             (vec![], [900_000, 70_000, 30_000]),
             (vec![1], [970_000, 0, 30_000]),

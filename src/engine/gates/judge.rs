@@ -24,6 +24,8 @@ struct GateReading {
     state: u64,
     /// `gnomon_guardrail_tripped`, where there is one.
     tripped: u64,
+    /// `gnomon_split_misrouted`, where there is one.
+    misrouted: u64,
 }
 
 impl GateReading {
@@ -46,7 +48,8 @@ impl GateReading {
         let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
         let terms = rate(limit).zip(rate(alpha)).map(|(limit, alpha)| Terms { limit, alpha, min_trials });
         let tripped = gate.guard.as_ref().map_or(0, |guard| statistics.read(guard.tripped));
-        Self { counters, terms, failures, state, tripped }
+        let misrouted = gate.misrouted.map_or(0, |gauge| statistics.read(gauge));
+        Self { counters, terms, failures, state, tripped, misrouted }
     }
 }
 
@@ -58,6 +61,18 @@ pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     }
     // The slices may be others than before.
     gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
+}
+
+/// Whether the host keeps what [`take_over`] has shown. No alpha is 0.
+pub fn are_kept(gates: &[Rc<BoundGate>], statistics: &mut dyn Statistics) -> bool {
+    gates.iter().flat_map(|gate| &gate.slices).all(|slice| statistics.read(slice.series.terms[1]) > 0)
+}
+
+/// Judges the gates of a route anew.
+pub fn judge_all(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
+    for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {
+        judge(gate, slice, false, callback);
+    }
 }
 
 /// Shows the terms that this configuration judges a gate by. Other workers may judge it meanwhile, and must not fail it by a mixture of old
@@ -122,7 +137,11 @@ pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut
 fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, callback: &mut Callback<'_>) -> bool {
     // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
     let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
-    let state = terms.judge(reading.counters, failed);
+    let state = match terms.judge(reading.counters, failed) {
+        // Another variant may have answered.
+        State::Pass if reading.misrouted > 0 => State::Undecided,
+        state => state,
+    };
     if state == State::Fail && reading.failures == 0 {
         callback.statistics.add(gate.series.failures, 1);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod against_baseline;
 mod guardrail;
+mod misrouted;
 mod properties;
 mod triplets;
 mod updates;
@@ -14,8 +15,10 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config, merge};
+use crate::engine::effect::Line;
 use crate::engine::ending::Ending;
 use crate::engine::event::Event;
+use crate::stats::memory::Memory;
 
 const UNDECIDED: i64 = 0;
 const PASS: i64 = 1;
@@ -359,5 +362,26 @@ fn a_gauge_that_keeps_nothing_ends_no_worker() {
         }
         answers(&mut worker, ANY, 503, 30);
         assert_eq!(told(&worker, "errors", "other").1, 30, "{dropped}");
+    }
+}
+
+/// That is said, once for each configuration.
+#[test]
+fn figures_that_the_host_does_not_keep_are_told_of() {
+    for (dropped, expected) in [
+        (None, 0),
+        (Some("gnomon_"), 1),
+        (Some("gnomon_build_info"), 1),
+        (Some("gnomon_configuration"), 1),
+        (Some("gnomon_gate_"), 1),
+        (Some("gnomon_pairs_total"), 0),
+    ] {
+        let mut worker = Worker::on(Memory { dropped, ..Memory::default() }, sliced(json!({})));
+        for _ in 0..2 {
+            let said = worker.lines.iter().filter(|line| matches!(line, Line::Error(line) if line.contains("a stats matcher hides them")));
+            assert_eq!((said.count(), worker.sum(&["gnomon_anomalies_total"])), (expected, 0), "{dropped:?}: {:?}", worker.lines);
+            good(&mut worker, 1);
+            worker.configure(ROOT, sliced(json!({"min_trials": 1})));
+        }
     }
 }

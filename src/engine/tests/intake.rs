@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{config, merge};
-use crate::engine::intake::{Intake, Line, Source, take};
+use crate::engine::effect::Line;
+use crate::engine::intake::{Intake, Source, take};
 use crate::stats::memory::Memory;
 use crate::stats::{Applied, WorkerSeries};
 

@@ -1,6 +1,6 @@
 //! Configurations that follow each other, and the end of a VM, with copies in flight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,6 +8,7 @@ use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::worker::{ROOT, Worker, config};
+use crate::engine::effect::Line;
 use crate::engine::event::Event;
 
 #[test]
@@ -107,4 +108,27 @@ fn a_root_context_that_is_configured_again_gives_its_open_breakers_back() {
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), 1);
     worker.configure(ROOT, config(json!({})));
     assert_eq!(worker.sum(&["gnomon_breaker_open"]), 0);
+}
+
+#[test]
+fn series_of_earlier_experiments_are_told_of_once() {
+    let of = |experiment: &str| config(json!({"experiment": experiment}));
+    let told = |worker: &Worker| -> Vec<String> {
+        let texts = worker.lines.iter().filter_map(|line| if let Line::Warning(text) = line { Some(text.clone()) } else { None });
+        texts.filter(|text| text.contains("are still exported")).collect()
+    };
+    let mut worker = Worker::new(of("e"));
+    let mut other = Worker::beside(&worker, of("e"));
+    let names: BTreeSet<String> = worker.host().defined.iter().map(|(_, name)| name.clone()).collect();
+    let each = names.iter().filter(|name| name.contains("experiment=.=e;")).count();
+    for (root, experiment, earlier) in (2..).zip(["e", "f", "f", "g", "e", "e"]).zip([0, 1, 0, 2, 2, 0]).map(|((root, e), n)| (root, e, n))
+    {
+        worker.configure(root, of(experiment));
+        other.configure(root, of(experiment));
+        assert_eq!((told(&worker).len(), told(&other).len()), (usize::from(earlier > 0), 0), "{experiment}: {:?}", worker.lines);
+        let count = format!("{} or more series of {earlier} earlier experiment(s)", earlier * each);
+        assert!(told(&worker).iter().all(|text| text.contains(&count)), "{count}: {:?}", worker.lines);
+    }
+    let young = Worker::beside(&worker, of("h"));
+    assert_eq!(told(&young), Vec::<String>::new(), "a new VM has none of them");
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::engine::effect::{Dispatch, Effect};
+use crate::engine::effect::{Dispatch, Effect, Line};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::{PairId, RootId, StreamId};
-use crate::engine::intake::{self, Line, Source};
+use crate::engine::intake::{self, Source};
 use crate::http::Fields;
 use crate::stats::WorkerSeries;
 use crate::stats::memory::Memory;
@@ -32,6 +32,12 @@ pub struct Worker {
     pub evidence: Vec<Value>,
     pub headers: Vec<String>,
     pub wakes: usize,
+    /// The cluster that answers; `None`: Envoy answers itself.
+    pub cluster: Option<String>,
+    /// At how many ends of streams the engine wanted to know it.
+    pub looks: usize,
+    /// Whether it wants to know it at the end of the stream that the last event was of.
+    look: bool,
     /// What was said of the configuration.
     pub lines: Vec<Line>,
     pub kept: bool,
@@ -114,6 +120,9 @@ impl Worker {
             evidence: Vec::new(),
             headers: Vec::new(),
             wakes: 0,
+            cluster: None,
+            looks: 0,
+            look: false,
             lines: Vec::new(),
             kept: false,
             released: false,
@@ -138,12 +147,13 @@ impl Worker {
                 Effect::Wake => self.wakes += 1,
                 Effect::Dispatch(copy) => self.copies.push(copy),
                 Effect::Evidence(line) => self.evidence.push(serde_json::from_str(&line).unwrap()),
+                Effect::Tell(line) => self.lines.push(line),
                 Effect::RemoveRequestHeader(name) => self.headers.push(format!("-{name}")),
                 Effect::SetRequestHeader(name, value) => self.headers.push(format!("{name}: {value}")),
                 Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
                 Effect::KeepRoot => self.kept = true,
                 Effect::ReleaseRoot => self.released = true,
-                Effect::Follow(_) => {}
+                Effect::Follow(follow) => self.look = follow.cluster,
             }
         }
     }
@@ -202,6 +212,11 @@ impl Worker {
 
     /// The client has its whole answer.
     pub fn end(&mut self, stream: StreamId) {
+        let look = std::mem::take(&mut self.look);
+        self.looks += usize::from(look);
+        if let Some(cluster) = self.cluster.clone().filter(|_| look) {
+            self.handle(Event::AnsweredBy { stream, cluster });
+        }
         let ending = Ending::Answered { at: self.now, grpc_status: None };
         self.handle(Event::StreamEnd { stream, ending, first_byte: None });
     }

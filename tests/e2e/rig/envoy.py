@@ -62,9 +62,9 @@ def by_variant(clusters, header="x-gnomon-variant"):
     return [*chosen, {"match": {"prefix": "/"}, "route": {"cluster": next(iter(clusters.values()))}}]
 
 
-def bootstrap(filters, clusters, routes=None, manager=None):
+def bootstrap(filters, clusters, routes=None, manager=None, stats=None):
     """The whole of Envoy's configuration. `clusters`: name to upstream, or to a `cluster()`; without `routes` all goes to the first.
-    `manager` are further fields of the connection manager."""
+    `manager` are further fields of the connection manager, `stats` of its statistics."""
     routes = routes or [{"match": {"prefix": "/"}, "route": {"cluster": next(iter(clusters))}}]
     made = {name: value if isinstance(value, dict) else cluster(value) for name, value in clusters.items()}
     for name, value in made.items():
@@ -73,7 +73,7 @@ def bootstrap(filters, clusters, routes=None, manager=None):
         "node": {"id": "e2e", "cluster": "e2e"},
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
         "stats_flush_interval": "0.1s",  # histograms are merged at this pace
-        "stats_config": {"stats_tags": [{"tag_name": tag, "regex": rf"({tag}=\.=(.*?);\.;)"} for tag in TAGS]},
+        "stats_config": {"stats_tags": [{"tag_name": tag, "regex": rf"({tag}=\.=(.*?);\.;)"} for tag in TAGS], **(stats or {})},
         "static_resources": {
             "listeners": [_listener("filtered", filters, routes, manager), _listener("bare", [], routes, manager)],
             "clusters": list(made.values()),

@@ -56,7 +56,8 @@ def state_of(metrics, gate, slice_="all", **labels):
 
 
 def disagreements(metrics):
-    """Where the exported state is not what the other figures say: {labels: what is wrong}. The latch counts, and nothing else excuses."""
+    """Where the exported state is not what the other figures say: {labels: what is wrong}. The latch counts, a variant that is not routed as
+    the split says does not pass, and nothing else excuses."""
     names = "bad_total trials_total failures_total limit_sum_ppm_total limit_ppm state"
     exported = {name: metrics.series(f"gnomon_gate_{name}") for name in names.split()}
     wrong, sliced = {}, {}
@@ -68,13 +69,14 @@ def disagreements(metrics):
         # (The host forgets the counters of an experiment that is over.)
         bad, trials, failures = (exported[f"{name}_total"].get(labels, 0) for name in ("bad", "trials", "failures"))
         terms = [metrics.values[f"gnomon_gate_{name}", labels] for name in ("limit_ppm", "alpha_ppm", "min_trials")]
+        misrouted = metrics.total("gnomon_split_misrouted", experiment=place["experiment"], route=place["route"], variant=place["subject"])
         expected = UNDECIDED
         if labels in exported["limit_sum_ppm_total"] and trials and terms[0]:
             # Each trial has a limit of its own.
             terms[0] = exported["limit_sum_ppm_total"][labels] / trials
         if terms[0]:  # the configuration still has it
             judged = state(bad, trials, *terms)
-            expected = FAIL if failures else judged
+            expected = FAIL if failures else UNDECIDED if judged == PASS and misrouted else judged
             sliced.setdefault(tuple(place.items()), {})[slice_] = (shown, trials)
         if bad > trials or shown != expected or (terms[0] and judged == FAIL and not failures):
             wrong[labels] = f"state {shown}, expected {expected}: {bad} of {trials}, {failures} failures, {terms}"
