@@ -150,7 +150,7 @@ fn equal(runner: &mut Runner<'_>) -> Vec<Row> {
     let burst = Step { requests: 1.0, ..step(events / 5, HALF, EQUAL) };
     let moving = [50_000, 250_000, HALF].map(moving).into_iter().chain([burst]).chain([HALF, 250_000, 50_000].map(moving));
     let moving: Vec<Step> = moving.collect();
-    let two = |cut_off| Step { canaries: [100_000, 100_000], cut_off, ..step(events / 2, 0, EQUAL) };
+    let two = |cut_off| Step { canaries: [100_000, 400_000], cut_off, ..step(events / 2, 0, EQUAL) };
     let two = [two(false), two(true)];
     let mut rows = vec![
         runner.row(("share 5 %", "new"), 1.0, scenario(Users::New, steady, HALF, &ways)),

@@ -18,7 +18,7 @@ pub fn section(figures: &KeyFigures) -> String {
 
 Shares of runs in which the gate ever fails ({alpha} % is promised), and in which naive tests do: one takes each event for a trial, the
 others take the share of the moment, or that over all requests so far, for the limit of all trials. The share moves from 5 to 25 and 50 %
-and back, with a burst of events at 50 %. Of two canaries with 10 % each one is cut off midway. 200 000 users are more than the gate
+and back, with a burst of events at 50 %. Of two canaries, 10 and 40 %, the second is cut off midway. 200 000 users are more than the gate
 remembers. One client with a thousand bad requests is one trial.
 
 {equal}
