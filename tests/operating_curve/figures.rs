@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gnomon::gate::State;
 
+use crate::key_figures::{self, KeyFigures};
 use crate::progress::Progress;
 use crate::simulation::{Setting, Turn, after_the_turn, alarms, first_verdict, runs, window_alarms};
 
@@ -138,13 +139,15 @@ pub struct Figures {
     pub above: Vec<Alarms>,
     /// After a long good history.
     pub turned: Vec<Turned>,
+    /// Of gates that set a canary against the baseline.
+    pub keys: KeyFigures,
 }
 
 /// Runs everything.
 pub fn figures(size: Size) -> Figures {
     let limits = ABOVE.map(|(limit, _)| limit);
     let above: Vec<(f64, f64)> = ABOVE.iter().flat_map(|(limit, rates)| rates.iter().map(|rate| (*limit, *rate))).collect();
-    let scenarios = REFERENCE.len() + limits.len() + above.len() + TURNS.len();
+    let scenarios = REFERENCE.len() + limits.len() + above.len() + TURNS.len() + key_figures::ROWS;
     let progress = Progress::new(scenarios * size.runs + limits.len() * size.windows);
     let mut scenario = 0;
     let mut next = || {
@@ -158,7 +161,8 @@ pub fn figures(size: Size) -> Figures {
     let windows = windows.map(|setting| (setting, window_share(setting, next(), size, &progress))).to_vec();
     let above = above.iter().map(|(limit, rate)| all_alarms(gate(*limit, *rate), next(), size, REFERENCE_HORIZON, &progress)).collect();
     let turned = TURNS.iter().map(|rate| all_turned(gate(0.01, *rate), next(), size, &progress)).collect();
-    Figures { size, table, on_the_limit, windows, above, turned }
+    let keys = key_figures::figures(size, &progress);
+    Figures { size, table, on_the_limit, windows, above, turned, keys }
 }
 
 fn verdicts(setting: Setting, scenario: u64, size: Size, progress: &Progress) -> Verdicts {
@@ -195,10 +199,19 @@ fn window_share(setting: Setting, scenario: u64, size: Size, progress: &Progress
     alarms.iter().filter(|alarm| **alarm).count() as f64 / size.windows as f64
 }
 
+/// The standard error of a share of so many runs.
+fn error(share: f64, runs: f64) -> f64 {
+    (share * (1.0 - share) / runs).sqrt()
+}
+
+/// Whether a share of runs is more than promised, beyond what chance explains (four standard errors).
+pub fn beyond(share: f64, promised: f64, runs: usize) -> bool {
+    share > promised + 4.0 * error(promised, runs as f64)
+}
+
 /// What of the figures is not as promised, or not as the reference says, beyond what chance explains (four standard errors).
 pub fn disagreements(figures: &Figures) -> Vec<String> {
-    let mut found = Vec::new();
-    let error = |share: f64, runs: f64| (share * (1.0 - share) / runs).sqrt();
+    let mut found = key_figures::disagreements(&figures.keys);
     for (verdicts, reference) in figures.table.iter().zip(REFERENCE) {
         let (limit, rate) = (reference.0, reference.1);
         let (ours, theirs) = (figures.size.runs as f64, REFERENCE_RUNS as f64);
@@ -222,7 +235,7 @@ pub fn disagreements(figures: &Figures) -> Vec<String> {
     let alarms = figures.on_the_limit.iter().map(|alarms| (alarms.setting, alarms.gate.within(u64::MAX), figures.size.runs));
     let windows = figures.windows.iter().map(|(setting, share)| (*setting, *share, figures.size.windows));
     for (Setting { limit, alpha, .. }, share, runs) in alarms.chain(windows) {
-        if share > alpha + 4.0 * error(alpha, runs as f64) {
+        if beyond(share, alpha, runs) {
             found.push(format!("limit {limit}: {share} of runs on the limit raise an alarm, more than {alpha}"));
         }
     }

@@ -7,6 +7,7 @@ use crate::figures::{
     ALPHA, Alarms, Figures, GOOD, GUARDRAIL_ALPHA, GUARDRAIL_MIN_TRIALS, PER_SECOND, REFERENCE, REFERENCE_HORIZON, REFERENCE_RUNS, Times,
     Turned, WINDOWS,
 };
+use crate::key_page;
 
 /// Numbers of trials up to which false alarms are counted, and rates of traffic per second.
 const LOOKS: [u64; 4] = [100, 1_000, 10_000, 100_000];
@@ -68,6 +69,7 @@ there are good answers in it, too, which mute the evidence; a window that ends m
 long as it holds enough trials (here 6 000), and runs the risk of a false alarm more often.
 
 {turned}
+{keys}
 ## First verdicts, held against an independent simulation
 
 Pass or fail, whichever came first within {horizon} trials; the median is that of the runs that had a verdict. The reference: a simulation written before
@@ -83,6 +85,7 @@ they differ by more than chance explains.
         detection = detection(&figures.above),
         per_second = PER_SECOND,
         turned = turned(&figures.turned),
+        keys = key_page::section(&figures.keys),
         comparison = comparison(figures),
     )
 }
@@ -160,7 +163,7 @@ pub fn comparison(figures: &Figures) -> String {
     table
 }
 
-fn head(cells: impl IntoIterator<Item = String>) -> String {
+pub fn head(cells: impl IntoIterator<Item = String>) -> String {
     let mut table = String::new();
     let cells: Vec<String> = cells.into_iter().collect();
     row(&mut table, cells.iter().cloned());
@@ -168,12 +171,12 @@ fn head(cells: impl IntoIterator<Item = String>) -> String {
     table
 }
 
-fn row(table: &mut String, cells: impl IntoIterator<Item = String>) {
+pub fn row(table: &mut String, cells: impl IntoIterator<Item = String>) {
     let cells: Vec<String> = cells.into_iter().collect();
     writeln!(table, "| {} |", cells.join(" | ")).expect("a string takes all");
 }
 
-fn trials(number: Option<u64>) -> String {
+pub fn trials(number: Option<u64>) -> String {
     number.map_or("-".to_owned(), grouped)
 }
 

@@ -4,6 +4,9 @@
 //!     operating-curve [--quick] FOLDER
 
 mod figures;
+mod key_figures;
+mod key_page;
+mod key_simulation;
 mod page;
 mod picture;
 mod progress;
@@ -37,6 +40,7 @@ fn fail(why: &str) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use crate::key_simulation::Way;
     use crate::{figures, page, picture};
 
     /// A small version of the whole: no more false alarms than promised, and the reference's figures, within what chance explains.
@@ -48,6 +52,13 @@ mod tests {
         for alarms in &figures.on_the_limit {
             assert!(alarms.z_test.within(u64::MAX) > 2.0 * alarms.gate.within(u64::MAX), "a naive test should do worse: {alarms:?}");
         }
+        for row in &figures.keys.equal {
+            let [gate, share] = [Way::ByKey, Way::CurrentShare].map(|way| row.share(way));
+            assert!(share.is_none_or(|share| Some(share) > gate), "one limit for all trials should do worse: {}", row.what);
+        }
+        let crowds = figures.keys.equal.iter().filter(|row| row.who == "crowd");
+        let failing = |way| crowds.clone().filter_map(|row| row.share(way)).sum::<f64>();
+        assert!(failing(Way::ByEvent) > 2.0 * failing(Way::ByKey), "each event for a trial should do worse");
         for turned in figures.turned.iter().filter(|turned| turned.rate >= 0.2) {
             let [whole, long, short] =
                 [&turned.whole, &turned.guardrail[0], &turned.guardrail[1]].map(|times| times.quantile(0.5).unwrap_or(u64::MAX));

@@ -43,7 +43,7 @@ impl Random {
         Self(start.next())
     }
 
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -134,18 +134,18 @@ pub struct Turn {
 }
 
 /// A guardrail's current window.
-struct Window {
+pub struct Window {
     length: Duration,
     begun: Option<WindowStart>,
 }
 
 impl Window {
-    fn new(length: Duration) -> Self {
+    pub fn new(length: Duration) -> Self {
         Self { length, begun: None }
     }
 
     /// What came since the first look in it.
-    fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
+    pub fn counts(&mut self, reading: Reading, now: Duration) -> Counts {
         let now = WindowStart::new(reading, Timestamp::from_epoch(now), self.length);
         let counts = self.begun.and_then(|begun| begun.until(&now, reading));
         if counts.is_none() {
