@@ -47,6 +47,14 @@ impl KeyBit {
         let set: usize = marked.iter().map(|byte| byte.count_ones() as usize).sum();
         if set > PAGE * 8 / 2 { self.mark(&[]) } else { Some(marked) }
     }
+
+    /// Returns the page after the first event of a key in a `window`, to be kept instead of `page`; `None` if the key has had one in it. A
+    /// page of another window is empty. It begins with the number of its window, 64 bits, little-endian.
+    pub fn mark_in(self, window: u64, page: &[u8]) -> Option<Vec<u8>> {
+        let number = window.to_le_bytes();
+        let marked = self.mark(page.strip_prefix(&number).unwrap_or_default())?;
+        Some([&number[..], &marked].concat())
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +94,17 @@ mod tests {
         assert_eq!(cleared.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1, "but for the key at hand");
         assert_eq!(key(1_024).mark(&cleared), None);
         assert!(key(0).mark(&cleared).is_some());
+    }
+
+    #[test]
+    fn each_window_has_first_events_of_its_own() {
+        let page = key(7).mark_in(1, &[]).unwrap();
+        assert_eq!((page.len(), key(7).mark_in(1, &page)), (264, None));
+        let both = key(8).mark_in(1, &page).unwrap();
+        assert_eq!((key(7).mark_in(1, &both), key(8).mark_in(1, &both)), (None, None));
+        let next = key(7).mark_in(2, &both).unwrap();
+        assert_eq!((key(7).mark_in(2, &next), key(8).mark_in(2, &next).is_some()), (None, true));
+        assert!(key(7).mark_in(0, &[0; 7]).is_some(), "a page that is none");
     }
 
     #[test]

@@ -8,10 +8,13 @@
 //! Trials between the beginning of a window and its snapshot count for no window. If every trial is followed by a look, that is one trial.
 //! When the clock jumps into another window, forwards or back, that window gets a new snapshot. Jumps within a window don't matter.
 //! Counters below the snapshot belong to a restarted proxy, so they get a new snapshot too. The caller keeps the snapshots.
+//!
+//! Where only the first event of a key is a trial, the trials since a snapshot would mislead: once most keys of the worse variant have had
+//! their event, late first events are those of the better one. So there each window has first events of its own, and a [`WindowTally`].
 
 use std::time::Duration;
 
-use super::{Counts, Reading};
+use super::{Counts, Rate, Reading};
 use crate::timestamp::Timestamp;
 
 /// A snapshot of a gate's counters at the first look in a window.
@@ -63,6 +66,35 @@ impl WindowStart {
             Some(limits) => Some(counts.with_limits(limits.checked_sub(self.limits)?)),
             None => Some(counts),
         }
+    }
+}
+
+/// The trials of one window, which are counted by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowTally(WindowStart);
+
+impl WindowTally {
+    /// Returns the tally after one more trial in `window`, with its limit. `bytes` are those of the tally before; one of another window
+    /// begins anew.
+    pub fn after(bytes: &[u8], window: u64, limit: Rate, is_bad: bool) -> Self {
+        let before = WindowStart::read(bytes).filter(|before| before.window == window);
+        let WindowStart { bad, trials, limits, .. } = before.unwrap_or(WindowStart { window, bad: 0, trials: 0, limits: 0 });
+        Self(WindowStart {
+            window,
+            bad: bad.saturating_add(is_bad.into()),
+            trials: trials.saturating_add(1),
+            limits: limits.saturating_add(limit.ppm.into()),
+        })
+    }
+
+    /// Returns the counts of the trials.
+    pub fn counts(&self) -> Counts {
+        Counts::new(self.0.bad, self.0.trials).with_limits(self.0.limits)
+    }
+
+    /// Returns the tally as bytes for [`WindowTally::after`].
+    pub fn written(&self) -> [u8; 32] {
+        self.0.written()
     }
 }
 
@@ -145,6 +177,17 @@ mod tests {
         let last = |reading| WindowStart::new(reading, latest, Duration::MAX);
         assert_eq!(last(Reading::default()).until(&last(all), all), Some(Counts::new(u64::MAX, u64::MAX)));
         assert_eq!(WindowStart::new(all, latest, Duration::from_micros(1)).window, u64::MAX);
+    }
+
+    #[test]
+    fn a_tally_is_of_one_window() {
+        let [half, tenth] = [500_000, 100_000].map(|ppm| Rate::new(ppm).unwrap());
+        let first = WindowTally::after(&[], 7, half, true);
+        let second = WindowTally::after(&first.written(), 7, tenth, false);
+        assert_eq!(second.counts(), Counts::new(1, 2).with_limits(600_000));
+        let next = WindowTally::after(&second.written(), 8, tenth, false);
+        assert_eq!(next.counts(), Counts::new(0, 1).with_limits(100_000));
+        assert_eq!(WindowTally::after(&next.written(), 7, half, false).counts(), Counts::new(0, 1).with_limits(500_000));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use gnomon::gate::{Rate, Terms};
 
-use crate::figures::{ALPHA, GUARDRAIL_MIN_TRIALS, PER_SECOND, Size, WINDOWS, beyond};
+use crate::figures::{ALPHA, GUARDRAIL_ALPHA, GUARDRAIL_MIN_TRIALS, PER_SECOND, Size, WINDOWS, beyond};
 use crate::key_simulation::{Found, Scenario, Step, Users, Way, run};
 use crate::progress::Progress;
 use crate::simulation::runs;
@@ -119,7 +119,7 @@ fn step(events: u64, canary: u32, happens: [f64; 3]) -> Step {
 }
 
 /// How many rows there are.
-pub const ROWS: usize = 9 + 4 * SHARES.len() + 4 + 2 + 7;
+pub const ROWS: usize = 9 + 4 * SHARES.len() + 4 + 2 + 8;
 
 /// Runs everything.
 pub fn figures(size: Size, progress: &Progress) -> KeyFigures {
@@ -177,6 +177,9 @@ fn refusing(runner: &mut Runner<'_>, share: u32) -> [Row; 4] {
     })
 }
 
+/// Requests that may have the event, of users who all have it in the end.
+const BUSY_EVENTS: u64 = 50_000;
+
 fn misled(runner: &mut Runner<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     let steady = [step(runner.size.horizon / 10, 50_000, EQUAL)];
@@ -186,12 +189,14 @@ fn misled(runner: &mut Runner<'_>) -> Vec<Row> {
     }
     let late = Step { requests: 1.0, ..step(20_000, 50_000, [0.01, 1.0, 0.0]) };
     let turns = |events| [step(events, 50_000, EQUAL), late];
-    let better = [step(50_000, HALF, [1.0, 0.5, 0.0])];
+    let better = [step(BUSY_EVENTS, HALF, [1.0, 0.5, 0.0])];
+    let equal = [step(BUSY_EVENTS, HALF, EQUAL)];
     for (what, who, steps, limit) in [
         ("404 to all at 5 %", "equal for 30 000 events", &turns(30_000)[..], HALF),
         ("404 to all at 5 %", "equal for 100 000 events", &turns(100_000), HALF),
         ("half the rate at 50 %", "50 000 events", &better, HALF),
         ("half the rate at 50 %", "the same, limit 40 %", &better, 400_000),
+        ("equal at 50 %", "50 000 events", &equal, HALF),
     ] {
         rows.push(runner.row((what, who), 0.1, scenario(ALIKE, steps, limit, &[Way::ByKey, Way::Guardrail])));
     }
@@ -200,7 +205,7 @@ fn misled(runner: &mut Runner<'_>) -> Vec<Row> {
 
 /// What of the figures is not as promised, beyond what chance explains, or not as another computation has it.
 pub fn disagreements(figures: &KeyFigures) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found = misled_guardrails(&figures.misled);
     for row in &figures.equal {
         for way in [Way::ByKey, Way::Passes] {
             if let Some(share) = row.share(way).filter(|share| beyond(*share, ALPHA, row.runs.len())) {
@@ -226,6 +231,23 @@ pub fn disagreements(figures: &KeyFigures) -> Vec<String> {
             if row.quantile(Way::Guardrail, 0.5, |found| found.bad).is_none_or(|bad| bad > 60) {
                 found.push(format!("404 to all at {}: not cut off within some tens of answers", SHARES[place]));
             }
+        }
+    }
+    found
+}
+
+/// The guardrail must find what turns bad late, and leave canaries alone that are no worse, also once most users have had the event.
+fn misled_guardrails(rows: &[Row]) -> Vec<String> {
+    let [.., late, better, _, equal] = rows else { return vec!["no runs of busy users".to_owned()] };
+    let windows = BUSY_EVENTS as f64 * 100.0 / PER_SECOND / WINDOWS[0].as_secs_f64();
+    let share = |row: &Row| row.share(Way::Guardrail).unwrap_or(f64::NAN);
+    let mut found = Vec::new();
+    if share(late) < 1.0 {
+        found.push(format!("{}, {}: cut off in {} of runs", late.what, late.who, share(late)));
+    }
+    for row in [better, equal] {
+        if beyond(share(row), windows * GUARDRAIL_ALPHA, row.runs.len()) {
+            found.push(format!("{}, {}: cut off in {} of runs", row.what, row.who, share(row)));
         }
     }
     found

@@ -39,8 +39,8 @@ pass a limit of 60 % (median / 9 of 10).
 proxy says of its own counts holds; the sum over proxies (in recording rules) then fails good canaries too often.
 
 *Users who all have the event.* A user has one first event in an experiment. Once most have had theirs (here 10 000 alike, one event per
-second), those that are left are the better variant's: a canary that turns bad late is not found, one that is *better* is cut off by a
-window of the guardrail, and fails by a limit below 50 %. Choose `key: request` there, or guard `failed`.
+second), the gate hardly gets trials, and does not find a canary that turns bad late. The guardrail does: each of its windows has first
+events of its own. By a limit below 50 % the gate fails any canary in the end, also one that is *better*.
 
 {misled}",
         equal = equal(&figures.equal),

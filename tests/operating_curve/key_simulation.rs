@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use gnomon::config::{Key, Split, Variant};
 use gnomon::gate::first_events::KeyBit;
+use gnomon::gate::window::WindowTally;
 use gnomon::gate::{Counts, Rate, Reading, State, Terms, shared_limit};
 use gnomon::http::Request;
 use gnomon::split::{BASELINE, Reason, decide};
+use gnomon::timestamp::Timestamp;
 
-use crate::simulation::{Random, Window};
+use crate::simulation::Random;
 
 /// Shares are in parts per million.
 const WHOLE: u32 = 1_000_000;
@@ -62,7 +64,7 @@ pub enum Way {
     CurrentShare,
     /// The first event of each key, with the share over all requests so far as the one limit.
     MeanShare,
-    /// The shipped guardrail, which looks at the current window beside the whole run.
+    /// The shipped guardrail, which looks at the first events of the current window beside the whole run.
     Guardrail,
 }
 
@@ -165,7 +167,9 @@ struct Run<'a> {
     by_key: Tally,
     by_event: Tally,
     products: Products,
-    window: Window,
+    /// The first events of the current window, and the pages in which its users are remembered.
+    recent: Option<WindowTally>,
+    recent_pages: Vec<Vec<u8>>,
     requests: f64,
     /// The canary's share, times requests.
     shares: f64,
@@ -184,6 +188,7 @@ fn split(step: &Step, users: Users, salt: &str) -> Split {
         pins: Vec::new(),
         header: Rc::from("x-gnomon-variant"),
         expose: false,
+        same_cluster: false,
     }
 }
 
@@ -197,7 +202,8 @@ pub fn run(scenario: &Scenario, random: &mut Random) -> Vec<Option<Found>> {
         by_key: Tally::default(),
         by_event: Tally::default(),
         products: Products::default(),
-        window: Window::new(scenario.window),
+        recent: None,
+        recent_pages: vec![Vec::new(); PAGES],
         requests: 0.0,
         shares: 0.0,
         found: vec![None; scenario.ways.len()],
@@ -238,7 +244,21 @@ impl Run<'_> {
             self.by_key.add(limit, is_bad);
             self.products.add(limit, is_bad);
         }
+        if self.scenario.ways.contains(&Way::Guardrail) {
+            self.count_recent(KeyBit::of(&headers[0].1), limit, is_bad);
+        }
         self.look(is_trial, limit);
+    }
+
+    /// Counts an event of the current window, if it is the first one of its key there.
+    fn count_recent(&mut self, bit: KeyBit, limit: Rate, is_bad: bool) {
+        let now = Duration::from_secs_f64(self.requests / self.scenario.per_second);
+        let window = Timestamp::from_epoch(now).window(self.scenario.window);
+        if let Some(marked) = bit.mark_in(window, &self.recent_pages[bit.page]) {
+            self.recent_pages[bit.page] = marked;
+            let before = self.recent.map(|tally| tally.written());
+            self.recent = Some(WindowTally::after(before.as_ref().map_or(&[], |bytes| bytes), window, limit, is_bad));
+        }
     }
 
     /// Whether this is the first event of a key at its proxy.
@@ -257,12 +277,10 @@ impl Run<'_> {
         let Scenario { gate, guardrail, .. } = *self.scenario;
         let (by_key, products) = (self.by_key, self.products);
         let reading = by_key.with_limits();
-        let now = Duration::from_secs_f64(self.requests / self.scenario.per_second);
-        let guarded = self.scenario.ways.contains(&Way::Guardrail) && is_trial;
-        let recent = if guarded { self.window.counts(reading, now) } else { Counts::default() };
+        let recent = self.recent.map(|tally| tally.counts()).unwrap_or_default();
         let found = Found { requests: self.requests as u64, events: self.by_event.trials, trials: by_key.trials, bad: self.by_event.bad };
         for (way, when) in self.scenario.ways.iter().zip(&mut self.found) {
-            if when.is_some() || !is_trial && *way != Way::ByEvent {
+            if when.is_some() || !is_trial && !matches!(way, Way::ByEvent | Way::Guardrail) {
                 continue;
             }
             let at = |limit| Terms { limit, ..gate }.fails(by_key.counts());

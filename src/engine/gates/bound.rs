@@ -136,11 +136,13 @@ impl BoundGate {
         let labels = |slice: &Name| [route.experiment.clone(), route.name.clone(), gate.name.clone(), subject.clone(), slice.clone()];
         let names = slice::names(route.slices.as_ref().filter(|_| gate.each_slice));
         let shared = |terms: Terms| Terms { alpha: terms.alpha.shared(names.len()), ..terms };
+        let sets_against_baseline = matches!(gate.measure, Measure::WorseThanBaseline(_));
         let guard = || {
             let (guardrail, GateSubject::Variant(variant)) = (guardrail?, gate.of) else { return None };
             Some(Guard {
                 terms: shared(Terms { alpha: guardrail.alpha, min_trials: guardrail.min_trials, ..gate.terms }),
                 window: guardrail.window,
+                by_key: sets_against_baseline,
                 begun: Cell::default(),
                 variant,
                 tripped: shares.tripped(variant)?,
@@ -151,7 +153,6 @@ impl BoundGate {
             GateSubject::Variant(variant) => shares.misrouted().nth(variant),
             GateSubject::Shadow(_) => None,
         };
-        let sets_against_baseline = matches!(gate.measure, Measure::WorseThanBaseline(_));
         let slices = names.iter().map(|slice| GateInSlice {
             labels: labels(slice),
             terms: shared(gate.terms),

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::bound::{BoundGate, SubjectGates};
+use super::assigned::Assigned;
+use super::bound::{BoundGate, GateInSlice, SubjectGates};
 use super::judge;
-use super::key_trials::Assigned;
 use super::measure::{self, AnswerResult, ShadowResult};
 use crate::config::{Event, GateSubject, Measure, Task};
 use crate::engine::callback::Callback;
@@ -91,20 +91,33 @@ impl SubjectGates {
 }
 
 impl BoundGate {
-    /// Counts an event at canary or baseline, if it `happened` and is a trial.
+    /// Counts an event at canary or baseline, if it `happened` and is the first one of its key: in the experiment, and for a guardrail in the
+    /// current window.
     fn count_event(&self, happened: bool, of: AnswerOf, callback: &mut Callback<'_>) {
         let (true, Some(assigned), Some(trials)) = (happened, of.assigned, &self.key_trials) else { return };
-        if trials.take(assigned, callback) {
-            self.count(Some(self.of == GateSubject::Variant(of.variant)), of.slice, of.serves, callback);
+        if !trials.count(callback) {
+            return;
         }
+        let is_bad = self.of == GateSubject::Variant(of.variant);
+        if trials.is_first(assigned, callback.statistics) {
+            self.count(Some(is_bad), of.slice, of.serves, callback);
+        }
+        let slice = self.slice(of.slice).filter(|_| of.serves);
+        if let Some((slice, guard)) = slice.and_then(|slice| Some((slice, slice.guard.as_ref()?))) {
+            guard.count_event(&slice.labels, assigned, (trials.limit, is_bad), callback);
+        }
+    }
+
+    /// The gate in the slice at `place` (see [`crate::slice::names`]), or in the only one.
+    fn slice(&self, place: usize) -> Option<&GateInSlice> {
+        if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(place) }
     }
 
     /// Counts a trial in `slice` (see [`crate::slice::names`]) and judges the gate; `bad` is `None` of a request that is no trial. A bad
     /// trial is counted as a trial first, so that no reader ever sees more bad trials than trials; before that comes its limit, if it has
     /// one of its own.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
-        let slice = if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(slice) };
-        let (Some(bad), Some(slice)) = (bad, slice) else { return };
+        let (Some(bad), Some(slice)) = (bad, self.slice(slice)) else { return };
         if let (Some(limits), Some(trials)) = (slice.series.limits, &self.key_trials) {
             callback.statistics.add(limits, trials.limit.ppm().into());
         }

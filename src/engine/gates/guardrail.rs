@@ -6,11 +6,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::assigned::Assigned;
 use super::line;
 use crate::config::{Name, Route, Split, Variant};
 use crate::engine::callback::Callback;
-use crate::gate::window::WindowStart;
-use crate::gate::{Counts, Reading, Terms};
+use crate::gate::window::{WindowStart, WindowTally};
+use crate::gate::{Counts, Rate, Reading, Terms};
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::stats::definer::Definer;
 use crate::stats::gates::ShareSeries;
@@ -24,6 +25,8 @@ pub struct Guard {
     pub terms: Terms,
     /// The length of the windows that are judged beside the whole experiment.
     pub window: Duration,
+    /// Whether trials are first events of keys: then each window has first events of its own.
+    pub by_key: bool,
     /// The counters that the current window began with, as far as this worker knows.
     pub begun: Cell<Option<WindowStart>>,
     /// The canary's place in `shares`.
@@ -40,7 +43,7 @@ impl Guard {
     /// A configuration guards the requests that it serves by its own terms, also where others are shown: a younger one may never get to
     /// serve. `labels` are those of the gate.
     pub fn check(&self, labels: &[Name; 5], reading: Reading, callback: &mut Callback<'_>) {
-        if self.cuts_off(labels, reading.fewest, "experiment", callback) {
+        if self.cuts_off(labels, reading.fewest, "experiment", callback) || self.by_key {
             return;
         }
         let now = WindowStart::new(reading, callback.now, self.window);
@@ -50,6 +53,23 @@ impl Guard {
             begun.until(&now, reading).unwrap_or_default()
         });
         self.cuts_off(labels, recent, "window", callback);
+    }
+
+    /// Counts an event at canary or baseline, with the limit of its trial, if it is the first one of its key in the current window. Cuts the
+    /// canary off if its gate fails by these events alone.
+    pub fn count_event(&self, labels: &[Name; 5], assigned: Assigned, (limit, is_bad): (Rate, bool), callback: &mut Callback<'_>) {
+        let window = callback.now.window(self.window);
+        let recent = format!("{PREFIX}recent/{}", labels.join("/"));
+        if !assigned.is_first(&recent, callback.statistics, |bit, page| bit.mark_in(window, page)) {
+            return;
+        }
+        let mut counts = Counts::default();
+        update(callback.statistics, &recent, |bytes| {
+            let tally = WindowTally::after(bytes, window, limit, is_bad);
+            counts = tally.counts();
+            Some(tally.written().to_vec())
+        });
+        self.cuts_off(labels, counts, "window", callback);
     }
 
     /// Cuts the canary off if these trials make its gate fail. Returns whether it is cut off.

@@ -6,35 +6,15 @@
 
 use std::rc::Rc;
 
+use super::assigned::Assigned;
 use super::guardrail::Shares;
 use super::warmup::WarmUp;
-use crate::config::{Gate, GateSubject, Key, Route, Split};
+use crate::config::{Gate, GateSubject, Route};
 use crate::engine::callback::Callback;
 use crate::gate::first_events::KeyBit;
 use crate::gate::{Rate, shared_limit};
-use crate::http::Request;
-use crate::split::{Decision, Reason, key};
-use crate::stats::shared::{PREFIX, update};
-
-/// The key by which a split assigned a request to its variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Assigned {
-    /// A key that other requests may have, too.
-    Key(KeyBit),
-    /// The id of the request, or a random number.
-    Request,
-}
-
-impl Assigned {
-    /// Returns the key of a request by which `split` came to `decision`; `None` if something else decided.
-    pub fn of(split: &Split, request: &Request, decision: Decision) -> Option<Self> {
-        let by_chance = split.key.as_ref().filter(|_| decision.reason == Reason::Weight)?;
-        match by_chance {
-            Key::Request => Some(Assigned::Request),
-            by => key::value(by, request).map(|key| Assigned::Key(KeyBit::of(key))),
-        }
-    }
-}
+use crate::stats::Statistics;
+use crate::stats::shared::PREFIX;
 
 /// The trials of one gate.
 #[derive(Debug)]
@@ -59,19 +39,14 @@ impl KeyTrials {
         Some(Self { limit, canary, shares: shares.clone(), warm_up, pages: format!("{PREFIX}events/{}", labels.join("/")) })
     }
 
-    /// Whether an event is a trial. If so, the next one of its key is not.
-    pub fn take(&self, assigned: Assigned, callback: &mut Callback<'_>) -> bool {
+    /// Whether events count: the canary does not warm up, and is not cut off.
+    pub fn count(&self, callback: &mut Callback<'_>) -> bool {
         let warms_up = self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(false, callback));
-        if warms_up || self.shares.is_cut_off(self.canary) {
-            return false;
-        }
-        let Assigned::Key(bit) = assigned else { return true };
-        let mut is_first = false;
-        let done = update(callback.statistics, &format!("{}/{}", self.pages, bit.page), |page| {
-            let marked = bit.mark(page);
-            is_first = marked.is_some();
-            marked
-        });
-        is_first && done
+        !warms_up && !self.shares.is_cut_off(self.canary)
+    }
+
+    /// Whether an event is the first one of its key in the experiment. The next one is not.
+    pub fn is_first(&self, assigned: Assigned, statistics: &mut dyn Statistics) -> bool {
+        assigned.is_first(&self.pages, statistics, KeyBit::mark)
     }
 }

@@ -146,29 +146,56 @@ fn a_canary_that_refuses_all_is_found_by_its_share_of_the_refusals() {
     assert_eq!((of_gate(&worker), tripped(&worker, "v2")), (((30, 60, UNDECIDED), 30_000_000), 0), "it is no worse");
 }
 
-/// A long history in which both refuse alike mutes the evidence of the whole experiment, and not that of a window.
-#[test]
-fn a_window_has_the_limits_of_its_own_trials() {
-    let guardrail = json!({"guardrail": {"gates": ["worse"], "min_trials": 0, "window": "10m"}});
-    let mut worker = Worker::new(split(json!("refused"), guardrail));
-    let (old, new) = (users(&mut worker, "v1", 400), users(&mut worker, "v2", 430));
+/// The users of a long history in which both refuse alike: so many of the baseline, and of the canary.
+fn history(worker: &mut Worker, (old, new): (usize, usize)) -> (Vec<String>, Vec<String>) {
+    let (old, new) = (users(worker, "v1", old), users(worker, "v2", new));
     for (one, other) in old.iter().zip(&new) {
-        by_user(&mut worker, one, 404);
-        by_user(&mut worker, other, 404);
+        by_user(worker, one, 404);
+        by_user(worker, other, 404);
     }
-    let (bad, trials, _) = of_gate(&worker).0;
-    assert!(bad * 2 == trials && trials > 780, "{bad} of {trials}");
+    (old, new)
+}
+
+fn guarded() -> Value {
+    split(json!("refused"), json!({"guardrail": {"gates": ["worse"], "min_trials": 0, "window": "10m"}}))
+}
+
+/// A long history mutes the evidence of the whole experiment, and not that of a window, also if all users have had their first event.
+#[test]
+fn a_window_has_first_events_of_its_own() {
+    let mut worker = Worker::new(guarded());
+    let (_, new) = history(&mut worker, (400, 400));
+    let before = of_gate(&worker).0;
+    assert!(before.0 * 2 == before.1 && before.1 > 780, "{before:?}");
     worker.pass(Duration::from_mins(10));
     let mut needed = 0;
-    for user in &new[400..] {
+    for user in new.iter().flat_map(|user| [user, user]) {
         if tripped(&worker, "v2") == 0 {
             by_user(&mut worker, user, 404);
             needed += 1;
         }
     }
     let [line] = lines(&worker, "guardrail")[..] else { panic!("{:?}", worker.evidence) };
-    assert_eq!((line["guardrail"].as_str(), line["limit_ppm"].as_i64()), (Some("window"), Some(500_000)));
-    assert!((15..=18).contains(&needed) && of_gate(&worker).0.2 == UNDECIDED, "{needed}: {:?}", of_gate(&worker));
+    let told = ["bad", "trials", "limit_ppm"].map(|member| line[member].as_i64());
+    assert_eq!((line["guardrail"].as_str(), told), (Some("window"), [Some(15), Some(15), Some(500_000)]));
+    assert_eq!((needed, of_gate(&worker).0), (29, before), "each asked twice; for the experiment they are no trials");
+}
+
+/// Once the baseline's users have had their events, those that are left are the better canary's.
+#[test]
+fn a_canary_that_is_better_is_not_cut_off_by_the_events_that_are_left() {
+    let mut worker = Worker::new(guarded());
+    let (old, new) = history(&mut worker, (400, 200));
+    for user in &old[200..] {
+        by_user(&mut worker, user, 404);
+    }
+    worker.pass(Duration::from_mins(10));
+    let late = users(&mut worker, "v2", 260);
+    for (one, other) in old.iter().zip(late[200..].iter().chain(&new)).take(60) {
+        by_user(&mut worker, one, 404);
+        by_user(&mut worker, other, 404);
+    }
+    assert_eq!((tripped(&worker, "v2"), lines(&worker, "guardrail").len()), (0, 0));
 }
 
 #[test]
