@@ -89,7 +89,8 @@ fn a_canary_that_has_to_be_better_is_warned_of() {
         );
         let run = check([file("better", "a.yaml", &text)]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{limit}: {:?}", run.lines);
-        let expected = "warning: routes[0].gates[0]: if both models are equal, g fails: a limit below 50 asks for a canary that is better";
+        let expected =
+            "warning: routes[0].gates[0]: if both models are equal, g fails: a limit below 50 asks for a better canary, and fails";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
     }
 }

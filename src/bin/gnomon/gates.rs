@@ -44,7 +44,10 @@ fn unfair(config: &Config) -> Vec<String> {
                 Measure::WorseThanControl { .. } | Measure::SlowerThanPrimary(_) | Measure::CostlierThanPrimary { .. } => {
                     format!("half of {}'s trials are bad: with a limit below 50 it fails", gate.name)
                 }
-                Measure::WorseThanBaseline(_) => format!("{} fails: a limit below 50 asks for a canary that is better", gate.name),
+                Measure::WorseThanBaseline(_) => format!(
+                    "{} fails: a limit below 50 asks for a better canary, and fails that one, too, once most keys have had the event",
+                    gate.name
+                ),
                 _ => continue,
             };
             if gate.terms.limit.ppm() < EVEN {
