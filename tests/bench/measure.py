@@ -69,6 +69,7 @@ RATIOS = [
     Ratio("no route matched", "empty filter", 1.05),
     Ratio("split only", "empty filter", 1.15),
     Ratio("shadowed and compared", "native mirror", 1.30),
+    Ratio("split only", "split not looked at"),
     Ratio("split and guarded", "split only", 1.10),
     Ratio("split and set against", "split only", 1.10),
     Ratio("compared and judged", "shadowed and compared", 1.10),
@@ -103,6 +104,13 @@ def variants(filter_file, empty_file):
             "split only",
             [gnomon(filter_file, route("/", split=SPLIT))],
             expected={r"gnomon_requests_total.*variant=\.=v[12];": 1},
+        ),
+        # (Whether the routes follow a split is looked at every ten seconds.)
+        Variant(
+            "split not looked at",
+            [gnomon(filter_file, route("/", split={**SPLIT, "same_cluster": True}))],
+            expected={r"gnomon_requests_total.*variant=\.=v[12];": 1},
+            is_new=True,
         ),
         Variant("native mirror", mirror=True, expected={r"cluster\.shadow\.upstream_rq_completed$": 1}),
         Variant(
