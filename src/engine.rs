@@ -4,6 +4,7 @@
 //! and the pairs of an older configuration still end. The engine keeps only what is under way; all counts are at the host.
 //! What to sample and to copy is decided in [`crate::mirror`], how two answers compare in [`crate::compare`].
 
+mod answered;
 pub mod breaker;
 pub mod callback;
 mod copies;

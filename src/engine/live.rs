@@ -1,31 +1,25 @@
-//! The live side: what is done while a client's request and its answer pass. Nothing here waits, and nothing changes them but the split
-//! header (and `x-gnomon-shadow` where copies are not trusted).
+//! The live side: what is done while a client's request passes; `answered` does the same for its answer. Nothing in these two waits, and
+//! nothing changes request and answer but the split header (and `x-gnomon-shadow` where copies are not trusted).
 
 use std::rc::Rc;
 
 use super::Engine;
 use super::callback::Callback;
 use super::effect::{Effect, Follow};
-use super::ending::Ending;
 use super::event::Arrival;
 use super::evidence::Note;
 use super::gates::assigned::Assigned;
 use super::gates::count::AnswerOf;
-use super::gates::judge;
-use super::gates::measure::AnswerResult;
-use super::head::Head;
 use super::ids::{PairId, StreamId};
-use super::incoming::{self, Incoming};
-use super::inspected::Inspected;
-use super::pair::{CopyState, Pair, Primary, Upload};
+use super::incoming::Incoming;
+use super::pair::{CopyState, Pair, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
 use super::wants::Wants;
 use crate::capture::{Bounds, Capture, Overflow};
-use crate::compare::inspection::Inspection;
-use crate::compare::read::wire_format::{self, Endpoint, WireFormat};
+use crate::compare::read::wire_format::{self, Endpoint};
 use crate::http::{Fields, Request};
-use crate::labels::{Class, Outcome};
+use crate::labels::Outcome;
 use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 use crate::{route, slice, split};
@@ -33,32 +27,32 @@ use crate::{route, slice, split};
 /// A client's request and its answer, while the stream lasts.
 #[derive(Debug)]
 pub struct Exchange {
-    plan: Rc<Plan>,
+    pub(super) plan: Rc<Plan>,
     /// The place of the route in the plan.
-    route: usize,
-    variant: Rc<BoundVariant>,
+    pub(super) route: usize,
+    pub(super) variant: Rc<BoundVariant>,
     /// What gates need to know of the request.
-    of: AnswerOf,
-    endpoint: Endpoint,
+    pub(super) of: AnswerOf,
+    pub(super) endpoint: Endpoint,
     /// When the request headers came.
-    started: Timestamp,
+    pub(super) started: Timestamp,
     /// When the request was complete, if anybody wants to know.
-    complete: Option<Timestamp>,
+    pub(super) complete: Option<Timestamp>,
     /// The response header that shows the variant.
-    expose: Option<(Rc<str>, crate::config::Name)>,
-    wants: Wants,
+    pub(super) expose: Option<(Rc<str>, crate::config::Name)>,
+    pub(super) wants: Wants,
     /// The events that the shell sends of the rest of the stream.
-    follow: Follow,
-    upload: Uploading,
+    pub(super) follow: Follow,
+    pub(super) upload: Uploading,
     /// The answer as far as it has come.
-    answer: Option<Incoming>,
+    pub(super) answer: Option<Incoming>,
     /// Open pairs of this request.
-    pairs: Vec<PairId>,
+    pub(super) pairs: Vec<PairId>,
 }
 
 /// The state of the request.
 #[derive(Debug)]
-enum Uploading {
+pub(super) enum Uploading {
     /// The request is captured for its copies.
     Captured { fields: Fields, body: Capture },
     /// The request is complete, or no copy waits for it.
@@ -211,103 +205,6 @@ impl Engine {
             }
         }
     }
-
-    pub(super) fn response_headers(&mut self, stream: StreamId, head: Head, callback: &mut Callback<'_>) {
-        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
-        if let Some((header, variant)) = exchange.expose.take() {
-            callback.effects.push(Effect::SetResponseHeader(header, variant));
-        }
-        let route = exchange.plan.routes.get(exchange.route).filter(|_| exchange.wants.error);
-        let may_fail = route.map(|route| WireFormat::of(route.route.protocol, exchange.endpoint, &head.content_type));
-        exchange.answer = Some(Incoming::new(head, exchange.wants.stream_end, may_fail, &self.ledger, exchange.plan.config.limits));
-    }
-
-    pub(super) fn response_body(&mut self, stream: StreamId, chunk: &[u8], callback: &mut Callback<'_>) {
-        let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
-        let Some(answer) = &mut exchange.answer else { return };
-        // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
-        let wanted = exchange.wants.end || exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted {
-            answer.drop_body();
-        }
-        if !answer.push(chunk) {
-            let request_body = matches!(exchange.upload, Uploading::Captured { .. });
-            exchange.follow = Follow { request_body, response_headers: true, response_body: false, ..exchange.follow };
-            callback.effects.push(Effect::Follow(exchange.follow));
-        }
-    }
-
-    /// Takes the look at the cluster that answered. What it was routed by is as old as the request.
-    pub(super) fn answered_by(&mut self, stream: StreamId, cluster: &str, callback: &mut Callback<'_>) {
-        let Some(Exchange { plan, route, of, started, wants: Wants { cluster: true, .. }, .. }) = self.exchanges.get(&stream) else {
-            return;
-        };
-        let Some(route) = plan.routes.get(*route) else { return };
-        if route.routing.look(of.variant, cluster, *started, callback) {
-            judge::judge_all(&route.gates, callback);
-        }
-    }
-
-    pub(super) fn stream_end(&mut self, stream: StreamId, ending: Ending, first_byte: Option<Timestamp>, callback: &mut Callback<'_>) {
-        let Some(mut exchange) = self.exchanges.remove(&stream) else { return };
-        if let Some(answer) = &mut exchange.answer {
-            answer.end();
-        }
-        let ending = match &exchange.answer {
-            Some(answer) if ending == Ending::ClientLeft && answer.is_over() => Ending::Answered { at: callback.now, grpc_status: None },
-            _ => ending,
-        };
-        let first_byte = first_byte.filter(|_| exchange.answer.as_ref().is_some_and(Incoming::is_stream));
-        let has_error = exchange.answer.as_mut().is_some_and(Incoming::has_error);
-        let primary = primary(exchange.answer.take(), ending, exchange.pairs.is_empty());
-        let first_byte = first_byte.filter(|_| primary.class == Class::Success);
-        self.count_answer(&exchange, &primary, first_byte, has_error, callback);
-        let Exchange { upload, pairs, .. } = exchange;
-        let never_complete = matches!(upload, Uploading::Captured { .. });
-        for id in pairs {
-            if never_complete {
-                let (outcome, note) = match primary.class {
-                    Class::Cancelled => (Outcome::Cancelled, Note::default()),
-                    Class::Success => (Outcome::UnsentBody, Note::said("the answer was complete before the request body")),
-                    _ => (Outcome::PrimaryFailed, Note::default()),
-                };
-                self.close_pair(id, outcome, note, callback);
-            } else {
-                self.primary_answered(id, primary.clone(), callback);
-            }
-        }
-    }
-
-    /// Counts an answer to a client, for its variant and for the gates.
-    fn count_answer(
-        &mut self,
-        exchange: &Exchange,
-        primary: &Primary,
-        first_byte: Option<Timestamp>,
-        has_error: bool,
-        callback: &mut Callback<'_>,
-    ) {
-        let Exchange { plan, variant, started, complete, .. } = exchange;
-        callback.count(variant.series.responses.of(primary.class));
-        if let Some(at) = primary.completed {
-            callback.record(variant.series.duration, at.since(*started));
-        }
-        if let (Some(at), Some(series)) = (first_byte, variant.series.first_byte) {
-            callback.record(series, at.since(*started));
-        }
-        let serves = self.roots.get(&plan.root).is_some_and(|root| !root.retiring);
-        let of = AnswerOf { serves, ..exchange.of };
-        let took = |at: Option<Timestamp>| Some(at?.since((*complete)?));
-        let (took, first_byte) = (took(primary.completed), took(first_byte));
-        let result = AnswerResult { class: primary.class, status: primary.status, has_error, took, first_byte };
-        variant.gates.count_answer(of, &result, callback);
-        if exchange.wants.end && primary.class == Class::Success {
-            let bounds = Bounds { ledger: self.ledger.clone(), body: plan.config.limits.body };
-            let inspection = Inspection::new(WireFormat::OpenAi, bounds, primary.answer.clone());
-            let inspected = Inspected { variant: variant.clone(), of, inspection };
-            self.begin_inspection(plan.root, plan.config.limits.pairs, inspected, callback);
-        }
-    }
 }
 
 /// Takes off the headers that no client may set. Returns whether the request is a copy, with which nothing is done.
@@ -335,22 +232,5 @@ fn wants(route: &RoutePlan, of: AnswerOf, endpoint: Endpoint, (copies, expose): 
         end: asks.end && may_stream && of.assigned.is_some(),
         request_end: asks.request_end,
         cluster: route.routing.is_due(of.variant, now),
-    }
-}
-
-/// How the client was answered, known at the end of its stream. `unpaired`: no pair waits for the answer.
-fn primary(answer: Option<Incoming>, ending: Ending, unpaired: bool) -> Primary {
-    let broken = |class| Primary { class, status: 0, answer: incoming::none(), completed: None };
-    match (answer, ending) {
-        (Some(mut answer), Ending::Answered { at, grpc_status }) => {
-            answer.head.grpc_status = grpc_status.or(answer.head.grpc_status);
-            let status = answer.head.effective_status();
-            Primary { class: Class::of(status), status, answer: answer.finish(), completed: Some(at) }
-        }
-        // An upgraded connection has no end of its own. (Upgrades are never copied: a 101 to anything else is broken.)
-        (Some(Incoming { head: Head { status: 101, .. }, .. }), _) if unpaired => broken(Class::Success),
-        (_, Ending::ClientLeft) => broken(Class::Cancelled),
-        (_, Ending::Redirected) => broken(Class::Redirect),
-        _ => broken(Class::Reset),
     }
 }

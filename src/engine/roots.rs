@@ -31,8 +31,6 @@ impl Engine {
                 judge::take_over(&route.gates, callback);
                 kept &= judge::are_kept(&route.gates, callback.statistics);
             }
-        }
-        if let Some(plan) = &plan {
             exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
         }
         self.forget(id, callback);
