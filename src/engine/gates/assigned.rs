@@ -25,9 +25,7 @@ impl Assigned {
             by => key::value(by, request).map(|key| Assigned::Key(KeyBit::of(key))),
         }
     }
-}
 
-impl Assigned {
     /// Whether an event is the first one of its key, as `mark` tells from the pages kept under names that begin with `pages`.
     pub fn is_first(self, pages: &str, statistics: &mut dyn Statistics, mark: impl Fn(KeyBit, &[u8]) -> Option<Vec<u8>>) -> bool {
         let Assigned::Key(bit) = self else { return true };

@@ -95,7 +95,7 @@ impl BoundGate {
     /// current window.
     fn count_event(&self, happened: bool, of: AnswerOf, callback: &mut Callback<'_>) {
         let (true, Some(assigned), Some(trials)) = (happened, of.assigned, &self.key_trials) else { return };
-        if !trials.count(callback) {
+        if !trials.are_on(callback) {
             return;
         }
         let is_bad = self.of == GateSubject::Variant(of.variant);

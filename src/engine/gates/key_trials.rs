@@ -13,6 +13,7 @@ use crate::config::{Gate, GateSubject, Route};
 use crate::engine::callback::Callback;
 use crate::gate::first_events::KeyBit;
 use crate::gate::{Rate, shared_limit};
+use crate::split::BASELINE;
 use crate::stats::Statistics;
 use crate::stats::shared::PREFIX;
 
@@ -35,12 +36,12 @@ impl KeyTrials {
     pub fn new(route: &Route, gate: &Gate, labels: &[&str], shares: &Rc<Shares>, warm_up: Option<Rc<WarmUp>>) -> Option<Self> {
         let (Some(split), GateSubject::Variant(canary)) = (&route.split, gate.of) else { return None };
         let share = |index: usize| split.variants.get(index).map(|variant| variant.ppm);
-        let limit = shared_limit(gate.terms.limit, share(canary)?, share(0)?)?;
+        let limit = shared_limit(gate.terms.limit, share(canary)?, share(BASELINE)?)?;
         Some(Self { limit, canary, shares: shares.clone(), warm_up, pages: format!("{PREFIX}events/{}", labels.join("/")) })
     }
 
-    /// Whether events count: the canary does not warm up, and is not cut off.
-    pub fn count(&self, callback: &mut Callback<'_>) -> bool {
+    /// Whether events count now: the canary does not warm up, and is not cut off.
+    pub fn are_on(&self, callback: &mut Callback<'_>) -> bool {
         let warms_up = self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(false, callback));
         !warms_up && !self.shares.is_cut_off(self.canary)
     }
