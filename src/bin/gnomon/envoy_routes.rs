@@ -16,14 +16,14 @@ const DENIERS: [&str; 6] = ["ext_authz", "rbac", "jwt_authn", "oauth2", "basic_a
 const WHOSE: &str = "the routes of its connection manager";
 
 /// Returns all warnings of how the connection manager of a filter treats it. `envoy` is all that belongs to the filter's Envoy.
-pub fn warnings<'a>(parsed: Option<(&Config, &Node)>, filter: Filter<'a>, envoy: &[&'a Node], world: &World<'_>) -> Vec<String> {
+pub fn warnings<'a>(config: Option<&Config>, filter: Filter<'a>, envoy: &[&'a Node], world: &World<'_>) -> Vec<String> {
     let Some((manager, at)) = manager(filter, envoy) else { return Vec::new() };
     let mut lines = Vec::from_iter(denied_later(manager, at));
-    let Some((config, written)) = parsed else { return lines };
+    let Some(config) = config else { return lines };
     let Some(hosts) = hosts(manager, envoy, filter.document) else { return lines };
     let known = clusters::known(envoy);
     let mentioned = |header: &str| envoy.iter().chain([&filter.document]).any(|document| mentions(document, header));
-    for (index, _, split) in routing::splits(config, written) {
+    for (index, _, split) in routing::splits(config) {
         let mut routing = Routing::default();
         let mut targets = Vec::new();
         hosts.iter().for_each(|host| targets.extend(read(host, &split.header, &mut routing)));

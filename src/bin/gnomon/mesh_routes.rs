@@ -12,10 +12,10 @@ const KINDS: [&str; 3] = ["VirtualService", "HTTPRoute", "GRPCRoute"];
 
 const WHOSE: &str = "the VirtualServices and HTTPRoutes in these files";
 
-/// Returns all warnings of how the routes in these files follow the splits of `config`, which is `written` so.
-pub fn warnings(config: &Config, written: &Node, world: &World<'_>) -> Vec<String> {
+/// Returns all warnings of how the routes in these files follow the splits of `config`.
+pub fn warnings(config: &Config, world: &World<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    for (index, route, split) in routing::splits(config, written) {
+    for (index, route, split) in routing::splits(config) {
         let mut routing = Routing::default();
         for (kind, resource) in world.of_kinds(&KINDS) {
             let Some(spec) = field(resource, "spec") else { continue };

@@ -1,12 +1,9 @@
 //! Warnings of a split that the proxy's routes don't follow.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use gnomon::config::raw::Node;
 use gnomon::config::{Config, Name, Route, Split};
 
-use crate::protobuf_json::list;
 use crate::text_test::TextTest;
 use crate::world::World;
 
@@ -41,14 +38,11 @@ impl Condition<'_> {
 }
 
 /// Returns all splits that the proxy's routes have to follow, each with its route and the index of that: those with a canary that gets
-/// requests, unless all variants are meant to have one cluster. The configuration is `written` so.
-pub fn splits<'c>(config: &'c Config, written: &Node) -> Vec<(usize, &'c Route, &'c Split)> {
-    let routes = list(written, "routes");
-    let meant = |index: usize| routes.get(index)?.get("split")?.get("same_cluster");
-    let split = |(index, route): (usize, &'c Rc<Route>)| Some((index, &**route, route.split.as_ref()?));
-    let splits = config.routes.iter().enumerate().filter_map(split);
+/// requests, unless all variants are meant to have one cluster.
+pub fn splits(config: &Config) -> Vec<(usize, &Route, &Split)> {
+    let splits = config.routes.iter().enumerate().filter_map(|(index, route)| Some((index, &**route, route.split.as_ref()?)));
     let is_live = |split: &Split| (1..split.variants.len()).any(|canary| draws(split, canary));
-    splits.filter(|(index, _, split)| is_live(split) && meant(*index) != Some(&Node::Bool(true))).collect()
+    splits.filter(|(_, _, split)| is_live(split) && !split.same_cluster).collect()
 }
 
 /// Whether the variant at this index may get requests.

@@ -15,21 +15,20 @@ pub fn warnings<'a>(found: &Found<'a>, config: Option<&Config>, world: &World<'a
     let parsed = config.zip(written.as_deref());
     let mut lines = match found.host {
         Host::Nothing => Vec::new(),
-        Host::Envoy(filter) => of_envoy(filter, parsed, written.as_deref(), world),
-        Host::Istio { document, wasm } => [istio::warnings(document, wasm, parsed, world), in_mesh(parsed, world)].concat(),
-        Host::Gateway => parsed.map(|(config, written)| mesh_routes::warnings(config, written, world)).unwrap_or_default(),
+        Host::Envoy(filter) => of_envoy(filter, config, written.as_deref(), world),
+        Host::Istio { document, wasm } => [istio::warnings(document, wasm, parsed, world), in_mesh(config, world)].concat(),
+        Host::Gateway => config.map(|config| mesh_routes::warnings(config, world)).unwrap_or_default(),
     };
     lines.extend(parsed.into_iter().flat_map(|(config, written)| settings::warnings(config, written)));
     lines
 }
 
 /// Returns all warnings of clusters and routes in Istio.
-fn in_mesh(parsed: Option<(&Config, &Node)>, world: &World<'_>) -> Vec<String> {
-    let both = |(config, written)| [mesh_clusters::warnings(config, world), mesh_routes::warnings(config, written, world)].concat();
-    parsed.map(both).unwrap_or_default()
+fn in_mesh(config: Option<&Config>, world: &World<'_>) -> Vec<String> {
+    config.map(|config| [mesh_clusters::warnings(config, world), mesh_routes::warnings(config, world)].concat()).unwrap_or_default()
 }
 
-fn of_envoy<'a>(filter: Filter<'a>, parsed: Option<(&Config, &Node)>, written: Option<&Node>, world: &World<'a>) -> Vec<String> {
+fn of_envoy<'a>(filter: Filter<'a>, config: Option<&Config>, written: Option<&Node>, world: &World<'a>) -> Vec<String> {
     let kind = text(filter.document, "kind");
     let mut lines = Vec::from_iter(policy(filter.config));
     let is_pushed = filter.resource.is_some() || kind.is_some();
@@ -40,15 +39,15 @@ fn of_envoy<'a>(filter: Filter<'a>, parsed: Option<(&Config, &Node)>, written: O
         );
     }
     if kind == Some("EnvoyFilter") {
-        lines.extend(in_mesh(parsed, world));
+        lines.extend(in_mesh(config, world));
     }
     if kind.is_some() {
         return lines;
     }
     let envoy = world.envoy_of(filter);
-    lines.extend(parsed.into_iter().flat_map(|(config, _)| clusters::warnings(config, &envoy)));
-    lines.extend(statistics::warnings(parsed.map(|(config, _)| config), &envoy));
-    lines.extend(envoy_routes::warnings(parsed, filter, &envoy, world));
+    lines.extend(config.into_iter().flat_map(|config| clusters::warnings(config, &envoy)));
+    lines.extend(statistics::warnings(config, &envoy));
+    lines.extend(envoy_routes::warnings(config, filter, &envoy, world));
     lines
 }
 
