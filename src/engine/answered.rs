@@ -111,11 +111,14 @@ impl Engine {
         let (took, first_byte) = (took(primary.completed), took(first_byte));
         let result = AnswerResult { class: primary.class, status: primary.status, has_error, took, first_byte };
         variant.gates.count_answer(of, &result, callback);
+        let events = variant.gates.events(of, &result);
         if exchange.wants.end && primary.class == Class::Success {
             let bounds = Bounds { ledger: self.ledger.clone(), body: plan.config.limits.body };
             let inspection = Inspection::new(WireFormat::OpenAi, bounds, primary.answer.clone());
-            let inspected = Inspected { variant: variant.clone(), of, inspection };
-            self.begin_inspection(plan.root, plan.config.limits.pairs, inspected, callback);
+            let (plan, route, variant) = (plan.clone(), exchange.route, variant.clone());
+            self.begin_inspection(Inspected { plan, route, variant, of, events, inspection }, callback);
+        } else {
+            plan.count_events(exchange.route, of, events, callback);
         }
     }
 }

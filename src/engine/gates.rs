@@ -7,12 +7,13 @@
 //! 3. [`warmup`]: the first part of an experiment, which no gate counts.
 //! 4. [`assigned`]: the key of a request, and whether an event is the first one of it.
 //! 5. [`key_trials`]: events at a canary and at the baseline, of which only the first one of each key is a trial.
-//! 6. [`bound`]: the gates of a route, bound to the series that they count in.
-//! 7. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
-//! 8. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
-//! 9. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
-//! 10. [`misrouted`]: a split that the routes of the proxy don't follow.
-//! 11. [`line`](mod@line): the log line of a gate that fails or cuts off.
+//! 6. [`order`]: events in the order of their requests.
+//! 7. [`bound`]: the gates of a route, bound to the series that they count in.
+//! 8. [`count`]: the trials of an answer and of a pair, and of the triplets of primary, candidate and control.
+//! 9. [`judge`]: the state of a gate, which follows from the counters at the host, and of a gate over its slices.
+//! 10. [`guardrail`]: a canary that a failing gate cuts off, and the shares of a split that are left.
+//! 11. [`misrouted`]: a split that the routes of the proxy don't follow.
+//! 12. [`line`](mod@line): the log line of a gate that fails or cuts off.
 
 pub mod asks;
 pub mod assigned;
@@ -24,4 +25,5 @@ pub mod key_trials;
 pub mod line;
 pub mod measure;
 pub mod misrouted;
+pub mod order;
 pub mod warmup;

@@ -36,7 +36,7 @@ pub struct Exchange {
     pub(super) endpoint: Endpoint,
     /// When the request headers came.
     pub(super) started: Timestamp,
-    /// When the request was complete, if anybody wants to know.
+    /// When the request was complete, if anybody wants to know, and no answer came before.
     pub(super) complete: Option<Timestamp>,
     /// The response header that shows the variant.
     pub(super) expose: Option<(Rc<str>, crate::config::Name)>,
@@ -57,6 +57,15 @@ pub(super) enum Uploading {
     Captured { fields: Fields, body: Capture },
     /// The request is complete, or no copy waits for it.
     Over,
+}
+
+impl Exchange {
+    /// The request is complete. An answer that has begun did not wait for that.
+    fn is_complete(&mut self, now: Timestamp) {
+        if self.answer.is_none() && self.complete.is_none() {
+            self.complete = Some(now);
+        }
+    }
 }
 
 impl Engine {
@@ -82,8 +91,9 @@ impl Engine {
         let variant = variant.clone();
         let endpoint = Endpoint::of(request.path());
         let assigned = split.filter(|_| variant.gates.asks.key).and_then(|split| Assigned::of(split, &request, decision));
+        let key = assigned.map(|assigned| variant.gates.begin(assigned, &route.order, callback));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
-        let of = AnswerOf { variant: decision.variant, assigned, slice, serves: true };
+        let of = AnswerOf { variant: decision.variant, key, slice, serves: true };
         let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
         let wants = wants(route, of, endpoint, (!pairs.is_empty(), expose.is_some()), callback.now);
         let upload = match pairs.as_slice() {
@@ -168,6 +178,9 @@ impl Engine {
 
     pub(super) fn request_body(&mut self, stream: StreamId, chunk: &[u8], end: bool, callback: &mut Callback<'_>) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
+        if end {
+            exchange.is_complete(callback.now);
+        }
         let Uploading::Captured { body, .. } = &mut exchange.upload else { return };
         match body.push(chunk, exchange.plan.config.limits.body) {
             Ok(()) if end => self.request_complete(stream, callback.now),
@@ -191,7 +204,7 @@ impl Engine {
     /// Queues the copies of a complete request.
     pub(super) fn request_complete(&mut self, stream: StreamId, now: Timestamp) {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
-        exchange.complete = Some(now);
+        exchange.is_complete(now);
         let Uploading::Captured { fields, body } = std::mem::replace(&mut exchange.upload, Uploading::Over) else { return };
         let Ok(body) = body.into_body() else { return };
         let upload = Rc::new(Upload { fields, body });
@@ -229,7 +242,7 @@ fn wants(route: &RoutePlan, of: AnswerOf, endpoint: Endpoint, (copies, expose): 
         expose,
         stream_end: may_stream,
         error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
-        end: asks.end && may_stream && of.assigned.is_some(),
+        end: asks.end && may_stream && of.key.is_some(),
         request_end: asks.request_end,
         cluster: route.routing.is_due(of.variant, now),
     }

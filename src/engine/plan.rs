@@ -6,8 +6,10 @@ use std::rc::Rc;
 use super::breaker::{Breaker, Finding};
 use super::callback::Callback;
 use super::gates::bound::{BoundGate, SubjectGates};
+use super::gates::count::{AnswerOf, Happened};
 use super::gates::guardrail::Shares;
 use super::gates::misrouted::Routing;
+use super::gates::order::Order;
 use super::gates::warmup::WarmUp;
 use super::ids::RootId;
 use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
@@ -47,6 +49,8 @@ pub struct RoutePlan {
     pub gates: Vec<Rc<BoundGate>>,
     /// The shares of its variants; none for a route without split.
     pub shares: Rc<Shares>,
+    /// The order of its requests, for gates that set a canary against the baseline.
+    pub order: Order<Happened>,
     /// Whether the proxy routes its variants to clusters of their own.
     pub routing: Routing,
 }
@@ -95,6 +99,14 @@ pub struct BoundShadow {
 const UNSPLIT: &str = "none";
 
 impl Plan {
+    /// Counts events of an answer on the route at this place, and those that have waited for it.
+    pub fn count_events(&self, route: usize, of: AnswerOf, events: Vec<Happened>, callback: &mut Callback<'_>) {
+        let (Some(route), Some(key)) = (self.routes.get(route), of.key) else { return };
+        for event in route.order.end(key.ticket, events, callback.now) {
+            event.count(callback);
+        }
+    }
+
     /// Binds `config` to its series. `variable` reads the environment (see [`environment::headers`]).
     pub fn new(root: RootId, config: Config, statistics: &mut dyn Statistics, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let config = Rc::new(config);
@@ -132,7 +144,7 @@ impl Binder<'_> {
         let variants = variants.collect();
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
         let routing = Routing::new(route, &shares);
-        RoutePlan { route: route.clone(), variants, shadows, gates, shares, routing }
+        RoutePlan { route: route.clone(), variants, shadows, gates, shares, order: Order::default(), routing }
     }
 
     fn shadow(&mut self, route: &Rc<Route>, place: usize, shadow: &Rc<Shadow>, gates: &[Rc<BoundGate>]) -> BoundShadow {

@@ -29,6 +29,8 @@ pub struct Stream {
     grpc: bool,
     /// Whether response headers came without an event for the engine.
     head_due: bool,
+    /// Whether response headers came.
+    answered: bool,
     /// The `grpc-status` in the answer's trailers.
     grpc_status: Option<Vec<u8>>,
     /// When the first byte of the answer's body passed, if [`Follow::may_stream`] is set.
@@ -57,6 +59,7 @@ impl Stream {
             follow: None,
             grpc: false,
             head_due: false,
+            answered: false,
             grpc_status: None,
             first_byte: None,
             last_byte: LastByte::default(),
@@ -68,9 +71,9 @@ impl Stream {
         self.follow = handle(self.service.as_ref(), event, now).follow.or(self.follow);
     }
 
-    /// The request is complete, and no event of its body says so.
+    /// The request is complete, and no event of its body says so. An answer that came before did not wait for it.
     fn request_ends(&mut self) {
-        if self.follow.is_some_and(|follow| follow.request_end) {
+        if self.follow.is_some_and(|follow| follow.request_body || follow.request_end && !self.answered) {
             self.tell(Event::RequestEnd { stream: self.id }, now());
         }
     }
@@ -156,7 +159,7 @@ impl HttpContext for Stream {
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
         let Some(follow) = self.follow else { return Action::Continue };
-        self.head_due = !follow.response_headers;
+        (self.head_due, self.answered) = (!follow.response_headers, true);
         if follow.response_headers {
             let head = self.head(follow);
             self.tell(Event::ResponseHeaders { stream: self.id, head }, now());

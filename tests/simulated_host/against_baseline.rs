@@ -132,3 +132,18 @@ fn latencies_begin_with_the_last_byte_of_the_request() {
         }
     }
 }
+
+/// An answer that does not wait for the whole request is no trial of a latency.
+#[test]
+fn an_answer_before_the_last_byte_of_the_request_has_no_latency() {
+    let slow = json!({"name": "slow", "of": "v2", "measure": "slower_than", "threshold": "50ms", "limit": 1});
+    let (mut world, place) = start(&canary(json!([slow])));
+    let request = of_user("any", 200).header("x-pin", "v2").pieces(vec![b"a".to_vec(), b"b".to_vec()]);
+    let exchange = world.open(place, request);
+    world.step(exchange);
+    world.answer_early(exchange, Reply::Whole(Answer::json("{}")));
+    world.play(exchange);
+    world.settle();
+    assert_eq!(world.gate("exp", "slow", "all").trials, 0);
+    world.check();
+}

@@ -6,10 +6,12 @@ use super::assigned::Assigned;
 use super::bound::{BoundGate, GateInSlice, SubjectGates};
 use super::judge;
 use super::measure::{self, AnswerResult, ShadowResult};
+use super::order::{Order, Ticket};
 use crate::config::{Event, GateSubject, Measure, Task};
 use crate::engine::callback::Callback;
 use crate::engine::request_group::RequestGroup;
 use crate::labels::{Class, End, Outcome};
+use crate::timestamp::Timestamp;
 
 /// The parts of a pair that its gates need beside its result.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +31,30 @@ pub struct PairOf<'a> {
 pub struct AnswerOf {
     /// The variant's place in the split.
     pub variant: usize,
-    /// The key by which the split chose the variant, if it did so by chance.
-    pub assigned: Option<Assigned>,
+    /// What gates that set a canary against the baseline need, if the split chose the variant by chance and such a gate asks.
+    pub key: Option<KeyOf>,
     /// The slice of the request.
     pub slice: usize,
     /// Whether the variant's configuration serves, so that its guardrails act.
     pub serves: bool,
+}
+
+/// The key of a live request, and its place among all requests.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyOf {
+    /// The key by which the split chose the variant.
+    pub assigned: Assigned,
+    /// When the request began.
+    pub began: Timestamp,
+    /// Its number in the order of the route.
+    pub ticket: Ticket,
+}
+
+/// An event that has happened at canary or baseline.
+#[derive(Debug)]
+pub struct Happened {
+    gate: Rc<BoundGate>,
+    of: AnswerOf,
 }
 
 impl SubjectGates {
@@ -44,20 +64,29 @@ impl SubjectGates {
             return;
         }
         for gate in &self.gates {
-            match gate.measure {
-                Measure::WorseThanBaseline(event) => gate.count_event(measure::happened(event, answer), of, callback),
-                measure => gate.count(measure::of_answer(measure, answer), of.slice, of.serves, callback),
-            }
+            gate.count(measure::of_answer(gate.measure, answer), of.slice, of.serves, callback);
         }
     }
 
-    /// Counts how a generated answer of a variant to a client ended.
-    pub fn count_end(&self, of: AnswerOf, end: End, callback: &mut Callback<'_>) {
-        for gate in &self.gates {
-            if let Measure::WorseThanBaseline(Event::Ended(way)) = gate.measure {
-                gate.count_event(measure::ended(way, end), of, callback);
-            }
-        }
+    /// A request begins whose events may count: returns what is kept of its key.
+    pub fn begin(&self, assigned: Assigned, order: &Order<Happened>, callback: &mut Callback<'_>) -> KeyOf {
+        self.gates.iter().filter_map(|gate| gate.key_trials.as_ref()).for_each(|trials| trials.look(callback));
+        KeyOf { assigned, began: callback.now, ticket: order.begin(callback.now) }
+    }
+
+    /// The events that have happened to an answer of a variant, but for how it ended.
+    pub fn events(&self, of: AnswerOf, answer: &AnswerResult) -> Vec<Happened> {
+        self.happened(of, |event| measure::happened(event, answer))
+    }
+
+    /// The events that have happened to a generated answer of a variant by the way it ended.
+    pub fn end_events(&self, of: AnswerOf, end: End) -> Vec<Happened> {
+        self.happened(of, |event| matches!(event, Event::Ended(way) if measure::ended(way, end)))
+    }
+
+    fn happened(&self, of: AnswerOf, has: impl Fn(Event) -> bool) -> Vec<Happened> {
+        let gates = self.gates.iter().filter(|gate| matches!(gate.measure, Measure::WorseThanBaseline(event) if has(event)));
+        gates.map(|gate| Happened { gate: gate.clone(), of }).collect()
     }
 
     /// Counts a pair of a shadow that has its outcome. A triplet is counted with the second of its two shadows.
@@ -90,24 +119,26 @@ impl SubjectGates {
     }
 }
 
-impl BoundGate {
-    /// Counts an event at canary or baseline, if it `happened` and is the first one of its key: in the experiment, and for a guardrail in the
-    /// current window.
-    fn count_event(&self, happened: bool, of: AnswerOf, callback: &mut Callback<'_>) {
-        let (true, Some(assigned), Some(trials)) = (happened, of.assigned, &self.key_trials) else { return };
-        if !trials.are_on(callback) {
+impl Happened {
+    /// Counts the event, if it is the first one of its key: in the experiment, and for a guardrail in the current window.
+    pub fn count(&self, callback: &mut Callback<'_>) {
+        let Self { gate, of } = self;
+        let (Some(key), Some(trials)) = (of.key, &gate.key_trials) else { return };
+        if !trials.are_on(key.began) {
             return;
         }
-        let is_bad = self.of == GateSubject::Variant(of.variant);
-        if trials.is_first(assigned, callback.statistics) {
-            self.count(Some(is_bad), of.slice, of.serves, callback);
+        let is_bad = gate.of == GateSubject::Variant(of.variant);
+        if trials.is_first(key.assigned, callback.statistics) {
+            gate.count(Some(is_bad), of.slice, of.serves, callback);
         }
-        let slice = self.slice(of.slice).filter(|_| of.serves);
+        let slice = gate.slice(of.slice).filter(|_| of.serves);
         if let Some((slice, guard)) = slice.and_then(|slice| Some((slice, slice.guard.as_ref()?))) {
-            guard.count_event(&slice.labels, assigned, (trials.limit, is_bad), callback);
+            guard.count_event(&slice.labels, key.assigned, (trials.limit, is_bad), callback);
         }
     }
+}
 
+impl BoundGate {
     /// The gate in the slice at `place` (see [`crate::slice::names`]), or in the only one.
     fn slice(&self, place: usize) -> Option<&GateInSlice> {
         if let [all] = self.slices.as_slice() { Some(all) } else { self.slices.get(place) }

@@ -16,6 +16,7 @@ use crate::gate::{Rate, shared_limit};
 use crate::split::BASELINE;
 use crate::stats::Statistics;
 use crate::stats::shared::PREFIX;
+use crate::timestamp::Timestamp;
 
 /// The trials of one gate.
 #[derive(Debug)]
@@ -40,10 +41,16 @@ impl KeyTrials {
         Some(Self { limit, canary, shares: shares.clone(), warm_up, pages: format!("{PREFIX}events/{}", labels.join("/")) })
     }
 
-    /// Whether events count now: the canary does not warm up, and is not cut off.
-    pub fn are_on(&self, callback: &mut Callback<'_>) -> bool {
-        let warms_up = self.warm_up.as_ref().is_some_and(|warm_up| warm_up.leaves_out(false, callback));
-        !warms_up && !self.shares.is_cut_off(self.canary)
+    /// Looks whether the canary still warms up, when a request begins.
+    pub fn look(&self, callback: &mut Callback<'_>) {
+        if let Some(warm_up) = &self.warm_up {
+            warm_up.leaves_out(false, callback);
+        }
+    }
+
+    /// Whether events of a request that began at this time count: the canary had warmed up by then, and is not cut off.
+    pub fn are_on(&self, began: Timestamp) -> bool {
+        self.warm_up.as_ref().is_none_or(|warm_up| warm_up.was_over(began)) && !self.shares.is_cut_off(self.canary)
     }
 
     /// Whether an event is the first one of its key in the experiment. The next one is not.

@@ -7,6 +7,7 @@ use crate::config::{Route, Warmup};
 use crate::engine::callback::Callback;
 use crate::stats::definer::Definer;
 use crate::stats::gates::WarmupSeries;
+use crate::timestamp::Timestamp;
 
 /// The warm-up of one variant or shadow.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub struct WarmUp {
     length: Warmup,
     /// The ids of its series.
     series: WarmupSeries,
-    /// A latch: whether this worker has seen that the warm-up is over.
-    over: Cell<bool>,
+    /// A latch: when this worker has seen that the warm-up is over.
+    over: Cell<Option<Timestamp>>,
 }
 
 impl WarmUp {
@@ -29,7 +30,7 @@ impl WarmUp {
     /// Whether an answer or a pair is left out, because the warm-up lasts. If it `tells_of_model`, it counts as left out, and the first one
     /// begins the warm-up. A copy that was not sent tells nothing of a model, nor does an answer whose client left.
     pub fn leaves_out(&self, tells_of_model: bool, callback: &mut Callback<'_>) -> bool {
-        if self.over.get() {
+        if self.over.get().is_some() {
             return false;
         }
         let (began, left_out) = (callback.statistics.read(self.series.began), callback.statistics.read(self.series.left_out));
@@ -41,7 +42,7 @@ impl WarmUp {
             Warmup::Pairs(pairs) => left_out >= pairs,
         };
         if over {
-            self.over.set(true);
+            self.over.set(Some(callback.now));
             return false;
         }
         if tells_of_model {
@@ -51,5 +52,10 @@ impl WarmUp {
             }
         }
         true
+    }
+
+    /// Whether the warm-up was over at that time, as far as this worker has looked.
+    pub fn was_over(&self, at: Timestamp) -> bool {
+        self.over.get().is_some_and(|over| over <= at)
     }
 }

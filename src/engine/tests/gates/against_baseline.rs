@@ -214,6 +214,31 @@ fn nothing_counts_while_the_canary_warms_up() {
     assert_eq!(of_gate(&worker).0, (1, 2, UNDECIDED), "no event of a key in the warm-up is remembered");
 }
 
+/// Evidence holds in the order in which requests were assigned, and not in that of their answers.
+#[test]
+fn an_event_waits_for_the_requests_before_it() {
+    let mut worker = Worker::new(split(json!("refused"), json!({"guardrail": {"gates": ["worse"], "min_trials": 0}})));
+    let (old, new) = (users(&mut worker, "v1", 30), users(&mut worker, "v2", 30));
+    let both: Vec<&String> = old.iter().zip(&new).flat_map(|(one, other)| [one, other]).collect();
+    // Both refuse alike, but the baseline takes its time.
+    for (stream, user) in (1..).zip(&both) {
+        worker.request(ROOT, stream, &[("x-user", user)], true);
+        if stream % 2 == 0 {
+            worker.answer(stream, 404, "");
+            worker.end(stream);
+        }
+    }
+    assert_eq!(of_gate(&worker).0, (0, 0, UNDECIDED), "the first request is still open");
+    for stream in (1..60).step_by(2) {
+        worker.pass(Duration::from_millis(100));
+        worker.answer(stream, 404, "");
+        worker.end(stream);
+        let seen = i64::from(stream + 1);
+        assert_eq!(of_gate(&worker).0, (seen / 2, seen, UNDECIDED));
+    }
+    assert_eq!(tripped(&worker, "v2"), 0);
+}
+
 /// From the last byte of the request: a client may take as long as it likes to send it.
 #[test]
 fn latencies_begin_when_the_request_is_complete() {
@@ -243,14 +268,32 @@ fn latencies_begin_when_the_request_is_complete() {
             .unwrap();
         assert_eq!(took, (upload + answer) * 1_000, "the histogram begins with the headers");
     }
-    // An answer that does not wait for the whole request has no such time.
-    let mut worker = Worker::new(split(json!("refused"), change));
+    // The last piece of a request may be the one that does not fit.
+    let shadow = json!({"name": "s", "cluster": "c", "percent": 100, "of": ["v1"]});
+    let mut all = split(json!("refused"), change.clone());
+    merge(&mut all, json!({"limits": {"body": "10B"}}));
+    merge(&mut all["routes"][0], json!({"shadows": [shadow]}));
+    let mut worker = Worker::new(all);
     let old = users(&mut worker, "v1", 1);
     let trials = told(&worker, "slow", "all").1;
     worker.request(ROOT, 1, &[("x-user", &old[0])], false);
+    worker.upload(1, "more than ten bytes", true);
     worker.answer(1, 200, "{}");
     worker.end(1);
-    assert_eq!(told(&worker, "slow", "all").1, trials);
+    assert_eq!(told(&worker, "slow", "all").1, trials + 1);
+    // An answer that does not wait for the whole request has no such time.
+    for ends_later in [false, true] {
+        let mut worker = Worker::new(split(json!("refused"), change.clone()));
+        let old = users(&mut worker, "v1", 1);
+        let trials = told(&worker, "slow", "all").1;
+        worker.request(ROOT, 1, &[("x-user", &old[0])], false);
+        worker.answer(1, 200, "{}");
+        if ends_later {
+            worker.handle(Event::RequestEnd { stream: 1 });
+        }
+        worker.end(1);
+        assert_eq!(told(&worker, "slow", "all").1, trials, "{ends_later}");
+    }
 }
 
 fn chat(message: &Value, finish: &str) -> String {
