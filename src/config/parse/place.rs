@@ -1,11 +1,14 @@
-//! The objects of a configuration with their keys: where a key belongs that is in the wrong place, and how an object looks.
+//! The objects of a configuration with their keys: where a key belongs that is in the wrong place, and how an object or list looks.
 //!
 //! For hints alone: each reader checks the keys of its own object. A test holds this table against the readers.
 
-/// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one.
+use crate::config::raw::Node;
+
+/// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one. Or the place
+/// of a list with an example, if its items have no row or may be texts too.
 type Row = (&'static str, &'static [&'static str], &'static str);
 
-static PLACES: [Row; 39] = [
+static PLACES: &[Row] = &[
     (
         "",
         &["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"],
@@ -19,10 +22,11 @@ static PLACES: [Row; 39] = [
         "{name: fraud}",
     ),
     ("routes[].match", &["methods", "path", "authority", "headers"], "{path: {prefix: /v2/models/fraud/}}"),
+    ("routes[].match.methods", &[], "[POST]"),
     ("routes[].match.path", &["exact", "prefix", "suffix"], "{prefix: /v2/models/fraud/}"),
     ("routes[].match.authority", &["exact", "prefix", "suffix"], "{exact: fraud.example.com}"),
     ("routes[].match.headers[]", &["name", "exact", "prefix", "suffix", "present"], "{name: x-tenant, exact: acme}"),
-    ("routes[].split", &["baseline", "canaries", "key", "salt", "pins", "header", "expose"], "{baseline: v1}"),
+    ("routes[].split", &["baseline", "canaries", "key", "salt", "pins", "header", "expose", "same_cluster"], "{baseline: v1}"),
     ("routes[].split.canaries[]", &["name", "percent", "warmup"], "{name: v2, percent: 5%}"),
     ("routes[].split.canaries[].warmup", &["pairs"], ""),
     ("routes[].split.key", &["header", "cookie", "query"], "{header: x-user-id}"),
@@ -33,6 +37,7 @@ static PLACES: [Row; 39] = [
         &["name", "role", "cluster", "percent", "of", "when", "expect", "timeout", "max_in_flight", "request", "warmup"],
         "{name: v2-copy, cluster: v2, percent: 10%}",
     ),
+    ("routes[].shadows[].of", &[], "[v1, v2]"),
     ("routes[].shadows[].cluster", &["http", "grpc"], ""),
     ("routes[].shadows[].when", &["body"], "{body: [{path: model, exact: chat}]}"),
     ("routes[].shadows[].when.body[]", &["path", "exact", "prefix", "at_most", "at_least"], "{path: model, exact: chat}"),
@@ -41,11 +46,15 @@ static PLACES: [Row; 39] = [
     ("routes[].shadows[].request.path", &["prefix", "with"], "{prefix: /v1/, with: /v2/}"),
     ("routes[].shadows[].request.body", &["set", "remove"], "{set: {stream: false}}"),
     ("routes[].shadows[].request.body.set", &[], "{stream: false}"),
+    ("routes[].shadows[].request.body.remove", &[], "[stream_options]"),
     ("routes[].shadows[].request.headers", &["set", "from_env", "remove"], "{set: {x-env: shadow}}"),
     ("routes[].shadows[].request.headers.set", &[], "{x-env: shadow}"),
     ("routes[].shadows[].request.headers.from_env", &[], "{authorization: SHADOW_AUTH}"),
+    ("routes[].shadows[].request.headers.remove", &[], "[x-billing-id]"),
     ("routes[].compare", &["task", "absolute", "relative", "tolerances", "ignore", "unordered", "reasoning"], "{relative: 0.01}"),
+    ("routes[].compare.task", &["labels", "scores", "regression", "embedding", "text", "decision", "structure"], ""),
     ("routes[].compare.task.labels", &["path", "top", "overlap", "names"], "{top: 5}"),
+    ("routes[].compare.task.labels.names", &[], "[approve, block]"),
     ("routes[].compare.task.scores", &["path"], "{path: scores}"),
     ("routes[].compare.task.regression", &["path"], "{path: value}"),
     ("routes[].compare.task.embedding", &["path", "cosine"], "{cosine: 0.99}"),
@@ -55,16 +64,23 @@ static PLACES: [Row; 39] = [
         &["path", "thresholds", "names", "and"],
         "{path: score, thresholds: [0.7], names: [approve, block]}",
     ),
+    ("routes[].compare.task.decision.thresholds", &[], "[0.7]"),
+    ("routes[].compare.task.decision.names", &[], "[approve, block]"),
     ("routes[].compare.tolerances[]", &["path", "absolute", "relative"], "{path: score, absolute: 0.01}"),
+    ("routes[].compare.ignore", &[], "[id]"),
+    ("routes[].compare.unordered", &[], "[tags, {path: results, by: id}]"),
     ("routes[].compare.unordered[]", &["path", "by"], "{path: results, by: id}"),
     ("routes[].slices", &["header", "body", "values"], "{header: x-region, values: [eu, us]}"),
+    ("routes[].slices.values", &[], "[eu, us]"),
     (
         "routes[].gates[]",
         &["name", "of", "measure", "limit", "threshold", "margin", "direction", "counts", "event", "each_slice", "alpha", "min_trials"],
         "{name: errors, of: v2, measure: failed, limit: 1%}",
     ),
+    ("routes[].gates[].counts", &[], "[5xx, reset, error]"),
     ("routes[].gates[].event", &["slower_than", "first_byte_slower_than"], ""),
     ("routes[].guardrail", &["gates", "alpha", "min_trials", "window"], "{gates: [errors]}"),
+    ("routes[].guardrail.gates", &[], "[errors]"),
 ];
 
 /// Most places that are named for one key.
@@ -87,17 +103,34 @@ fn of(path: &str) -> String {
     }
 }
 
-/// Returns how the object at `path` may look, as a hint goes on; an empty text if that is not known.
+/// Returns the keys and the example of the row for `place`; both are empty if there is none.
 #[cold]
 #[inline(never)]
-pub(super) fn example(path: &str) -> String {
-    let here = of(path);
-    for (place, _, example) in &PLACES {
-        if *place == here && !example.is_empty() {
-            return [", such as ", example].concat();
-        }
+fn row(place: &str) -> (&'static [&'static str], &'static str) {
+    PLACES.iter().find(|(other, ..)| *other == place).map_or((&[], ""), |(_, keys, example)| (keys, example))
+}
+
+/// Returns how the object at `path` may look; an empty text if that is not known.
+pub(super) fn example(path: &str) -> &'static str {
+    row(&of(path)).1
+}
+
+/// Returns what makes `node`, which is no list, one as the list at `path` is, as a hint goes on; an empty text if that is not known.
+#[cold]
+#[inline(never)]
+pub(super) fn list(path: &str, node: &Node) -> String {
+    let place = of(path);
+    let (whole, (keys, item)) = (row(&place).1, row(&[&place, "[]"].concat()));
+    match node {
+        Node::Object(pairs) if pairs.iter().any(|(key, _)| keys.contains(&&**key)) => ": put [ ] around this, or - before it".to_owned(),
+        // A number may be written otherwise than it reads, and a comma may part two items.
+        Node::Number(_) if keys.is_empty() => ": put [ ] around it".to_owned(),
+        Node::Text(text) if keys.is_empty() && text.contains(',') => ": put [ ] around it".to_owned(),
+        Node::Text(_) if keys.is_empty() => [": put [ ] around it, [", &node.to_string(), "]"].concat(),
+        _ if !whole.is_empty() => [", such as ", whole].concat(),
+        _ if !item.is_empty() => [", such as [", item, "]"].concat(),
+        _ => String::new(),
     }
-    String::new()
 }
 
 /// Returns all keys of all objects.
@@ -105,7 +138,7 @@ pub(super) fn example(path: &str) -> String {
 #[inline(never)]
 pub(super) fn all_keys() -> Vec<&'static str> {
     let mut all = Vec::new();
-    for (_, keys, _) in &PLACES {
+    for (_, keys, _) in PLACES {
         all.extend_from_slice(keys);
     }
     all
@@ -117,7 +150,7 @@ pub(super) fn all_keys() -> Vec<&'static str> {
 pub(super) fn belongs(key: &str, path: &str) -> String {
     let (here, mut named, mut count) = (of(path), String::new(), 0_usize);
     for anywhere in [false, true] {
-        for (place, keys, _) in &PLACES {
+        for (place, keys, _) in PLACES {
             let is_inside = place.len() > here.len() && place.starts_with(&here);
             if keys.contains(&key) && (anywhere || is_inside) && count < NAMED {
                 named.push_str(if count > 0 { " or " } else { "" });
@@ -191,7 +224,7 @@ mod tests {
     fn knows(place: &str, key: &str) -> bool {
         let found = problems(place, &json!({key: null}));
         let problem = found.iter().find(|problem| of(&problem.path).strip_prefix(place).unwrap_or_default().trim_start_matches('.') == key);
-        problem.is_some_and(|problem| problem.hint.starts_with("null stands"))
+        problem.is_some_and(|problem| problem.hint.starts_with("null stands") || problem.hint.starts_with("these tasks have no settings"))
     }
 
     #[test]
@@ -203,6 +236,9 @@ mod tests {
             for key in &all {
                 assert_eq!(knows(place, key), keys.contains(key), "{key:?} at {place:?}");
             }
+            let unknown = problems(place, &json!({"zzzzzzzzzzzz": 1})).into_iter().find(|problem| problem.path.ends_with("zzz")).unwrap();
+            let known = unknown.hint.strip_prefix("unknown key: the keys here are ").unwrap();
+            assert!(known.split(", ").all(|key| keys.contains(&key)), "{known} at {place:?}");
         }
     }
 

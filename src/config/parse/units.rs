@@ -34,12 +34,16 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
 
 /// Reads one of `words` and returns its meaning.
 pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
-    let text = value.text(problems)?;
-    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(*meaning);
+    match words.iter().find(|(word, _)| value.node.as_text() == Some(word)) {
+        Some((_, meaning)) => Some(*meaning),
+        None => value.refuse(one_of(words), problems),
     }
+}
+
+/// Returns the hint to give one of `words`.
+pub(super) fn one_of<T>(words: &[(&str, T)]) -> String {
     let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    value.refuse(format!("give one of {}", words.join(", ")), problems)
+    ["give one of ", &words.join(", ")].concat()
 }
 
 /// Reads a whole number from `least` up. `1.0` is a whole number too, because Istio's numbers are doubles.
@@ -98,7 +102,20 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     if ppm.is_some() {
         return ppm;
     }
-    value.refuse("give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number", problems)
+    refuse_percent(
+        value,
+        "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number",
+        problems,
+    )
+}
+
+/// Reports what is no percentage: with `hint`, unless only its sign is missing. Always returns `None`.
+pub(super) fn refuse_percent<T>(value: &Value<'_>, hint: &str, problems: &mut Problems) -> Option<T> {
+    let signed = value.node.as_text().map(|text| [text, "%"].concat()).filter(|text| ten_thousandths(text).is_some());
+    match signed {
+        Some(text) => value.refuse(["leave the quotes out, or add the percent sign: \"", &text, "\""].concat(), problems),
+        None => value.refuse(hint, problems),
+    }
 }
 
 /// Reads a text such as `2.5%`, with at most four decimals, and returns it in ten-thousandths of a percent.
