@@ -70,15 +70,16 @@ pub(super) fn failures(value: &Value<'_>, problems: &mut Problems) -> Option<Fai
 
 /// Returns the word for the class of what looks like a status, such as `500` or `5XX`; `None` if it is a word that counts itself, or if its
 /// class does not count.
+#[cold]
+#[inline(never)]
 fn class(node: &Node) -> Option<&'static str> {
     let text = match node {
-        Node::Text(text) => text.clone(),
-        Node::Number(status) => status.to_string(),
+        Node::Text(text) => &**text,
+        Node::Number(status) => &status.to_string(),
         _ => return None,
     };
-    let is_known = FAILURES.iter().any(|(word, _)| *word == text);
     match text.as_bytes() {
-        _ if is_known => None,
+        _ if FAILURES.iter().any(|(word, _)| *word == text) => None,
         [b'3', _, _] => Some("3xx"),
         [b'4', _, _] => Some("4xx"),
         [b'5', _, _] => Some("5xx"),

@@ -87,9 +87,10 @@ impl Surroundings<'_, '_> {
     }
 
     /// Returns the hint to name one of the variants and shadows.
+    #[inline(never)]
     fn one_of(&self) -> String {
-        let names: Vec<&str> = self.variants().into_iter().chain(self.shadow_names()).flatten().collect();
-        if names.is_empty() { "give the name of a variant or shadow".to_owned() } else { ["give one of ", &names.join(", ")].concat() }
+        let names = units::one_of(&mut self.variants().into_iter().chain(self.shadow_names()).flatten());
+        if names.is_empty() { "give the name of a variant or shadow".to_owned() } else { names }
     }
 
     /// Returns the number of slices of a gate with `each_slice`.
@@ -157,7 +158,7 @@ fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -
 /// Reads the measure with its settings.
 fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
     const THRESHOLD: &str = "give a duration such as 250ms";
-    let words = units::one_of(&MEASURES);
+    let words = units::one_of(&mut MEASURES.iter().map(|(word, _)| *word));
     let named = object.required_as("measure", &words, problems, |value, problems| units::word(value, &MEASURES, problems))?;
     let threshold =
         |problems: &mut Problems| object.required_as("threshold", THRESHOLD, problems, |value, problems| units::span(value, 1, problems));
@@ -210,7 +211,7 @@ fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     };
     match percent {
         Some(percent) if percent.is_finite() && percent >= 0.0 => Some(percent.abs()),
-        _ => units::refuse_percent(value, "give the margin of tokens in percent, from 0% up, such as 10%", problems),
+        _ => value.refuse(units::no_percentage(value, "give the margin of tokens in percent, from 0% up, such as 10%"), problems),
     }
 }
 

@@ -4,8 +4,7 @@
 
 use crate::config::raw::Node;
 
-/// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one. Or the place
-/// of a list with an example, if its items have no row or may be texts too.
+/// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one.
 type Row = (&'static str, &'static [&'static str], &'static str);
 
 static PLACES: &[Row] = &[
@@ -22,7 +21,6 @@ static PLACES: &[Row] = &[
         "{name: fraud}",
     ),
     ("routes[].match", &["methods", "path", "authority", "headers"], "{path: {prefix: /v2/models/fraud/}}"),
-    ("routes[].match.methods", &[], "[POST]"),
     ("routes[].match.path", &["exact", "prefix", "suffix"], "{prefix: /v2/models/fraud/}"),
     ("routes[].match.authority", &["exact", "prefix", "suffix"], "{exact: fraud.example.com}"),
     ("routes[].match.headers[]", &["name", "exact", "prefix", "suffix", "present"], "{name: x-tenant, exact: acme}"),
@@ -37,7 +35,6 @@ static PLACES: &[Row] = &[
         &["name", "role", "cluster", "percent", "of", "when", "expect", "timeout", "max_in_flight", "request", "warmup"],
         "{name: v2-copy, cluster: v2, percent: 10%}",
     ),
-    ("routes[].shadows[].of", &[], "[v1, v2]"),
     ("routes[].shadows[].cluster", &["http", "grpc"], ""),
     ("routes[].shadows[].when", &["body"], "{body: [{path: model, exact: chat}]}"),
     ("routes[].shadows[].when.body[]", &["path", "exact", "prefix", "at_most", "at_least"], "{path: model, exact: chat}"),
@@ -46,15 +43,12 @@ static PLACES: &[Row] = &[
     ("routes[].shadows[].request.path", &["prefix", "with"], "{prefix: /v1/, with: /v2/}"),
     ("routes[].shadows[].request.body", &["set", "remove"], "{set: {stream: false}}"),
     ("routes[].shadows[].request.body.set", &[], "{stream: false}"),
-    ("routes[].shadows[].request.body.remove", &[], "[stream_options]"),
     ("routes[].shadows[].request.headers", &["set", "from_env", "remove"], "{set: {x-env: shadow}}"),
     ("routes[].shadows[].request.headers.set", &[], "{x-env: shadow}"),
     ("routes[].shadows[].request.headers.from_env", &[], "{authorization: SHADOW_AUTH}"),
-    ("routes[].shadows[].request.headers.remove", &[], "[x-billing-id]"),
     ("routes[].compare", &["task", "absolute", "relative", "tolerances", "ignore", "unordered", "reasoning"], "{relative: 0.01}"),
     ("routes[].compare.task", &["labels", "scores", "regression", "embedding", "text", "decision", "structure"], ""),
     ("routes[].compare.task.labels", &["path", "top", "overlap", "names"], "{top: 5}"),
-    ("routes[].compare.task.labels.names", &[], "[approve, block]"),
     ("routes[].compare.task.scores", &["path"], "{path: scores}"),
     ("routes[].compare.task.regression", &["path"], "{path: value}"),
     ("routes[].compare.task.embedding", &["path", "cosine"], "{cosine: 0.99}"),
@@ -64,23 +58,31 @@ static PLACES: &[Row] = &[
         &["path", "thresholds", "names", "and"],
         "{path: score, thresholds: [0.7], names: [approve, block]}",
     ),
-    ("routes[].compare.task.decision.thresholds", &[], "[0.7]"),
-    ("routes[].compare.task.decision.names", &[], "[approve, block]"),
     ("routes[].compare.tolerances[]", &["path", "absolute", "relative"], "{path: score, absolute: 0.01}"),
-    ("routes[].compare.ignore", &[], "[id]"),
-    ("routes[].compare.unordered", &[], "[tags, {path: results, by: id}]"),
     ("routes[].compare.unordered[]", &["path", "by"], "{path: results, by: id}"),
     ("routes[].slices", &["header", "body", "values"], "{header: x-region, values: [eu, us]}"),
-    ("routes[].slices.values", &[], "[eu, us]"),
     (
         "routes[].gates[]",
         &["name", "of", "measure", "limit", "threshold", "margin", "direction", "counts", "event", "each_slice", "alpha", "min_trials"],
         "{name: errors, of: v2, measure: failed, limit: 1%}",
     ),
-    ("routes[].gates[].counts", &[], "[5xx, reset, error]"),
     ("routes[].gates[].event", &["slower_than", "first_byte_slower_than"], ""),
     ("routes[].guardrail", &["gates", "alpha", "min_trials", "window"], "{gates: [errors]}"),
-    ("routes[].guardrail.gates", &[], "[errors]"),
+];
+
+/// Lists whose items have no row or may be texts too: how their places end, and an example.
+static LISTS: [(&str, &str); 11] = [
+    (".methods", "[POST]"),
+    (".of", "[v1, v2]"),
+    (".body.remove", "[stream_options]"),
+    (".headers.remove", "[x-billing-id]"),
+    (".names", "[approve, block]"),
+    (".thresholds", "[0.7]"),
+    (".ignore", "[id]"),
+    (".unordered", "[tags, {path: results, by: id}]"),
+    (".counts", "[5xx, reset, error]"),
+    (".values", "[eu, us]"),
+    ("guardrail.gates", "[errors]"),
 ];
 
 /// Most places that are named for one key.
@@ -103,7 +105,7 @@ fn of(path: &str) -> String {
     }
 }
 
-/// Returns the keys and the example of the row for `place`; both are empty if there is none.
+/// Returns the keys and the example of the object at `place`; both are empty if it has no row.
 #[cold]
 #[inline(never)]
 fn row(place: &str) -> (&'static [&'static str], &'static str) {
@@ -120,16 +122,17 @@ pub(super) fn example(path: &str) -> &'static str {
 #[inline(never)]
 pub(super) fn list(path: &str, node: &Node) -> String {
     let place = of(path);
-    let (whole, (keys, item)) = (row(&place).1, row(&[&place, "[]"].concat()));
+    let (keys, item) = row(&[&place, "[]"].concat());
     match node {
         Node::Object(pairs) if pairs.iter().any(|(key, _)| keys.contains(&&**key)) => ": put [ ] around this, or - before it".to_owned(),
         // A number may be written otherwise than it reads, and a comma may part two items.
         Node::Number(_) if keys.is_empty() => ": put [ ] around it".to_owned(),
         Node::Text(text) if keys.is_empty() && text.contains(',') => ": put [ ] around it".to_owned(),
         Node::Text(_) if keys.is_empty() => [": put [ ] around it, [", &node.to_string(), "]"].concat(),
-        _ if !whole.is_empty() => [", such as ", whole].concat(),
-        _ if !item.is_empty() => [", such as [", item, "]"].concat(),
-        _ => String::new(),
+        _ => match LISTS.iter().find(|(end, _)| place.ends_with(end)) {
+            Some((_, example)) => [", such as ", example].concat(),
+            None => [", such as [", item, "]"].concat(),
+        },
     }
 }
 

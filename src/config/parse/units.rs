@@ -36,14 +36,20 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
 pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     match words.iter().find(|(word, _)| value.node.as_text() == Some(word)) {
         Some((_, meaning)) => Some(*meaning),
-        None => value.refuse(one_of(words), problems),
+        None => value.refuse(one_of(&mut words.iter().map(|(word, _)| *word)), problems),
     }
 }
 
-/// Returns the hint to give one of `words`.
-pub(super) fn one_of<T>(words: &[(&str, T)]) -> String {
-    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    ["give one of ", &words.join(", ")].concat()
+/// Returns the hint to give one of `words`. One function for all lists of words, to keep the filter small.
+#[cold]
+#[inline(never)]
+pub(super) fn one_of<'a>(words: &mut dyn Iterator<Item = &'a str>) -> String {
+    let mut hint = String::new();
+    for word in words {
+        hint.push_str(if hint.is_empty() { "give one of " } else { ", " });
+        hint.push_str(word);
+    }
+    hint
 }
 
 /// Reads a whole number from `least` up. `1.0` is a whole number too, because Istio's numbers are doubles.
@@ -102,19 +108,18 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     if ppm.is_some() {
         return ppm;
     }
-    refuse_percent(
-        value,
-        "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number",
-        problems,
-    )
+    const HINT: &str = "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number";
+    value.refuse(no_percentage(value, HINT), problems)
 }
 
-/// Reports what is no percentage: with `hint`, unless only its sign is missing. Always returns `None`.
-pub(super) fn refuse_percent<T>(value: &Value<'_>, hint: &str, problems: &mut Problems) -> Option<T> {
-    let signed = value.node.as_text().map(|text| [text, "%"].concat()).filter(|text| ten_thousandths(text).is_some());
-    match signed {
-        Some(text) => value.refuse(["leave the quotes out, or add the percent sign: \"", &text, "\""].concat(), problems),
-        None => value.refuse(hint, problems),
+/// Returns the hint for what is no percentage: `hint`, unless only its sign is missing.
+#[cold]
+#[inline(never)]
+pub(super) fn no_percentage(value: &Value<'_>, hint: &str) -> String {
+    let signed = [value.node.as_text().unwrap_or_default(), "%"].concat();
+    match ten_thousandths(&signed) {
+        Some(_) => ["leave the quotes out, or add the percent sign: \"", &signed, "\""].concat(),
+        None => hint.to_owned(),
     }
 }
 
