@@ -75,7 +75,7 @@ pub(super) fn failures(value: &Value<'_>, problems: &mut Problems) -> Option<Fai
 fn class(node: &Node) -> Option<&'static str> {
     let text = match node {
         Node::Text(text) => &**text,
-        Node::Number(status) => &status.to_string(),
+        Node::Number(_) => &node.to_string(),
         _ => return None,
     };
     match text.as_bytes() {

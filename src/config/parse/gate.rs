@@ -89,8 +89,10 @@ impl Surroundings<'_, '_> {
     /// Returns the hint to name one of the variants and shadows.
     #[inline(never)]
     fn one_of(&self) -> String {
-        let names = units::one_of(&mut self.variants().into_iter().chain(self.shadow_names()).flatten());
-        if names.is_empty() { "give the name of a variant or shadow".to_owned() } else { names }
+        let mut names = self.variants();
+        names.extend(self.shadow_names());
+        let hint = units::one_of(&mut names.into_iter().flatten());
+        if hint.is_empty() { "give the name of a variant or shadow".to_owned() } else { hint }
     }
 
     /// Returns the number of slices of a gate with `each_slice`.

@@ -123,17 +123,21 @@ pub(super) fn example(path: &str) -> &'static str {
 pub(super) fn list(path: &str, node: &Node) -> String {
     let place = of(path);
     let (keys, item) = row(&[&place, "[]"].concat());
-    match node {
-        Node::Object(pairs) if pairs.iter().any(|(key, _)| keys.contains(&&**key)) => ": put [ ] around this, or - before it".to_owned(),
+    let is_item = |pairs: &[(String, Node)]| pairs.iter().any(|(key, _)| keys.contains(&&**key));
+    let shown = node.to_string();
+    let (begin, example, end) = match node {
+        Node::Object(pairs) if is_item(pairs) => (": put [ ] around this, or - before it", "", ""),
         // A number may be written otherwise than it reads, and a comma may part two items.
-        Node::Number(_) if keys.is_empty() => ": put [ ] around it".to_owned(),
-        Node::Text(text) if keys.is_empty() && text.contains(',') => ": put [ ] around it".to_owned(),
-        Node::Text(_) if keys.is_empty() => [": put [ ] around it, [", &node.to_string(), "]"].concat(),
-        _ => match LISTS.iter().find(|(end, _)| place.ends_with(end)) {
-            Some((_, example)) => [", such as ", example].concat(),
-            None => [", such as [", item, "]"].concat(),
+        Node::Text(_) | Node::Number(_) if keys.is_empty() => match node.as_text() {
+            Some(text) if !text.bytes().any(|byte| byte == b',') => (": put [ ] around it, [", &*shown, "]"),
+            _ => (": put [ ] around it", "", ""),
         },
-    }
+        _ => match LISTS.iter().find(|(end, _)| place.ends_with(end)) {
+            Some((_, example)) => (", such as ", *example, ""),
+            None => (", such as [", item, "]"),
+        },
+    };
+    [begin, example, end].concat()
 }
 
 /// Returns all keys of all objects.
@@ -242,6 +246,16 @@ mod tests {
             let unknown = problems(place, &json!({"zzzzzzzzzzzz": 1})).into_iter().find(|problem| problem.path.ends_with("zzz")).unwrap();
             let known = unknown.hint.strip_prefix("unknown key: the keys here are ").unwrap();
             assert!(known.split(", ").all(|key| keys.contains(&key)), "{known} at {place:?}");
+        }
+    }
+
+    #[test]
+    fn examples_have_all_required_keys() {
+        for (place, ..) in PLACES {
+            for problem in problems(place, &json!({"zzz": 1})).iter().filter(|problem| problem.hint.contains(", as in ")) {
+                let key = problem.path.rsplit('.').next().unwrap();
+                assert!(problem.hint.contains(&format!("{key}: ")), "{problem}");
+            }
         }
     }
 

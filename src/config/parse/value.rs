@@ -251,11 +251,10 @@ impl<'a> Object<'a> {
         if found.is_some() {
             return found.filter(|value| !matches!(value.node, Node::Null));
         }
-        let example = place::example(&self.path);
-        let (joint, more) = match give {
-            "" if example.contains(&[key, ": "].concat()) => (", as in ", example),
-            "" => ("", ""),
-            give => (": ", give),
+        let (joint, more) = match (give, place::example(&self.path)) {
+            ("", "") => ("", ""),
+            ("", example) => (", as in ", example),
+            _ => (": ", give),
         };
         self.missing(key, &["this key is required", joint, more].concat(), problems)
     }
