@@ -43,7 +43,7 @@ pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &m
 /// Returns the hint to give one of `words`. One function for all lists of words, to keep the filter small.
 #[cold]
 #[inline(never)]
-pub(super) fn one_of<'a>(words: &mut dyn Iterator<Item = &'a str>) -> String {
+pub(super) fn one_of(words: &mut dyn Iterator<Item = &str>) -> String {
     let mut hint = String::new();
     for word in words {
         hint.push_str(if hint.is_empty() { "give one of " } else { ", " });
