@@ -97,6 +97,7 @@ pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<Pat
 
 /// Reads a percentage and returns it in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+    const HINT: &str = "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number";
     let ppm = match value.node {
         Node::Number(percent) if (0.0..=100.0).contains(percent) => match parts(*percent, 10_000.0) {
             None => return value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
@@ -108,7 +109,6 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     if ppm.is_some() {
         return ppm;
     }
-    const HINT: &str = "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number";
     value.refuse(no_percentage(value, HINT), problems)
 }
 
