@@ -173,6 +173,7 @@ fn both_read_the_same_percentages() {
     let with = |place: &str, percent: &Value| {
         let mut config = full();
         config["routes"][0]["protocol"] = json!("auto");
+        config["routes"][0]["match"]["path"] = json!({"prefix": "/v1/"});
         config["routes"][0]["gates"][2]["measure"] = json!("costlier_than_primary");
         config["routes"][0]["gates"][2]["margin"] = json!(10);
         *config.pointer_mut(place).unwrap() = percent.clone();

@@ -114,6 +114,9 @@ pub(super) fn key(value: &Value<'_>, problems: &mut Problems) -> Option<Key> {
         }
         None => {}
     }
+    if value.child("request").is_some() {
+        return value.refuse("write the word alone: request", problems);
+    }
     let kinds = ["header", "cookie", "query"];
     let object = value.object(&kinds, problems)?;
     let (kind, value) = one_of(value, &object, &kinds, problems)?;

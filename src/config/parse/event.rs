@@ -30,7 +30,9 @@ const EVENTS: [(&str, Event); 6] = [
 /// The events that have a threshold.
 const SLOW_EVENTS: [&str; 2] = ["slower_than", "first_byte_slower_than"];
 
-const EVENT_HINT: &str = "give failed, refused, error, empty, refusal, length, {slower_than: 250ms} or {first_byte_slower_than: 1s}";
+/// The hint for `event`.
+pub(super) const EVENT_HINT: &str =
+    "give failed, refused, error, empty, refusal, length, {slower_than: 250ms} or {first_byte_slower_than: 1s}";
 
 /// What the answers of a route may be.
 #[derive(Clone, Copy)]
@@ -43,12 +45,19 @@ pub(super) struct Answers {
 
 /// Reads `counts`: a list of words, among them at least one. `404` and `429` may be numbers, as YAML reads them.
 pub(super) fn failures(value: &Value<'_>, problems: &mut Problems) -> Option<Failures> {
+    const SINGLE: &str = ": single statuses are 404 and 429 alone";
     let mut all: Option<Failures> = None;
+    if let Some(class) = class(value.node) {
+        return value.refuse(["give [", class, "]", SINGLE].concat(), problems);
+    }
     value.list(problems, |item, problems| {
         let failure = match item.node {
             Node::Number(404.0) => Failures::NOT_FOUND,
             Node::Number(429.0) => Failures::TOO_MANY_REQUESTS,
-            _ => units::word(item, &FAILURES, problems)?,
+            _ => match class(item.node) {
+                Some(class) => return item.refuse(["give ", class, SINGLE].concat(), problems),
+                None => units::word(item, &FAILURES, problems)?,
+            },
         };
         if all.is_some_and(|all| all.overlaps(failure)) {
             return item.refuse("this is there more than once: keep one", problems);
@@ -57,6 +66,25 @@ pub(super) fn failures(value: &Value<'_>, problems: &mut Problems) -> Option<Fai
         Some(())
     })?;
     all.map_or_else(|| value.refuse("give at least one of 5xx, reset, 4xx, 404, 429, 3xx and error", problems), Some)
+}
+
+/// Returns the word for the class of what looks like a status, such as `500` or `5XX`; `None` if it is a word that counts itself, or if its
+/// class does not count.
+#[cold]
+#[inline(never)]
+fn class(node: &Node) -> Option<&'static str> {
+    let text = match node {
+        Node::Text(text) => &**text,
+        Node::Number(_) => &node.to_string(),
+        _ => return None,
+    };
+    match text.as_bytes() {
+        _ if FAILURES.iter().any(|(word, _)| *word == text) => None,
+        [b'3', _, _] => Some("3xx"),
+        [b'4', _, _] => Some("4xx"),
+        [b'5', _, _] => Some("5xx"),
+        _ => None,
+    }
 }
 
 /// Reads `event`: a word, or an object with the threshold.

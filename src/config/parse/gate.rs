@@ -14,8 +14,14 @@ use crate::limits::MAX_GATES;
 const KEYS: [&str; 12] =
     ["name", "of", "measure", "limit", "threshold", "margin", "direction", "counts", "event", "each_slice", "alpha", "min_trials"];
 
-/// Keys that only some measures have.
-const SETTINGS: [&str; 5] = ["threshold", "margin", "direction", "counts", "event"];
+/// Keys that only some measures have, each with these measures.
+const SETTINGS: [(&str, &str); 5] = [
+    ("threshold", "slower_than or first_byte_slower_than"),
+    ("margin", "slower_than_primary or costlier_than_primary"),
+    ("direction", "flipped"),
+    ("counts", "failed, or worse_than_baseline with event: failed"),
+    ("event", "worse_than_baseline"),
+];
 
 /// The words for `measure`. The settings here are placeholders until they are read.
 const MEASURES: [(&str, Measure); 10] = [
@@ -80,6 +86,15 @@ impl Surroundings<'_, '_> {
         items.into_iter().flatten().map(|item| item.child("name").and_then(|name| name.node.as_text())).collect()
     }
 
+    /// Returns the hint to name one of the variants and shadows.
+    #[inline(never)]
+    fn one_of(&self) -> String {
+        let mut names = self.variants();
+        names.extend(self.shadow_names());
+        let hint = units::one_of(&mut names.into_iter().flatten());
+        if hint.is_empty() { "give the name of a variant or shadow".to_owned() } else { hint }
+    }
+
     /// Returns the number of slices of a gate with `each_slice`.
     pub(super) fn slice_count(&self) -> u32 {
         let values = self.slices.flatten().map_or(0, |slices| slices.values.len());
@@ -96,9 +111,10 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
             let (text, name) = (value.text(problems)?, units::name(value, problems)?);
             if names.insert(text) { Some(name) } else { value.refuse("gates of a route need different names: choose another", problems) }
         });
-        let of = object.required("of", problems, |value, problems| subject(value, around, problems));
+        let of = object.required_as("of", &around.one_of(), problems, |value, problems| subject(value, around, problems));
         let measure = measure(&object, problems).and_then(|measure| of.and_then(|of| fit(measure, of, &object, around, problems)));
-        let limit = object.required("limit", problems, |value, problems| limit(value, measure, problems));
+        let limit =
+            object.required_as("limit", "give a percentage such as 1%", problems, |value, problems| limit(value, measure, problems));
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
         let least = if measure == Some(Measure::Coverage) { COVERAGE_MIN_TRIALS } else { 0 };
         let min_trials = object.or("min_trials", least, problems, |value, problems| units::whole(value, 0, problems));
@@ -117,17 +133,15 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     if let Some(subject) = around.subject(value.text(problems)?) {
         return Some(subject);
     }
-    let names: Vec<&str> = around.variants().into_iter().chain(around.shadow_names()).flatten().collect();
     if around.split.is_none() {
         let baseline = units::name(value, &mut Vec::new()).unwrap_or_else(|| "v1".into());
-        let known = if names.is_empty() {
-            "no such shadow: this route has none".to_owned()
-        } else {
-            format!("no such shadow: give one of {}", names.join(", "))
-        };
-        value.refuse(format!("{known}; for a gate of the answers to clients add split: {{baseline: {baseline}}} to the route"), problems)
+        let known = if around.shadow_names().is_empty() { "this route has none".to_owned() } else { around.one_of() };
+        value.refuse(
+            format!("no such shadow: {known}; for a gate of the answers to clients add split: {{baseline: {baseline}}} to the route"),
+            problems,
+        )
     } else {
-        value.refuse(format!("no such variant or shadow: give one of {}", names.join(", ")), problems)
+        value.refuse(format!("no such variant or shadow: {}", around.one_of()), problems)
     }
 }
 
@@ -145,23 +159,28 @@ fn limit(value: &Value<'_>, measure: Option<Measure>, problems: &mut Problems) -
 
 /// Reads the measure with its settings.
 fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
-    let named = object.required("measure", problems, |value, problems| units::word(value, &MEASURES, problems))?;
-    let threshold = |problems: &mut Problems| object.required("threshold", problems, |value, problems| units::span(value, 1, problems));
+    const THRESHOLD: &str = "give a duration such as 250ms";
+    let words = units::one_of(&mut MEASURES.iter().map(|(word, _)| *word));
+    let named = object.required_as("measure", &words, problems, |value, problems| units::word(value, &MEASURES, problems))?;
+    let threshold =
+        |problems: &mut Problems| object.required_as("threshold", THRESHOLD, problems, |value, problems| units::span(value, 1, problems));
     let counts = |problems: &mut Problems| object.or("counts", Failures::DEFAULT, problems, event::failures);
     let (settings, measure) = match named {
         Measure::Failed(_) => (&["counts"][..], counts(problems).map(Measure::Failed)),
-        Measure::WorseThanBaseline(_) => match object.required("event", problems, event::event) {
+        Measure::WorseThanBaseline(_) => match object.required_as("event", event::EVENT_HINT, problems, event::event) {
             Some(Event::Failed(_)) => (&["event", "counts"][..], counts(problems).map(Event::Failed).map(Measure::WorseThanBaseline)),
-            event => (&["event"][..], event.map(Measure::WorseThanBaseline)),
+            Some(event) => (&["event"][..], Some(Measure::WorseThanBaseline(event))),
+            None => (&["event", "counts"][..], None),
         },
         Measure::SlowerThan(_) => (&["threshold"][..], threshold(problems).map(Measure::SlowerThan)),
         Measure::FirstByteSlowerThan(_) => (&["threshold"][..], threshold(problems).map(Measure::FirstByteSlowerThan)),
         Measure::SlowerThanPrimary(_) => {
-            let margin = object.required("margin", problems, |value, problems| units::span(value, 0, problems));
+            let margin =
+                object.required_as("margin", "give a duration such as 20ms", problems, |value, problems| units::span(value, 0, problems));
             (&["margin"][..], margin.map(Measure::SlowerThanPrimary))
         }
         Measure::CostlierThanPrimary { .. } => {
-            let percent = object.required("margin", problems, more_tokens);
+            let percent = object.required_as("margin", "give a percentage such as 10%", problems, more_tokens);
             (&["margin"][..], percent.map(|percent| Measure::CostlierThanPrimary { percent }))
         }
         Measure::Flipped(default) => {
@@ -170,8 +189,17 @@ fn measure(object: &Object<'_>, problems: &mut Problems) -> Option<Measure> {
         }
         _ => (&[][..], Some(named)),
     };
-    for value in SETTINGS.into_iter().filter(|key| !settings.contains(key)).filter_map(|key| object.get(key)) {
-        value.refuse::<()>("this measure has no such setting: leave it out, or choose another measure", problems);
+    for (key, measures) in SETTINGS.into_iter().filter(|(key, _)| !settings.contains(key)) {
+        let Some(value) = object.get(key) else { continue };
+        value.refuse::<()>(
+            match (key, named) {
+                ("counts", Measure::WorseThanBaseline(_)) => {
+                    "counts goes with event: failed: write that event, or leave counts out".to_owned()
+                }
+                _ => [key, " goes with measure ", measures, ": leave it out, or choose that"].concat(),
+            },
+            problems,
+        );
     }
     measure
 }
@@ -185,7 +213,7 @@ fn more_tokens(value: &Value<'_>, problems: &mut Problems) -> Option<f64> {
     };
     match percent {
         Some(percent) if percent.is_finite() && percent >= 0.0 => Some(percent.abs()),
-        _ => value.refuse("give the margin of tokens in percent, from 0% up, such as 10%", problems),
+        _ => value.refuse(units::no_percentage(value, "give the margin of tokens in percent, from 0% up, such as 10%"), problems),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Finds the known key that a misspelt key was probably meant to be.
 
-/// Returns the first of `keys` with the least distance from `key`; `None` if more than one letter in three is wrong.
-pub(super) fn nearest<'k>(key: &str, keys: &[&'k str]) -> Option<&'k str> {
+/// Returns the first of `keys` with the least distance from `key`, and that distance; `None` if more than one letter in three is wrong.
+pub(super) fn nearest<'k>(key: &str, keys: &[&'k str]) -> Option<(usize, &'k str)> {
     let (distance, near) = keys.iter().map(|known| (distance(key, known), *known)).min_by_key(|(distance, _)| *distance)?;
-    (distance <= near.len().div_ceil(3)).then_some(near)
+    (distance <= near.len().div_ceil(3)).then_some((distance, near))
 }
 
 /// Returns Levenshtein's distance, the least number of letters to insert, remove or replace, without regard to case, `_` and `-`.

@@ -1,11 +1,13 @@
-//! The objects of a configuration with their keys: where a key belongs that is in the wrong place, and how an object looks.
+//! The objects of a configuration with their keys: where a key belongs that is in the wrong place, and how an object or list looks.
 //!
 //! For hints alone: each reader checks the keys of its own object. A test holds this table against the readers.
+
+use crate::config::raw::Node;
 
 /// The place of an object (indices left out), its keys, none if they are free, and an example, empty if its reader gives one.
 type Row = (&'static str, &'static [&'static str], &'static str);
 
-static PLACES: [Row; 39] = [
+static PLACES: &[Row] = &[
     (
         "",
         &["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"],
@@ -22,7 +24,7 @@ static PLACES: [Row; 39] = [
     ("routes[].match.path", &["exact", "prefix", "suffix"], "{prefix: /v2/models/fraud/}"),
     ("routes[].match.authority", &["exact", "prefix", "suffix"], "{exact: fraud.example.com}"),
     ("routes[].match.headers[]", &["name", "exact", "prefix", "suffix", "present"], "{name: x-tenant, exact: acme}"),
-    ("routes[].split", &["baseline", "canaries", "key", "salt", "pins", "header", "expose"], "{baseline: v1}"),
+    ("routes[].split", &["baseline", "canaries", "key", "salt", "pins", "header", "expose", "same_cluster"], "{baseline: v1}"),
     ("routes[].split.canaries[]", &["name", "percent", "warmup"], "{name: v2, percent: 5%}"),
     ("routes[].split.canaries[].warmup", &["pairs"], ""),
     ("routes[].split.key", &["header", "cookie", "query"], "{header: x-user-id}"),
@@ -45,6 +47,7 @@ static PLACES: [Row; 39] = [
     ("routes[].shadows[].request.headers.set", &[], "{x-env: shadow}"),
     ("routes[].shadows[].request.headers.from_env", &[], "{authorization: SHADOW_AUTH}"),
     ("routes[].compare", &["task", "absolute", "relative", "tolerances", "ignore", "unordered", "reasoning"], "{relative: 0.01}"),
+    ("routes[].compare.task", &["labels", "scores", "regression", "embedding", "text", "decision", "structure"], ""),
     ("routes[].compare.task.labels", &["path", "top", "overlap", "names"], "{top: 5}"),
     ("routes[].compare.task.scores", &["path"], "{path: scores}"),
     ("routes[].compare.task.regression", &["path"], "{path: value}"),
@@ -67,6 +70,21 @@ static PLACES: [Row; 39] = [
     ("routes[].guardrail", &["gates", "alpha", "min_trials", "window"], "{gates: [errors]}"),
 ];
 
+/// Lists whose items have no row or may be texts too: how their places end, and an example.
+static LISTS: [(&str, &str); 11] = [
+    (".methods", "[POST]"),
+    (".of", "[v1, v2]"),
+    (".body.remove", "[stream_options]"),
+    (".headers.remove", "[x-billing-id]"),
+    (".names", "[approve, block]"),
+    (".thresholds", "[0.7]"),
+    (".ignore", "[id]"),
+    (".unordered", "[tags, {path: results, by: id}]"),
+    (".counts", "[5xx, reset, error]"),
+    (".values", "[eu, us]"),
+    ("guardrail.gates", "[errors]"),
+];
+
 /// Most places that are named for one key.
 const NAMED: usize = 3;
 
@@ -87,17 +105,39 @@ fn of(path: &str) -> String {
     }
 }
 
-/// Returns how the object at `path` may look, as a hint goes on; an empty text if that is not known.
+/// Returns the keys and the example of the object at `place`; both are empty if it has no row.
 #[cold]
 #[inline(never)]
-pub(super) fn example(path: &str) -> String {
-    let here = of(path);
-    for (place, _, example) in &PLACES {
-        if *place == here && !example.is_empty() {
-            return [", such as ", example].concat();
-        }
-    }
-    String::new()
+fn row(place: &str) -> (&'static [&'static str], &'static str) {
+    PLACES.iter().find(|(other, ..)| *other == place).map_or((&[], ""), |(_, keys, example)| (keys, example))
+}
+
+/// Returns how the object at `path` may look; an empty text if that is not known.
+pub(super) fn example(path: &str) -> &'static str {
+    row(&of(path)).1
+}
+
+/// Returns what makes `node`, which is no list, one as the list at `path` is, as a hint goes on; an empty text if that is not known.
+#[cold]
+#[inline(never)]
+pub(super) fn list(path: &str, node: &Node) -> String {
+    let place = of(path);
+    let (keys, item) = row(&[&place, "[]"].concat());
+    let is_item = |pairs: &[(String, Node)]| pairs.iter().any(|(key, _)| keys.contains(&&**key));
+    let shown = node.to_string();
+    let (begin, example, end) = match node {
+        Node::Object(pairs) if is_item(pairs) => (": put [ ] around this, or - before it", "", ""),
+        // A number may be written otherwise than it reads, and a comma may part two items.
+        Node::Text(_) | Node::Number(_) if keys.is_empty() => match node.as_text() {
+            Some(text) if !text.bytes().any(|byte| byte == b',') => (": put [ ] around it, [", &*shown, "]"),
+            _ => (": put [ ] around it", "", ""),
+        },
+        _ => match LISTS.iter().find(|(end, _)| place.ends_with(end)) {
+            Some((_, example)) => (", such as ", *example, ""),
+            None => (", such as [", item, "]"),
+        },
+    };
+    [begin, example, end].concat()
 }
 
 /// Returns all keys of all objects.
@@ -105,7 +145,7 @@ pub(super) fn example(path: &str) -> String {
 #[inline(never)]
 pub(super) fn all_keys() -> Vec<&'static str> {
     let mut all = Vec::new();
-    for (_, keys, _) in &PLACES {
+    for (_, keys, _) in PLACES {
         all.extend_from_slice(keys);
     }
     all
@@ -117,7 +157,7 @@ pub(super) fn all_keys() -> Vec<&'static str> {
 pub(super) fn belongs(key: &str, path: &str) -> String {
     let (here, mut named, mut count) = (of(path), String::new(), 0_usize);
     for anywhere in [false, true] {
-        for (place, keys, _) in &PLACES {
+        for (place, keys, _) in PLACES {
             let is_inside = place.len() > here.len() && place.starts_with(&here);
             if keys.contains(&key) && (anywhere || is_inside) && count < NAMED {
                 named.push_str(if count > 0 { " or " } else { "" });
@@ -191,7 +231,7 @@ mod tests {
     fn knows(place: &str, key: &str) -> bool {
         let found = problems(place, &json!({key: null}));
         let problem = found.iter().find(|problem| of(&problem.path).strip_prefix(place).unwrap_or_default().trim_start_matches('.') == key);
-        problem.is_some_and(|problem| problem.hint.starts_with("null stands"))
+        problem.is_some_and(|problem| problem.hint.starts_with("null stands") || problem.hint.starts_with("these tasks have no settings"))
     }
 
     #[test]
@@ -202,6 +242,19 @@ mod tests {
         for (place, keys, _) in PLACES.iter().filter(|(_, keys, _)| !keys.is_empty()) {
             for key in &all {
                 assert_eq!(knows(place, key), keys.contains(key), "{key:?} at {place:?}");
+            }
+            let unknown = problems(place, &json!({"zzzzzzzzzzzz": 1})).into_iter().find(|problem| problem.path.ends_with("zzz")).unwrap();
+            let known = unknown.hint.strip_prefix("unknown key: the keys here are ").unwrap();
+            assert!(known.split(", ").all(|key| keys.contains(&key)), "{known} at {place:?}");
+        }
+    }
+
+    #[test]
+    fn examples_have_all_required_keys() {
+        for (place, ..) in PLACES {
+            for problem in problems(place, &json!({"zzz": 1})).iter().filter(|problem| problem.hint.contains(", as in ")) {
+                let key = problem.path.rsplit('.').next().unwrap();
+                assert!(problem.hint.contains(&format!("{key}: ")), "{problem}");
             }
         }
     }

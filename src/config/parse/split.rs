@@ -52,8 +52,7 @@ pub(super) fn variant(value: &Value<'_>, split: &Value<'_>, problems: &mut Probl
     if let Some(index) = names.iter().position(|name| *name == Some(text)) {
         return Some(index);
     }
-    let names: Vec<&str> = names.into_iter().flatten().collect();
-    value.refuse(format!("no such variant: give one of {}", names.join(", ")), problems)
+    value.refuse(format!("no such variant: {}", units::one_of(&mut names.into_iter().flatten())), problems)
 }
 
 fn variants(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>> {

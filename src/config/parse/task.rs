@@ -46,8 +46,8 @@ fn plain(word: &str, value: &Value<'_>, problems: &mut Problems) -> Option<Task>
 /// Reads a task that is given as an object with one key.
 fn with_settings(value: &Value<'_>, problems: &mut Problems) -> Option<Task> {
     const HINT: &str = "these tasks have no settings: write the word alone, task: auto or task: structure";
-    if value.child("auto").or(value.child("structure")).is_some() {
-        return value.refuse(HINT, problems);
+    if let Some(word) = value.child("auto").or(value.child("structure")) {
+        return word.refuse(HINT, problems);
     }
     let object = value.object(&KINDS, problems)?;
     let (kind, settings) = one_of(value, &object, &KINDS, problems)?;

@@ -34,12 +34,22 @@ pub(super) fn name(value: &Value<'_>, problems: &mut Problems) -> Option<Name> {
 
 /// Reads one of `words` and returns its meaning.
 pub(super) fn word<T: Copy>(value: &Value<'_>, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
-    let text = value.text(problems)?;
-    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(*meaning);
+    match words.iter().find(|(word, _)| value.node.as_text() == Some(word)) {
+        Some((_, meaning)) => Some(*meaning),
+        None => value.refuse(one_of(&mut words.iter().map(|(word, _)| *word)), problems),
     }
-    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    value.refuse(format!("give one of {}", words.join(", ")), problems)
+}
+
+/// Returns the hint to give one of `words`. One function for all lists of words, to keep the filter small.
+#[cold]
+#[inline(never)]
+pub(super) fn one_of(words: &mut dyn Iterator<Item = &str>) -> String {
+    let mut hint = String::new();
+    for word in words {
+        hint.push_str(if hint.is_empty() { "give one of " } else { ", " });
+        hint.push_str(word);
+    }
+    hint
 }
 
 /// Reads a whole number from `least` up. `1.0` is a whole number too, because Istio's numbers are doubles.
@@ -87,6 +97,7 @@ pub(super) fn one_path(value: &Value<'_>, problems: &mut Problems) -> Option<Pat
 
 /// Reads a percentage and returns it in parts per million.
 pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32> {
+    const HINT: &str = "give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number";
     let ppm = match value.node {
         Node::Number(percent) if (0.0..=100.0).contains(percent) => match parts(*percent, 10_000.0) {
             None => return value.refuse("give at most four decimals: traffic is divided into a million parts", problems),
@@ -98,7 +109,18 @@ pub(super) fn percent(value: &Value<'_>, problems: &mut Problems) -> Option<u32>
     if ppm.is_some() {
         return ppm;
     }
-    value.refuse("give a percentage from 0% to 100%, with at most four decimals and no blank, such as 2.5%, or a plain number", problems)
+    value.refuse(no_percentage(value, HINT), problems)
+}
+
+/// Returns the hint for what is no percentage: `hint`, unless only its sign is missing.
+#[cold]
+#[inline(never)]
+pub(super) fn no_percentage(value: &Value<'_>, hint: &str) -> String {
+    let signed = [value.node.as_text().unwrap_or_default(), "%"].concat();
+    match ten_thousandths(&signed) {
+        Some(_) => ["leave the quotes out, or add the percent sign: \"", &signed, "\""].concat(),
+        None => hint.to_owned(),
+    }
 }
 
 /// Reads a text such as `2.5%`, with at most four decimals, and returns it in ten-thousandths of a percent.

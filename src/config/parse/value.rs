@@ -67,12 +67,17 @@ impl<'a> Value<'a> {
     /// Reports a value of the wrong type, with what makes it one of the type in `hint`.
     #[inline(never)]
     fn report_type(&self, hint: &str, problems: &mut Problems) {
-        let shown = self.node.to_string();
         let more = match (hint, self.node) {
-            ("give a text", Node::Number(_) | Node::Bool(_)) => [": put it in quotes, \"", &shown, "\""].concat(),
-            ("give a list", Node::Text(_) | Node::Number(_)) => [": [", &shown, "]"].concat(),
-            ("give a list", Node::Object(_)) => ": put [ ] around this, or - before it".to_owned(),
-            ("give an object", _) => place::example(&self.path),
+            // How it was written is lost: 2.0 reads as 2, and True as true.
+            ("give a text", Node::Number(_) | Node::Bool(_)) if self.path.ends_with(".model_version") => {
+                ": put it in quotes, as your model writes it".to_owned()
+            }
+            ("give a text", Node::Number(_) | Node::Bool(_)) => ": put it in quotes".to_owned(),
+            ("give a list", node) => place::list(&self.path, node),
+            ("give an object", _) => match place::example(&self.path) {
+                "" => String::new(),
+                example => [", such as ", example].concat(),
+            },
             _ => String::new(),
         };
         self.report(None, &[hint, &more].concat(), problems);
@@ -194,11 +199,11 @@ fn unknown(key: &str, keys: &[&str], path: &str) -> String {
     }
     let places = place::belongs(key, path);
     match nearest::nearest(key, keys) {
-        Some(near) if places.is_empty() => ["unknown key: did you mean ", near, "?"].concat(),
-        Some(near) => ["unknown key: did you mean ", near, "? (", key, " belongs in ", &places, ")"].concat(),
-        None if !places.is_empty() => ["unknown key here: ", key, " belongs in ", &places].concat(),
-        None => match nearest::nearest(key, &place::all_keys()) {
-            Some(near) => ["unknown key: did you mean ", near, "? It belongs in ", &place::belongs(near, path)].concat(),
+        Some((_, near)) if places.is_empty() => ["unknown key: did you mean ", near, "?"].concat(),
+        Some((0 | 1, near)) => ["unknown key: did you mean ", near, "? (", key, " belongs in ", &places, ")"].concat(),
+        _ if !places.is_empty() => ["unknown key here: ", key, " belongs in ", &places].concat(),
+        _ => match nearest::nearest(key, &place::all_keys()) {
+            Some((_, near)) => ["unknown key: did you mean ", near, "? It belongs in ", &place::belongs(near, path)].concat(),
             None => ["unknown key: the keys here are ", &keys.join(", ")].concat(),
         },
     }
@@ -225,16 +230,33 @@ impl<'a> Object<'a> {
         problems: &mut Problems,
         read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
-        read(&self.needed(key, problems)?, problems)
+        self.required_as(key, "", problems, read)
+    }
+
+    /// Reads the value of a required key. If it is missing, the hint goes on with `give`, or with an example of the object if that is empty.
+    pub(super) fn required_as<T>(
+        &self,
+        key: &str,
+        give: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&Value<'a>, &mut Problems) -> Option<T>,
+    ) -> Option<T> {
+        read(&self.needed(key, give, problems)?, problems)
     }
 
     /// Returns the value of a required key; `None` if it is missing, which is reported, or `null`, which has been reported.
     #[inline(never)]
-    fn needed(&self, key: &str, problems: &mut Problems) -> Option<Value<'a>> {
-        match self.get(key) {
-            None => self.missing(key, "this key is required", problems),
-            found => found.filter(|value| !matches!(value.node, Node::Null)),
+    fn needed(&self, key: &str, give: &str, problems: &mut Problems) -> Option<Value<'a>> {
+        let found = self.get(key);
+        if found.is_some() {
+            return found.filter(|value| !matches!(value.node, Node::Null));
         }
+        let (joint, more) = match (give, place::example(&self.path)) {
+            ("", "") => ("", ""),
+            ("", example) => (", as in ", example),
+            _ => (": ", give),
+        };
+        self.missing(key, &["this key is required", joint, more].concat(), problems)
     }
 
     /// Reads the value of an optional key; `default` if the key is missing.

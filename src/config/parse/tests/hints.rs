@@ -4,6 +4,16 @@
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
+use crate::config::problem::Problem;
+
+/// Asserts that one problem is at `path`, and that its value and its hint contain these texts.
+fn assert_hint(text: &str, path: &str, found: &str, hint: &str) {
+    let problems = refused(text).problems;
+    let problem = problems.iter().find(|problem| problem.path == path).unwrap_or_else(|| panic!("{path}: {problems:#?}"));
+    assert!(problem.found.contains(found), "{problem}");
+    assert!(problem.hint.contains(hint), "{problem}");
+    assert!(problem.to_string().chars().count() < 300, "{problem}");
+}
 
 #[test]
 fn hints_say_what_to_do() {
@@ -25,7 +35,7 @@ fn hints_say_what_to_do() {
             gates(r#""of": "v2", "measure": "failed", "limits": 1"#),
             "routes[0].gates[0].limits",
             "1",
-            "did you mean limit? (limits belongs in",
+            "did you mean limit? (limits belongs in the outermost object)",
         ),
         (route(r#", "split": {"baseline": "v1", "key": "x-user-id"}"#), "routes[0].split.key", "x-user-id", "{header: x-user-id}"),
         (route(r#", "sample_by": "x user"#).replace("x user", "x user\""), "routes[0].sample_by", "x user", "{header: …}"),
@@ -66,7 +76,12 @@ fn hints_say_what_to_do() {
         (route(r#", "protocol": "kserve""#), "routes[0].protocol", "\"kserve\"", "json, kserve-v1, open-inference, openai, opaque"),
         (route(r#", "compare": {"task": "decision"}"#), "routes[0].compare.task", "\"decision\"", "thresholds: [0.7]"),
         (route(r#", "compare": {"task": "label"}"#), "routes[0].compare.task", "\"label\"", "labels, scores"),
-        (shadow(r#", "expect": {"model_version": 2}"#), "routes[0].shadows[0].expect.model_version", "2", "put it in quotes, \"2\""),
+        (
+            shadow(r#", "expect": {"model_version": 2}"#),
+            "routes[0].shadows[0].expect.model_version",
+            "2",
+            "give a text: put it in quotes, as your model writes it",
+        ),
         (
             shadow(r#", "request": {"headers": {"from_env": {"authorization": "Bearer s3cret"}}}"#),
             "routes[0].shadows[0].request.headers.from_env.authorization",
@@ -105,10 +120,168 @@ fn hints_say_what_to_do() {
             "line breaks",
         ),
     ] {
-        let problems = refused(&text).problems;
-        let problem = problems.iter().find(|problem| problem.path == path).unwrap_or_else(|| panic!("{path}: {problems:#?}"));
-        assert!(problem.found.contains(found), "{problem}");
-        assert!(problem.hint.contains(hint), "{problem}");
-        assert!(problem.to_string().chars().count() < 300, "{problem}");
+        assert_hint(&text, path, found, hint);
+    }
+}
+
+/// Asserts that the problem at `path`, which begins at the base, has exactly this hint. `base` and `edit` are those of `refused.txt`.
+fn assert_whole(base: &str, edit: &str, path: &str, hint: &str) {
+    let (text, start) = edited(base, edit);
+    let problems = refused(&text).problems;
+    let at = |problem: &&Problem| problem.path == format!("{start}{path}");
+    let problem = problems.iter().find(at).unwrap_or_else(|| panic!("{start}{path}: {problems:#?}"));
+    assert_eq!(problem.hint, hint, "{edit}");
+    assert!(problem.to_string().chars().count() < 300, "{problem}");
+}
+
+/// A key that belongs elsewhere is no other key that looks like it, unless one letter makes it so.
+#[test]
+fn misplaced_keys_are_told_their_place() {
+    for (base, key, place) in [
+        ("route", "decision", "routes[].compare.task"),
+        ("split", "decision", "routes[].compare.task"),
+        ("route", "labels", "routes[].compare.task"),
+        ("shadow", "text", "routes[].compare.task"),
+        ("route", "structure", "routes[].compare.task"),
+        ("route", "same_cluster", "routes[].split"),
+        ("split", "cluster", "routes[].shadows[]"),
+        ("route", "percent", "routes[].split.canaries[] or routes[].shadows[]"),
+        ("route", "path", "routes[].match or routes[].shadows[].when.body[] or routes[].shadows[].request"),
+        ("route", "salt", "routes[].split"),
+        ("split", "of", "routes[].shadows[] or routes[].gates[]"),
+    ] {
+        assert_whole(base, &format!(r#""{key}": {{}}"#), &format!(".{key}"), &format!("unknown key here: {key} belongs in {place}"));
+    }
+    for key in ["decision", "scores", "text", "embedding", "regression", "structure"] {
+        let in_compare = format!(r#""compare": {{"{key}": {{}}}}"#);
+        let hint = format!("unknown key here: {key} belongs in routes[].compare.task");
+        assert_whole("route", &in_compare, &format!(".compare.{key}"), &hint);
+        let in_gate = format!(r#""of": "v2", "measure": "failed", "limit": 1, "{key}": {{}}"#);
+        assert_whole("gates", &in_gate, &format!(".gates[0].{key}"), &hint);
+    }
+    let header = "unknown key: did you mean headers? (header belongs in routes[].split or routes[].split.key or routes[].split.pins[])";
+    assert_whole("route", r#""match": {"header": []}"#, ".match.header", header);
+}
+
+#[test]
+fn values_of_another_type_are_told_how_to_be_written() {
+    const QUOTES: &str = "give a text: put it in quotes";
+    const FAILURES: &str = "give one of 5xx, reset, 4xx, 404, 429, 3xx, error";
+    const REQUEST: &str = "write the word alone: request";
+    const GATES: &str = "give a list, such as [{name: errors, of: v2, measure: failed, limit: 1%}]";
+    for (base, edit, path, hint) in [
+        ("full", r#""fraud-2026-11" => 2026"#, "experiment", QUOTES),
+        ("full", r#""us"] => true]"#, "routes[0].slices.values[1]", QUOTES),
+        ("route", r#""sample_by": {"request": true}"#, ".sample_by", REQUEST),
+        ("split", r#""request" => {"request": {}}"#, ".key", REQUEST),
+        ("split", r#""request" => {"request": null}"#, ".key", REQUEST),
+        ("shadow", r#""role": {"control": true}"#, ".role", "give one of candidate, control"),
+        ("shadow", r#""percent": 1 => "percent": "0.5""#, ".percent", r#"leave the quotes out, or add the percent sign: "0.5%""#),
+        ("shadow", r#""timeout": 1"#, ".timeout", "give a duration such as 500ms, 2s or 1m, at most 5m"),
+        ("split", r#""pins": {"header": "a"}"#, ".pins", "give a list: put [ ] around this, or - before it"),
+        ("split", r#""pins": {"a": "b"}"#, ".pins", "give a list, such as [{header: x-pin, exact: v2, variant: v2}]"),
+        ("split", r#"[{"name": "v2", "percent": 1}] => {"v2": "5%"}"#, ".canaries", "give a list, such as [{name: v2, percent: 5%}]"),
+        ("split", r#"[{"name": "v2", "percent": 1}] => "v2""#, ".canaries", "give a list, such as [{name: v2, percent: 5%}]"),
+        ("route", r#""gates": {"errors": {"of": "v2"}}"#, ".gates", GATES),
+        ("route", r#""match": {"headers": {"x": "y"}}"#, ".match.headers", "give a list, such as [{name: x-tenant, exact: acme}]"),
+        ("route", r#""match": [{"headers": {"x": "y"}}]"#, ".match[0].headers", "give a list, such as [{name: x-tenant, exact: acme}]"),
+        ("route", r#""match": {"methods": "PUT"}"#, ".match.methods", r#"give a list: put [ ] around it, ["PUT"]"#),
+        ("route", r#""match": {"methods": "PUT, POST"}"#, ".match.methods", "give a list: put [ ] around it"),
+        ("route", r#""compare": {"ignore": {"id": true}}"#, ".compare.ignore", "give a list, such as [id]"),
+        ("route", r#""compare": {"unordered": "tags"}"#, ".compare.unordered", "give a list, such as [tags, {path: results, by: id}]"),
+        ("full", r#""routes": [{ => "routes": {"fraud": 1}, "limits": [{"#, "routes", "give a list, such as [{name: fraud}]"),
+    ] {
+        assert_whole(base, edit, path, hint);
+    }
+    for (limit, shown) in [("0.01", "0.01%"), ("5", "5%")] {
+        let gate = format!(r#""of": "s", "measure": "costlier_than_primary", "limit": "{limit}", "margin": "{limit}""#);
+        for key in ["limit", "margin"] {
+            let hint = format!("leave the quotes out, or add the percent sign: \"{shown}\"");
+            assert_whole("gates", &gate, &format!(".gates[0].{key}"), &hint);
+        }
+    }
+    for (counts, at, hint) in [
+        (r#"[500]"#, "[0]", "give 5xx: single statuses are 404 and 429 alone"),
+        (r#"["5xx", "403"]"#, "[1]", "give 4xx: single statuses are 404 and 429 alone"),
+        (r#"["3XX"]"#, "[0]", "give 3xx: single statuses are 404 and 429 alone"),
+        (r#"500"#, "", "give [5xx]: single statuses are 404 and 429 alone"),
+        (r#""503""#, "", "give [5xx]: single statuses are 404 and 429 alone"),
+        (r#""5xx""#, "", r#"give a list: put [ ] around it, ["5xx"]"#),
+        (r#"404"#, "", "give a list: put [ ] around it"),
+        (r#""4xx, 5xx""#, "", "give a list: put [ ] around it"),
+        (r#"{"5xx": true}"#, "", "give a list, such as [5xx, reset, error]"),
+        (r#"[200]"#, "[0]", FAILURES),
+        (r#"[5000]"#, "[0]", FAILURES),
+        (r#"[true]"#, "[0]", FAILURES),
+    ] {
+        let gate = format!(r#""of": "v2", "measure": "failed", "limit": 1, "counts": {counts}"#);
+        assert_whole("gates", &gate, &format!(".gates[0].counts{at}"), hint);
+    }
+}
+
+#[test]
+fn settings_of_gates_are_told_where_they_go() {
+    const WITH_EVENT: &str = "counts goes with event: failed: write that event, or leave counts out";
+    for (keys, key, hint) in [
+        (r#""measure": "worse_than_baseline", "event": "refused", "counts": ["4xx"]"#, "counts", WITH_EVENT),
+        (r#""measure": "worse_than_baseline", "event": {"slower_than": "1s"}, "counts": 1"#, "counts", WITH_EVENT),
+        (
+            r#""measure": "failed", "event": "refused""#,
+            "event",
+            "event goes with measure worse_than_baseline: leave it out, or choose that",
+        ),
+        (
+            r#""measure": "coverage", "counts": ["5xx"]"#,
+            "counts",
+            "counts goes with measure failed, or worse_than_baseline with event: failed: leave it out, or choose that",
+        ),
+        (
+            r#""measure": "failed", "threshold": "1s""#,
+            "threshold",
+            "threshold goes with measure slower_than or first_byte_slower_than: leave it out, or choose that",
+        ),
+        (
+            r#""measure": "worse_than_baseline""#,
+            "event",
+            "this key is required: give failed, refused, error, empty, refusal, length, {slower_than: 250ms} or {first_byte_slower_than: 1s}",
+        ),
+        (r#""measure": "slower_than""#, "threshold", "this key is required: give a duration such as 250ms"),
+        (r#""measure": "slower_than_primary""#, "margin", "this key is required: give a duration such as 20ms"),
+        (r#""measure": "costlier_than_primary""#, "margin", "this key is required: give a percentage such as 10%"),
+        (r#""measure": "failed""#, "limit", "this key is required: give a percentage such as 1%"),
+        (
+            r#""alpha": 0.1"#,
+            "measure",
+            "this key is required: give one of diverged, worse_than_control, worse_than_baseline, failed, slower_than, \
+             slower_than_primary, costlier_than_primary, coverage, flipped, first_byte_slower_than",
+        ),
+    ] {
+        assert_whole("gates", &format!(r#""of": "v2", {keys}"#), &format!(".gates[0].{key}"), hint);
+    }
+    assert_whole("gates", r#""measure": "failed""#, ".gates[0].of", "this key is required: give one of v1, v2, s");
+    let alone = r#""gates": [{"name": "g", "measure": "failed", "limit": 1}]"#;
+    assert_whole("route", alone, ".gates[0].of", "this key is required: give the name of a variant or shadow");
+    assert_eq!(
+        paths(&gates(r#""of": "v2", "measure": "worse_than_baseline", "limit": 1, "event": "fail", "counts": ["5xx"]"#)),
+        ["routes[0].gates[0].event"]
+    );
+}
+
+/// An example has the key that is missing.
+#[test]
+fn missing_keys_are_shown_in_an_example() {
+    for (base, edit, path, hint) in [
+        ("shadow", r#""percent": 1 => "of": []"#, ".percent", "this key is required, as in {name: v2-copy, cluster: v2, percent: 10%}"),
+        ("shadow", r#""expect": {}"#, ".expect.model_version", "this key is required, as in {model_version: \"2\"}"),
+        ("route", r#""split": {}"#, ".split.baseline", "this key is required, as in {baseline: v1}"),
+        ("shadow", r#""warmup": {}"#, ".warmup.pairs", "this key is required"),
+        (
+            "route",
+            r#""compare": {"task": {"decision": {"path": "a"}}}"#,
+            ".compare.task.decision.names",
+            "this key is required, as in {path: score, thresholds: [0.7], names: [approve, block]}",
+        ),
+    ] {
+        assert_whole(base, edit, path, hint);
     }
 }
