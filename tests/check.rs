@@ -11,6 +11,8 @@ mod files;
 mod gates;
 #[path = "check/istio.rs"]
 mod istio;
+#[path = "check/plugins.rs"]
+mod plugins;
 #[path = "check/routes.rs"]
 mod routes;
 #[path = "check/run.rs"]

@@ -248,3 +248,26 @@ fn a_policy_is_not_shared_with_another_processor() {
         assert_warned(&policy(other), expected, other);
     }
 }
+
+#[test]
+fn a_policy_names_its_image_by_digest_and_rejects_nothing() {
+    let of = |invalid: &str, code: &str| {
+        let config = format!("{{version: 1, on_invalid: {invalid}, experiment: e, routes: []}}");
+        let text = format!(
+            "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: [{{name: gnomon, code: {{{code}}}, config: {config}}}]}}\n"
+        );
+        warnings([file("policy", "image.yaml", &text)])
+    };
+    let (digest, bare) = (format!("image: {{url: a/gnomon@{DIGEST}}}"), format!("sha256: {}", &DIGEST[7..]));
+    let unpinned = "url has no digest";
+    for (invalid, code, expected) in [
+        ("pass", &*digest, &[][..]),
+        ("reject", &digest, &["with on_invalid: reject"]),
+        ("pass", "image: {url: a/gnomon:1}", &[unpinned]),
+        ("pass", &format!("image: {{url: a/gnomon:1, {bare}}}"), &[]),
+        ("pass", &format!("http: {{url: https://a/gnomon.wasm, {bare}}}"), &[]),
+        ("pass", "http: {url: https://a/gnomon.wasm}", &[unpinned]),
+    ] {
+        assert_warned(&of(invalid, code), expected, code);
+    }
+}

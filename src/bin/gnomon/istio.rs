@@ -51,7 +51,13 @@ fn failures(wasm: &Node, written: Option<&Node>) -> Vec<String> {
     lines
 }
 
-/// Returns a line if the image is not pinned.
+/// Returns a line if the image of a plugin of Envoy Gateway is not pinned.
+pub fn gateway_image(wasm: &Node) -> Option<String> {
+    let code = field(wasm, "code")?;
+    image(field(code, "image").or_else(|| field(code, "http"))?)
+}
+
+/// Returns a line if the image at `url` is not pinned.
 fn image(wasm: &Node) -> Option<String> {
     let url = text(wasm, "url").unwrap_or_default();
     // (Zeros without quotes are a number.)

@@ -9,7 +9,7 @@
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
 //! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`]),
-//! [`istio`].
+//! [`istio`]; of what else is in the same proxy: [`plugins`].
 
 #![deny(
     missing_docs,
@@ -35,6 +35,7 @@ mod istio;
 mod manifest;
 mod mesh_clusters;
 mod mesh_routes;
+mod plugins;
 mod protobuf_json;
 mod routing;
 mod settings;

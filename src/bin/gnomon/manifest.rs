@@ -92,7 +92,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             plugin: Some(format!("plugin {name}/{own}")),
             source,
             environment: Some(Environment::gateway(wasm)),
-            host: Host::Gateway,
+            host: Host::Gateway { document, wasm },
             warnings: warnings.clone(),
         });
     }
