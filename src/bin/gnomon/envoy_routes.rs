@@ -59,8 +59,12 @@ fn denied_later(manager: &Node, at: usize) -> Option<String> {
     let kind = |item: &Node| {
         let config = field(item, "typed_config")?;
         let is_idle = field(item, "disabled") == Some(&Node::Bool(true));
-        // Shadow rules deny nothing.
-        if is_idle || field(config, "shadow_rules").is_some() && field(config, "rules").is_none() {
+        // Neither shadow rules nor those that log deny anything.
+        let rules = field(config, "rules");
+        let logs = rules
+            .and_then(|rules| field(rules, "action"))
+            .is_some_and(|action| *action == Node::Number(2.0) || action.as_text() == Some("LOG"));
+        if is_idle || logs || field(config, "shadow_rules").is_some() && rules.is_none() {
             return None;
         }
         let kind = text(config, "@type")?.rsplit('/').next()?;
