@@ -1,6 +1,6 @@
 //! Warnings of manifests for Istio and for the Gateway API.
 
-use crate::run::{assert_warned, edited, file, project, warnings};
+use crate::run::{SOUND, assert_warned, edited, file, project, warnings};
 
 const GATEWAY: &str = "istio/gateway.yaml";
 const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
@@ -61,6 +61,7 @@ fn the_examples_lack_their_image_alone() {
 fn a_plugin_has_to_run_where_it_is_placed() {
     const SELECTOR: &str = "selector: {matchLabels: {istio: ingressgateway}}";
     const CLIENT: &str = "match: [{mode: CLIENT}]";
+    const PODS: &str = "selector: {matchLabels: {app: checkout}}";
     let never = "a waypoint's requests count as mode SERVER, so with match.mode: CLIENT it never runs";
     let service = "targetRefs: [{kind: Service, group: '', name: fraud}]";
     for (name, changes, expected) in [
@@ -76,6 +77,25 @@ fn a_plugin_has_to_run_where_it_is_placed() {
             &["without spec.selector or spec.targetRefs it is in every proxy of the mesh"],
         ),
         ("own", &[(SELECTOR, "")], &[]),
+        // All requests of a gateway leave it.
+        ("any side of a gateway", &[(CLIENT, "")], &[]),
+        ("any side", &[(CLIENT, ""), (SELECTOR, PODS)], &["without spec.targetRefs, and without spec.match, it runs on both sides"]),
+        (
+            "both",
+            &[(CLIENT, "match: [{mode: CLIENT_AND_SERVER}]"), (SELECTOR, PODS)],
+            &["with mode CLIENT_AND_SERVER in spec.match, it runs"],
+        ),
+        (
+            "no side",
+            &[(CLIENT, "match: [{ports: [{number: 80}]}]"), (SELECTOR, PODS)],
+            &["with a spec.match that has no mode (CLIENT or SERVER)"],
+        ),
+        (
+            "lower case",
+            &[(CLIENT, "match: [{mode: client}]")],
+            &["spec.match.mode client is none of Istio's, so the resource is refused: write CLIENT or SERVER"],
+        ),
+        ("no phase", &[("phase: UNSPECIFIED_PHASE", "phase: AUTH")], &["spec.phase AUTH is none of Istio's"]),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
     }
@@ -92,8 +112,7 @@ fn a_cluster_has_a_name_that_istio_gives() {
         ("outbound|8080|v2|fraud.models.svc.cluster.local", ""),
         ("outbound|443||api.example.com", ""),
         ("outbound_.8080_._.fraud.models.svc.cluster.local", ""),
-        ("inbound|8080||", ""),
-        ("inbound-vip|8080|http|fraud-shadow.models.svc.cluster.local", ""),
+        ("InboundPassthroughCluster", ""),
         ("PassthroughCluster", ""),
         ("fraud-shadow.models.svc.cluster.local", "outbound|PORT||fraud-shadow.models.svc.cluster.local"),
         ("fraud-shadow.models.svc.cluster.local:8080", "outbound|8080||fraud-shadow.models.svc.cluster.local"),
@@ -125,6 +144,7 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
     let rules = ("{name: v2, labels: {version: v2}}", "{name: v3, labels: {version: v2}}");
     let short = ("host: fraud.models.svc.cluster.local", "host: fraud");
     let good = CLUSTER.strip_prefix("cluster: ").unwrap();
+    let unrouted = "VirtualService fraud-gateway, route v2 leads to subset v2 of fraud.models.svc.cluster.local, which the host's";
     let v2 = "outbound|8080|v2|fraud.models.svc.cluster.local";
     for (cluster, changes, expected) in [
         (good, &[][..], &[][..]),
@@ -136,8 +156,21 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
         ),
         (v2, &[], &[]),
         (v2, &[short], &[]),
-        (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define"]),
-        (v2, &[rules, short], &["needs subset v2"]),
+        (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define", unrouted]),
+        (v2, &[rules, short], &["needs subset v2", unrouted]),
+        (good, &[rules], &[unrouted]),
+        ("outbound|8080||fraud-shadow.models", &[], &["write outbound|8080||fraud-shadow.models.svc.cluster.local"]),
+        ("outbound|8080||api.models", &[], &[]),
+        (
+            "outbound|8080||fraud-shadow.model.svc.cluster.local",
+            &[],
+            &["is of namespace model, but the Service fraud-shadow in these files is in models"],
+        ),
+        ("outbound|8080||other.model.svc.cluster.local", &[], &[]),
+        ("inbound|8080||", &[], &["is one of sidecars and waypoints, and a gateway has none"]),
+        ("inbound-vip|8080|http|fraud-shadow.models.svc.cluster.local", &[], &["is one of sidecars and waypoints"]),
+        (good, &[("appProtocol: http,", "appProtocol: tcp,")], &["does not say that it is HTTP", "v1-again's cluster"]),
+        (good, &[("appProtocol: http,", "appProtocol: kubernetes.io/h2c,")], &[]),
         (good, &[name], &["goes to a port of which its Service does not say that it is HTTP", "v1-again's cluster"]),
     ] {
         let found = warnings([shadow(cluster), services(changes)]);
@@ -145,6 +178,16 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
     }
     let entry = "apiVersion: a\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [shadow]}\n";
     let filter = "apiVersion: a\nkind: EnvoyFilter\nmetadata: {name: a}\nspec: {configPatches: [{applyTo: CLUSTER, patch: {operation: ADD, value: {name: mine}}}]}\n";
+    let waypoint = edited(
+        GATEWAY,
+        &[
+            ("selector: {matchLabels: {istio: ingressgateway}}", "targetRefs: [{kind: Service, name: fraud}]"),
+            (ZEROS, DIGEST),
+            ("match: [{mode: CLIENT}]", ""),
+            (CLUSTER, "cluster: inbound-vip|8080|http|fraud.models.svc.cluster.local"),
+        ],
+    );
+    assert_warned(&warnings([file(test, "waypoint.yaml", &waypoint)]), &[], "inbound at a waypoint");
     for (cluster, other) in [("outbound|80||shadow", entry), ("mine", filter)] {
         let found = warnings([shadow(cluster), file(test, "other.yaml", other)]);
         assert_warned(&found, &[], cluster);
@@ -168,22 +211,105 @@ fn virtual_services_follow_the_split() {
         (
             "behind",
             &[("  - name: v2\n", "  - name: all\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
-            &["the route of v2 stands behind one that takes every request"],
+            &["the route of v2 stands behind one that takes all of its requests"],
         ),
         (
             "behind any path",
             &[("  - name: v2\n", "  - match: [{uri: {prefix: /}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
-            &["the route of v2 stands behind one that takes every request"],
+            &["the route of v2 stands behind one that takes all of its requests"],
         ),
         (
             "behind a path",
             &[("  - name: v2\n", "  - match: [{uri: {prefix: /a}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
             &[],
         ),
+        (
+            "behind its own path",
+            &[("  - name: v2\n", "  - match: [{uri: {prefix: /v2/}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
+            &["the route of v2 stands behind one that takes all of its requests"],
+        ),
+        (
+            "behind one model",
+            &[(
+                "  - name: v2\n",
+                "  - match: [{uri: {prefix: /v2/models/fraud/a}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n",
+            )],
+            &[],
+        ),
+        (
+            "same subset",
+            &[("subset: v2", "subset: v1")],
+            &["the routes of v2 and v1 lead to the same destination fraud.models.svc.cluster.local, subset v1, port 8080"],
+        ),
+        (
+            "same, meant",
+            &[
+                ("subset: v2", "subset: v1"),
+                ("        header: x-gnomon-variant", "        same_cluster: true\n        header: x-gnomon-variant"),
+            ],
+            &[],
+        ),
+        ("same, rewritten", &[("subset: v2", "subset: v1"), ("  - name: v2\n", "  - name: v2\n    rewrite: {uri: /two}\n")], &[]),
+        (
+            "other gateway",
+            &[
+                (VALUE, lost),
+                ("[istio-ingress/inference]", "[istio-ingress/other]"),
+                ("authority: {exact: fraud.example.com}", "headers: []"),
+            ],
+            &[],
+        ),
+        ("mesh", &[(VALUE, lost), ("  gateways: [istio-ingress/inference]\n", "")], &[]),
         ("redirected", &[(VALUE, lost), ("    route: [{", "    redirect: {authority: a}\n    other: [{")], &[]),
         ("another host", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: [chat.example.com]\n  gateways")], &[]),
         ("wildcard", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: ['*.example.com']\n  gateways")], &[none]),
         ("any authority", &[(VALUE, lost), ("        authority: {exact: fraud.example.com}\n", "")], &[none]),
+        (
+            "short authority",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.models}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud.models.svc.cluster.local]\n  gateways"),
+            ],
+            &[none],
+        ),
+        (
+            "short host",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.models}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud]\n  gateways"),
+            ],
+            &[none],
+        ),
+        (
+            "another short host",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.shop}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud]\n  gateways"),
+            ],
+            &[],
+        ),
+        (
+            "applied before",
+            &[
+                (VALUE, lost),
+                (
+                    "metadata: {name: fraud-gateway,",
+                    "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: x-gnomon-variant}, name: fraud-gateway,",
+                ),
+            ],
+            &[none],
+        ),
+        (
+            "annotated",
+            &[
+                (VALUE, lost),
+                ("metadata: {name: fraud-gateway,", "metadata: {annotations: {other: x-gnomon-variant}, name: fraud-gateway,"),
+            ],
+            &[],
+        ),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
     }
@@ -196,13 +322,13 @@ fn routes_of_the_gateway_api_follow_the_split() {
     let config =
         "{version: 1, experiment: e, routes: [{name: r, split: {baseline: v1, canaries: [{name: v2, percent: 5}], key: request}}]}";
     let policy = format!(
-        "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: [{{name: gnomon, config: {config}}}]}}\n"
+        "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{kind: HTTPRoute, name: fraud}}], wasm: [{{name: gnomon, config: {config}}}]}}\n"
     );
     let plugin = format!(
-        "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], url: a/gnomon@{DIGEST}, failStrategy: FAIL_OPEN, pluginConfig: {config}}}\n"
+        "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{kind: Gateway, name: inference}}], url: a/gnomon@{DIGEST}, failStrategy: FAIL_OPEN, pluginConfig: {config}}}\n"
     );
     let patch = format!(
-        "apiVersion: a\nkind: EnvoyFilter\nmetadata: {{name: gnomon}}\nspec: {{configPatches: [{{patch: {{value: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{name: gnomon, failure_policy: FAIL_RELOAD, configuration: {{\"@type\": google.protobuf.StringValue, value: '{}'}}}}}}}}}}]}}\n",
+        "apiVersion: a\nkind: EnvoyFilter\nmetadata: {{name: gnomon}}\nspec: {{workloadSelector: {{labels: {{gateway.networking.k8s.io/gateway-name: inference}}}}, configPatches: [{{patch: {{value: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{name: gnomon, failure_policy: FAIL_RELOAD, configuration: {{\"@type\": google.protobuf.StringValue, value: '{}'}}}}}}}}}}]}}\n",
         config
             .replace("version", "\"version\"")
             .replace("experiment: e", "\"experiment\": \"e\"")
@@ -223,12 +349,44 @@ fn routes_of_the_gateway_api_follow_the_split() {
     ] {
         // More specific rules come first, whatever their order.
         let route = format!(
-            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: fraud}}\nspec: {{rules: [{{}}, {{matches: [{matches}]}}]}}\n"
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: fraud}}\nspec: {{parentRefs: [{{name: inference}}], rules: [{{}}, {{matches: [{matches}]}}]}}\n"
         );
         for (kind, manifest) in [("policy", &policy), ("plugin", &plugin), ("patch", &patch)] {
             let found = warnings([file("gateway-api", &format!("{kind}.yaml"), &format!("{manifest}{route}"))]);
             assert_warned(&found, expected, &format!("{kind} {matches}"));
         }
+    }
+}
+
+/// Whose requests a route carries is told by its parents, by its hosts, and by what the plugin is attached to.
+#[test]
+fn routes_of_others_do_not_count() {
+    let none = "don't look at x-gnomon-variant";
+    let of = |target: &str, authority: &str, route: &str| {
+        let config = format!(
+            "{{version: 1, experiment: e, routes: [{{name: r, match: {{{authority}}}, split: {{baseline: v1, canaries: [{{name: v2, percent: 5}}], key: request}}}}]}}"
+        );
+        let text = format!(
+            "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon, namespace: a}}\nspec: {{{target}, {SOUND}, pluginConfig: {config}}}\n---\napiVersion: a\nkind: HTTPRoute\nmetadata: {{name: shop, namespace: a}}\nspec: {{{route}, rules: [{{backendRefs: [{{name: one}}]}}]}}\n"
+        );
+        warnings([file("others", "a.yaml", &text)])
+    };
+    let (pods, gateway) = ("selector: {matchLabels: {app: a}}, match: [{mode: CLIENT}]", "targetRefs: [{kind: Gateway, name: own}]");
+    let (any, shop, fraud) = ("", "authority: {exact: shop}", "authority: {exact: fraud.example.com}");
+    let service = "parentRefs: [{kind: Service, group: '', name: shop}]";
+    for (target, authority, route, expected) in [
+        (pods, any, service, &[][..]),
+        (pods, shop, service, &[none]),
+        (pods, fraud, service, &[]),
+        (gateway, fraud, service, &[]),
+        ("targetRefs: [{kind: Service, name: shop}]", any, service, &[none]),
+        (gateway, any, "parentRefs: [{name: own}]", &[none]),
+        (gateway, any, "parentRefs: [{name: other}]", &[]),
+        (gateway, fraud, "parentRefs: [{name: own}], hostnames: [shop.example.com]", &[]),
+        (pods, any, "parentRefs: [{name: own}]", &[]),
+        (pods, fraud, "parentRefs: [{name: own}], hostnames: [fraud.example.com]", &[none]),
+    ] {
+        assert_warned(&of(target, authority, route), expected, &format!("{target} {authority} {route}"));
     }
 }
 

@@ -78,4 +78,6 @@ fn two_plugins_of_istio_take_different_requests() {
         let text = format!("{}---\n{}", plugin("one", gateway, "a"), plugin("two", place, space));
         assert_warned(&warnings([file("mesh", "a.yaml", &text)]), expected, place);
     }
+    let same = format!("{0}---\n{0}", plugin("one", gateway, "a"));
+    assert_warned(&warnings([file("mesh", "same.yaml", &same)]), &[UNIQUE], "one resource twice");
 }

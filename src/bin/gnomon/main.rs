@@ -8,7 +8,7 @@
 //! report).
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
-//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`]),
+//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`], [`standing`]),
 //! [`istio`]; of what else is in the same proxy: [`plugins`].
 
 #![deny(
@@ -39,6 +39,7 @@ mod plugins;
 mod protobuf_json;
 mod routing;
 mod settings;
+mod standing;
 mod statistics;
 mod surroundings;
 mod text_test;

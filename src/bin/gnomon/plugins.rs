@@ -4,7 +4,7 @@ use gnomon::config::raw::Node;
 use gnomon::config::{Config, HeaderValueMatch, Match, Text};
 
 use crate::found::{Found, Host};
-use crate::protobuf_json::{field, list, text};
+use crate::protobuf_json::{field, list, part, text};
 use crate::world::World;
 
 /// A plugin, and where it stands.
@@ -58,10 +58,12 @@ fn shares_requests(own: &Found<'_>, other: &Found<'_>) -> bool {
             own.manager.zip(other.manager).is_some_and(|(manager, other)| std::ptr::eq(manager, other))
         }
         (Host::Istio { document: own, .. }, Host::Istio { document: other, .. }) => {
-            let space = |document| field(document, "metadata").and_then(|metadata| text(metadata, "namespace"));
             let Some((one, two)) = field(own, "spec").zip(field(other, "spec")) else { return false };
             let same = |key: &&str| field(one, key) == field(two, key);
-            space(own) == space(other) && ["selector", "targetRefs", "targetRef"].iter().all(same) && meet(one, two)
+            let alike = |key: &str| part(own, key) == part(other, key);
+            // One resource in two files is applied once.
+            let is_one = alike("name") && text(own, "kind") == text(other, "kind");
+            alike("namespace") && !is_one && ["selector", "targetRefs", "targetRef"].iter().all(same) && meet(one, two)
         }
         (Host::Gateway { document: own, .. }, Host::Gateway { document: other, .. }) => std::ptr::eq(own, other),
         _ => false,

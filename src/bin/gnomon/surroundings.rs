@@ -5,6 +5,7 @@ use gnomon::config::raw::Node;
 
 use crate::found::{Filter, Found, Host};
 use crate::protobuf_json::{field, text};
+use crate::standing::Standing;
 use crate::world::World;
 use crate::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, settings, statistics};
 
@@ -16,9 +17,9 @@ pub fn warnings<'a>(found: &Found<'a>, config: Option<&Config>, world: &World<'a
     let mut lines = match found.host {
         Host::Nothing => Vec::new(),
         Host::Envoy(filter) => of_envoy(filter, config, written.as_deref(), world),
-        Host::Istio { document, wasm } => [istio::warnings(document, wasm, parsed, world), in_mesh(config, world)].concat(),
-        Host::Gateway { wasm, .. } => {
-            let routes = config.map(|config| mesh_routes::warnings(config, world)).unwrap_or_default();
+        Host::Istio { document, wasm } => [istio::warnings(document, wasm, parsed, world), in_mesh(config, document, world)].concat(),
+        Host::Gateway { document, wasm } => {
+            let routes = config.map(|config| mesh_routes::warnings(config, &Standing::of(document, world), world)).unwrap_or_default();
             rejecting(written.as_deref()).into_iter().chain(istio::gateway_image(wasm)).chain(routes).collect()
         }
     };
@@ -26,9 +27,11 @@ pub fn warnings<'a>(found: &Found<'a>, config: Option<&Config>, world: &World<'a
     lines
 }
 
-/// Returns all warnings of clusters and routes in Istio.
-fn in_mesh(config: Option<&Config>, world: &World<'_>) -> Vec<String> {
-    config.map(|config| [mesh_clusters::warnings(config, world), mesh_routes::warnings(config, world)].concat()).unwrap_or_default()
+/// Returns all warnings of clusters and routes in Istio, of a configuration in the resource `document`.
+fn in_mesh<'a>(config: Option<&Config>, document: &'a Node, world: &World<'a>) -> Vec<String> {
+    let standing = Standing::of(document, world);
+    let lines = |config| [mesh_clusters::warnings(config, &standing, world), mesh_routes::warnings(config, &standing, world)].concat();
+    config.map(lines).unwrap_or_default()
 }
 
 fn of_envoy<'a>(filter: Filter<'a>, config: Option<&Config>, written: Option<&Node>, world: &World<'a>) -> Vec<String> {
@@ -41,7 +44,7 @@ fn of_envoy<'a>(filter: Filter<'a>, config: Option<&Config>, written: Option<&No
         lines.extend(rejecting(written));
     }
     if kind == Some("EnvoyFilter") {
-        lines.extend(in_mesh(config, world));
+        lines.extend(in_mesh(config, filter.document, world));
     }
     if kind.is_some() {
         return lines;
