@@ -9,6 +9,8 @@ mod environment;
 mod files;
 #[path = "check/gates.rs"]
 mod gates;
+#[path = "check/gateway_api.rs"]
+mod gateway_api;
 #[path = "check/istio.rs"]
 mod istio;
 #[path = "check/plugins.rs"]

@@ -56,6 +56,14 @@ fn two_filters_of_a_chain_take_different_requests() {
         let text = format!("resources: [{{http_filters: [{}, {}]}}]\n", filter("one", &one), filter("two", &two));
         assert_warned(&warnings([file("chain", "a.yaml", &text)]), expected, &format!("{one} {two}"));
     }
+    let (one, two) = (filter("one", &config("/a", COPY)), filter("two", &config("/a", COPY)));
+    for two in [
+        two.replace("{name: two, typed", "{name: two, disabled: true, typed"),
+        format!("{{name: chosen, typed_config: {{extension_config: {two}}}}}"),
+    ] {
+        let text = format!("resources: [{{http_filters: [{one}, {two}]}}]\n");
+        assert_warned(&warnings([file("chain", "some.yaml", &text)]), &[], &two);
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub fn warnings(config: &Config, standing: &Standing<'_>, world: &World<'_>) -> 
             let mut rules = Rules { own: route, header: &split.header, place: &place, routing: &mut routing };
             match kind {
                 "VirtualService" => rules.of_istio(list(spec, "http"), part(resource, "namespace")),
-                _ => rules.of_gateway(list(spec, "rules")),
+                _ => rules.of_gateway(list(spec, "rules"), part(resource, "namespace")),
             }
             if kind == "VirtualService" && (carries == Carries::Surely || routing.conditions.len() > before) {
                 lacking.extend(subsets(list(spec, "http"), &place, part(resource, "namespace"), world));
@@ -108,13 +108,15 @@ impl<'a> Rules<'a, '_> {
         }
     }
 
-    /// Adds what the rules of an HTTPRoute do with the header. Their order does not count.
-    fn of_gateway(&mut self, rules: &'a [Node]) {
+    /// Adds what the rules of an HTTPRoute do with the header. Their order does not count: the longer path wins, then the header.
+    fn of_gateway(&mut self, rules: &'a [Node], namespace: Option<&str>) {
         let routing = &mut *self.routing;
+        let paths = rules.iter().flat_map(|rule| list(rule, "matches")).map(rule_path);
+        let first = paths.filter(|path| path.takes_all(self.own)).map(rank).max();
         for (index, rule) in rules.iter().enumerate() {
             let sets = list(rule, "matches");
             let leads = list(rule, "filters").iter().all(|filter| text(filter, "type") != Some("RequestRedirect"));
-            let target = backend(rule);
+            let target = backend(rule, namespace);
             routing.has_other |= leads && sets.is_empty();
             let mut takes_all = sets.is_empty();
             for set in sets {
@@ -126,7 +128,8 @@ impl<'a> Rules<'a, '_> {
                 };
                 let value = text(item, "value").map(|value| TextTest::of_value(value, text(item, "type") == Some("RegularExpression")));
                 let place = format!("{}, rules[{index}]", self.place);
-                routing.conditions.push(Condition { place, value, inverted: false, hidden: false, target: target.clone() });
+                let hidden = first.is_some_and(|first| first > rank(path_of(set)));
+                routing.conditions.push(Condition { place, value, inverted: false, hidden, target: target.clone() });
             }
             if takes_all {
                 routing.others.push(target);
@@ -148,13 +151,13 @@ fn target(route: &Node, namespace: Option<&str>) -> Option<String> {
 }
 
 /// Returns where a rule of an HTTPRoute leads; `None` if it does anything else with requests.
-fn backend(rule: &Node) -> Option<String> {
+fn backend(rule: &Node, namespace: Option<&str>) -> Option<String> {
     let [backend] = list(rule, "backendRefs") else { return None };
     let plain = has_only(rule, &["name", "matches", "backendrefs", "timeouts", "retry"]);
     let plain = plain && has_only(backend, &["group", "kind", "name", "namespace", "port", "weight"]);
     let kind = text(backend, "kind").unwrap_or("Service");
     let port = field(backend, "port").and_then(|port| port.to_json().ok()).unwrap_or_default();
-    let space = text(backend, "namespace").map(|space| format!("{space}/")).unwrap_or_default();
+    let space = text(backend, "namespace").or(namespace).map(|space| format!("{space}/")).unwrap_or_default();
     text(backend, "name").filter(|_| plain).map(|name| format!("{kind} {space}{name}, port {port}"))
 }
 
@@ -170,13 +173,26 @@ fn path(set: &Node) -> Path<'_> {
 
 /// The only condition of a set of an HTTPRoute, if it is one on the path.
 fn rule_path(set: &Node) -> Path<'_> {
-    let Some(path) = field(set, "path") else { return if has_only(set, &[]) { Path::ANY } else { Path::Unread } };
+    if has_only(set, &["path"]) { path_of(set) } else { Path::Unread }
+}
+
+/// The condition on the path of a set of an HTTPRoute.
+fn path_of(set: &Node) -> Path<'_> {
+    let Some(path) = field(set, "path") else { return Path::ANY };
     let value = text(path, "value").unwrap_or("/");
     match text(path, "type") {
-        _ if !has_only(set, &["path"]) => Path::Unread,
         Some("Exact") => Path::Exact(value),
         Some("RegularExpression") => Path::of_regex(value),
         _ => Path::Below(value.trim_end_matches('/')),
+    }
+}
+
+/// How early a rule with this condition comes; the greatest is the first. One that can't be told is taken for the first.
+fn rank(path: Path<'_>) -> (u8, usize) {
+    match path {
+        Path::Prefix(text) | Path::Below(text) => (0, text.trim_end_matches('/').len()),
+        Path::Exact(text) => (1, text.len()),
+        Path::Unread => (2, 0),
     }
 }
 

@@ -3,7 +3,7 @@
 use gnomon::config::raw::Node;
 use gnomon::config::{Config, HeaderValueMatch, Match, Text};
 
-use crate::found::{Found, Host};
+use crate::found::{Filter, Found, Host};
 use crate::protobuf_json::{field, list, part, text};
 use crate::world::World;
 
@@ -55,7 +55,8 @@ fn shares_names<'a>(own: &Found<'a>, other: &Found<'a>, world: &World<'a>) -> bo
 fn shares_requests(own: &Found<'_>, other: &Found<'_>) -> bool {
     match (own.host, other.host) {
         (Host::Envoy(own), Host::Envoy(other)) => {
-            own.manager.zip(other.manager).is_some_and(|(manager, other)| std::ptr::eq(manager, other))
+            let same = own.manager.zip(other.manager).is_some_and(|(manager, other)| std::ptr::eq(manager, other));
+            same && always_runs(own) && always_runs(other)
         }
         (Host::Istio { document: own, .. }, Host::Istio { document: other, .. }) => {
             let Some((one, two)) = field(own, "spec").zip(field(other, "spec")) else { return false };
@@ -68,6 +69,16 @@ fn shares_requests(own: &Found<'_>, other: &Found<'_>) -> bool {
         (Host::Gateway { document: own, .. }, Host::Gateway { document: other, .. }) => std::ptr::eq(own, other),
         _ => false,
     }
+}
+
+/// Whether a filter stands in its chain itself, switched on, rather than in another filter that chooses by the request.
+fn always_runs(filter: Filter<'_>) -> bool {
+    let is_it = |item: &Node| {
+        let own = field(item, "typed_config");
+        let configs = [own, own.and_then(|own| own.get("value"))].into_iter().flatten().filter_map(|node| node.get("config"));
+        configs.into_iter().any(|config| std::ptr::eq(config, filter.config)) && field(item, "disabled") != Some(&Node::Bool(true))
+    };
+    filter.manager.is_some_and(|manager| list(manager, "http_filters").iter().any(is_it))
 }
 
 /// Whether the `match` of these specifications of Istio may take the same requests.

@@ -117,7 +117,7 @@ pub fn warnings(index: usize, split: &Split, routing: &Routing<'_>, whose: &str,
             None
         } else if taken {
             Some(format!(
-                "{place}: the route of {name} stands behind one that takes all of its requests, so {name} never answers: move it up"
+                "{place}: the route of {name} stands behind one that takes all of its requests, so {name} never answers: move it up (in an HTTPRoute: give both the same path)"
             ))
         } else {
             Some(format!("{place}: {whose} have none for {name}: add one that matches {header}: {name}"))

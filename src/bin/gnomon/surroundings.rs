@@ -38,7 +38,7 @@ fn of_envoy<'a>(filter: Filter<'a>, config: Option<&Config>, written: Option<&No
     let kind = text(filter.document, "kind");
     let mut lines = Vec::from_iter(policy(filter.config));
     if text(filter.config, "name").is_none_or(str::is_empty) {
-        lines.push("without config.name its statistics have no label plugin to tell it by: write name: gnomon".to_owned());
+        lines.push("without config.name the label plugin of gnomon_configuration is empty, so nobody can tell whose configuration was refused: write name: gnomon".to_owned());
     }
     if filter.resource.is_some() || kind.is_some() {
         lines.extend(rejecting(written));
