@@ -50,7 +50,7 @@ fn routes_of_the_gateway_api_follow_the_split() {
 /// The longer path wins, whatever the headers.
 #[test]
 fn a_rule_with_a_longer_path_hides_that_of_a_canary() {
-    let hidden = "the route of v2 stands behind one that takes all of its requests";
+    let hidden = "the route of v2 stands behind one that takes all of its requests, so v2 never answers: give both the same path";
     let of = |canary: &str, other: &str| {
         let config = "{version: 1, experiment: e, routes: [{name: r, match: {path: {prefix: /v2/models/fraud/}}, split: {baseline: v1, canaries: [{name: v2, percent: 5}], key: request}}]}";
         let rule = |name: &str, set: &str| format!("{{matches: [{{{set}}}], backendRefs: [{{name: {name}}}]}}");

@@ -102,7 +102,7 @@ fn a_route_of_a_variant_needs_its_cluster() {
 #[test]
 fn a_route_behind_one_for_all_is_told() {
     let early = "routes:\n              - match: {prefix: /}\n                route: {cluster: v1}";
-    let behind = "routes[0].split: the route of v2 stands behind one that takes all of its requests, so v2 never answers: move it up (in an HTTPRoute: give both the same path)";
+    let behind = "routes[0].split: the route of v2 stands behind one that takes all of its requests, so v2 never answers: move it up";
     assert_warned(&of("behind", &[("routes:\n              -", &format!("{early}\n              -"))]), &[behind], "behind");
     for (path, hides) in [
         ("prefix: /health", false),

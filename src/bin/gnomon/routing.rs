@@ -112,12 +112,14 @@ pub fn warnings(index: usize, split: &Split, routing: &Routing<'_>, whose: &str,
     let strange = routing.conditions.iter().filter_map(|condition| nobody(condition, header, known?));
     let missing = split.variants.iter().enumerate().filter_map(|(at, variant)| {
         let mut takers = routing.conditions.iter().filter(|condition| condition.may_take(&variant.name)).peekable();
-        let (name, taken) = (&variant.name, takers.peek().is_some());
+        let (name, taken) = (&variant.name, takers.peek().map(|condition| &condition.place));
         if takers.any(|condition| !condition.hidden) || at > 0 && !draws(split, at) || at == 0 && routing.has_other {
             None
-        } else if taken {
+        } else if let Some(taken) = taken {
+            let has_order = !["HTTPRoute", "GRPCRoute"].iter().any(|kind| taken.starts_with(kind));
+            let remedy = if has_order { "move it up" } else { "give both the same path" };
             Some(format!(
-                "{place}: the route of {name} stands behind one that takes all of its requests, so {name} never answers: move it up (in an HTTPRoute: give both the same path)"
+                "{place}: the route of {name} stands behind one that takes all of its requests, so {name} never answers: {remedy}"
             ))
         } else {
             Some(format!("{place}: {whose} have none for {name}: add one that matches {header}: {name}"))
