@@ -95,6 +95,9 @@ fn routes_of_others_do_not_count() {
         (pods, shop, service, &[none]),
         (pods, fraud, service, &[]),
         (gateway, fraud, service, &[]),
+        (gateway, any, service, &[]),
+        // Of a waypoint, then.
+        (gateway, shop, service, &[none]),
         ("targetRefs: [{kind: Service, name: shop}]", any, service, &[none]),
         (gateway, any, "parentRefs: [{name: own}]", &[none]),
         (gateway, any, "parentRefs: [{name: other}]", &[]),

@@ -209,6 +209,16 @@ fn virtual_services_follow_the_split() {
         ("without", &[("headers: {x-gnomon-variant: {exact: v2}}", "withoutHeaders: {x-gnomon-variant: {exact: v1}}")], &[]),
         ("delegate", &[(VALUE, lost), ("  - name: v1 ", "  - delegate: {name: a}\n  - name: v1 ")], &[]),
         (
+            "delegated",
+            &[
+                ("  - name: v1 ", "  - delegate: {name: a}\n  - name: v1 "),
+                ("  gateways: [istio-ingress/inference]\n", ""),
+                ("  hosts: [fraud.example.com]\n  http", "  http"),
+                (VALUE, "{x-gnomon-variant: {exact: v3}}"),
+            ],
+            &[strange],
+        ),
+        (
             "behind",
             &[("  - name: v2\n", "  - name: all\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
             &["the route of v2 stands behind one that takes all of its requests"],

@@ -77,7 +77,8 @@ impl<'a> Standing<'a> {
 
     /// What the gateways of a VirtualService tell.
     fn by_gateways(&self, spec: &Node, namespace: Option<&str>, world: &World<'_>) -> Carries {
-        if self.gateways.is_empty() {
+        // One without hosts is a delegate of another, which has the gateways.
+        if self.gateways.is_empty() || list(spec, "hosts").is_empty() {
             return Carries::Perhaps;
         }
         let named: Vec<(Option<&str>, &str)> = list(spec, "gateways")
@@ -117,9 +118,10 @@ impl<'a> Standing<'a> {
                 || name == Some(target)
         };
         let mut routed = self.targets.iter().filter(|(kind, _)| ["Gateway", "HTTPRoute", "GRPCRoute"].contains(kind)).peekable();
-        let is_elsewhere = routed.peek().is_some() && !routed.any(is_near) && !parents.is_empty();
-        let is_in_mesh = self.is_at_gateway() && services(spec, namespace).is_some();
-        if is_elsewhere || is_in_mesh { Carries::No } else { Carries::Perhaps }
+        // (A Gateway may be a waypoint, which follows the routes of Services.)
+        let in_mesh = services(spec, namespace).is_some();
+        let is_elsewhere = routed.peek().is_some() && !routed.any(is_near) && !parents.is_empty() && !in_mesh;
+        if is_elsewhere || in_mesh && self.is_at_gateway() { Carries::No } else { Carries::Perhaps }
     }
 }
 
