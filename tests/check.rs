@@ -9,8 +9,12 @@ mod environment;
 mod files;
 #[path = "check/gates.rs"]
 mod gates;
+#[path = "check/gateway_api.rs"]
+mod gateway_api;
 #[path = "check/istio.rs"]
 mod istio;
+#[path = "check/plugins.rs"]
+mod plugins;
 #[path = "check/routes.rs"]
 mod routes;
 #[path = "check/run.rs"]

@@ -81,6 +81,18 @@ fn files_are_judged_together() {
         let found = warnings([own("v4"), bootstrap.clone(), file(test, name, text)]);
         assert_warned(&found, &[], name);
     }
+    // A bootstrap that reads its clusters from a file has those of the file beside it; from a server it may have any.
+    let clusters = file(test, "clusters.yaml", "resources: [{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: v7}]");
+    for (source, expected) in [
+        ("path_config_source: {path: c.yaml}", &["v3-copy's cluster v4 is not among the clusters of this Envoy (v1, v2, v3, v7)"][..]),
+        ("path: c.yaml", &["v4"]),
+        ("ads: {}", &[]),
+    ] {
+        let with = format!("dynamic_resources: {{cds_config: {{{source}}}}}\nstatic_resources:");
+        let reads = file(test, "reads.yaml", &edited("envoy/dynamic.yaml", &[("static_resources:", &with)]));
+        assert_warned(&warnings([own("v4"), reads.clone(), clusters.clone()]), expected, source);
+        assert_warned(&warnings([own("v4"), reads]), &[], "without the file");
+    }
     for name in ["dynamic", "blue-green", "tour"] {
         let files = [format!("envoy/{name}.yaml"), format!("envoy/{name}-gnomon.yaml")].map(|path| project().join(path));
         assert_warned(&warnings(files), &[], name);

@@ -1,6 +1,6 @@
 //! Warnings of gates and guardrails.
 
-use crate::run::{check, example, file, warnings};
+use crate::run::{assert_warned, check, example, file, warnings};
 
 /// A candidate that stops answering has no more pairs that could diverge.
 #[test]
@@ -92,6 +92,23 @@ fn a_canary_that_has_to_be_better_is_warned_of() {
         let expected =
             "warning: routes[0].gates[0]: if both models are equal, g fails: a limit below 50 asks for a better canary, and fails";
         assert_eq!(run.lines[0].contains(expected), warned, "{:?}", run.lines);
+    }
+}
+
+/// Before a rollout the canary has no share: only a baseline without one is told.
+#[test]
+fn a_canary_without_a_baseline_to_compare_with_is_warned_of() {
+    for (canaries, expected) in [
+        ("{name: b, percent: 0}", &[][..]),
+        ("{name: b, percent: 99}", &[]),
+        ("{name: b, percent: 100}", &["routes[0].gates[0]: the baseline has no share of the requests, so g never has a trial"]),
+        ("{name: b, percent: 40}, {name: c, percent: 60}", &["so g never has a trial"]),
+        ("{name: b, percent: 0}, {name: c, percent: 100}", &[]),
+    ] {
+        let text = format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{canaries}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: 60}}]\n"
+        );
+        assert_warned(&warnings([file("alone", "a.yaml", &text)]), expected, canaries);
     }
 }
 

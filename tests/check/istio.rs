@@ -1,4 +1,4 @@
-//! Warnings of manifests for Istio and for the Gateway API.
+//! Warnings of manifests for Istio.
 
 use crate::run::{assert_warned, edited, file, project, warnings};
 
@@ -61,6 +61,7 @@ fn the_examples_lack_their_image_alone() {
 fn a_plugin_has_to_run_where_it_is_placed() {
     const SELECTOR: &str = "selector: {matchLabels: {istio: ingressgateway}}";
     const CLIENT: &str = "match: [{mode: CLIENT}]";
+    const PODS: &str = "selector: {matchLabels: {app: checkout}}";
     let never = "a waypoint's requests count as mode SERVER, so with match.mode: CLIENT it never runs";
     let service = "targetRefs: [{kind: Service, group: '', name: fraud}]";
     for (name, changes, expected) in [
@@ -76,6 +77,25 @@ fn a_plugin_has_to_run_where_it_is_placed() {
             &["without spec.selector or spec.targetRefs it is in every proxy of the mesh"],
         ),
         ("own", &[(SELECTOR, "")], &[]),
+        // All requests of a gateway leave it.
+        ("any side of a gateway", &[(CLIENT, "")], &[]),
+        ("any side", &[(CLIENT, ""), (SELECTOR, PODS)], &["without spec.targetRefs, and without spec.match, it runs on both sides"]),
+        (
+            "both",
+            &[(CLIENT, "match: [{mode: CLIENT_AND_SERVER}]"), (SELECTOR, PODS)],
+            &["with mode CLIENT_AND_SERVER in spec.match, it runs"],
+        ),
+        (
+            "no side",
+            &[(CLIENT, "match: [{ports: [{number: 80}]}]"), (SELECTOR, PODS)],
+            &["with a spec.match that has no mode (CLIENT or SERVER)"],
+        ),
+        (
+            "lower case",
+            &[(CLIENT, "match: [{mode: client}]")],
+            &["spec.match.mode client is none of Istio's, so the resource is refused: write CLIENT or SERVER"],
+        ),
+        ("no phase", &[("phase: UNSPECIFIED_PHASE", "phase: AUTH")], &["spec.phase AUTH is none of Istio's"]),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
     }
@@ -92,8 +112,7 @@ fn a_cluster_has_a_name_that_istio_gives() {
         ("outbound|8080|v2|fraud.models.svc.cluster.local", ""),
         ("outbound|443||api.example.com", ""),
         ("outbound_.8080_._.fraud.models.svc.cluster.local", ""),
-        ("inbound|8080||", ""),
-        ("inbound-vip|8080|http|fraud-shadow.models.svc.cluster.local", ""),
+        ("InboundPassthroughCluster", ""),
         ("PassthroughCluster", ""),
         ("fraud-shadow.models.svc.cluster.local", "outbound|PORT||fraud-shadow.models.svc.cluster.local"),
         ("fraud-shadow.models.svc.cluster.local:8080", "outbound|8080||fraud-shadow.models.svc.cluster.local"),
@@ -125,6 +144,7 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
     let rules = ("{name: v2, labels: {version: v2}}", "{name: v3, labels: {version: v2}}");
     let short = ("host: fraud.models.svc.cluster.local", "host: fraud");
     let good = CLUSTER.strip_prefix("cluster: ").unwrap();
+    let unrouted = "VirtualService fraud-gateway, route v2 leads to subset v2 of fraud.models.svc.cluster.local, which the host's";
     let v2 = "outbound|8080|v2|fraud.models.svc.cluster.local";
     for (cluster, changes, expected) in [
         (good, &[][..], &[][..]),
@@ -136,8 +156,21 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
         ),
         (v2, &[], &[]),
         (v2, &[short], &[]),
-        (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define"]),
-        (v2, &[rules, short], &["needs subset v2"]),
+        (v2, &[rules], &["needs subset v2, which the host's DestinationRule does not define", unrouted]),
+        (v2, &[rules, short], &["needs subset v2", unrouted]),
+        (good, &[rules], &[unrouted]),
+        ("outbound|8080||fraud-shadow.models", &[], &["write outbound|8080||fraud-shadow.models.svc.cluster.local"]),
+        ("outbound|8080||api.models", &[], &[]),
+        (
+            "outbound|8080||fraud-shadow.model.svc.cluster.local",
+            &[],
+            &["is of namespace model, but the Service fraud-shadow in these files is in models"],
+        ),
+        ("outbound|8080||other.model.svc.cluster.local", &[], &[]),
+        ("inbound|8080||", &[], &["is one of sidecars and waypoints, and a gateway has none"]),
+        ("inbound-vip|8080|http|fraud-shadow.models.svc.cluster.local", &[], &["is one of sidecars and waypoints"]),
+        (good, &[("appProtocol: http,", "appProtocol: tcp,")], &["does not say that it is HTTP", "v1-again's cluster"]),
+        (good, &[("appProtocol: http,", "appProtocol: kubernetes.io/h2c,")], &[]),
         (good, &[name], &["goes to a port of which its Service does not say that it is HTTP", "v1-again's cluster"]),
     ] {
         let found = warnings([shadow(cluster), services(changes)]);
@@ -145,6 +178,16 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
     }
     let entry = "apiVersion: a\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [shadow]}\n";
     let filter = "apiVersion: a\nkind: EnvoyFilter\nmetadata: {name: a}\nspec: {configPatches: [{applyTo: CLUSTER, patch: {operation: ADD, value: {name: mine}}}]}\n";
+    let waypoint = edited(
+        GATEWAY,
+        &[
+            ("selector: {matchLabels: {istio: ingressgateway}}", "targetRefs: [{kind: Service, name: fraud}]"),
+            (ZEROS, DIGEST),
+            ("match: [{mode: CLIENT}]", ""),
+            (CLUSTER, "cluster: inbound-vip|8080|http|fraud.models.svc.cluster.local"),
+        ],
+    );
+    assert_warned(&warnings([file(test, "waypoint.yaml", &waypoint)]), &[], "inbound at a waypoint");
     for (cluster, other) in [("outbound|80||shadow", entry), ("mine", filter)] {
         let found = warnings([shadow(cluster), file(test, "other.yaml", other)]);
         assert_warned(&found, &[], cluster);
@@ -166,85 +209,118 @@ fn virtual_services_follow_the_split() {
         ("without", &[("headers: {x-gnomon-variant: {exact: v2}}", "withoutHeaders: {x-gnomon-variant: {exact: v1}}")], &[]),
         ("delegate", &[(VALUE, lost), ("  - name: v1 ", "  - delegate: {name: a}\n  - name: v1 ")], &[]),
         (
+            "delegated",
+            &[
+                ("  - name: v1 ", "  - delegate: {name: a}\n  - name: v1 "),
+                ("  gateways: [istio-ingress/inference]\n", ""),
+                ("  hosts: [fraud.example.com]\n  http", "  http"),
+                (VALUE, "{x-gnomon-variant: {exact: v3}}"),
+            ],
+            &[strange],
+        ),
+        (
             "behind",
             &[("  - name: v2\n", "  - name: all\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
-            &["the route of v2 stands behind one that takes every request"],
+            &["the route of v2 stands behind one that takes all of its requests"],
         ),
         (
             "behind any path",
             &[("  - name: v2\n", "  - match: [{uri: {prefix: /}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
-            &["the route of v2 stands behind one that takes every request"],
+            &["the route of v2 stands behind one that takes all of its requests"],
         ),
         (
             "behind a path",
             &[("  - name: v2\n", "  - match: [{uri: {prefix: /a}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
             &[],
         ),
+        (
+            "behind its own path",
+            &[("  - name: v2\n", "  - match: [{uri: {prefix: /v2/}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n")],
+            &["the route of v2 stands behind one that takes all of its requests"],
+        ),
+        (
+            "behind one model",
+            &[(
+                "  - name: v2\n",
+                "  - match: [{uri: {prefix: /v2/models/fraud/a}}]\n    route: [{destination: {host: fraud}}]\n  - name: v2\n",
+            )],
+            &[],
+        ),
+        (
+            "same subset",
+            &[("subset: v2", "subset: v1")],
+            &["the routes of v2 and v1 lead to the same destination fraud.models.svc.cluster.local, subset v1, port 8080"],
+        ),
+        (
+            "same, meant",
+            &[
+                ("subset: v2", "subset: v1"),
+                ("        header: x-gnomon-variant", "        same_cluster: true\n        header: x-gnomon-variant"),
+            ],
+            &[],
+        ),
+        ("same, rewritten", &[("subset: v2", "subset: v1"), ("  - name: v2\n", "  - name: v2\n    rewrite: {uri: /two}\n")], &[]),
+        (
+            "other gateway",
+            &[
+                (VALUE, lost),
+                ("[istio-ingress/inference]", "[istio-ingress/other]"),
+                ("authority: {exact: fraud.example.com}", "headers: []"),
+            ],
+            &[],
+        ),
+        ("mesh", &[(VALUE, lost), ("  gateways: [istio-ingress/inference]\n", "")], &[]),
         ("redirected", &[(VALUE, lost), ("    route: [{", "    redirect: {authority: a}\n    other: [{")], &[]),
         ("another host", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: [chat.example.com]\n  gateways")], &[]),
         ("wildcard", &[(VALUE, lost), ("hosts: [fraud.example.com]\n  gateways", "hosts: ['*.example.com']\n  gateways")], &[none]),
         ("any authority", &[(VALUE, lost), ("        authority: {exact: fraud.example.com}\n", "")], &[none]),
+        (
+            "short authority",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.models}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud.models.svc.cluster.local]\n  gateways"),
+            ],
+            &[none],
+        ),
+        (
+            "short host",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.models}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud]\n  gateways"),
+            ],
+            &[none],
+        ),
+        (
+            "another short host",
+            &[
+                (VALUE, lost),
+                ("{exact: fraud.example.com}", "{exact: fraud.shop}"),
+                ("hosts: [fraud.example.com]\n  gateways", "hosts: [fraud]\n  gateways"),
+            ],
+            &[],
+        ),
+        (
+            "applied before",
+            &[
+                (VALUE, lost),
+                (
+                    "metadata: {name: fraud-gateway,",
+                    "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: x-gnomon-variant}, name: fraud-gateway,",
+                ),
+            ],
+            &[none],
+        ),
+        (
+            "annotated",
+            &[
+                (VALUE, lost),
+                ("metadata: {name: fraud-gateway,", "metadata: {annotations: {other: x-gnomon-variant}, name: fraud-gateway,"),
+            ],
+            &[],
+        ),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
-    }
-}
-
-#[test]
-fn routes_of_the_gateway_api_follow_the_split() {
-    let none = "routes[0].split: the VirtualServices and HTTPRoutes in these files don't look at x-gnomon-variant";
-    let lacking = "have none for v2: add one that matches x-gnomon-variant: v2";
-    let config =
-        "{version: 1, experiment: e, routes: [{name: r, split: {baseline: v1, canaries: [{name: v2, percent: 5}], key: request}}]}";
-    let policy = format!(
-        "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], wasm: [{{name: gnomon, config: {config}}}]}}\n"
-    );
-    let plugin = format!(
-        "apiVersion: a\nkind: WasmPlugin\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], url: a/gnomon@{DIGEST}, failStrategy: FAIL_OPEN, pluginConfig: {config}}}\n"
-    );
-    let patch = format!(
-        "apiVersion: a\nkind: EnvoyFilter\nmetadata: {{name: gnomon}}\nspec: {{configPatches: [{{patch: {{value: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{name: gnomon, failure_policy: FAIL_RELOAD, configuration: {{\"@type\": google.protobuf.StringValue, value: '{}'}}}}}}}}}}]}}\n",
-        config
-            .replace("version", "\"version\"")
-            .replace("experiment: e", "\"experiment\": \"e\"")
-            .replace("routes", "\"routes\"")
-            .replace("name: r", "\"name\": \"r\"")
-            .replace("split", "\"split\"")
-            .replace("baseline: v1", "\"baseline\": \"v1\"")
-            .replace("canaries", "\"canaries\"")
-            .replace("name: v2", "\"name\": \"v2\"")
-            .replace("percent", "\"percent\"")
-            .replace("key: request", "\"key\": \"request\"")
-    );
-    for (matches, expected) in [
-        ("{headers: [{name: X-Gnomon-Variant, value: v2}]}", &[][..]),
-        ("{headers: [{name: x-gnomon-variant, type: RegularExpression, value: 'v(2|3)'}]}", &[]),
-        ("{headers: [{name: x-gnomon-variant, value: v3}]}", &["HTTPRoute fraud, rules[1] matches x-gnomon-variant: v3", lacking]),
-        ("{path: {value: /}}", &[none]),
-    ] {
-        // More specific rules come first, whatever their order.
-        let route = format!(
-            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: fraud}}\nspec: {{rules: [{{}}, {{matches: [{matches}]}}]}}\n"
-        );
-        for (kind, manifest) in [("policy", &policy), ("plugin", &plugin), ("patch", &patch)] {
-            let found = warnings([file("gateway-api", &format!("{kind}.yaml"), &format!("{manifest}{route}"))]);
-            assert_warned(&found, expected, &format!("{kind} {matches}"));
-        }
-    }
-}
-
-/// Envoy Gateway takes or drops a policy as a whole.
-#[test]
-fn a_policy_is_not_shared_with_another_processor() {
-    let policy = |other: &str| {
-        let config = "{version: 1, experiment: e, routes: []}";
-        let text = format!(
-            "apiVersion: a\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gnomon}}\nspec: {{targetRefs: [{{}}], {other} wasm: [{{name: gnomon, config: {config}}}]}}\n"
-        );
-        warnings([file("policy", "a.yaml", &text)])
-    };
-    let shared =
-        "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
-    for (other, expected) in [("", &[][..]), ("extProc: [],", &[]), ("extProc: [{}],", &[shared])] {
-        assert_warned(&policy(other), expected, other);
     }
 }

@@ -102,10 +102,72 @@ fn a_route_of_a_variant_needs_its_cluster() {
 #[test]
 fn a_route_behind_one_for_all_is_told() {
     let early = "routes:\n              - match: {prefix: /}\n                route: {cluster: v1}";
-    let behind = "routes[0].split: the route of v2 stands behind one that takes every request, so v2 never answers: move it up";
+    let behind = "routes[0].split: the route of v2 stands behind one that takes all of its requests, so v2 never answers: move it up";
     assert_warned(&of("behind", &[("routes:\n              -", &format!("{early}\n              -"))]), &[behind], "behind");
-    let early = early.replace("prefix: /}", "prefix: /health}");
-    assert_warned(&of("path", &[("routes:\n              -", &format!("{early}\n              -"))]), &[], "another path");
+    for (path, hides) in [
+        ("prefix: /health", false),
+        ("prefix: /v2/", true),
+        ("prefix: /v2/models/fraud/", true),
+        ("prefix: /v2/models/fraud/a", false),
+        ("path: /v2/models/fraud/", false),
+        ("path_separated_prefix: /v2/models/fraud", true),
+        ("path_separated_prefix: /v2/models/fra", false),
+        ("safe_regex: {regex: '.*'}", true),
+        ("safe_regex: {regex: '/v2/.*'}", true),
+        ("safe_regex: {regex: '/v[12]/.*'}", false),
+        ("prefix: /, headers: [{name: x-other}]", false),
+        ("prefix: /, grpc: {}", false),
+    ] {
+        let early = early.replace("prefix: /", path);
+        let found = of("path", &[("routes:\n              -", &format!("{early}\n              -"))]);
+        let expected: &[&str] = if hides { &[behind] } else { &[] };
+        assert_warned(&found, expected, path);
+    }
+}
+
+#[test]
+fn variants_have_clusters_of_their_own() {
+    const V2: &str = "{cluster: v2, timeout: 30s}";
+    let same = "routes[0].split: the routes of v2 and v1 lead to the same cluster v1, so both variants get the same answers";
+    for (name, changes, expected) in [
+        ("same", &[(V2, "{cluster: v1, timeout: 30s}")][..], &[same][..]),
+        ("other timeout", &[(V2, "{cluster: v1, timeout: 20s}")], &[same]),
+        ("rewritten", &[(V2, "{cluster: v1, prefix_rewrite: /two}")], &[]),
+        ("subset", &[(V2, "{cluster: v1, metadata_match: {}}")], &[]),
+        ("weighted", &[(V2, "{weighted_clusters: {clusters: [{name: v1, weight: 1}]}}")], &[]),
+        ("meant", &[(V2, "{cluster: v1}"), (SPLIT, r#""header": "x-gnomon-variant", "same_cluster": true"#)], &[]),
+        ("other paths", &[(V2, "{cluster: v1}"), ("match: {prefix: /}  ", "match: {prefix: /other}  ")], &[]),
+    ] {
+        assert_warned(&of("same", changes), expected, name);
+    }
+}
+
+/// Requests for one authority go to the virtual host that fits it best.
+#[test]
+fn the_virtual_host_of_the_authority_counts() {
+    const PATH: &str = r#""match": {"path""#;
+    const HOST: &str = "            - name: models\n              domains: [\"*\"]\n";
+    let other = |domain: &str| {
+        format!(
+            "            - {{name: other, domains: [\"{domain}\"], routes: [{{match: {{prefix: /}}, route: {{cluster: v1}}}}]}}\n{HOST}"
+        )
+    };
+    let own = (PATH, r#""match": {"authority": {"exact": "fraud.example.com"}, "path""#);
+    let wrong = "routes[0].split: the routes by x-gnomon-variant are in virtual host models, but its requests go to virtual host other";
+    for (domain, changes, expected) in [
+        ("fraud.example.com", &[own][..], &[wrong][..]),
+        ("*.example.com", &[own], &[wrong]),
+        ("fraud.example.com:443", &[own], &[wrong]),
+        ("fraud.*", &[own], &[wrong]),
+        ("shop.example.com", &[own], &[]),
+        ("*.shop.example.com", &[own], &[]),
+        // Without an authority its paths may be those of one virtual host alone.
+        ("fraud.example.com", &[], &[]),
+    ] {
+        let host = other(domain);
+        let changes = [&[(HOST, &*host)], changes].concat();
+        assert_warned(&of("authority", &changes), expected, domain);
+    }
 }
 
 #[test]

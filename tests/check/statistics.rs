@@ -18,7 +18,10 @@ fn every_label_needs_its_tag() {
         ("lacking", &[(KIND, "")], &[lacks]),
         ("misspelt", &[("(kind=", "(kinds=")], &[lacks]),
         ("unescaped", &[(r"(kind=\.=", "(kind=")], &[lacks]),
-        ("renamed", &[("tag_name: kind", "tag_name: gnomon_kind")], &[]),
+        ("renamed", &[("tag_name: kind", "tag_name: gnomon_kind")], &[lacks]),
+        ("endless", &[(r"(kind=\.=(.*?);\.;)", r"(kind=\.=(.*?))")], &[lacks]),
+        ("half an end", &[(r"(kind=\.=(.*?);\.;)", r"(kind=\.=(.*?);)")], &[lacks]),
+        ("other words", &[(r"(kind=\.=(.*?);\.;)", r"^wasmcustom\..*(kind=[.]=([^;]*);[.];)")], &[]),
         ("none", &[("  stats_tags:", "  other:")], &["does not extract any of Gnomon's labels"]),
         ("absent", &[("\nstats_config:", "\nother:")], &["does not extract any of Gnomon's labels"]),
     ] {
@@ -78,8 +81,17 @@ fn it_has_to_be_said_what_follows_a_crash() {
         ("failure_policy: 1", &[]),
         ("failure_policy: FAIL_CLOSED", &[]),
         ("fail_open: true", &[]),
+        ("fail_open: false", &[missing]),
     ] {
         assert_warned(&edited_file("policy", &[(POLICY, policy)]), expected, policy);
+    }
+}
+
+#[test]
+fn a_filter_needs_a_name() {
+    let name = "                name: gnomon ";
+    for (own, expected) in [(name, &[][..]), ("                other: gnomon ", &["without config.name"])] {
+        assert_warned(&edited_file("name", &[(name, own)]), expected, own);
     }
 }
 
@@ -98,6 +110,9 @@ fn a_filter_that_denies_stands_before() {
     for (name, behind, before) in [
         ("rbac.v3.RBAC", &["http_filters: rbac stands behind it and denies requests that are copied already"][..], &[][..]),
         ("ext_authz.v3.ExtAuthz", &["http_filters: ext_authz stands behind it"], &[]),
+        ("rbac.v3.RBAC, rules: {action: DENY}", &["http_filters: rbac"], &[]),
+        ("rbac.v3.RBAC, rules: {action: LOG}", &[], &[]),
+        ("rbac.v3.RBAC, shadow_rules: {action: DENY}", &[], &[]),
         ("cors.v3.Cors", &[], &[]),
     ] {
         let at = |place: &str| edited_file("denier", &[(place, &format!("{}{place}", filter(name)))]);

@@ -1,6 +1,5 @@
 //! Checks files and reports a line for each problem, each warning, and each good file.
 
-use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,9 @@ use gnomon::config::parse::Refused;
 use gnomon::config::raw::Node;
 
 use crate::found::Found;
+use crate::plugins::Placed;
 use crate::world::World;
-use crate::{documents, gates, manifest, surroundings};
+use crate::{documents, gates, manifest, plugins, surroundings};
 
 /// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
 const MUCH_MEMORY: usize = 64 << 20;
@@ -26,8 +26,6 @@ pub struct Report {
     pub text: String,
     /// The number of problems.
     pub problems: usize,
-    /// The names of plugins, each with the place of its first occurrence.
-    plugins: BTreeMap<String, String>,
     /// Whether any of the files has a configuration.
     has_found: bool,
 }
@@ -40,9 +38,10 @@ pub fn check(files: &[PathBuf]) -> Report {
     let good = found.iter().flatten().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok());
     let world = World::new(documents(), good);
     let mut report = Report { has_found: found.iter().any(|found| !found.is_empty()), ..Report::default() };
+    let mut seen = Vec::new();
     for ((file, read), found) in files.iter().zip(&read).zip(&found) {
         match read {
-            Ok(documents) => report.file(file, documents, found, &world),
+            Ok(documents) => report.file(file, documents, found, &world, &mut seen),
             Err(why) => report.problem(file, why),
         }
     }
@@ -64,7 +63,14 @@ fn judge(documents: &[Node]) -> Vec<Judged<'_>> {
 }
 
 impl Report {
-    fn file<'a>(&mut self, file: &Path, documents: &[Node], found: &[Judged<'a>], world: &World<'a>) {
+    fn file<'f, 'a>(
+        &mut self,
+        file: &Path,
+        documents: &[Node],
+        found: &'f [Judged<'a>],
+        world: &World<'a>,
+        seen: &mut Vec<Placed<'f, 'a>>,
+    ) {
         if found.is_empty() {
             // A file with other manifests is only warned of, because it may be checked together with those of a plugin.
             let others = !documents.is_empty() && documents.iter().all(|document| matches!(document, Node::Object(_)));
@@ -72,25 +78,26 @@ impl Report {
             return if others { self.line(file, line) } else { self.problem(file, NOTHING_FOUND) };
         }
         let before = self.problems;
-        let needs: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world)).map(mebibytes).collect();
+        let needs: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world, seen)).map(mebibytes).collect();
         if self.problems == before {
             self.line(file, format_args!("good: at most {} of memory per worker", needs.join(" and ")));
         }
     }
 
     /// Reports all warnings and problems of one configuration. Returns its memory per worker in bytes if it has no problems.
-    fn configuration<'a>(&mut self, file: &Path, (found, judged): &Judged<'a>, world: &World<'a>) -> Option<usize> {
+    fn configuration<'f, 'a>(
+        &mut self,
+        file: &Path,
+        (found, judged): &'f Judged<'a>,
+        world: &World<'a>,
+        seen: &mut Vec<Placed<'f, 'a>>,
+    ) -> Option<usize> {
         let place = &found.place;
-        if let Some(plugin) = &found.plugin {
-            let here = format!("{}: {place}", file.display());
-            if let Some(first) = self.plugins.get(plugin) {
-                let text = format!("{plugin} is also in {first}: names of plugins must be unique in a proxy");
-                self.warning(file, place, text);
-            } else {
-                self.plugins.insert(plugin.clone(), here);
-            }
-        }
         let config = judged.as_ref().ok().and_then(|config| config.as_ref().ok());
+        let placed = Placed { place: format!("{}: {place}", file.display()), found, config };
+        let beside = seen.iter().map(|other| plugins::warnings(&placed, other, world)).find(|lines| !lines.is_empty());
+        beside.into_iter().flatten().for_each(|warning| self.warning(file, place, warning));
+        seen.push(placed);
         let own = found.warnings.iter().map(|warning| (*warning).to_owned());
         for warning in own.chain(surroundings::warnings(found, config, world)) {
             self.warning(file, place, warning);

@@ -34,11 +34,14 @@ pub fn of_shadows(config: &Config) -> Vec<ShadowCluster<'_>> {
 }
 
 /// Returns the names of all clusters of this Envoy: its bootstrap, then all else that belongs to it; `None` if there may be some that no file
-/// shows.
+/// shows. A file of clusters beside a bootstrap that reads one is that one.
 pub fn known<'a>(envoy: &[&'a Node]) -> Option<BTreeSet<&'a str>> {
-    let dynamic = envoy.first().and_then(|bootstrap| field(bootstrap, "dynamic_resources"));
-    let discovers = dynamic.is_some_and(|dynamic| ["cds_config", "cds_resources_locator"].iter().any(|key| field(dynamic, key).is_some()));
-    Some(world::clusters(envoy)).filter(|known| !discovers && !known.is_empty())
+    let (bootstrap, others) = envoy.split_first()?;
+    let dynamic = field(bootstrap, "dynamic_resources");
+    let source = dynamic.and_then(|dynamic| ["cds_config", "cds_resources_locator"].iter().find_map(|key| field(dynamic, key)));
+    let reads_file = |source: &Node| ["path", "path_config_source"].iter().any(|key| field(source, key).is_some());
+    let is_hidden = source.is_some_and(|source| !reads_file(source) || world::clusters(others).is_empty());
+    Some(world::clusters(envoy)).filter(|known| !is_hidden && !known.is_empty())
 }
 
 /// Returns a line for each cluster of a shadow that this Envoy does not have.
@@ -48,7 +51,7 @@ pub fn warnings(config: &Config, envoy: &[&Node]) -> Vec<String> {
     let unknown = of_shadows(config).into_iter().filter(|cluster| !known.contains(cluster.name));
     let line = |ShadowCluster { path, shadow, name }: ShadowCluster<'_>| {
         format!(
-            "{path}: {shadow}'s cluster {name} is not among the clusters of this Envoy ({list}), so no copy is sent: add it to static_resources.clusters, or name one of these"
+            "{path}: {shadow}'s cluster {name} is not among the clusters of this Envoy ({list}), so no copy is sent: add it there, or name one of these"
         )
     };
     unknown.map(line).collect()

@@ -1,12 +1,12 @@
 //! The routes of an HTTP connection manager, and the filters behind Gnomon.
 
-use gnomon::config::Config;
 use gnomon::config::raw::Node;
+use gnomon::config::{Config, Match, Route, Text};
 
 use crate::clusters;
 use crate::found::Filter;
-use crate::protobuf_json::{field, is_type, list, pick, text};
-use crate::routing::{self, Condition, Routing};
+use crate::protobuf_json::{field, has_only, is_type, list, pick, text};
+use crate::routing::{self, Condition, Path, Routing};
 use crate::text_test::TextTest;
 use crate::world::{World, mentions};
 
@@ -23,10 +23,15 @@ pub fn warnings<'a>(config: Option<&Config>, filter: Filter<'a>, envoy: &[&'a No
     let Some(hosts) = hosts(manager, envoy, filter.document) else { return lines };
     let known = clusters::known(envoy);
     let mentioned = |header: &str| envoy.iter().chain([&filter.document]).any(|document| mentions(document, header));
-    for (index, _, split) in routing::splits(config) {
-        let mut routing = Routing::default();
+    for (index, route, split) in routing::splits(config) {
+        let (own, others) = serving(hosts, route);
+        let mut routing = Routing { is_sure: true, ..Routing::default() };
         let mut targets = Vec::new();
-        hosts.iter().for_each(|host| targets.extend(read(host, &split.header, &mut routing)));
+        own.iter().for_each(|host| targets.extend(read(host, route, &split.header, &mut routing)));
+        if let (true, Some(line)) = (routing.conditions.is_empty(), elsewhere(&own, &others, route, &split.header)) {
+            lines.push(format!("routes[{index}].split: {line}"));
+            continue;
+        }
         lines.extend(routing::warnings(index, split, &routing, WHOSE, mentioned(&split.header), world));
         for cluster in targets.into_iter().filter(|cluster| known.as_ref().is_some_and(|known| !known.contains(cluster))) {
             let header = &split.header;
@@ -59,8 +64,12 @@ fn denied_later(manager: &Node, at: usize) -> Option<String> {
     let kind = |item: &Node| {
         let config = field(item, "typed_config")?;
         let is_idle = field(item, "disabled") == Some(&Node::Bool(true));
-        // Shadow rules deny nothing.
-        if is_idle || field(config, "shadow_rules").is_some() && field(config, "rules").is_none() {
+        // Neither shadow rules nor those that log deny anything.
+        let rules = field(config, "rules");
+        let logs = rules
+            .and_then(|rules| field(rules, "action"))
+            .is_some_and(|action| *action == Node::Number(2.0) || action.as_text() == Some("LOG"));
+        if is_idle || logs || field(config, "shadow_rules").is_some() && rules.is_none() {
             return None;
         }
         let kind = text(config, "@type")?.rsplit('/').next()?;
@@ -88,40 +97,98 @@ fn hosts<'a>(manager: &'a Node, envoy: &[&'a Node], own: &'a Node) -> Option<&'a
     (!is_open).then_some(hosts)
 }
 
+/// Divides virtual hosts into those that serve the authorities of `route`, and others. All serve it if it takes other authorities as well.
+fn serving<'a>(hosts: &'a [Node], route: &Route) -> (Vec<&'a Node>, Vec<&'a Node>) {
+    let exact = |set: &Match| if let Some(Text::Exact(text)) = &set.authority { Some(text.clone()) } else { None };
+    let wanted: Option<Vec<String>> = route.matches.iter().map(exact).collect();
+    let best = |wanted: &String| {
+        let rank = |host: &&Node| list(host, "domains").iter().filter_map(|domain| rank(domain.as_text()?, wanted)).max();
+        hosts.iter().filter_map(|host| Some((rank(&host)?, host))).max_by_key(|(rank, _)| *rank).map(|(_, host)| host)
+    };
+    let own: Option<Vec<&Node>> = wanted.and_then(|wanted| wanted.iter().map(best).collect());
+    let Some(own) = own else { return (hosts.iter().collect(), Vec::new()) };
+    hosts.iter().partition(|host| own.iter().any(|other| std::ptr::eq(*other, *host)))
+}
+
+/// Returns how well a domain of a virtual host fits an authority; the greatest wins.
+fn rank(domain: &str, authority: &str) -> Option<(u8, usize)> {
+    let plain = |text: &str| text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let (domain, authority) = (plain(domain), plain(authority));
+    if domain == authority {
+        return Some((3, 0));
+    }
+    let (end, start) = (domain.strip_prefix('*'), domain.strip_suffix('*'));
+    let found = end.filter(|end| authority.ends_with(end)).map(|end| if end.is_empty() { (0, 0) } else { (2, end.len()) });
+    found.or_else(|| start.filter(|start| authority.starts_with(start)).map(|start| (1, start.len())))
+}
+
+/// Returns a line if only other virtual hosts than those that serve `route` have routes that look at `header`.
+fn elsewhere(own: &[&Node], others: &[&Node], route: &Route, header: &str) -> Option<String> {
+    let looks = |host: &&&Node| {
+        let mut routing = Routing::default();
+        read(host, route, header, &mut routing);
+        !routing.conditions.is_empty()
+    };
+    let (other, own) = (text(others.iter().find(looks)?, "name")?, text(own.first()?, "name")?);
+    Some(format!(
+        "the routes by {header} are in virtual host {other}, but its requests go to virtual host {own}, so all variants get the same answers: add them there"
+    ))
+}
+
 /// Adds what the routes of a virtual host do with `header` to `routing`. Returns the clusters of those that look at it.
-fn read<'a>(host: &'a Node, header: &str, routing: &mut Routing<'a>) -> Vec<&'a str> {
+fn read<'a>(host: &'a Node, own: &Route, header: &str, routing: &mut Routing<'a>) -> Vec<&'a str> {
     let (mut hidden, mut targets) = (false, Vec::new());
     let name = text(host, "name").unwrap_or_default();
     for (index, route) in list(host, "routes").iter().enumerate() {
         let Some(conditions) = field(route, "match") else { continue };
         let place = text(route, "name").map_or_else(|| format!("virtual host {name}, routes[{index}]"), |name| format!("route {name}"));
-        let own = list(conditions, "headers")
+        let headers = list(conditions, "headers")
             .iter()
             .filter(|condition| text(condition, "name").is_some_and(|name| name.eq_ignore_ascii_case(header)));
         let before = routing.conditions.len();
-        routing.conditions.extend(own.map(|condition| self::condition(condition, place.clone(), hidden)));
+        routing.conditions.extend(headers.map(|condition| self::condition(condition, place.clone(), hidden, target(route))));
         let action = field(route, "route");
         let by_header = action.and_then(|action| text(action, "cluster_header"));
         if by_header.is_some_and(|name| name.eq_ignore_ascii_case(header)) {
-            routing.conditions.push(Condition { place, value: None, inverted: false, hidden });
+            routing.conditions.push(Condition { place, value: None, inverted: false, hidden, target: None });
         }
         let looks = routing.conditions.len() > before;
         if looks {
             targets.extend(action.and_then(|action| text(action, "cluster")));
+            continue;
         }
-        routing.has_other |= !looks && action.is_some();
-        hidden |= !looks && is_for_all(conditions);
+        routing.has_other |= action.is_some();
+        if path(conditions).takes_all(own) {
+            if !hidden {
+                routing.others.push(target(route));
+            }
+            hidden = true;
+        }
     }
     targets
 }
 
-/// Reads one of Envoy's HeaderMatchers.
-fn condition(node: &Node, place: String, hidden: bool) -> Condition<'_> {
-    let value = field(node, "string_match").map_or_else(|| TextTest::of_header(node), TextTest::read);
-    Condition { place, value, inverted: field(node, "invert_match") == Some(&Node::Bool(true)), hidden }
+/// Returns where a route leads; `None` if it does anything else with requests.
+fn target(route: &Node) -> Option<String> {
+    let action = field(route, "route")?;
+    let plain = has_only(route, &["match", "route", "name", "statprefix", "decorator"])
+        && has_only(action, &["cluster", "timeout", "idletimeout", "retrypolicy"]);
+    text(action, "cluster").filter(|_| plain).map(|cluster| format!("cluster {cluster}"))
 }
 
-/// Whether a route with these conditions takes every request.
-fn is_for_all(conditions: &Node) -> bool {
-    matches!(conditions, Node::Object(pairs) if matches!(&pairs[..], [(key, Node::Text(path))] if key == "prefix" && matches!(&**path, "" | "/")))
+/// Reads one of Envoy's HeaderMatchers.
+fn condition(node: &Node, place: String, hidden: bool, target: Option<String>) -> Condition<'_> {
+    let value = field(node, "string_match").map_or_else(|| TextTest::of_header(node), TextTest::read);
+    Condition { place, value, inverted: field(node, "invert_match") == Some(&Node::Bool(true)), hidden, target }
+}
+
+/// The only condition of a route, if it is one on the path.
+fn path(conditions: &Node) -> Path<'_> {
+    if !has_only(conditions, &["prefix", "path", "pathseparatedprefix", "saferegex"]) {
+        return Path::Unread;
+    }
+    let prefix = text(conditions, "prefix").map(Path::Prefix).or_else(|| text(conditions, "path").map(Path::Exact));
+    let below = || text(conditions, "path_separated_prefix").map(Path::Below);
+    let regex = || field(conditions, "safe_regex").and_then(|regex| text(regex, "regex")).map(Path::of_regex);
+    prefix.or_else(below).or_else(regex).unwrap_or(Path::Unread)
 }

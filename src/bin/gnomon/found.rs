@@ -40,7 +40,12 @@ pub enum Host<'a> {
         wasm: &'a Node,
     },
     /// A plugin of Envoy Gateway.
-    Gateway,
+    Gateway {
+        /// The resource.
+        document: &'a Node,
+        /// The plugin: a part of the resource.
+        wasm: &'a Node,
+    },
 }
 
 /// A Wasm filter of Envoy.

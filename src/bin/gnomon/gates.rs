@@ -12,7 +12,7 @@ const LONG_WARMUP: Duration = Duration::from_secs(5 * 60);
 
 /// Returns all warnings, a line each.
 pub fn warnings(config: &Config) -> Vec<String> {
-    [blind(config), unfair(config), unguarded(config)].concat()
+    [blind(config), unfair(config), alone(config), unguarded(config)].concat()
 }
 
 /// Returns a line for each candidate with gates but without one of [`Measure::Coverage`]. Other gates judge only answers that arrive, so
@@ -52,6 +52,25 @@ fn unfair(config: &Config) -> Vec<String> {
             };
             if gate.terms.limit.ppm() < EVEN {
                 lines.push(format!("routes[{index}].gates[{at}]: if both models are equal, {equals_fail}"));
+            }
+        }
+    }
+    lines
+}
+
+/// Returns a line for each gate that holds a canary against a baseline to which no key is assigned.
+fn alone(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let variants = route.split.iter().flat_map(|split| &split.variants);
+        let shares: Vec<u32> = variants.map(|variant| variant.ppm).collect();
+        for (at, gate) in route.gates.iter().enumerate() {
+            let is_live = matches!(gate.of, GateSubject::Variant(canary) if shares.get(canary).is_some_and(|share| *share > 0));
+            if matches!(gate.measure, Measure::WorseThanBaseline(_)) && is_live && shares.first() == Some(&0) {
+                lines.push(format!(
+                    "routes[{index}].gates[{at}]: the baseline has no share of the requests, so {} never has a trial: leave the baseline some, or hold the canary against a limit of its own (measure failed)",
+                    gate.name
+                ));
             }
         }
     }

@@ -3,13 +3,16 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
+use crate::manifest::has_target;
 use crate::protobuf_json::{field, list, text};
+use crate::standing::Standing;
 use crate::world::World;
 
 /// Returns all warnings of the resource `document`, whose plugin is `wasm`, apart from clusters and routes.
-pub fn warnings(document: &Node, wasm: &Node, parsed: Option<(&Config, &Node)>, world: &World<'_>) -> Vec<String> {
+pub fn warnings<'a>(document: &'a Node, wasm: &Node, parsed: Option<(&Config, &Node)>, world: &World<'a>) -> Vec<String> {
     let spec = field(document, "spec").unwrap_or(&Node::Null);
-    let mut lines = Vec::new();
+    let mut lines = words(spec);
+    lines.extend(sides(document, spec, world));
     if let Some(phase @ ("AUTHN" | "AUTHZ")) = text(spec, "phase") {
         let unspecified = if std::ptr::eq(spec, wasm) { "UNSPECIFIED_PHASE" } else { "UNSPECIFIED" };
         lines.push(format!(
@@ -25,6 +28,36 @@ pub fn warnings(document: &Node, wasm: &Node, parsed: Option<(&Config, &Node)>, 
         lines.push("without spec.selector or spec.targetRefs it is in every proxy of the mesh, because istio-system is its root namespace: name the pods".to_owned());
     }
     lines
+}
+
+/// Returns a line for each word that Istio does not know.
+fn words(spec: &Node) -> Vec<String> {
+    const PHASES: [&str; 5] = ["UNSPECIFIED_PHASE", "UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"];
+    const MODES: [&str; 4] = ["UNDEFINED", "CLIENT", "SERVER", "CLIENT_AND_SERVER"];
+    let strange = |key: &str, word: Option<&str>, known: &[&str], wanted: &str| {
+        let word = word.filter(|word| !known.contains(word))?;
+        Some(format!("{key} {word} is none of Istio's, so the resource is refused: write {wanted}"))
+    };
+    let modes = list(spec, "match").iter().map(|item| text(item, "mode"));
+    let modes = modes.filter_map(|mode| strange("spec.match.mode", mode, &MODES, "CLIENT or SERVER"));
+    modes.chain(strange("spec.phase", text(spec, "phase"), &PHASES, "UNSPECIFIED_PHASE, or leave it out")).collect()
+}
+
+/// Returns a line if the plugin may run on both sides of a call. A gateway's requests all leave it.
+fn sides<'a>(document: &'a Node, spec: &Node, world: &World<'a>) -> Option<String> {
+    let items = list(spec, "match");
+    let one_side = |item: &Node| matches!(text(item, "mode"), Some("CLIENT" | "SERVER"));
+    if !items.is_empty() && items.iter().all(one_side) || has_target(spec) || Standing::of(document, world).is_at_gateway() {
+        return None;
+    }
+    let what = match items.iter().find(|item| !one_side(item)).map(|item| text(item, "mode")) {
+        None => "without spec.match".to_owned(),
+        Some(None) => "with a spec.match that has no mode (CLIENT or SERVER)".to_owned(),
+        Some(Some(mode)) => format!("with mode {mode} in spec.match"),
+    };
+    Some(format!(
+        "without spec.targetRefs, and {what}, it runs on both sides of a call, and gateway and sidecar both copy: say where it belongs (mode: CLIENT or SERVER)"
+    ))
 }
 
 fn has_any(spec: &Node, keys: &[&str]) -> bool {
@@ -51,7 +84,13 @@ fn failures(wasm: &Node, written: Option<&Node>) -> Vec<String> {
     lines
 }
 
-/// Returns a line if the image is not pinned.
+/// Returns a line if the image of a plugin of Envoy Gateway is not pinned.
+pub fn gateway_image(wasm: &Node) -> Option<String> {
+    let code = field(wasm, "code")?;
+    image(field(code, "image").or_else(|| field(code, "http"))?)
+}
+
+/// Returns a line if the image at `url` is not pinned.
 fn image(wasm: &Node) -> Option<String> {
     let url = text(wasm, "url").unwrap_or_default();
     // (Zeros without quotes are a number.)

@@ -8,8 +8,8 @@
 //! report).
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
-//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`]),
-//! [`istio`].
+//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`], [`standing`]),
+//! [`istio`]; of what else is in the same proxy: [`plugins`].
 
 #![deny(
     missing_docs,
@@ -35,9 +35,11 @@ mod istio;
 mod manifest;
 mod mesh_clusters;
 mod mesh_routes;
+mod plugins;
 mod protobuf_json;
 mod routing;
 mod settings;
+mod standing;
 mod statistics;
 mod surroundings;
 mod text_test;

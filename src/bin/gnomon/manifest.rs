@@ -9,8 +9,6 @@ use crate::found::{Found, Host, Source, mentions_gnomon};
 /// Keys of a configuration. A document with one of these keys, and without `kind` and `apiVersion`, is a bare configuration.
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
 
-const BOTH_SIDES: &str = "without spec.targetRefs, and with a spec.match that has no mode (CLIENT or SERVER), it runs on both sides of a call, \
-                          and gateway and sidecar both copy: say where it belongs";
 const SHARED: &str =
     "if its image can't be fetched, Envoy Gateway drops this whole policy, spec.extProc included: give Gnomon a policy of its own";
 const NO_TARGET: &str = "without spec.targetRefs it is attached to nothing: say which Gateway or route it belongs to";
@@ -45,10 +43,10 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     let place = format!("{place}, {kind} {name}");
     let spec = document.get("spec").unwrap_or(&Node::Null);
     match kind {
-        "WasmPlugin" => istio(document, spec, spec, place, name, found),
+        "WasmPlugin" => istio(document, spec, place, name, found),
         "TrafficExtension" => {
             if let Some(wasm) = spec.get("wasm") {
-                istio(document, spec, wasm, place, name, found);
+                istio(document, wasm, place, name, found);
             }
         }
         "EnvoyExtensionPolicy" => gateway(document, spec, &place, &name, found),
@@ -56,22 +54,19 @@ pub fn find<'a>(document: &'a Node, place: &str, found: &mut Vec<Found<'a>>) {
     }
 }
 
-/// Adds the plugin of an Istio resource to `found`, if it is Gnomon. `wasm` is the plugin, `spec` says where it runs.
-fn istio<'a>(document: &'a Node, spec: &'a Node, wasm: &'a Node, place: String, name: String, found: &mut Vec<Found<'a>>) {
+/// Adds the plugin of an Istio resource to `found`, if it is Gnomon. `wasm` is the plugin.
+fn istio<'a>(document: &'a Node, wasm: &'a Node, place: String, name: String, found: &mut Vec<Found<'a>>) {
     let source = wasm.get("pluginConfig").map_or(Source::Missing, Source::Node);
     if !is_gnomon(document, wasm, "pluginConfig", &source) {
         return;
     }
-    let one_side = |item: &Node| matches!(item.get("mode").and_then(Node::as_text), Some("CLIENT" | "SERVER"));
-    let sides = matches!(spec.get("match"), Some(Node::Array(items)) if !items.is_empty() && items.iter().all(one_side));
-    let warnings = if sides || has_target(spec) { Vec::new() } else { vec![BOTH_SIDES] };
     found.push(Found {
         place,
         plugin: Some(format!("plugin {name}")),
         source,
         environment: Some(Environment::istio(wasm)),
         host: Host::Istio { document, wasm },
-        warnings,
+        warnings: Vec::new(),
     });
 }
 
@@ -92,7 +87,7 @@ fn gateway<'a>(document: &'a Node, spec: &'a Node, place: &str, name: &str, foun
             plugin: Some(format!("plugin {name}/{own}")),
             source,
             environment: Some(Environment::gateway(wasm)),
-            host: Host::Gateway,
+            host: Host::Gateway { document, wasm },
             warnings: warnings.clone(),
         });
     }
@@ -108,7 +103,7 @@ fn is_gnomon(document: &Node, wasm: &Node, config: &str, source: &Source<'_>) ->
 }
 
 /// Whether the resource is attached to certain gateways, routes or workloads.
-fn has_target(spec: &Node) -> bool {
+pub fn has_target(spec: &Node) -> bool {
     let some = |key| spec.get(key).is_some_and(|node| *node != Node::Array(Vec::new()) && *node != Node::Null);
     some("targetRefs") || some("targetRef") || some("targetSelectors")
 }

@@ -4,7 +4,8 @@ use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
 use crate::clusters::{ShadowCluster, of_shadows};
-use crate::protobuf_json::{field, list, text};
+use crate::protobuf_json::{field, list, part, text};
+use crate::standing::Standing;
 use crate::world::{self, World};
 
 /// Clusters that Istio makes for no Service.
@@ -19,21 +20,26 @@ const OWN: [&str; 5] = [
 const FORM: &str = "outbound|PORT||HOST";
 
 /// Returns a line for each cluster of a shadow that Istio's proxies don't have.
-pub fn warnings(config: &Config, world: &World<'_>) -> Vec<String> {
+pub fn warnings(config: &Config, standing: &Standing<'_>, world: &World<'_>) -> Vec<String> {
     let added = world::clusters(world.resources());
     let foreign = of_shadows(config).into_iter().filter(|cluster| !added.contains(cluster.name) && !OWN.contains(&cluster.name));
-    foreign.filter_map(|cluster| warning(&cluster, world)).collect()
+    foreign.filter_map(|cluster| warning(&cluster, standing, world)).collect()
 }
 
-fn warning(cluster: &ShadowCluster<'_>, world: &World<'_>) -> Option<String> {
+fn warning(cluster: &ShadowCluster<'_>, standing: &Standing<'_>, world: &World<'_>) -> Option<String> {
     let ShadowCluster { path, shadow, name } = cluster;
     let line = |what: &str| Some(format!("{path}: {shadow}'s cluster {name} {what}"));
     let parts: Vec<&str> = name.split('|').collect();
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
     match parts[..] {
-        ["inbound" | "inbound-vip", port, _, _] if is_port(port) => None,
+        ["inbound" | "inbound-vip", port, _, _] if is_port(port) => standing
+            .is_at_gateway()
+            .then(|| line("is one of sidecars and waypoints, and a gateway has none, so no copy is sent: write outbound|PORT||HOST"))?,
         ["outbound", port, subset, host] if is_port(port) && is_whole(host, world) => {
-            let what = without_subset(subset, host, world).or_else(|| without_port(port, host, world))?;
+            let without_subset = lacks_subset(subset, host, world).then(|| {
+                format!("needs subset {subset}, which the host's DestinationRule does not define: add it there, or leave it out ({FORM})")
+            });
+            let what = without_subset.or_else(|| in_other_namespace(host, world)).or_else(|| without_port(port, host, world))?;
             line(&what)
         }
         _ if name.starts_with("outbound_.") => None,
@@ -48,23 +54,31 @@ fn warning(cluster: &ShadowCluster<'_>, world: &World<'_>) -> Option<String> {
 fn is_whole(host: &str, world: &World<'_>) -> bool {
     let is_entry = |node: &Node| list(node, "hosts").iter().any(|own| own.as_text() == Some(host));
     let mut entries = world.of_kinds(&["ServiceEntry"]).filter_map(|(_, entry)| field(entry, "spec"));
-    host.contains('.') && !host.ends_with(".svc") || entries.any(is_entry)
+    let is_short = |(_, service): (&str, &Node)| {
+        host.split_once('.').is_some_and(|(name, space)| part(service, "name") == Some(name) && part(service, "namespace") == Some(space))
+    };
+    let is_long = host.contains('.') && !host.ends_with(".svc") && !world.of_kinds(&["Service"]).any(is_short);
+    is_long || entries.any(is_entry)
 }
 
-/// Returns what is wrong if there are DestinationRules of the host, and none defines the subset.
-fn without_subset(subset: &str, host: &str, world: &World<'_>) -> Option<String> {
+/// Whether there are DestinationRules of the host, and none of them defines the subset.
+pub fn lacks_subset(subset: &str, host: &str, world: &World<'_>) -> bool {
     let rules = world.of_kinds(&["DestinationRule"]).filter(|(_, rule)| {
         let (own, space) = (field(rule, "spec").and_then(|spec| text(spec, "host")).unwrap_or_default(), part(rule, "namespace"));
         own == host || !own.contains('.') && is_service(host, Some(own), space)
     });
     let rules: Vec<&Node> = rules.filter_map(|(_, rule)| field(rule, "spec")).collect();
     let mut subsets = rules.iter().flat_map(|rule| list(rule, "subsets")).filter_map(|subset| text(subset, "name"));
-    let missing = !subset.is_empty() && !rules.is_empty() && !subsets.any(|own| own == subset);
-    missing.then(|| {
-        format!(
-            "needs subset {subset}, which the host's DestinationRule does not define: add it there, or leave it out (outbound|PORT||HOST)"
-        )
-    })
+    !subset.is_empty() && !rules.is_empty() && !subsets.any(|own| own == subset)
+}
+
+/// Returns what is wrong if the files have the host's Service in another namespace only.
+fn in_other_namespace(host: &str, world: &World<'_>) -> Option<String> {
+    let [name, space, "svc", ..] = host.split('.').collect::<Vec<_>>()[..] else { return None };
+    let same = world.of_kinds(&["Service"]).filter(|(_, service)| part(service, "name") == Some(name));
+    let spaces: Option<Vec<&str>> = same.map(|(_, service)| part(service, "namespace")).collect();
+    let spaces = spaces.filter(|spaces| !spaces.is_empty() && !spaces.contains(&space))?;
+    Some(format!("is of namespace {space}, but the Service {name} in these files is in {}: mend the namespace", spaces.join(", ")))
 }
 
 /// Returns what is wrong if the host's Service has no such port, or does not say that it is HTTP.
@@ -78,7 +92,11 @@ fn without_port(port: &str, host: &str, world: &World<'_>) -> Option<String> {
         return Some(format!("does not exist, because the Service's ports are {ports}: name one of them (port, not targetPort)"));
     };
     let speaks = |name: &str| ["http", "grpc", "tls"].iter().any(|protocol| name.starts_with(protocol));
-    let declares = field(own, "appProtocol").is_some() || text(own, "name").is_some_and(speaks);
+    let raw = |protocol: &str| ["tcp", "udp", "mongo", "mysql", "redis"].contains(&&*protocol.to_ascii_lowercase());
+    let declares = match text(own, "appProtocol") {
+        Some(protocol) => !raw(protocol),
+        None => text(own, "name").is_some_and(speaks),
+    };
     (!declares).then(|| {
         "goes to a port of which its Service does not say that it is HTTP, so the shadow's sidecar takes copies for raw TCP: name the port http… or grpc…, or give it an appProtocol".to_owned()
     })
@@ -89,10 +107,6 @@ fn is_service(host: &str, name: Option<&str>, namespace: Option<&str>) -> bool {
     let mut labels = host.split('.');
     let (first, second, third) = (labels.next(), labels.next(), labels.next());
     first == name && third == Some("svc") && (namespace.is_none() || second == namespace)
-}
-
-fn part<'a>(resource: &'a Node, key: &str) -> Option<&'a str> {
-    field(resource, "metadata").and_then(|metadata| text(metadata, key))
 }
 
 /// Returns the name that was probably meant; `None` if there is no host in it.

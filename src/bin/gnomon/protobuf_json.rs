@@ -1,4 +1,4 @@
-//! Protobuf messages written as JSON or YAML.
+//! Protobuf messages and Kubernetes resources, written as JSON or YAML.
 
 use gnomon::config::raw::Node;
 
@@ -32,6 +32,17 @@ pub fn items(node: Option<&Node>) -> &[Node] {
         Some(Node::Array(items)) => items,
         _ => &[],
     }
+}
+
+/// Returns a part of the metadata of a Kubernetes resource.
+pub fn part<'a>(resource: &'a Node, key: &str) -> Option<&'a str> {
+    field(resource, "metadata").and_then(|metadata| text(metadata, key))
+}
+
+/// Whether the keys of an object, whatever their case and their underscores, are all among these.
+pub fn has_only(node: &Node, keys: &[&str]) -> bool {
+    let plain = |key: &str| key.replace('_', "").to_ascii_lowercase();
+    matches!(node, Node::Object(pairs) if pairs.iter().all(|(key, _)| keys.contains(&&*plain(key))))
 }
 
 /// Whether `node` says by `@type` that it is a message of this type, given by its full name.

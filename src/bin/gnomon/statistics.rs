@@ -27,9 +27,14 @@ pub fn warnings(config: Option<&Config>, envoy: &[&Node]) -> Vec<String> {
 /// Returns a line if labels of Gnomon would stay in the names of its series.
 fn tags(stats: &Node) -> Option<String> {
     let written = list(stats, "stats_tags");
-    // The point of `label=.=value` as a regular expression may have it.
-    let begins = |tag: &str, regex: &str| [r"\.", "[.]", "."].iter().any(|point| regex.contains(&format!("({tag}={point}=")));
-    let extracts = |tag: &str, entry: &Node| text(entry, "regex").is_some_and(|regex| begins(tag, regex));
+    // The points of `label=.=value;.;` as a regular expression may have them.
+    let points = [r"\.", "[.]", "."];
+    let is_whole = |tag: &str, regex: &str| {
+        let after = points.iter().find_map(|point| Some(regex.split_once(&format!("({tag}={point}="))?.1));
+        after.is_some_and(|after| points.iter().any(|point| after.contains(&format!(";{point};)"))))
+    };
+    let extracts =
+        |tag: &str, entry: &Node| text(entry, "tag_name") == Some(tag) && text(entry, "regex").is_some_and(|regex| is_whole(tag, regex));
     let missing: Vec<&str> = TAGS.into_iter().filter(|tag| !written.iter().any(|entry| extracts(tag, entry))).collect();
     if missing.is_empty() {
         return None;

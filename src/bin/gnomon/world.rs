@@ -10,7 +10,8 @@ use crate::found::{Filter, is_ours};
 use crate::protobuf_json::{field, is_type, items, list, pick, text};
 
 /// Keys whose texts name a header without acting on it.
-const IDLE: [&str; 4] = ["access_log", "accessLog", "request_headers_to_remove", "requestHeadersToRemove"];
+const IDLE: [&str; 5] =
+    ["access_log", "accessLog", "request_headers_to_remove", "requestHeadersToRemove", "kubectl.kubernetes.io/last-applied-configuration"];
 
 /// All documents of a run, and what their configurations say together.
 #[derive(Debug, Default)]
@@ -70,6 +71,11 @@ impl<'a> World<'a> {
         let [bootstrap] = own[..] else { return Vec::new() };
         let others = self.envoy.iter().copied().filter(|node| !is_bootstrap(node));
         std::iter::once(bootstrap).chain(others).collect()
+    }
+
+    /// What stands for the proxy that a filter runs in: its bootstrap, or the filter's own document if that can't be told.
+    pub fn proxy_of(&self, filter: Filter<'a>) -> &'a Node {
+        self.envoy_of(filter).first().copied().unwrap_or(filter.document)
     }
 }
 
