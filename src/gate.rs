@@ -104,6 +104,11 @@ impl Counts {
         }
     }
 
+    /// Whether these trials have limits of their own, and none was counted: no limit is 0.
+    pub fn lacks_limits(self) -> bool {
+        self.trials > 0 && self.limits == Some(0)
+    }
+
     /// Returns the number of bad trials.
     pub fn bad(self) -> u64 {
         self.bad
@@ -242,9 +247,9 @@ impl Terms {
         self.suffices(ln_fail(counts, self.limit), counts)
     }
 
-    /// Whether there are enough trials and the e-value has reached `1 / alpha`.
+    /// Whether there are enough trials and the e-value has reached `1 / alpha`. Nothing follows from trials without their limits.
     fn suffices(&self, ln_e_value: f64, counts: Counts) -> bool {
-        counts.trials >= self.min_trials && ln_e_value >= -(f64::from(self.alpha.ppm) / WHOLE).ln()
+        !counts.lacks_limits() && counts.trials >= self.min_trials && ln_e_value >= -(f64::from(self.alpha.ppm) / WHOLE).ln()
     }
 }
 

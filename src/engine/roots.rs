@@ -2,22 +2,15 @@
 
 use super::breaker::Finding;
 use super::callback::Callback;
-use super::effect::{Effect, Line};
+use super::effect::Effect;
 use super::event::Configured;
 use super::evidence::Note;
 use super::gates::guardrail::Shown;
-use super::gates::judge;
+use super::gates::{judge, line};
 use super::ids::{PairId, RootId};
 use super::{Engine, Root, exported};
 use crate::labels::Outcome;
 use crate::limits::COMPARED_PER_CALLBACK;
-
-/// What an operator is told of figures that the host does not keep.
-const HIDDEN: &str = "the proxy does not keep the figures of this filter, because a stats matcher hides them. Workers tell each other by \
-                      them: gates stay undecided, failures are not latched, guardrails cut nothing off, warm-ups do not end. Let all of \
-                      wasmcustom.gnomon_ through. Envoy: {prefix: wasmcustom.gnomon_} in stats_config.stats_matcher.inclusion_list, or out \
-                      of its exclusion_list. Istio: wasmcustom.gnomon_ in the annotation sidecar.istio.io/statsInclusionPrefixes, or in \
-                      proxyStatsMatcher.inclusionPrefixes";
 
 impl Engine {
     pub(super) fn configured(&mut self, configured: Configured, callback: &mut Callback<'_>) {
@@ -29,7 +22,7 @@ impl Engine {
                 route.shares.show(Shown::All, callback.statistics);
                 route.routing.show(callback.statistics);
                 judge::take_over(&route.gates, callback);
-                kept &= judge::are_kept(&route.gates, callback.statistics);
+                kept &= judge::are_kept(&route.gates, callback.statistics) && route.shares.are_kept(callback.statistics);
             }
             exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
         }
@@ -46,7 +39,7 @@ impl Engine {
         self.roots.insert(id, root);
         kept &= self.series.show(&plugin, applied, callback.statistics);
         if !kept {
-            callback.effects.push(Effect::Tell(Line::Error(format!("configuration of {plugin}: {HIDDEN}"))));
+            line::hidden(&format!("configuration of {plugin}"), callback);
         }
     }
 

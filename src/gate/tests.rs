@@ -68,6 +68,11 @@ fn trials_may_have_limits_of_their_own() {
         assert!((own - shared).abs() < 1e-12);
         assert_eq!(e_value(Counts::default().with_limits(0), rate(1)).to_bits(), e_value(Counts::default(), rate(1)).to_bits());
     }
+    let terms = Terms { limit: rate(500_000), alpha: rate(50_000), min_trials: 0 };
+    for (bad, state) in [(40, State::Fail), (0, State::Pass)] {
+        let judged = |sum: u64| terms.judge(Counts::new(bad, 40).with_limits(sum).into(), false);
+        assert_eq!((judged(40 * 500_000), judged(0)), (state, State::Undecided), "limits that are not there");
+    }
     let reading = Reading::new(6, 40, 8).with_limits(39 * 50_000, 42 * 50_000);
     assert_eq!(reading.fewest, Counts::new(6, 40).with_limits(42 * 50_000));
     assert_eq!(reading.most, Counts::new(8, 40).with_limits(39 * 50_000));

@@ -80,7 +80,7 @@ fn text(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes).trim_ascii_start()
 }
 
-/// Whether the object that begins with these bytes has a member `error` that says anything.
+/// Whether the object that begins with these bytes has a member `error` that tells of one.
 fn has_error(bytes: &[u8]) -> bool {
     let Some(mut rest) = text(bytes).strip_prefix(b"{") else { return false };
     let (mut depth, mut is_name) = (0_u32, true);
@@ -90,7 +90,7 @@ fn has_error(bytes: &[u8]) -> bool {
                 if is_name && depth == 0 && rest.starts_with(NAME) {
                     let value = rest.get(NAME.len()..).unwrap_or_default().trim_ascii_start();
                     let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-                    if is_filled(value) {
+                    if is_error(value) {
                         return true;
                     }
                 }
@@ -123,14 +123,21 @@ fn behind_string(mut rest: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a value that begins so says anything. What is cut off does not.
-fn is_filled(value: &[u8]) -> bool {
+/// Whether a value that begins so tells of an error, as [`crate::compare::read::openai::members::is_error`] says. What is cut off does not.
+fn is_error(value: &[u8]) -> bool {
+    match value {
+        [b't', ..] => true,
+        [b'[', behind @ ..] => tells(behind.trim_ascii_start()),
+        _ => tells(value),
+    }
+}
+
+/// Whether a value that begins so is an object or a text that says anything.
+fn tells(value: &[u8]) -> bool {
     match value {
         [b'"', behind @ ..] => behind.first().is_some_and(|byte| *byte != b'"'),
         [b'{', behind @ ..] => behind.trim_ascii_start().first().is_some_and(|byte| *byte != b'}'),
-        [b'[', behind @ ..] => behind.trim_ascii_start().first().is_some_and(|byte| *byte != b']'),
-        [] | [b'n' | b'f', ..] => false,
-        _ => true,
+        _ => false,
     }
 }
 
@@ -159,8 +166,21 @@ mod tests {
             (r#"{"error":"model not ready"}"#, true),
             (r#" {"object":"error", "error" : {"code":1}}"#, true),
             ("\u{feff}{\"error\":true}", true),
-            (r#"{"error":42}"#, true),
-            (r#"{"id":"a\"b\\","n":[{"error":1}],"error":[1]}"#, true),
+            (r#"{"id":"a\"b\\","n":[{"error":1}],"error":"x"}"#, true),
+            (r#"{"error":[ {"code":1}]}"#, true),
+            (r#"{"error":["no"]}"#, true),
+            (r#"{"choices":[{"index":0}],"error":{"code":1}}"#, true),
+            (r#"{"error":0,"error":"x"}"#, true),
+            (r#"{"predictions":[1],"error":0}"#, false),
+            (r#"{"predictions":[1],"error":0.03}"#, false),
+            (r#"{"predictions":[1],"error":-1e3}"#, false),
+            (r#"{"error":42}"#, false),
+            (r#"{"predictions":[1],"error":[0.03]}"#, false),
+            (r#"{"predictions":[1],"error":[[{"code":1}]]}"#, false),
+            (r#"{"error":[true]}"#, false),
+            (r#"{"error":[null,"x"]}"#, false),
+            (r#"{"error":[{}]}"#, false),
+            (r#"{"error":[""]}"#, false),
             (r#"{"error":{"message":"cut o"#, true),
             (r#"{"error":null,"choices":[]}"#, false),
             (r#"{"error":"","choices":[]}"#, false),
@@ -173,9 +193,9 @@ mod tests {
             (r#"{"choices":[{"error":{"message":"inside"}}]}"#, false),
             (r#"{"predictions":["\"error\":1"]}"#, false),
             (r#"{"a":"error","b":1}"#, false),
-            (r#"{"a":1} {"error":1}"#, false),
-            (r#"["error",1]"#, false),
-            ("data: {\"error\":1}", false),
+            (r#"{"a":1} {"error":"x"}"#, false),
+            (r#"["error","x"]"#, false),
+            ("data: {\"error\":\"x\"}", false),
             ("error", false),
             ("", false),
             (&format!(r#"{{"a":"{long}","error":{{"code":1}}}}"#), true),
@@ -197,7 +217,7 @@ mod tests {
             (WireFormat::Json, false),
             (WireFormat::Opaque, false),
         ] {
-            assert_eq!(finds(wire_format, "", br#"{"error":1}"#, 99), want, "{wire_format:?}");
+            assert_eq!(finds(wire_format, "", br#"{"error":"x"}"#, 99), want, "{wire_format:?}");
         }
     }
 

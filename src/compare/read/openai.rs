@@ -22,7 +22,7 @@ use crate::compare::part::choice::Choice;
 use crate::compare::part::content::{Content, Facts, Parts};
 use crate::compare::part::leftover::Leftovers;
 use crate::compare::read::openai::embeddings::Embeddings;
-use crate::compare::read::openai::members::{Items, MAX_CHOICES, is_error, member, whole};
+use crate::compare::read::openai::members::{Items, MAX_CHOICES, may_be_error, member, whole};
 use crate::compare::read::openai::message::choice;
 use crate::compare::read::openai::stream::JOINED_PARTLY;
 use crate::compare::read::reader::Reader;
@@ -107,7 +107,7 @@ impl Reader for OpenAiReader {
 
 /// The stage that comes after the document is read.
 fn begin(document: Document) -> Result<Stage, Fault> {
-    if is_error(&document, 0)? {
+    if may_be_error(&document, 0)? {
         return Err("an error instead of an answer");
     }
     if let Some(array) = member(&document, 0, "choices")? {

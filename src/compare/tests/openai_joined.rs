@@ -380,7 +380,7 @@ fn heartbeats_and_empty_errors_spoil_no_stream() {
         )
     };
     let whole = message(r#""content":"a""#);
-    for error in ["null", "\"\"", "{}", "[]", "false"] {
+    for error in ["null", "\"\"", "{}", "[]", "false", "0"] {
         let (stream, one) = with(error);
         check(&stream, &whole, "equivalent");
         check(&one, &whole, "equivalent");

@@ -143,6 +143,10 @@ fn what_is_no_stream_is_malformed() {
         assert_eq!(unread(&stream(&[&event, "[DONE]"])), fault, "{event}");
     }
     assert_eq!(unread(b"data: {\"id\":\"\xff\"}\n\n"), "not UTF-8");
+    for error in ["error: {\"code\":500}\n\n", "event: error\ndata: {\"code\":500}\n\n", "event: error\ndata: no\n", "error: no"] {
+        let all = [stream(&[r#"{"choices":[{"index":0,"finish_reason":"stop"}]}"#]), error.as_bytes().to_vec()].concat();
+        assert_eq!(unread(&all), "the stream ends in an error", "{error}");
+    }
 }
 
 #[test]

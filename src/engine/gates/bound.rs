@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::asks::Asks;
-use super::guardrail::{Guard, Shares};
+use super::guardrail::{Guard, Misrouted, Shares};
 use super::key_trials::KeyTrials;
 use super::line::LABELS;
 use super::warmup::WarmUp;
@@ -30,6 +30,8 @@ pub struct BoundGate {
     pub slices: Vec<GateInSlice>,
     /// The state over all slices, of a gate that has several.
     pub summary: Option<GateSummary>,
+    /// Whether this worker has logged that the host does not keep its counters.
+    pub told_hidden: Cell<bool>,
 }
 
 /// A gate in one slice.
@@ -41,12 +43,14 @@ pub struct GateInSlice {
     pub terms: Terms,
     /// The ids of its series.
     pub series: GateSeries,
-    /// `gnomon_split_misrouted` of the variant that it is of; `None` for a shadow's gate.
-    pub misrouted: Option<MetricId>,
+    /// Whether the variant that it is of is routed like another one; `None` for a shadow's gate.
+    pub misrouted: Option<Misrouted>,
     /// Writes of the gauge of its state.
     pub writes: Writes,
     /// Whether this worker has logged that the gate fails.
     pub logged: Cell<bool>,
+    /// Whether the host has not kept the last bad trial that this worker has counted.
+    pub loses_bad: Cell<bool>,
     /// The canary that it may cut off.
     pub guard: Option<Guard>,
 }
@@ -157,9 +161,10 @@ impl BoundGate {
             labels: labels(slice),
             terms: shared(gate.terms),
             series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline),
-            misrouted,
+            misrouted: misrouted.clone(),
             writes: Writes::default(),
             logged: Cell::default(),
+            loses_bad: Cell::default(),
             guard: guard(),
         });
         let slices = slices.collect();
@@ -175,7 +180,7 @@ impl BoundGate {
             }
             _ => None,
         };
-        Some(Self { of: gate.of, measure: gate.measure, key_trials, slices, summary })
+        Some(Self { of: gate.of, measure: gate.measure, key_trials, slices, summary, told_hidden: Cell::default() })
     }
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::assigned::Assigned;
 use super::bound::{BoundGate, GateInSlice, SubjectGates};
-use super::judge;
+use super::judge::{self, After};
 use super::measure::{self, AnswerResult, ShadowResult};
 use super::order::{Order, Ticket};
 use crate::config::{Event, GateSubject, Measure, Task};
@@ -156,6 +156,6 @@ impl BoundGate {
         if bad {
             callback.statistics.add(slice.series.bad, 1);
         }
-        judge::judge(self, slice, serves, callback);
+        judge::judge(self, slice, After::Trial { bad }, serves, callback);
     }
 }

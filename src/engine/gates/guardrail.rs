@@ -98,6 +98,29 @@ fn window_start(labels: &[Name; 5], now: WindowStart, reading: Reading, statisti
     begun
 }
 
+/// Whether the proxy routes a variant like another one.
+#[derive(Clone, Debug)]
+pub struct Misrouted {
+    /// `gnomon_split_misrouted`
+    gauge: MetricId,
+    /// Whether this worker has found it: the host may not keep the gauge.
+    found: Rc<Cell<bool>>,
+}
+
+impl Misrouted {
+    /// Whether this worker or another one has found it.
+    pub fn is_found(&self, statistics: &mut dyn Statistics) -> bool {
+        self.found.get() || statistics.read(self.gauge) > 0
+    }
+
+    /// Shows whether it is so. Returns whether the host keeps that.
+    pub fn show(&self, found: bool, statistics: &mut dyn Statistics) -> bool {
+        self.found.set(found);
+        statistics.set(self.gauge, found.into());
+        !found || statistics.read(self.gauge) > 0
+    }
+}
+
 /// The shares of the variants of a route, in the order of its split; none without a split.
 #[derive(Debug, Default)]
 pub struct Shares(Vec<Share>);
@@ -108,6 +131,7 @@ struct Share {
     /// As configured, in parts per million.
     ppm: u32,
     series: ShareSeries,
+    misrouted: Misrouted,
     /// A latch: whether this worker has seen that the variant is cut off. The gauge is not read again.
     cut_off: Cell<bool>,
 }
@@ -121,13 +145,18 @@ pub enum Shown {
     CutOff,
 }
 
+impl Share {
+    fn new(ppm: u32, series: ShareSeries, cut_off: bool) -> Self {
+        let misrouted = Misrouted { gauge: series.misrouted, found: Rc::default() };
+        Self { ppm, series, misrouted, cut_off: Cell::new(cut_off) }
+    }
+}
+
 impl Shares {
     /// Binds the shares of `split`.
     pub fn new(definer: &mut Definer, route: &Route, split: &Split) -> Self {
-        let share = |(index, variant): (usize, &Variant)| Share {
-            ppm: variant.ppm,
-            series: ShareSeries::define(definer, route, &variant.name, index > 0),
-            cut_off: Cell::default(),
+        let share = |(index, variant): (usize, &Variant)| {
+            Share::new(variant.ppm, ShareSeries::define(definer, route, &variant.name, index > 0), false)
         };
         Self(split.variants.iter().enumerate().map(share).collect())
     }
@@ -137,9 +166,9 @@ impl Shares {
         self.of(variant)?.series.tripped
     }
 
-    /// `gnomon_split_misrouted` of each variant.
-    pub fn misrouted(&self) -> impl Iterator<Item = MetricId> + '_ {
-        self.0.iter().map(|share| share.series.misrouted)
+    /// Of each variant, whether the proxy routes it like another one.
+    pub fn misrouted(&self) -> impl Iterator<Item = Misrouted> + '_ {
+        self.0.iter().map(|share| share.misrouted.clone())
     }
 
     /// Whether this worker knows that a variant is cut off.
@@ -185,6 +214,14 @@ impl Shares {
         }
     }
 
+    /// Whether the host keeps what [`Self::show`] has shown of variants that have a share.
+    pub fn are_kept(&self, statistics: &mut dyn Statistics) -> bool {
+        let shown: Vec<u64> = self.0.iter().map(|share| statistics.read(share.series.shown)).collect();
+        // Another worker may have cut a canary off meanwhile.
+        self.follow(statistics);
+        shown.into_iter().zip(self.left()).all(|(shown, left)| shown > 0 || left == 0)
+    }
+
     /// The share of each variant, in parts per million. Canaries that are cut off get nothing; their shares go to the baseline, the first.
     fn left(&self) -> Vec<u32> {
         let lost = self.0.iter().filter(|share| share.cut_off.get()).map(|share| share.ppm).fold(0, u32::saturating_add);
@@ -212,7 +249,7 @@ mod tests {
             (vec![2], [930_000, 70_000, 0]),
             (vec![1, 2], [1_000_000, 0, 0]),
         ] {
-            let share = |(index, ppm)| Share { ppm, series, cut_off: Cell::new(cut_off.contains(&index)) };
+            let share = |(index, ppm)| Share::new(ppm, series, cut_off.contains(&index));
             let shares = Shares([900_000, 70_000, 30_000].into_iter().enumerate().map(share).collect());
             assert_eq!(shares.left(), expected, "{cut_off:?}");
         }

@@ -12,6 +12,18 @@ use crate::gate::{Rate, Reading, State, Terms, over_slices};
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::stats::{MetricId, Statistics};
 
+/// What a gate is judged after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// This worker has counted a trial of it.
+    Trial {
+        /// Whether it was a bad one.
+        bad: bool,
+    },
+    /// Anything else.
+    Other,
+}
+
 /// What the host's series say of a gate in one slice.
 struct GateReading {
     counters: Reading,
@@ -24,8 +36,8 @@ struct GateReading {
     state: u64,
     /// `gnomon_guardrail_tripped`, where there is one.
     tripped: u64,
-    /// `gnomon_split_misrouted`, where there is one.
-    misrouted: u64,
+    /// Whether its variant is routed like another one.
+    misrouted: bool,
 }
 
 impl GateReading {
@@ -48,8 +60,23 @@ impl GateReading {
         let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
         let terms = rate(limit).zip(rate(alpha)).map(|(limit, alpha)| Terms { limit, alpha, min_trials });
         let tripped = gate.guard.as_ref().map_or(0, |guard| statistics.read(guard.tripped));
-        let misrouted = gate.misrouted.map_or(0, |gauge| statistics.read(gauge));
+        let misrouted = gate.misrouted.as_ref().is_some_and(|misrouted| misrouted.is_found(statistics));
         Self { counters, terms, failures, state, tripped, misrouted }
+    }
+
+    /// The counter that the host does not keep, as far as this reading tells: what was counted is not there.
+    fn hidden(&self, gate: &GateInSlice, after: After) -> Option<&'static str> {
+        let counts = self.counters.most;
+        if after == (After::Trial { bad: true }) {
+            gate.loses_bad.set(counts.bad() == 0);
+        }
+        if after != After::Other && counts.trials() == 0 {
+            Some("gnomon_gate_trials_total")
+        } else if self.counters.fewest.lacks_limits() {
+            Some("gnomon_gate_limit_sum_ppm_total")
+        } else {
+            gate.loses_bad.get().then_some("gnomon_gate_bad_total")
+        }
     }
 }
 
@@ -57,28 +84,29 @@ impl GateReading {
 pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {
         show_terms(slice, callback.statistics);
-        judge(gate, slice, true, callback);
+        judge(gate, slice, After::Other, true, callback);
     }
     // The slices may be others than before.
     gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
 }
 
-/// Whether the host keeps what [`take_over`] has shown. No alpha is 0.
+/// Whether the host keeps what [`take_over`] has shown, where that is not 0.
 pub fn are_kept(gates: &[Rc<BoundGate>], statistics: &mut dyn Statistics) -> bool {
-    gates.iter().flat_map(|gate| &gate.slices).all(|slice| statistics.read(slice.series.terms[1]) > 0)
+    let mut is_kept = |(series, value)| value == 0 || statistics.read(series) > 0;
+    gates.iter().flat_map(|gate| &gate.slices).all(|slice| slice.series.terms.into_iter().zip(terms_of(slice)).all(&mut is_kept))
 }
 
 /// Judges the gates of a route anew.
 pub fn judge_all(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {
-        judge(gate, slice, false, callback);
+        judge(gate, slice, After::Other, false, callback);
     }
 }
 
 /// Shows the terms that this configuration judges a gate by. Other workers may judge it meanwhile, and must not fail it by a mixture of old
 /// and new terms. So until all are set, no number of trials is enough.
 fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
-    let mine = [gate.terms.limit.ppm().into(), gate.terms.alpha.ppm().into(), gate.terms.min_trials];
+    let mine = terms_of(gate);
     let shown = gate.series.terms.map(|series| statistics.read(series));
     if shown != mine {
         let [limit, alpha, min_trials] = gate.series.terms;
@@ -87,6 +115,11 @@ fn show_terms(gate: &GateInSlice, statistics: &mut dyn Statistics) {
             statistics.set(series, value);
         }
     }
+}
+
+/// The terms of this configuration, in the order of their series.
+fn terms_of(gate: &GateInSlice) -> [u64; 3] {
+    [gate.terms.limit.ppm().into(), gate.terms.alpha.ppm().into(), gate.terms.min_trials]
 }
 
 /// The terms that are shown. Another VM may be setting them just now, in the order of [`show_terms`]. If two readings agree, all values are
@@ -107,11 +140,14 @@ fn shown_terms([limit, alpha, min_trials]: [MetricId; 3], statistics: &mut dyn S
 }
 
 /// Judges a gate in one of its slices. `serves`: whether the gate's configuration serves, so that its guardrails act.
-pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut Callback<'_>) {
+///
+/// Nothing is decided by counters that are hidden.
+pub fn judge(gate: &BoundGate, slice: &GateInSlice, after: After, serves: bool, callback: &mut Callback<'_>) {
     let mut slices_change = false;
     slice.writes.until_settled(|| {
         let reading = GateReading::take(slice, callback.statistics);
-        if let Some(guard) = slice.guard.as_ref().filter(|_| serves && reading.tripped == 0) {
+        let hidden = reading.hidden(slice, after);
+        if let Some(guard) = slice.guard.as_ref().filter(|_| serves && reading.tripped == 0 && hidden.is_none()) {
             guard.check(&slice.labels, reading.counters, callback);
         }
         let Some(terms) = reading.terms else {
@@ -121,7 +157,11 @@ pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut
             }
             return false;
         };
-        let changed = show_state(slice, &reading, terms, callback);
+        if let Some(series) = hidden.filter(|_| !gate.told_hidden.replace(true)) {
+            let [experiment, route, name, ..] = &slice.labels;
+            line::hidden(&format!("{series} of {experiment} {route} {name}"), callback);
+        }
+        let changed = show_state(slice, &reading, terms, hidden.is_some(), callback);
         // The first trial of `other` changes the state over all slices, but not its own.
         slices_change |= changed || reading.counters.most.trials() > 0 && gate.is_first_of_other(slice);
         changed
@@ -134,12 +174,14 @@ pub fn judge(gate: &BoundGate, slice: &GateInSlice, serves: bool, callback: &mut
 /// Shows the state that follows from a reading. Returns whether another one was shown before.
 ///
 /// The state follows from the series beside it, `terms` among them, also where an older configuration still counts.
-fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, callback: &mut Callback<'_>) -> bool {
+fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, is_hidden: bool, callback: &mut Callback<'_>) -> bool {
     // (A plain gate shows its state where a gate of several slices shows the one over all. Either may have been the other before.)
     let failed = reading.failures > 0 || State::of(reading.state) == State::Fail;
     let state = match terms.judge(reading.counters, failed) {
+        // What has failed has failed.
+        State::Pass | State::Fail if is_hidden && !failed => State::Undecided,
         // Another variant may have answered.
-        State::Pass if reading.misrouted > 0 => State::Undecided,
+        State::Pass if reading.misrouted => State::Undecided,
         state => state,
     };
     if state == State::Fail && reading.failures == 0 {

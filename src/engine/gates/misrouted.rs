@@ -8,12 +8,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::guardrail::Shares;
+use super::guardrail::{Misrouted, Shares};
+use super::line;
 use crate::config::Route;
 use crate::engine::callback::Callback;
 use crate::engine::effect::Effect;
 use crate::engine::log_line::LogLine;
-use crate::stats::{MetricId, Statistics};
+use crate::stats::Statistics;
 use crate::timestamp::Timestamp;
 use xxhash_rust::xxh64::xxh64;
 
@@ -34,8 +35,8 @@ pub struct Routing {
 /// One variant.
 #[derive(Debug)]
 struct Watched {
-    /// `gnomon_split_misrouted`
-    gauge: MetricId,
+    /// What has been found of it.
+    misrouted: Misrouted,
     /// When the last request began whose cluster was to be looked at.
     asked: Cell<Option<Timestamp>>,
     seen: Cell<Option<Seen>>,
@@ -71,7 +72,7 @@ impl Seen {
 impl Routing {
     /// The routing of `route`, of which nothing has been seen yet.
     pub fn new(route: &Rc<Route>, shares: &Shares) -> Self {
-        let watched = |gauge| Watched { gauge, asked: Cell::default(), seen: Cell::default() };
+        let watched = |misrouted| Watched { misrouted, asked: Cell::default(), seen: Cell::default() };
         Self { route: route.clone(), variants: shares.misrouted().map(watched).collect() }
     }
 
@@ -82,7 +83,7 @@ impl Routing {
     /// Takes back what was found, if one cluster is now meant to answer for several variants.
     pub fn show(&self, statistics: &mut dyn Statistics) {
         for variant in self.variants.iter().filter(|_| self.is_meant()) {
-            statistics.set(variant.gauge, 0);
+            variant.misrouted.show(false, statistics);
         }
     }
 
@@ -108,20 +109,23 @@ impl Routing {
         watched.seen.set(Some(seen));
         let is_alike = |other: &Watched| other.seen.get().is_some_and(|other| other.is_as(seen));
         // (The variant itself is among them, once it has been seen for long enough.)
-        let alike: Vec<(usize, MetricId)> =
-            (0..).zip(&self.variants).filter(|(_, other)| is_alike(other)).map(|(index, other)| (index, other.gauge)).collect();
-        if alike.len() < 2 || alike.iter().all(|(_, gauge)| callback.statistics.read(*gauge) > 0) {
+        let alike: Vec<(usize, &Watched)> = (0..).zip(&self.variants).filter(|(_, other)| is_alike(other)).collect();
+        if alike.len() < 2 || alike.iter().all(|(_, variant)| variant.misrouted.is_found(callback.statistics)) {
             return false;
         }
-        for (_, gauge) in &alike {
-            callback.statistics.set(*gauge, 1);
+        let mut kept = true;
+        for (_, variant) in &alike {
+            kept &= variant.misrouted.show(true, callback.statistics);
+        }
+        if !kept {
+            line::hidden(&format!("gnomon_split_misrouted of {} {}", self.route.experiment, self.route.name), callback);
         }
         self.log(&alike, cluster, callback);
         true
     }
 
     /// Logs that `cluster` answers for all of these variants.
-    fn log(&self, variants: &[(usize, MetricId)], cluster: &str, callback: &mut Callback<'_>) {
+    fn log(&self, variants: &[(usize, &Watched)], cluster: &str, callback: &mut Callback<'_>) {
         let Some(split) = &self.route.split else { return };
         let names = variants.iter().filter_map(|(index, _)| Some(split.variants.get(*index)?.name.to_string()));
         let mut line = LogLine::default();

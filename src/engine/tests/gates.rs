@@ -374,14 +374,50 @@ fn figures_that_the_host_does_not_keep_are_told_of() {
         (Some("gnomon_build_info"), 1),
         (Some("gnomon_configuration"), 1),
         (Some("gnomon_gate_"), 1),
+        (Some("gnomon_gate_limit_ppm"), 1),
+        (Some("gnomon_gate_alpha_ppm"), 1),
+        (Some("gnomon_gate_min_trials"), 1),
+        (Some("gnomon_split_ppm"), 1),
+        (Some("gnomon_gate_failures_total"), 0),
         (Some("gnomon_pairs_total"), 0),
     ] {
-        let mut worker = Worker::on(Memory { dropped, ..Memory::default() }, sliced(json!({})));
+        let mut worker = Worker::on(Memory { dropped, ..Memory::default() }, sliced(json!({"min_trials": 1})));
         for _ in 0..2 {
             let said = worker.lines.iter().filter(|line| matches!(line, Line::Error(line) if line.contains("a stats matcher hides them")));
             assert_eq!((said.count(), worker.sum(&["gnomon_anomalies_total"])), (expected, 0), "{dropped:?}: {:?}", worker.lines);
             good(&mut worker, 1);
             worker.configure(ROOT, sliced(json!({"min_trials": 1})));
         }
+    }
+}
+
+/// Counters can't be read back before they have counted. A gate that loses one is not judged, and that is said once.
+#[test]
+fn a_gate_whose_counters_are_hidden_decides_nothing() {
+    let guarded = |gates: Value| {
+        let mut all = canary(gates);
+        all["routes"][0]["guardrail"] = json!({"gates": ["errors"]});
+        all
+    };
+    for (dropped, good_ones, expected, lines) in [
+        ("gnomon_gate_trials_total", 0, (30, 0, UNDECIDED), 1),
+        ("gnomon_gate_bad_total", 0, (0, 30, UNDECIDED), 1),
+        // Good ones do not hide what was lost.
+        ("gnomon_gate_bad_total", 300, (0, 330, UNDECIDED), 1),
+        // (The guardrail cuts the canary off.)
+        ("gnomon_pairs_total", 0, (20, 20, FAIL), 0),
+    ] {
+        let host = Memory { dropped: Some(dropped), ..Memory::default() };
+        let mut worker = Worker::on(host, guarded(json!([errors(json!({}))])));
+        bad(&mut worker, 30);
+        good(&mut worker, good_ones);
+        assert_eq!(of_errors(&worker), expected, "{dropped}");
+        let said = worker.lines.iter().filter(|line| matches!(line, Line::Error(line) if line.starts_with(dropped)));
+        assert_eq!(said.count(), lines, "{dropped}: {:?}", worker.lines);
+        assert_eq!(worker.sum(&["gnomon_guardrail_tripped"]), i64::from(lines == 0), "{dropped}");
+        // Once they are kept, they count.
+        worker.host_mut().dropped = None;
+        bad(&mut worker, 1000);
+        assert_eq!(of_errors(&worker).2, FAIL, "{dropped}");
     }
 }

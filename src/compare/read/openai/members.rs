@@ -171,13 +171,27 @@ pub const REASONING: [&str; 2] = ["reasoning", "reasoning_content"];
 /// Members of a message that tell it in another form, with signatures that differ always: OpenRouter's, LiteLLM's, Ollama's.
 pub const THOUGHTS: [&str; 3] = ["reasoning_details", "thinking_blocks", "thinking"];
 
-/// Whether an answer, or a chunk of one, has an `error` that says anything. Some servers write an empty one beside each good chunk.
+/// Whether an answer, or a chunk of one, has an `error` that tells of one: an object or a text that says anything, a list that begins with
+/// such, or `true`. Some servers write an empty one beside each good chunk. A number may be a figure of the model.
 ///
 /// # Errors
 /// If `answer` is no object.
 pub fn is_error(document: &Document, answer: u32) -> Result<bool, Fault> {
-    let error = member(document, answer, "error")?;
-    Ok(error.is_some_and(|error| is_filled(document, error) && document.value(error).tag != Tag::False))
+    let Some(error) = member(document, answer, "error")? else { return Ok(false) };
+    let tag = |node: u32| document.value(node).tag;
+    let is_list = tag(error) == Tag::Array && document.children(error) > 0;
+    let said = if is_list { first_child(error) } else { error };
+    let may_tell = matches!(tag(said), Tag::Object | Tag::Plain | Tag::Escaped);
+    Ok(may_tell && is_filled(document, said) || tag(error) == Tag::True)
+}
+
+/// Whether an answer, or a chunk of one, may be one in name only: its `error` says anything, and neither that there is none nor 0.
+///
+/// # Errors
+/// If `answer` is no object.
+pub fn may_be_error(document: &Document, answer: u32) -> Result<bool, Fault> {
+    let error = member(document, answer, "error")?.filter(|&error| is_filled(document, error)).map(|error| document.value(error));
+    Ok(error.is_some_and(|error| error.tag != Tag::False && error.text != b"0"))
 }
 
 /// The number that is the member `name`, or its digits in a string.

@@ -18,14 +18,17 @@ use crate::capture::{Body, Capture, Ledger, Overflow};
 use crate::compare::answer::{IMPOSSIBLE, Unread};
 use crate::compare::part::leftover::is_filled;
 use crate::compare::read::openai::chunk::Chunk;
-use crate::compare::read::openai::events::Events;
-use crate::compare::read::openai::members::{MAX_CHOICES, elements, is_error, member, whole};
+use crate::compare::read::openai::events::{Event, Events};
+use crate::compare::read::openai::members::{MAX_CHOICES, elements, may_be_error, member, whole};
 use crate::compare::read::openai::stream::choice::JoinedChoice;
 use crate::compare::read::openai::stream::grow::Grow;
 use crate::compare::read::openai::stream::write::{comma, put};
 use crate::fault::Fault;
 use crate::json::reader::TapeReader;
 use crate::json::tape::Document;
+
+/// What is said of a stream that tells of an error.
+const ERROR: Unread = Unread::Malformed("the stream ends in an error");
 
 /// How much longer than all text an event may be: names, ids, probabilities of alternatives.
 const AROUND: usize = 64 << 10;
@@ -93,8 +96,8 @@ impl Joiner {
     /// If it was given up, or it ends before the answer does.
     pub fn finish(self) -> Result<Body, Unread> {
         let mut state = self.state?;
-        if let (false, Some(data)) = (state.joined.done, state.events.end()) {
-            state.last_event(data)?;
+        if let (false, Some(event)) = (state.joined.done, state.events.end()) {
+            state.last_event(event)?;
         }
         let joined = state.joined;
         if !joined.done && (joined.choices.is_empty() || !joined.choices.iter().all(JoinedChoice::is_finished)) {
@@ -108,9 +111,9 @@ impl Joiner {
 impl State {
     fn push(&mut self, mut chunk: &[u8]) -> Result<(), Unread> {
         while !self.joined.done
-            && let Some(data) = self.events.next(&mut chunk).map_err(Unread::Overflow)?
+            && let Some(event) = self.events.next(&mut chunk).map_err(Unread::Overflow)?
         {
-            self.event(data)?;
+            self.event(event)?;
         }
         self.read_ahead()?;
         Ok(())
@@ -127,7 +130,10 @@ impl State {
     }
 
     /// Takes in an event without a blank line behind it. (The standard says that it never was. The servers that write none mean it.)
-    fn last_event(&mut self, data: Body) -> Result<(), Unread> {
+    fn last_event(&mut self, Event { data, is_error }: Event) -> Result<(), Unread> {
+        if is_error {
+            return Err(ERROR);
+        }
         let hash = self.joined.hash_with(&data);
         match Chunk::read(data, TapeReader::default()) {
             Ok(chunk) => self.joined.take(chunk, hash),
@@ -136,9 +142,12 @@ impl State {
         }
     }
 
-    fn event(&mut self, body: Body) -> Result<(), Unread> {
-        let hash = self.joined.hash_with(&body);
-        let chunk = Chunk::read(body, core::mem::take(&mut self.reader))?;
+    fn event(&mut self, Event { data, is_error }: Event) -> Result<(), Unread> {
+        if is_error {
+            return Err(ERROR);
+        }
+        let hash = self.joined.hash_with(&data);
+        let chunk = Chunk::read(data, core::mem::take(&mut self.reader))?;
         self.joined.take(chunk, hash)
     }
 }
@@ -163,8 +172,8 @@ impl Joined {
     }
 
     fn chunk(&mut self, document: &Document) -> Result<(), Unread> {
-        if is_error(document, 0)? {
-            return Err(Unread::Malformed("the stream ends in an error"));
+        if may_be_error(document, 0)? {
+            return Err(ERROR);
         }
         for (name, value) in AROUND_TEXT.into_iter().zip(&mut self.around) {
             let filled = member(document, 0, name)?.filter(|&node| is_filled(document, node));

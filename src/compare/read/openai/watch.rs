@@ -5,10 +5,10 @@
 
 use core::task::Poll;
 
-use crate::capture::{Body, Ledger};
+use crate::capture::Ledger;
 use crate::compare::read::openai::beginning::Beginning;
 use crate::compare::read::openai::chunk::Chunk;
-use crate::compare::read::openai::events::Events;
+use crate::compare::read::openai::events::{Event, Events};
 use crate::compare::read::openai::members::{MAX_CHOICES, elements, is_error, text, whole};
 use crate::encoding::Decoder;
 use crate::fault::Fault;
@@ -44,6 +44,8 @@ struct Seen {
     events: Events,
     /// The choices that began, by their index, and whether each has ended.
     choices: Vec<(u64, bool)>,
+    /// Whether an event could not be read, so that nobody knows what the choices are. Errors are looked for all the same.
+    is_unclear: bool,
     /// Whether the stream said that it is over, or that it failed.
     is_done: bool,
     /// Whether it said that it failed.
@@ -64,6 +66,7 @@ impl Watch {
             beginning: Some(beginning),
             events: Events::new(&Ledger::new(LONGEST_EVENT.saturating_mul(2)), LONGEST_EVENT),
             choices: Vec::new(),
+            is_unclear: false,
             is_done: false,
             has_failed: false,
             length: 0,
@@ -94,8 +97,8 @@ impl Watch {
             let _ = decoder.rest(&mut AT_THE_END.clone(), &mut |decoded| seen.decoded(decoded));
         }
         // The client may have left before the blank line behind the last event.
-        if let (false, Some(data)) = (seen.is_over, seen.events.end()) {
-            let _ = seen.event(data);
+        if let (false, Some(event)) = (seen.is_over, seen.events.end()) {
+            let _ = seen.event(event);
         }
         seen.is_over = true;
     }
@@ -112,8 +115,8 @@ impl Watch {
 
     /// Whether the answer is a stream of which all events have passed: it said so, or each choice that began has ended.
     pub fn has_ended(&self) -> bool {
-        let Seen { is_stream, choices, is_done, .. } = &self.seen;
-        *is_stream && (*is_done || !choices.is_empty() && choices.iter().all(|&(_, has_ended)| has_ended))
+        let Seen { is_stream, choices, is_unclear, is_done, .. } = &self.seen;
+        *is_stream && (*is_done || !is_unclear && !choices.is_empty() && choices.iter().all(|&(_, has_ended)| has_ended))
     }
 }
 
@@ -138,17 +141,19 @@ impl Seen {
         self.is_over |= !self.is_stream;
         while !self.is_over {
             match self.events.next(&mut piece) {
-                Ok(Some(data)) => self.is_over |= self.event(data).is_err() || self.is_done,
+                Ok(Some(event)) => self.is_unclear |= self.event(event).is_err(),
                 Ok(None) => break,
-                Err(_) => {
-                    // Nobody knows what it says.
-                    (self.is_over, self.choices) = (true, Vec::new());
-                }
+                Err(_) => self.is_unclear = true,
             }
+            self.is_over |= self.is_done;
         }
     }
 
-    fn event(&mut self, data: Body) -> Result<(), Fault> {
+    fn event(&mut self, Event { data, is_error: is_marked }: Event) -> Result<(), Fault> {
+        if is_marked {
+            (self.is_done, self.has_failed) = (true, true);
+            return Ok(());
+        }
         match Chunk::read(data, TapeReader::default())? {
             Chunk::Heartbeat => {}
             Chunk::Done => self.is_done = true,
@@ -170,5 +175,64 @@ impl Seen {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    const PIECE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    const END: &str = "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\n";
+    const ERROR: &str = "data: {\"error\":{\"message\":\"no\"}}\n\n";
+
+    /// Whether the stream has failed, and whether it has ended.
+    fn watch(stream: &str, size: usize) -> (bool, bool) {
+        let mut watch = Watch::new(b"text/event-stream", b"");
+        stream.as_bytes().chunks(size).take_while(|piece| watch.push(piece)).for_each(drop);
+        watch.end();
+        (watch.has_failed(), watch.has_ended())
+    }
+
+    #[test]
+    fn errors_are_found_also_behind_what_is_not_read() {
+        let long = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "y".repeat(200_000));
+        let many: String = (0..300).map(|index| format!("data: {{\"choices\":[{{\"index\":{index}}}]}}\n\n")).collect();
+        let odd = ["data: ping\n\n", "data: {oops\n\n", "data: 1\n\n", "data: {\"choices\":1}\n\n", &long, &many];
+        for size in [1, 1000, usize::MAX] {
+            for before in ["", PIECE, END].into_iter().chain(odd) {
+                for error in [
+                    ERROR,
+                    ERROR.trim_end(),
+                    "data: {\"error\":\"no\"}\r\n\r\n",
+                    "event: error\ndata: {\"message\":\"no\"}\n\n",
+                    "event: error\ndata: no memory\n\n",
+                    "data:\nevent:error\n\n",
+                    "error: {\"code\":500}\n\n",
+                    "error: no",
+                ] {
+                    assert_eq!(watch(&format!("{before}{error}"), size), (true, true), "{} {error}", before.get(..40).unwrap_or(before));
+                }
+                let is_odd = odd.contains(&before);
+                assert_eq!(watch(&format!("{before}{END}"), size), (false, !is_odd), "{}", before.get(..40).unwrap_or(before));
+                assert_eq!(watch(&format!("{before}data: [DONE]\n\n{ERROR}"), size), (false, true));
+            }
+        }
+    }
+
+    #[test]
+    fn what_says_that_there_is_no_error_is_none() {
+        for none in ["null", "false", "0", "0.03", "500", "\"\"", "{}", "[]", "[1]", "[{}]", "[null]"] {
+            let stream = END.replacen('{', &format!("{{\"error\":{none},"), 1);
+            assert_eq!(watch(&stream, 7), (false, true), "{none}");
+        }
+        for some in ["true", "\"no\"", "{\"code\":1}", "[{\"code\":1}]", "[\"no\"]"] {
+            let stream = END.replacen('{', &format!("{{\"error\":{some},"), 1);
+            assert_eq!(watch(&stream, 7), (true, true), "{some}");
+        }
+        assert_eq!(watch(&format!("event: errors\n{END}"), 9), (false, true));
     }
 }

@@ -8,9 +8,11 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::guardrail::tripped;
 use super::{FAIL, UNDECIDED, lines, merge, route, shown, told};
+use crate::engine::effect::Line;
 use crate::engine::ending::Ending;
 use crate::engine::event::Event;
 use crate::engine::tests::worker::{ROOT, Worker, head};
+use crate::stats::memory::Memory;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -387,4 +389,27 @@ fn an_error_is_found_in_pieces() {
     }
     worker.end(1);
     assert_eq!(told(&worker, "worse", "all"), (1, 1, UNDECIDED));
+}
+
+/// Trials of a younger or an older process may be there without their limits.
+#[test]
+fn a_sum_of_limits_that_is_hidden_decides_nothing() {
+    let host = Memory { dropped: Some("gnomon_gate_limit_sum_ppm_total"), ..Memory::default() };
+    let mut worker = Worker::on(host, split(json!("refused"), json!({})));
+    let new = users(&mut worker, "v2", 60);
+    new.iter().for_each(|user| _ = by_user(&mut worker, user, 404));
+    assert_eq!(of_gate(&worker), ((60, 60, UNDECIDED), 0));
+    let said = |worker: &Worker| {
+        worker
+            .lines
+            .iter()
+            .filter(|line| matches!(line, Line::Error(line) if line.starts_with("gnomon_gate_limit_sum_ppm_total of e r worse: ")))
+            .count()
+    };
+    assert_eq!(said(&worker), 1);
+    // Nor does who finds such trials.
+    let mut beside = Worker::beside(&worker, split(json!("refused"), json!({})));
+    assert_eq!((of_gate(&beside), said(&beside)), (((60, 60, UNDECIDED), 0), 1));
+    by_user(&mut beside, &new[0], 404);
+    assert_eq!((of_gate(&beside), said(&beside)), (((60, 60, UNDECIDED), 0), 1));
 }

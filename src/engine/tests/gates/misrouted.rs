@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{FAIL, PASS, TO_FAIL, TO_PASS, UNDECIDED, errors, lines, merge, route, told};
+use crate::engine::effect::Line;
 use crate::engine::tests::worker::{ROOT, Worker};
+use crate::stats::memory::Memory;
 
 /// A route whose variants `v1`, `v2` and `v3` are chosen by the header `x-pin`, with a gate on the failures of each.
 fn pinned(change: Value) -> Value {
@@ -135,4 +137,15 @@ fn only_a_split_with_a_choice_is_looked_at() {
         answer(&mut worker, "v1", Some("a"), 200);
         assert_eq!(worker.looks, 0);
     }
+}
+
+/// The worker that found it remembers it, where the host does not keep the gauge.
+#[test]
+fn what_the_host_does_not_keep_is_found_once() {
+    let host = Memory { dropped: Some("gnomon_split_misrouted"), ..Memory::default() };
+    let mut worker = Worker::on(host, pinned(json!({})));
+    rounds(&mut worker, 20, &MISROUTED);
+    assert_eq!((misrouted(&worker), states(&worker), lines(&worker, "misrouted").len()), ([0; 3], [UNDECIDED, UNDECIDED, PASS], 1));
+    let said = worker.lines.iter().filter(|line| matches!(line, Line::Error(line) if line.starts_with("gnomon_split_misrouted of e r: ")));
+    assert_eq!(said.count(), 1, "{:?}", worker.lines);
 }
