@@ -19,6 +19,9 @@ const AT_THE_END: usize = 4 * COMPARED_PER_CALLBACK;
 /// The member that is an error.
 const NAME: &[u8] = b"\"error\"";
 
+/// The member that says so in vLLM's older form: `{"object": "error", "message": …}`.
+const OBJECT: &[u8] = b"\"object\"";
+
 /// The beginning of an answer, as far as it has come.
 #[derive(Debug)]
 pub struct ErrorLook {
@@ -87,12 +90,11 @@ fn has_error(bytes: &[u8]) -> bool {
     while let Some((&byte, behind)) = rest.split_first() {
         match byte {
             b'"' => {
-                if is_name && depth == 0 && rest.starts_with(NAME) {
-                    let value = rest.get(NAME.len()..).unwrap_or_default().trim_ascii_start();
-                    let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-                    if is_error(value) {
-                        return true;
-                    }
+                let is_member = is_name && depth == 0;
+                if is_member
+                    && (value_of(rest, NAME).is_some_and(is_error) || value_of(rest, OBJECT).is_some_and(|of| of.starts_with(NAME)))
+                {
+                    return true;
                 }
                 rest = behind_string(behind);
                 continue;
@@ -109,6 +111,11 @@ fn has_error(bytes: &[u8]) -> bool {
         rest = behind;
     }
     false
+}
+
+/// The value of a member with this name, if these bytes begin with it.
+fn value_of<'a>(member: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    Some(member.strip_prefix(name)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start())
 }
 
 /// What comes behind a string, of which the quotation mark has been read.
@@ -164,6 +171,9 @@ mod tests {
         for (body, want) in [
             (r#"{"error":{"message":"no","code":500}}"#, true),
             (r#"{"error":"model not ready"}"#, true),
+            (r#"{"object": "error","message":"no","code":400}"#, true),
+            (r#"{"object":"errors","choices":[]}"#, false),
+            (r#"{"object":"chat.completion","choices":[{"object":"error"}]}"#, false),
             (r#" {"object":"error", "error" : {"code":1}}"#, true),
             ("\u{feff}{\"error\":true}", true),
             (r#"{"id":"a\"b\\","n":[{"error":1}],"error":"x"}"#, true),

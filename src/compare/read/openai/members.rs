@@ -172,12 +172,14 @@ pub const REASONING: [&str; 2] = ["reasoning", "reasoning_content"];
 pub const THOUGHTS: [&str; 3] = ["reasoning_details", "thinking_blocks", "thinking"];
 
 /// Whether an answer, or a chunk of one, has an `error` that tells of one: an object or a text that says anything, a list that begins with
-/// such, or `true`. Some servers write an empty one beside each good chunk. A number may be a figure of the model.
+/// such, or `true`. Some servers write an empty one beside each good chunk. A number may be a figure of the model. Or it is an `object` of that
+/// name (vLLM's older form).
 ///
 /// # Errors
 /// If `answer` is no object.
 pub fn is_error(document: &Document, answer: u32) -> Result<bool, Fault> {
-    let Some(error) = member(document, answer, "error")? else { return Ok(false) };
+    let of_vllm = text(document, answer, "object").ok().flatten().is_some_and(|object| reads(document.value(object), "error"));
+    let Some(error) = member(document, answer, "error")? else { return Ok(of_vllm) };
     let tag = |node: u32| document.value(node).tag;
     let is_list = tag(error) == Tag::Array && document.children(error) > 0;
     let said = if is_list { first_child(error) } else { error };

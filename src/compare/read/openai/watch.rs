@@ -211,6 +211,7 @@ mod tests {
                     "event: error\ndata: {\"message\":\"no\"}\n\n",
                     "event: error\ndata: no memory\n\n",
                     "data:\nevent:error\n\n",
+                    "data: {\"object\":\"error\",\"message\":\"no\"}\n\n",
                     "error: {\"code\":500}\n\n",
                     "error: no",
                 ] {
