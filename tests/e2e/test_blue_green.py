@@ -326,6 +326,7 @@ def documented(lab, tmp_path, request):
     command.write_text(f"#!/bin/sh\nexec {shlex.quote(str(ROOT / 'scripts/gnomon'))} \"$@\"\n")
     command.chmod(0o755)
     watched = (ROOT / "envoy/blue-green-gnomon.yaml").read_text()
+    (tmp_path / "envoy/blue-green.yaml").write_text((ROOT / "envoy/blue-green.yaml").read_text())
     (tmp_path / "envoy/blue-green-gnomon.yaml").write_text(watched.replace("target/wasm32-wasip1/release/gnomon.wasm", str(WASM)))
     blue, green = lab.upstream(answer(0.1)), lab.upstream(answer(0.2))
     text = local(example("blue-green.yaml"), {8081: blue, 8082: green})
