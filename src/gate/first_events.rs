@@ -1,7 +1,7 @@
 //! Which keys have had an event. Requests of one key are not independent, and a split assigns keys: so only the first event of a key is a
 //! trial of a gate that compares two variants.
 //!
-//! Keys are remembered as [`BITS`] bits, in pages, so that little has to be written at a time. Two keys may share a bit; the later one then
+//! Keys are remembered as 65 536 bits, in pages, so that little has to be written at a time. Two keys may share a bit; the later one then
 //! is no trial, whatever its variant. A page that is half full is cleared, because too many keys would share bits. A key may then be a trial
 //! once more. The caller keeps the pages.
 

@@ -225,7 +225,10 @@ def test_a_request_that_makes_no_sense(table):
             with pytest.raises(InferenceServerException, match="unexpected shape"):
                 table.ask(clients, "unknown", transport, "species", lengths(client, [[1, 2, 3]]), None)
     table.proxy.eventually("gnomon_shadow_outcomes_total", 2, route="unknown")
-    assert table.proxy.metrics("unknown").by("gnomon_shadow_outcomes_total", "outcome", route="unknown") == {"both_refused": 2}
+    # The candidate does not know the model: by HTTP that is 404 against 400, by gRPC the same class as the shape.
+    assert table.proxy.metrics("unknown").by("gnomon_shadow_responses_total", "class", route="unknown") == {"404": 1, "4xx": 1}
+    outcomes = {"both_failed": 1, "both_refused": 1}
+    assert table.proxy.metrics("unknown").by("gnomon_shadow_outcomes_total", "outcome", route="unknown") == outcomes
 
 
 def test_other_methods_are_compared_as_bytes(table):
