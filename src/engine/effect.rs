@@ -52,6 +52,8 @@ pub struct Follow {
     pub response_headers: bool,
     /// The response body.
     pub response_body: bool,
+    /// When the parts of the response pass: it matters to copies, and to streams. Otherwise they may be told with an older time.
+    pub times: bool,
     /// When the first byte of the response body passes, because the answer may be a stream of generated text.
     pub may_stream: bool,
     /// The cluster that answered, at the end of the stream.

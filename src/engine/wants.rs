@@ -30,6 +30,7 @@ impl Wants {
             request_end: self.copies || self.request_end,
             response_headers: response_body || self.expose,
             response_body,
+            times: self.copies || self.stream_end,
             may_stream: self.stream_end,
             cluster: self.cluster,
         }

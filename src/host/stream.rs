@@ -27,6 +27,8 @@ pub struct Stream {
     follow: Option<Follow>,
     /// Whether the request is one of gRPC's: then the answer's status is in `grpc-status`.
     grpc: bool,
+    /// When the request headers came.
+    began: Timestamp,
     /// Whether response headers came without an event for the engine.
     head_due: bool,
     /// Whether response headers came.
@@ -58,6 +60,7 @@ impl Stream {
             service,
             follow: None,
             grpc: false,
+            began: Timestamp::default(),
             head_due: false,
             answered: false,
             grpc_status: None,
@@ -78,9 +81,9 @@ impl Stream {
         }
     }
 
-    /// The last byte of the answer passes. Its time matters to copies, and to streams.
+    /// The last byte of the answer passes.
     fn answer_ends(&mut self, follow: Follow) {
-        self.last_byte = if follow.response_headers { LastByte::PassedAt(now()) } else { LastByte::Passed };
+        self.last_byte = if follow.times { LastByte::PassedAt(now()) } else { LastByte::Passed };
     }
 
     /// A piece of a body, which may be a stream's: no more than can be kept, and one byte to show that it can't. A filter before this one
@@ -137,7 +140,8 @@ impl HttpContext for Stream {
         // Request headers can't be read in later phases.
         if let Some((root, fields)) = self.service.as_ref().and_then(|service| Some((service.plan.root, request_fields(service)?))) {
             self.grpc = Request::new(&fields).header("content-type").is_some_and(is_grpc);
-            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end }), now());
+            self.began = now();
+            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end }), self.began);
         }
         Action::Continue
     }
@@ -162,7 +166,7 @@ impl HttpContext for Stream {
         (self.head_due, self.answered) = (!follow.response_headers, true);
         if follow.response_headers {
             let head = self.head(follow);
-            self.tell(Event::ResponseHeaders { stream: self.id, head }, now());
+            self.tell(Event::ResponseHeaders { stream: self.id, head }, if follow.times { now() } else { self.began });
         }
         if end {
             self.answer_ends(follow);
@@ -175,16 +179,16 @@ impl HttpContext for Stream {
         let is_first = follow.may_stream && size > 0 && self.first_byte.is_none();
         let is_told = follow.response_body && size > 0;
         // The time is a host call: no more than one, and none where nobody asks for it.
-        let time = (is_first || is_told || end && follow.response_headers).then(now);
+        let time = (is_first || follow.times && (is_told || end)).then(now);
         if is_first {
             self.first_byte = time;
         }
         if end {
             self.last_byte = time.map_or(LastByte::Passed, LastByte::PassedAt);
         }
-        if let (true, Some(time)) = (is_told, time) {
+        if is_told {
             let chunk = self.chunk(BufferType::HttpResponseBody, size, follow.may_stream);
-            self.tell(Event::ResponseBody { stream: self.id, chunk }, time);
+            self.tell(Event::ResponseBody { stream: self.id, chunk }, time.unwrap_or(self.began));
         }
         Action::Continue
     }
