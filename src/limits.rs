@@ -79,6 +79,9 @@ pub const SEARCHED_PER_CALLBACK: usize = 64 << 10;
 /// Bytes compared in one callback: well under a millisecond's work.
 pub const COMPARED_PER_CALLBACK: usize = 64 << 10;
 
+/// Decoded bytes of an answer that may be looked at in one callback when it ends. There is no later: nearly always little is left.
+pub const DECODED_AT_THE_END: usize = 4 * COMPARED_PER_CALLBACK;
+
 /// Bytes compared as soon as both answers are there, even in a callback of the client's stream. That takes some 20 µs, less than waking the
 /// root context.
 pub const COMPARED_AT_ONCE: usize = 4 << 10;

@@ -161,14 +161,26 @@ def test_an_answer_that_its_drained_listener_breaks_off_is_no_failure(lab):
     assert gates.counts(metrics, "errors") == (0, 0)
 
 
+def cut_off(canary, clients):
+    """Cuts the canary off by an outage, which is then over."""
+    canary.outage.set()
+    clients.ask(map(pinned, range(40)))
+    assert canary.tripped()
+    canary.outage.clear()
+
+
+def begins_afresh(canary, clients, new_vm):
+    """Puts another experiment in place, and waits until the canary gets requests in it."""
+    reached, numbers = canary.answered_by("v2"), itertools.count(1_000)
+    canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
+    until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
+
+
 @VMS
 def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
     canary = Canary(lab, guarded())
-    canary.outage.set()
     with Clients(canary.proxy) as clients:
-        clients.ask(map(pinned, range(40)))
-        assert canary.tripped()
-        canary.outage.clear()
+        cut_off(canary, clients)
         reached = canary.answered_by("v2")
         for percent in (50, 60):
             with clients.asking(lambda number: numbered(10_000 * percent + number)) as asked:
@@ -179,9 +191,7 @@ def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
             assert canary.answered_by("v2") == reached and canary.tripped()
             assert canary.proxy.metrics().by("gnomon_split_ppm", "variant") == {"v1": 800_000, "v3": 200_000}
         assert len(cuts(canary.proxy)) in BY_WORKERS, "told once"
-        canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
-        numbers = itertools.count(1_000)
-        until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
+        begins_afresh(canary, clients, new_vm)
         metrics = settled(canary.proxy)
         assert metrics.total("gnomon_guardrail_tripped", experiment="afresh") == 0
         assert metrics.by("gnomon_split_ppm", "variant", experiment="afresh") == {"v1": 400_000, "v2": 400_000, "v3": 200_000}
@@ -193,18 +203,13 @@ def test_a_cut_off_outlives_updates_but_not_its_experiment(lab, new_vm):
 @VMS
 def test_an_experiment_that_is_used_again_has_its_cut_off(lab, new_vm):
     canary = Canary(lab, guarded())
-    canary.outage.set()
     with Clients(canary.proxy) as clients:
-        clients.ask(map(pinned, range(40)))
-        assert canary.tripped()
-        canary.outage.clear()
-        canary.plane.push(canary.proxy, guarded(experiment="afresh"), new_vm)
-        reached, numbers = canary.answered_by("v2"), itertools.count(1_000)
-        until(lambda: clients.ask([pinned(next(numbers))]) and canary.answered_by("v2") > reached, "traffic in the new experiment")
+        cut_off(canary, clients)
+        begins_afresh(canary, clients, new_vm)
         canary.plane.push(canary.proxy, guarded(), new_vm)
         canary.proxy.eventually("gnomon_guardrail_tripped", 1, experiment="exp")
         reached = canary.answered_by("v2")
-        clients.ask(pinned(next(numbers)) for _ in range(60))
+        clients.ask(map(pinned, range(2_000, 2_060)))
         assert canary.answered_by("v2") == reached
 
 
@@ -221,7 +226,7 @@ def test_a_canary_stays_cut_off_without_its_guardrail(lab, new_vm):
         assert canary.tripped() and got() == 200
         canary.plane.push(canary.proxy, unguarded, new_vm)
         canary.proxy.eventually("gnomon_gate_limit_ppm", 0)
-        assert {answer.status for answer in clients.ask(pinned(next(numbers)) for _ in range(60))} == {200}
+        assert {answer.status for answer in clients.ask(map(pinned, range(2_000, 2_060)))} == {200}
         canary.plane.push(canary.proxy, configured, new_vm)
         until(lambda: {answer.status for answer in clients.ask(pinned(next(numbers)) for _ in range(20))} == {200}, "the cut-off")
-        assert canary.tripped() and {answer.status for answer in clients.ask(pinned(next(numbers)) for _ in range(60))} == {200}
+        assert canary.tripped() and {answer.status for answer in clients.ask(map(pinned, range(2_000, 2_060)))} == {200}

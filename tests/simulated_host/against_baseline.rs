@@ -1,21 +1,16 @@
 //! Gates that set a canary against the baseline, at several workers: that a key is one trial whoever sees its events, and that no reader takes
 //! figures of different moments for a verdict.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::access::Access;
-use crate::gated::{canary, labels, of_user, start};
+use crate::gated::{MOST, canary, come_between, of_user, start};
 use crate::network::{Answer, Reply};
 use crate::random::SplitMix64;
 use crate::setup::With;
 use crate::verdicts::{FAIL, PASS};
 use crate::world::{Place, World};
-
-/// More accesses to shared state than a callback of these tests has.
-const MOST: usize = 60;
 
 /// A canary with this share, and a gate on refusals.
 fn against_baseline(percent: f64) -> Value {
@@ -57,27 +52,6 @@ fn a_key_is_one_trial_whoever_sees_its_events() {
     }
 }
 
-/// Lets another worker count before the access number `at` to a series of the gate. Gives what is written to its state.
-fn come_between(world: &World, at: usize, (bad, trials, limit): (u64, u64, u64)) -> Arc<Mutex<Vec<u64>>> {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let (written_here, mut seen) = (written.clone(), 0);
-    let gate = labels("errors", "v2", "all");
-    let state = format!("gnomon_gate_state{gate}");
-    world.proxy().watch = Some(Box::new(move |metrics, name, access| {
-        if !name.ends_with(&gate) {
-            return;
-        }
-        if seen == at {
-            metrics.count_events_elsewhere(&gate, bad, trials, limit);
-        }
-        seen += 1;
-        if let (true, Access::Record(value)) = (name == state, access) {
-            written_here.lock().expect("nobody panics").push(value);
-        }
-    }));
-    written
-}
-
 /// Two of two at a share of 5 %, and then one of 401: at no time does that make the gate fail. The bad ones read after, by the limits of the
 /// trials before, would.
 #[test]
@@ -86,7 +60,7 @@ fn evidence_of_failure_takes_no_limits_of_fewer_trials() {
         let (mut world, place) = start(&against_baseline(5.0));
         let new = users(&mut world, place, "v2", 2);
         world.ask(place, of_user(&new[0], 404));
-        let written = come_between(&world, at, (1, 400, 50_000));
+        let written = come_between(&world, at, |metrics, gate| metrics.count_events_elsewhere(gate, 1, 400, 50_000));
         world.ask(place, of_user(&new[1], 404));
         assert!(!written.lock().expect("nobody panics").contains(&FAIL), "before access {at}: a state that never was");
         world.check_balance();
@@ -103,7 +77,7 @@ fn evidence_of_passing_takes_no_limits_of_more_trials() {
         for user in &old[1..] {
             world.ask(place, of_user(user, 404));
         }
-        let written = come_between(&world, at, (3, 3, 500_000));
+        let written = come_between(&world, at, |metrics, gate| metrics.count_events_elsewhere(gate, 3, 3, 500_000));
         world.ask(place, of_user(&old[0], 404));
         assert!(!written.lock().expect("nobody panics").contains(&PASS), "before access {at}: a state that never was");
         world.check_balance();

@@ -1,42 +1,16 @@
 //! Workers that count and judge at the same time: between any two host calls of one, others may have counted, judged and latched.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::access::Access;
-use crate::gated::{canary, errors, guarded, labels, pinned, start};
+use crate::gated::{MOST, canary, come_between, errors, guarded, pinned, start};
 use crate::random::SplitMix64;
 use crate::setup::With;
 use crate::verdicts::{FAIL, PASS, UNDECIDED};
 use crate::world::World;
-
-/// More accesses to shared state than a callback of these tests has.
-const MOST: usize = 60;
-
-/// Lets another worker, which does not judge, count `trials`, `bad` of them bad, before the access number `at` to a series of the gate.
-/// Gives what is written to its state.
-fn come_between(world: &World, at: usize, bad: u64, trials: u64) -> Arc<Mutex<Vec<u64>>> {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let (written_here, mut seen) = (written.clone(), 0);
-    let gate = labels("errors", "v2", "all");
-    let state = format!("gnomon_gate_state{gate}");
-    world.proxy().watch = Some(Box::new(move |metrics, name, access| {
-        if !name.ends_with(&gate) {
-            return;
-        }
-        if seen == at {
-            metrics.count_elsewhere(&gate, bad, trials);
-        }
-        seen += 1;
-        if let (true, Access::Record(value)) = (name == state, access) {
-            written_here.lock().expect("nobody panics").push(value);
-        }
-    }));
-    written
-}
 
 /// No host calls the guest back from within a host call about statistics; should one, the guest goes on, and says so. (The end-to-end tests
 /// check after every scenario that the real Envoy does not.)
@@ -57,7 +31,7 @@ fn evidence_of_failure_takes_no_more_trials_for_bad_than_can_have_been() {
     for at in 0..MOST {
         let (mut world, place) = start(&canary(json!([errors()])));
         world.fail(place, 2);
-        come_between(&world, at, 1, 41);
+        come_between(&world, at, |metrics, gate| metrics.count_elsewhere(gate, 1, 41));
         world.ask(place, pinned(200));
         let told = world.gate("exp", "errors", "all");
         assert_eq!((told.failures, told.state), (0, UNDECIDED), "before access {at}: {told:?}");
@@ -73,7 +47,7 @@ fn evidence_of_passing_takes_no_fewer_trials_for_bad_than_can_have_been() {
         let (mut world, place) = start(&canary(json!([errors()])));
         world.count_elsewhere(0, 387);
         world.succeed(place, 1);
-        let written = come_between(&world, at, 3, 3);
+        let written = come_between(&world, at, |metrics, gate| metrics.count_elsewhere(gate, 3, 3));
         world.ask(place, pinned(200));
         assert!(!written.lock().expect("nobody panics").contains(&PASS), "before access {at}: a state that never was");
         world.check_balance();

@@ -1,7 +1,11 @@
 //! Proxies with gates, and requests that are bad trials of these or not.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
+use crate::access::Access;
+use crate::metrics::Metrics;
 use crate::network::{Answer, Reply};
 use crate::setup::{QUESTION, SCORE, With, agreeing, split};
 use crate::traffic::Request;
@@ -97,4 +101,29 @@ impl World {
 /// The labels of a gate as they are spelled in the names of its series.
 pub fn labels(gate: &str, subject: &str, slice: &str) -> String {
     format!("experiment=.=exp;.;route=.=fraud;.;gate=.={gate};.;subject=.={subject};.;slice=.={slice};.;")
+}
+
+/// More accesses to shared state than a callback of the tests that try all of them has.
+pub const MOST: usize = 60;
+
+/// Lets another worker, which does not judge, `count` trials of the gate `errors`, whose labels it gets, before the access number `at` to a
+/// series of the gate. Gives what is written to its state.
+pub fn come_between(world: &World, at: usize, count: impl Fn(&mut Metrics, &str) + Send + 'static) -> Arc<Mutex<Vec<u64>>> {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let (written_here, mut seen) = (written.clone(), 0);
+    let gate = labels("errors", "v2", "all");
+    let state = format!("gnomon_gate_state{gate}");
+    world.proxy().watch = Some(Box::new(move |metrics, name, access| {
+        if !name.ends_with(&gate) {
+            return;
+        }
+        if seen == at {
+            count(metrics, &gate);
+        }
+        seen += 1;
+        if let (true, Access::Record(value)) = (name == state, access) {
+            written_here.lock().expect("nobody panics").push(value);
+        }
+    }));
+    written
 }

@@ -90,7 +90,7 @@ pub fn gateway_image(wasm: &Node) -> Option<String> {
     image(field(code, "image").or_else(|| field(code, "http"))?)
 }
 
-/// Returns a line if the image at `url` is not pinned.
+/// Returns a line if the image that `wasm` names is not pinned.
 fn image(wasm: &Node) -> Option<String> {
     let url = text(wasm, "url").unwrap_or_default();
     // (Zeros without quotes are a number.)

@@ -8,13 +8,10 @@ use crate::compare::read::openai::events::MARK;
 use crate::compare::read::wire_format::WireFormat;
 use crate::encoding::Decoder;
 use crate::fault::Fault;
-use crate::limits::COMPARED_PER_CALLBACK;
+use crate::limits::{COMPARED_PER_CALLBACK, DECODED_AT_THE_END};
 
 /// Decoded bytes that are looked at.
 const LONGEST: usize = 4 << 10;
-
-/// What may be decoded at once when an answer ends.
-const AT_THE_END: usize = 4 * COMPARED_PER_CALLBACK;
 
 /// The member that is an error.
 const NAME: &[u8] = b"\"error\"";
@@ -57,7 +54,7 @@ impl ErrorLook {
     /// Whether the answer, which ends here, has an error object.
     pub fn finds_error(mut self) -> bool {
         if let (Some(decoder), false) = (&mut self.decoder, self.is_over) {
-            let _ = decoder.rest(&mut AT_THE_END.clone(), &mut |decoded| take(&mut self.beginning, decoded));
+            let _ = decoder.rest(&mut DECODED_AT_THE_END.clone(), &mut |decoded| take(&mut self.beginning, decoded));
         }
         has_error(&self.beginning)
     }

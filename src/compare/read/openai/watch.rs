@@ -14,16 +14,13 @@ use crate::encoding::Decoder;
 use crate::fault::Fault;
 use crate::json::reader::TapeReader;
 use crate::json::tape::Document;
-use crate::limits::COMPARED_PER_CALLBACK;
+use crate::limits::{COMPARED_PER_CALLBACK, DECODED_AT_THE_END};
 
 /// Most bytes of one event.
 const LONGEST_EVENT: usize = 128 << 10;
 
 /// Decoded bytes of an encoded stream that are watched. The memory of a decoder may grow with them, and is on no ledger.
 const MOST_DECODED: usize = 1 << 20;
-
-/// What may be decoded at once when an answer ends. There is no later: nearly always little is left.
-const AT_THE_END: usize = 4 * COMPARED_PER_CALLBACK;
 
 /// Why a decoder is stopped.
 const ENOUGH: Fault = "no more of it is watched";
@@ -94,7 +91,7 @@ impl Watch {
     pub fn end(&mut self) {
         let Self { decoder, seen } = self;
         if let (Some(decoder), false) = (decoder, seen.is_over) {
-            let _ = decoder.rest(&mut AT_THE_END.clone(), &mut |decoded| seen.decoded(decoded));
+            let _ = decoder.rest(&mut DECODED_AT_THE_END.clone(), &mut |decoded| seen.decoded(decoded));
         }
         // The client may have left before the blank line behind the last event.
         if let (false, Some(event)) = (seen.is_over, seen.events.end()) {
