@@ -19,6 +19,7 @@
 //! The caller decides which requests are trials and which trials are bad, and remembers the state.
 
 pub mod first_events;
+pub mod lives;
 pub mod window;
 
 use crate::limits::BUCKETS;
@@ -154,12 +155,12 @@ impl From<Counts> for Reading {
 
 /// Returns the natural logarithm of the e-value for a rate above `limit`, or above the limits that the trials have themselves.
 pub fn ln_fail(counts: Counts, limit: Rate) -> f64 {
-    ln_mean(WORSE.map(|multiplier| ln_ratio(multiplier, counts, limit)))
+    ln_mean(&WORSE.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
 /// Returns the natural logarithm of the e-value for a rate below `limit`, or below the limits that the trials have themselves.
 pub fn ln_pass(counts: Counts, limit: Rate) -> f64 {
-    ln_mean(BETTER.map(|multiplier| ln_ratio(multiplier, counts, limit)))
+    ln_mean(&BETTER.map(|multiplier| ln_ratio(multiplier, counts, limit)))
 }
 
 /// Returns the limit on the share of a canary in the events of one kind at the canary and the baseline, if keys are assigned to them at
@@ -189,11 +190,11 @@ fn ln_changed(ppm: f64) -> f64 {
     if ppm < -0.5 * WHOLE { ((WHOLE + ppm) / WHOLE).ln() } else { (ppm / WHOLE).ln_1p() }
 }
 
-/// Returns the logarithm of the mean of four numbers from their logarithms, at least one of which is finite.
-fn ln_mean(logarithms: [f64; 4]) -> f64 {
-    let largest = logarithms.into_iter().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = logarithms.into_iter().map(|logarithm| (logarithm - largest).exp()).sum();
-    largest + (sum / 4.0).ln()
+/// Returns the logarithm of the mean of numbers from their logarithms, at least one of which is finite.
+fn ln_mean(logarithms: &[f64]) -> f64 {
+    let largest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logarithms.iter().map(|logarithm| (logarithm - largest).exp()).sum();
+    largest + (sum / logarithms.len() as f64).ln()
 }
 
 /// The state of a gate.

@@ -8,7 +8,7 @@
 //! 4. [`labels`]: the words in which all is counted.
 //! 5. [`capture`]: bounded buffers for bodies.
 //! 6. [`encoding`]: undoing the content codings of a body; [`grpc`] and [`protobuf`]: the messages in one.
-//! 7. [`gate`]: verdicts from two counters.
+//! 7. [`gate`]: verdicts from two counters; [`subject`]: one state for all gates of a variant or shadow.
 //! 8. [`config`]: what an operator may say, validated; a configuration is taken as a whole or refused with all its problems.
 //! 9. [`json`]: JSON texts, read in slices.
 //! 10. [`route`]: whether Gnomon has to do with a request at all; [`split`]: which variant answers it; [`slice`](mod@slice): its slice of the traffic.
@@ -57,4 +57,5 @@ pub mod route;
 pub mod slice;
 pub mod split;
 pub mod stats;
+pub mod subject;
 pub mod timestamp;

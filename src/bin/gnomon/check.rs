@@ -1,16 +1,49 @@
-//! Checks files and reports a line for each problem, each warning, and each good file.
+//! `gnomon check FILE…` finds the Gnomon configurations in manifests and Envoy files, and reports a line for each problem, found by the
+//! filter's own parser, each warning, and each good file. It uses no network.
+//!
+//! Reading order: [`documents`] (text to values), [`protobuf_json`] and [`text_test`] (what files of Envoy and Kubernetes have in common),
+//! [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations), [`world`] (all files together), then the report
+//! here.
+//!
+//! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
+//! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`],
+//! [`standing`]), [`istio`]; of what else is in the same proxy: [`plugins`].
+
+mod clusters;
+mod documents;
+mod environment;
+mod envoy;
+mod envoy_routes;
+mod found;
+mod gates;
+mod istio;
+mod manifest;
+mod mesh_clusters;
+mod mesh_routes;
+mod plugins;
+mod protobuf_json;
+mod routing;
+mod settings;
+mod standing;
+mod statistics;
+mod surroundings;
+mod text_test;
+mod world;
 
 use std::fmt::{Display, Write};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 use gnomon::config::Config;
 use gnomon::config::parse::Refused;
 use gnomon::config::raw::Node;
 
-use crate::found::Found;
-use crate::plugins::Placed;
-use crate::world::World;
-use crate::{documents, gates, manifest, plugins, surroundings};
+use self::found::Found;
+use self::plugins::Placed;
+use self::world::World;
 
 /// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
 const MUCH_MEMORY: usize = 64 << 20;
@@ -19,19 +52,38 @@ const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that
 const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
 const READ_BESIDE: &str = "no Gnomon plugin in this file: it was read for the others";
 
+const ABOUT: &str = "Checks Gnomon configurations: WasmPlugin, TrafficExtension, EnvoyExtensionPolicy and Envoy files, or a bare one";
+const AFTER: &str = "Exits 1 if there is any problem, 0 if there is none; warnings do not count.";
+
+/// Returns the command line.
+pub fn command() -> Command {
+    let files = Arg::new("file").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf));
+    Command::new("check").about(ABOUT).after_help(AFTER).arg(files.help("YAML (any number of documents) or JSON"))
+}
+
+/// Runs the command, and returns how the process exits.
+pub fn run(arguments: &ArgMatches) -> ExitCode {
+    let files: Vec<PathBuf> = arguments.get_many("file").into_iter().flatten().cloned().collect();
+    let report = check(&files);
+    match (std::io::stdout().lock().write_all(report.text.as_bytes()), report.problems) {
+        (Ok(()), 0) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
 /// The result of a check.
 #[derive(Debug, Default)]
-pub struct Report {
+struct Report {
     /// The lines to print.
-    pub text: String,
+    text: String,
     /// The number of problems.
-    pub problems: usize,
+    problems: usize,
     /// Whether any of the files has a configuration.
     has_found: bool,
 }
 
 /// Checks each of `files`, and what they say together.
-pub fn check(files: &[PathBuf]) -> Report {
+fn check(files: &[PathBuf]) -> Report {
     let read: Vec<Result<Vec<Node>, String>> = files.iter().map(|file| read(file)).collect();
     let documents = || read.iter().flatten().flatten();
     let found: Vec<Vec<Judged<'_>>> = read.iter().map(|read| judge(read.as_deref().unwrap_or_default())).collect();

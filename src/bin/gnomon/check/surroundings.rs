@@ -3,11 +3,11 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::found::{Filter, Found, Host};
-use crate::protobuf_json::{field, text};
-use crate::standing::Standing;
-use crate::world::World;
-use crate::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, settings, statistics};
+use super::found::{Filter, Found, Host};
+use super::protobuf_json::{field, text};
+use super::standing::Standing;
+use super::world::World;
+use super::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, settings, statistics};
 
 /// Returns all warnings of a configuration and its surroundings. `config` is `None` if it has problems; then only the surroundings are
 /// judged.

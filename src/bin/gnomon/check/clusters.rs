@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::protobuf_json::field;
-use crate::world;
+use super::protobuf_json::field;
+use super::world;
 
 /// A shadow's cluster as the configuration has it.
 pub struct ShadowCluster<'c> {

@@ -3,10 +3,10 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::clusters::{ShadowCluster, of_shadows};
-use crate::protobuf_json::{field, list, part, text};
-use crate::standing::Standing;
-use crate::world::{self, World};
+use super::clusters::{ShadowCluster, of_shadows};
+use super::protobuf_json::{field, list, part, text};
+use super::standing::Standing;
+use super::world::{self, World};
 
 /// Clusters that Istio makes for no Service.
 const OWN: [&str; 5] = [

@@ -4,7 +4,7 @@ use gnomon::config::raw::Node;
 use gnomon::config::{Compare, Config, Protocol, Route, Task, Texts};
 use gnomon::path::{PathPattern, Step};
 
-use crate::protobuf_json::{field, list, text};
+use super::protobuf_json::{field, list, text};
 
 /// Returns all warnings of `config`, which is `written` so.
 pub fn warnings(config: &Config, written: &Node) -> Vec<String> {

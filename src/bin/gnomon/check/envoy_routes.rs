@@ -3,12 +3,12 @@
 use gnomon::config::raw::Node;
 use gnomon::config::{Config, Match, Route, Text};
 
-use crate::clusters;
-use crate::found::Filter;
-use crate::protobuf_json::{field, has_only, is_type, list, pick, text};
-use crate::routing::{self, Condition, Path, Routing};
-use crate::text_test::TextTest;
-use crate::world::{World, mentions};
+use super::clusters;
+use super::found::Filter;
+use super::protobuf_json::{field, has_only, is_type, list, pick, text};
+use super::routing::{self, Condition, Path, Routing};
+use super::text_test::TextTest;
+use super::world::{World, mentions};
 
 /// Filters that deny requests.
 const DENIERS: [&str; 6] = ["ext_authz", "rbac", "jwt_authn", "oauth2", "basic_auth", "api_key_auth"];

@@ -4,9 +4,9 @@
 
 use gnomon::config::raw::Node;
 
-use crate::environment::Environment;
-use crate::found::{Filter, Found, Host, Source, mentions_gnomon};
-use crate::protobuf_json::{field, is_type, text};
+use super::environment::Environment;
+use super::found::{Filter, Found, Host, Source, mentions_gnomon};
+use super::protobuf_json::{field, is_type, text};
 
 /// The type of a Wasm HTTP filter.
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";

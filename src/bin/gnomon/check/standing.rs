@@ -3,8 +3,8 @@
 use gnomon::config::raw::Node;
 use gnomon::config::{Route, Text};
 
-use crate::protobuf_json::{field, list, part, text};
-use crate::world::{World, mentions};
+use super::protobuf_json::{field, list, part, text};
+use super::world::{World, mentions};
 
 /// The label of the pods that Istio makes for a Gateway of the Gateway API.
 const OF_GATEWAY: &str = "gateway.networking.k8s.io/gateway-name";

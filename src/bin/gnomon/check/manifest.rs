@@ -2,9 +2,9 @@
 
 use gnomon::config::raw::Node;
 
-use crate::environment::Environment;
-use crate::envoy;
-use crate::found::{Found, Host, Source, mentions_gnomon};
+use super::environment::Environment;
+use super::envoy;
+use super::found::{Found, Host, Source, mentions_gnomon};
 
 /// Keys of a configuration. A document with one of these keys, and without `kind` and `apiVersion`, is a bare configuration.
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];

@@ -3,9 +3,9 @@
 use gnomon::config::raw::Node;
 use gnomon::config::{Config, HeaderValueMatch, Match, Text};
 
-use crate::found::{Filter, Found, Host};
-use crate::protobuf_json::{field, list, part, text};
-use crate::world::World;
+use super::found::{Filter, Found, Host};
+use super::protobuf_json::{field, list, part, text};
+use super::world::World;
 
 /// A plugin, and where it stands.
 pub struct Placed<'f, 'a> {

@@ -3,10 +3,10 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::manifest::has_target;
-use crate::protobuf_json::{field, list, text};
-use crate::standing::Standing;
-use crate::world::World;
+use super::manifest::has_target;
+use super::protobuf_json::{field, list, text};
+use super::standing::Standing;
+use super::world::World;
 
 /// Returns all warnings of the resource `document`, whose plugin is `wasm`, apart from clusters and routes.
 pub fn warnings<'a>(document: &'a Node, wasm: &Node, parsed: Option<(&Config, &Node)>, world: &World<'a>) -> Vec<String> {

@@ -6,7 +6,7 @@ use gnomon::config::Config;
 use gnomon::config::parse::{Refused, parse, validate};
 use gnomon::config::raw::Node;
 
-use crate::environment::Environment;
+use super::environment::Environment;
 
 /// A configuration found in a file.
 #[derive(Debug)]

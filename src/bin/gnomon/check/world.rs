@@ -6,8 +6,8 @@ use std::rc::Rc;
 use gnomon::config::raw::Node;
 use gnomon::config::{Config, Name};
 
-use crate::found::{Filter, is_ours};
-use crate::protobuf_json::{field, is_type, items, list, pick, text};
+use super::found::{Filter, is_ours};
+use super::protobuf_json::{field, is_type, items, list, pick, text};
 
 /// Keys whose texts name a header without acting on it.
 const IDLE: [&str; 5] =

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use gnomon::config::{Config, Name, Route, Split, Text};
 
-use crate::text_test::TextTest;
-use crate::world::World;
+use super::text_test::TextTest;
+use super::world::World;
 
 /// What the routes of a proxy do with one header.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 use gnomon::config::Config;
 use gnomon::config::raw::Node;
 
-use crate::protobuf_json::{field, items};
+use super::protobuf_json::{field, items};
 
 /// The variables that a VM gets.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use gnomon::config::raw::Node;
 
-use crate::protobuf_json::{field, text};
+use super::protobuf_json::{field, text};
 
 /// A condition on a text.
 #[derive(Debug)]

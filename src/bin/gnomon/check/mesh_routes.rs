@@ -3,12 +3,12 @@
 use gnomon::config::raw::Node;
 use gnomon::config::{Config, Route};
 
-use crate::mesh_clusters;
-use crate::protobuf_json::{field, has_only, items, list, part, text};
-use crate::routing::{self, Condition, Path, Routing};
-use crate::standing::{Carries, Standing, whole};
-use crate::text_test::TextTest;
-use crate::world::{World, mentions};
+use super::mesh_clusters;
+use super::protobuf_json::{field, has_only, items, list, part, text};
+use super::routing::{self, Condition, Path, Routing};
+use super::standing::{Carries, Standing, whole};
+use super::text_test::TextTest;
+use super::world::{World, mentions};
 
 const KINDS: [&str; 3] = ["VirtualService", "HTTPRoute", "GRPCRoute"];
 

@@ -7,8 +7,8 @@ use gnomon::stats::WorkerSeries;
 use gnomon::stats::memory::Memory;
 use gnomon::stats::names::TAGS;
 
-use crate::protobuf_json::{field, list, text};
-use crate::text_test::TextTest;
+use super::protobuf_json::{field, list, text};
+use super::text_test::TextTest;
 
 /// What Envoy writes before the name of a series.
 const NAMESPACE: &str = "wasmcustom.";
