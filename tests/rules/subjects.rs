@@ -1,0 +1,117 @@
+//! What the gates of a subject, and the proxies that serve it, make of its state.
+
+use gnomon::gate::{Counts, Rate, State, Terms};
+use gnomon::subject::Requires;
+
+use super::promtool::{Check, run};
+use super::verdicts::{check, errors, limit};
+use super::world::{Page, World};
+
+#[test]
+fn what_a_gate_requires_decides_what_it_may_do() {
+    use Requires::{NoFail, None, Pass};
+    // Its counts, and what they make of the subject beside a gate that passes.
+    for (name, requires, bad, state) in [
+        ("none-fails", None, 500, State::Pass),
+        ("no-fail-fails", NoFail, 500, State::Fail),
+        ("no-fail-undecided", NoFail, 10, State::Pass),
+        ("pass-undecided", Pass, 10, State::Undecided),
+    ] {
+        let mut world = World::default();
+        world.minute(vec![errors(Page::new("a", 1), 0, 1000).gate("g", limit(1), requires, Counts::new(bad, 1000))]);
+        assert_eq!(check(name, &world, &[0]), state, "{name}");
+    }
+    let mut world = World::default();
+    world.minute(vec![Page::new("a", 1).gate("g", limit(1), NoFail, Counts::new(0, 1000))]);
+    assert_eq!(check("nothing-must-pass", &world, &[0]), State::Undecided);
+}
+
+#[test]
+fn slices_are_judged_by_their_share_of_alpha_and_together() {
+    let terms = Terms { alpha: Rate::ALPHA.shared(3), ..limit(1) };
+    // Bad trials in eu, trials in `other` and bad ones among them.
+    for (name, bad, others, state) in [
+        ("slices-pass", 0, (0, 0), State::Pass),
+        ("slices-other-passes", 0, (0, 1000), State::Pass),
+        ("slices-other-undecided", 0, (0, 10), State::Undecided),
+        ("slices-other-fails", 0, (10, 10), State::Fail),
+        ("slices-one-fails", 100, (0, 0), State::Fail),
+        ("slices-one-undecided", 10, (0, 0), State::Undecided),
+    ] {
+        let mut world = World::default();
+        for minute in 0..10 {
+            let slice = |page: Page, slice, bad, trials| page.slice("g", slice, terms, Requires::Pass, Counts::new(bad, trials));
+            let page = slice(slice(Page::new("a", 1), "us", 0, 1000), "other", others.0, others.1);
+            // (What has failed stays so, whatever comes.)
+            let (bad, trials) = if minute < 5 { (bad, 1000) } else { (bad, 100_000) };
+            world.minute(vec![slice(page, "eu", bad, trials)]);
+        }
+        assert_eq!(check(name, &world, &[0, 4]), state, "{name}");
+    }
+}
+
+#[test]
+fn a_slice_that_fails_and_leaves_has_failed_the_gate() {
+    let mut world = World::default();
+    for minute in 0..10 {
+        let page = Page::new("a", 1).slice("g", "us", limit(1), Requires::Pass, Counts::new(0, 1000));
+        world.minute(vec![if minute < 5 { page.slice("g", "eu", limit(1), Requires::Pass, Counts::new(90, 100)) } else { page }]);
+    }
+    assert_eq!(check("slice-leaves", &world, &[4, 5, 9]), State::Fail);
+}
+
+#[test]
+fn trials_with_limits_of_their_own_are_judged_at_each_proxy() {
+    // The sums over 20 proxies would fail: 5 of 20, at limits of 5 %.
+    let half = limit(50);
+    for (name, bad, trials, proxies, state) in
+        [("own-few", 1, 4, 20, State::Undecided), ("own-many", 4, 4, 20, State::Fail), ("own-one", 3, 4, 1, State::Fail)]
+    {
+        let mut world = World::default();
+        for _ in 0..3 {
+            let page = |index: u64| Page::new(&format!("p{index}"), index).against_baseline("g", half, Counts::new(bad, trials), 50_000 * trials);
+            // One proxy without trials, which does not count.
+            world.minute((1..=proxies).map(page).chain([Page::new("idle", 99).against_baseline("g", half, Counts::new(0, 0), 0)]).collect());
+        }
+        assert_eq!(check(name, &world, &[2]), state, "{name}");
+    }
+}
+
+#[test]
+fn proxies_that_cut_off_or_misroute_or_refuse_hold_a_subject_that_passes() {
+    type Change = fn(&mut Page);
+    // How many of three proxies it is so at.
+    let cases: [(&str, Change, usize, State); 7] = [
+        ("tripped-few", |page| page.tripped.push("v2"), 1, State::Undecided),
+        ("tripped-most", |page| page.tripped.push("v2"), 2, State::Fail),
+        ("tripped-other", |page| page.tripped.push("v1"), 3, State::Pass),
+        ("misrouted", |page| page.misrouted.extend(["v1", "v2"]), 1, State::Undecided),
+        ("refused", |page| page.configuration = 2, 1, State::Undecided),
+        ("untouched", |page| page.configuration = 3, 1, State::Undecided),
+        ("sound", |_| (), 3, State::Pass),
+    ];
+    for (name, change, many, state) in cases {
+        let mut world = World::default();
+        for _ in 0..2 {
+            let mut pages: Vec<Page> = (1..=3).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+            pages.iter_mut().take(many).for_each(change);
+            world.minute(pages);
+        }
+        assert_eq!(check(name, &world, &[1]), state, "{name}");
+    }
+}
+
+#[test]
+fn a_canary_that_most_proxies_have_cut_off_stays_so_when_they_restart() {
+    let mut world = World::default();
+    for minute in 0..10 {
+        let mut page = errors(Page::new("a", 1 + minute / 5), 0, 1000);
+        if minute < 5 {
+            page.tripped.push("v2");
+        }
+        world.minute(vec![page]);
+    }
+    let state = |minute, value| Check { minute, expression: "gnomon:subject:state".to_owned(), samples: vec![(
+        "gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), value)] };
+    run("cut-off-restarted", &world, 1, &[], &[state(4, 2.0), state(9, 2.0)]);
+}
