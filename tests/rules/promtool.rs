@@ -32,8 +32,9 @@ pub struct Check {
 pub fn run(name: &str, world: &World, interval: usize, drop: &[&str], checks: &[Check]) {
     assert!(!checks.is_empty(), "{name}: nothing is checked");
     let mut text = format!(
-        "rule_files: [{}]\nevaluation_interval: {interval}m\ntests:\n- interval: 1m\n  input_series:\n{}  promql_expr_test:\n",
+        "rule_files: [{}]\nevaluation_interval: {interval}m\ntests:\n- interval: {}m\n  input_series:\n{}  promql_expr_test:\n",
         rules().display(),
+        world.step,
         world.input_series(drop)
     );
     for Check { minute, expression, samples } in checks {

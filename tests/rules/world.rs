@@ -41,6 +41,8 @@ pub struct Page {
     pub others: Vec<(String, f64)>,
     /// Metrics that this proxy does not show.
     pub hidden: Vec<&'static str>,
+    /// Whether the experiment has left its configuration.
+    pub is_over: bool,
 }
 
 /// The variants of the split of each page.
@@ -63,6 +65,7 @@ impl Page {
             tripped: Vec::new(),
             others: Vec::new(),
             hidden: Vec::new(),
+            is_over: false,
         }
     }
 
@@ -98,7 +101,7 @@ impl Page {
         all.push(("gnomon_started_microseconds{}".to_owned(), self.started as f64));
         all.push(("gnomon_build_info{what=\"0.1.0\"}".to_owned(), 1.0));
         all.push(("gnomon_configuration{plugin=\"p\"}".to_owned(), self.configuration as f64));
-        all.push((format!("gnomon_experiment_info{{{route},config=\"{}\",owner=\"team\"}}", self.config), 1.0));
+        all.push((format!("gnomon_experiment_info{{{route},config=\"{}\",owner=\"team\"}}", self.config), f64::from(u8::from(!self.is_over))));
         for variant in VARIANTS {
             let is = |of: &[&str]| f64::from(u8::from(of.contains(&variant)));
             all.push((format!("gnomon_split_misrouted{{{route},variant=\"{variant}\"}}"), is(&self.misrouted)));
@@ -122,9 +125,17 @@ impl Page {
 }
 
 /// What Prometheus has scraped: the pages of each minute. A target that shows nothing in a minute is gone then.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     pub minutes: Vec<Vec<Page>>,
+    /// How many minutes lie between two scrapes.
+    pub step: usize,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { minutes: Vec::new(), step: 1 }
+    }
 }
 
 impl World {
