@@ -153,6 +153,23 @@ install_mdbook() {
     fi
 }
 
+# install_prometheus: sets prometheus to the folder of prometheus and promtool: those on the PATH, or else Debian's, unpacked into .tools.
+install_prometheus() {
+    local folder="$PWD/.tools/prometheus"
+    if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+        prometheus=$(dirname "$(command -v promtool)")
+        return
+    fi
+    # shellcheck disable=SC2034
+    prometheus="$folder/usr/bin"
+    if [[ ! -x $prometheus/promtool ]]; then
+        command -v apt-get >/dev/null || fail "prometheus and promtool are missing: install Prometheus 2.42 or later"
+        mkdir -p "$folder"
+        apt-get -qq update || true
+        (cd "$folder" && apt-get -qq download prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb)
+    fi
+}
+
 # have_chromium: sets chromium to a browser in which the site can be tested, if there is one.
 have_chromium() {
     # shellcheck disable=SC2034

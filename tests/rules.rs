@@ -5,6 +5,8 @@
 
 #[path = "rules/alerts.rs"]
 mod alerts;
+#[path = "rules/manifest.rs"]
+mod manifest;
 #[path = "rules/missing.rs"]
 mod missing;
 #[path = "rules/promtool.rs"]
