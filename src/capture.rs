@@ -29,6 +29,11 @@ impl Ledger {
         self.0.limit.set(limit);
     }
 
+    /// Returns the bound, in bytes.
+    pub fn limit(&self) -> usize {
+        self.0.limit.get()
+    }
+
     /// Returns the number of bytes held now.
     pub fn used(&self) -> usize {
         self.0.used.get()

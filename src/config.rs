@@ -5,6 +5,7 @@
 
 pub mod changes;
 mod gate;
+mod hash;
 mod name;
 pub mod parse;
 pub mod problem;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use crate::path::PathPattern;
 
-pub use self::gate::{Direction, Ended, Event, Failures, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
+pub use self::gate::{Direction, Ended, Event, Failures, Gate, GateSubject, Guardrail, Measure, Requires, SliceBy, Slices, Warmup};
 pub use self::name::Name;
 pub use self::tolerance::{GivenTolerance, Tolerance};
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub evidence: Evidence,
     /// The distinct split headers of all routes, in lower case. They are removed from every request.
     pub split_headers: Vec<Rc<str>>,
+    /// A short hash of what is configured: 8 hexadecimal digits. It does not depend on the order of keys or the spelling of numbers.
+    pub hash: String,
 }
 
 /// Most bytes of indices for each byte of the largest body. Three bodies are indexed at a time: both answers of a comparison, and the
@@ -59,6 +62,8 @@ pub struct Route {
     pub name: Name,
     /// The experiment of the route's series: its own, or that of the configuration.
     pub experiment: Name,
+    /// Who is to be told of the route: 1 to [`crate::limits::MAX_OWNER`] printable ASCII characters without `;`, `=` and `\`.
+    pub owner: Option<Rc<str>>,
     /// Sets of conditions, one of which must hold; never empty. Without `match` there is one set that takes every POST.
     pub matches: Rc<[Match]>,
     /// The protocol of the answers.

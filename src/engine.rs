@@ -59,6 +59,8 @@ pub struct Engine {
     ledger: Ledger,
     /// `gnomon_captured_bytes` as this worker last moved it.
     reported: usize,
+    /// The part of `gnomon_captured_limit_bytes` that is this worker's.
+    limit_shown: usize,
     roots: Table<RootId, Root>,
     exchanges: Table<StreamId, live::Exchange>,
     pairs: Table<PairId, Pair>,
@@ -98,6 +100,7 @@ impl Engine {
             series,
             ledger: Ledger::default(),
             reported: 0,
+            limit_shown: 0,
             roots: Table::with_hasher(hasher()),
             exchanges: Table::with_hasher(hasher()),
             pairs: Table::with_hasher(hasher()),
@@ -145,12 +148,30 @@ impl Engine {
     /// Shows how many bytes are captured, if the number has changed.
     fn show_captured(&mut self, callback: &mut Callback<'_>) {
         let used = self.ledger.used();
-        let change = i64::try_from(used).unwrap_or(i64::MAX).saturating_sub(i64::try_from(self.reported).unwrap_or(i64::MAX));
-        if change != 0 {
-            callback.statistics.add(self.series.captured_bytes, change);
+        if used != self.reported {
+            if self.limit_shown == 0 {
+                self.show_limit(callback);
+            }
+            callback.statistics.add(self.series.captured_bytes, change(self.reported, used));
             self.reported = used;
         }
     }
+
+    /// Shows how many bytes this worker may capture: from its first captured bytes on, as long as a configuration is at work. (A host also
+    /// configures VMs that never serve a request, and drops some of them without a word.)
+    fn show_limit(&mut self, callback: &mut Callback<'_>) {
+        let captures = self.limit_shown > 0 || self.ledger.used() > 0;
+        let limit = if captures && self.roots.values().any(|root| root.plan.is_some()) { self.ledger.limit() } else { 0 };
+        if limit != self.limit_shown {
+            callback.statistics.add(self.series.captured_limit_bytes, change(self.limit_shown, limit));
+            self.limit_shown = limit;
+        }
+    }
+}
+
+/// Returns `after` less `before`.
+fn change(before: usize, after: usize) -> i64 {
+    i64::try_from(after).unwrap_or(i64::MAX).saturating_sub(i64::try_from(before).unwrap_or(i64::MAX))
 }
 
 /// Random numbers for draws that no key decides: the hash of a counter under a seed that a client can't know.

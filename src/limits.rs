@@ -46,6 +46,9 @@ pub const MAX_ANSWER_NAMES: usize = 8;
 /// Most characters of a label value that comes from a body.
 pub const MAX_LABEL: usize = 128;
 
+/// Most characters of the `owner` of a route.
+pub const MAX_OWNER: usize = 64;
+
 /// Most characters of a value in an evidence line.
 pub const MAX_EVIDENCE_VALUE: usize = 64;
 
@@ -93,6 +96,10 @@ pub const TIMER_SLACK: Duration = Duration::from_millis(100);
 /// Most attempts to write or to read values that other workers may be writing at the same moment. Without such workers one attempt is
 /// enough.
 pub const LOOKS_AFTER_WRITES: u32 = 8;
+
+/// How far apart workers of a proxy that start together may find that nobody has begun to count. Usually it is microseconds; a busy machine
+/// may hold a thread up in between.
+pub const STARTED_TOGETHER: Duration = Duration::from_secs(10);
 
 /// How long an unchanged failure of a shadow is not logged again.
 pub const EVIDENCE_REMINDER: Duration = Duration::from_secs(60);

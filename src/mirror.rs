@@ -83,6 +83,7 @@ mod tests {
     fn route(sample_by: Option<Key>) -> Route {
         Route {
             name: "fraud".into(),
+            owner: None,
             experiment: "fraud-2026-11".into(),
             matches: Rc::default(),
             protocol: Protocol::Auto,

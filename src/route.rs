@@ -93,6 +93,7 @@ mod tests {
         let route = |matches| Route {
             name: "route".into(),
             experiment: "experiment".into(),
+            owner: None,
             matches,
             protocol: Protocol::Auto,
             split: None,
@@ -110,6 +111,7 @@ mod tests {
             limits: Limits { pairs: 1, memory: 1, body: 1 },
             evidence: Evidence { per_second: 0, values: false },
             split_headers: Vec::new(),
+            hash: String::new(),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod names;
 pub mod port;
 pub mod retention;
 pub mod shared;
+pub mod started;
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -48,11 +49,26 @@ fn labels_of<'a>(route: &'a Route, label: &'static str, value: &'a str) -> [(&'s
     [("experiment", &route.experiment), ("route", &route.name), (label, value)]
 }
 
+/// The `owner` of a route that names none.
+const NOBODY: &str = "none";
+
+/// Defines `gnomon_experiment_info` of `route` in a configuration with this hash. Returns its id, and its line for [`retention::show`].
+pub fn define_info(definer: &mut Definer, route: &Route, hash: &str) -> (MetricId, String) {
+    let owner = names::value(route.owner.as_deref().unwrap_or(NOBODY));
+    let labels = [("experiment", &*route.experiment), ("route", &route.name), ("config", hash), ("owner", &owner)];
+    let id = definer.retained(retention::Retention::Current, "gnomon_experiment_info", &labels);
+    (id, definer.retained.last().cloned().unwrap_or_default())
+}
+
 /// Series that every worker has, whatever its configuration.
 #[derive(Clone, Debug)]
 pub struct WorkerSeries {
     /// `gnomon_captured_bytes`
     pub captured_bytes: MetricId,
+    /// `gnomon_captured_limit_bytes`
+    pub captured_limit_bytes: MetricId,
+    /// `gnomon_started_microseconds`
+    pub started: MetricId,
     /// `gnomon_evidence_total`
     pub evidence: Family<Line>,
     /// `gnomon_anomalies_total`
@@ -67,6 +83,8 @@ impl WorkerSeries {
         let definer = &mut Definer::new(statistics);
         Self {
             captured_bytes: definer.define(MetricType::Gauge, "gnomon_captured_bytes", &[]),
+            captured_limit_bytes: definer.define(MetricType::Gauge, "gnomon_captured_limit_bytes", &[]),
+            started: definer.define(MetricType::Gauge, "gnomon_started_microseconds", &[]),
             evidence: Family::define(definer, "gnomon_evidence_total", &[], "outcome"),
             anomalies: Family::define(definer, "gnomon_anomalies_total", &[], "what"),
             build_info: definer.define(MetricType::Gauge, "gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))]),

@@ -14,6 +14,16 @@ impl Timestamp {
         Self { micros: micros(span) }
     }
 
+    /// Returns the point so many microseconds after the Unix epoch.
+    pub fn from_micros(micros: u64) -> Self {
+        Self { micros }
+    }
+
+    /// Returns the whole microseconds since the Unix epoch.
+    pub fn micros(self) -> u64 {
+        self.micros
+    }
+
     /// Returns the span since `earlier`; zero if the clock was set back in between.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.micros.saturating_sub(earlier.micros))

@@ -1,6 +1,7 @@
 //! The JSON Schema of the configuration agrees with the parser, and with the documented defaults.
 #![cfg(not(target_arch = "wasm32"))]
 
+use gnomon::config::Config;
 use gnomon::config::parse::parse;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -294,6 +295,11 @@ fn both_refuse_values_out_of_range() {
         ("/routes/0/gates/0/limit", vec![json!(0), json!(100), json!(-1)]),
         ("/routes/0/gates/0/alpha", vec![json!(0), json!(1)]),
         ("/routes/0/gates/0/min_trials", vec![json!(-1), json!(0.5), json!(1_u64 << 32)]),
+        ("/routes/0/gates/0/requires", vec![json!("fail"), json!("no_fail"), json!("Pass"), json!("")]),
+        (
+            "/routes/0/owner",
+            vec![json!(""), json!("a;b"), json!("a=b"), json!("a\\b"), json!("Käse"), json!("a\nb"), json!("x".repeat(65))],
+        ),
         ("/routes/0/guardrail/gates", vec![json!([]), json!(["slow", "slow"])]),
         ("/routes/0/guardrail/alpha", vec![json!(0), json!(1)]),
         ("/routes/0/shadows/0/warmup", vec![json!("30"), json!({"pairs": 0}), json!({"pairs": 1.5}), json!({"pairs": 1, "time": "1s"})]),
@@ -351,7 +357,8 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
         let object = long.pointer_mut(place).unwrap();
         *object = with(object.take(), default(definition));
     }
-    let parsed = |config: &Value| parse(config.to_string().as_bytes()).unwrap();
+    // The hash is of what is written.
+    let parsed = |config: &Value| Config { hash: String::new(), ..parse(config.to_string().as_bytes()).unwrap() };
     long["routes"][0]["compare"]["task"] = schema.pointer("/$defs/task/default").unwrap().clone();
     assert_ne!(long, short);
     assert_eq!(parsed(&long), parsed(&short));
@@ -380,6 +387,15 @@ fn defaults_in_the_schema_are_those_of_the_parser() {
     };
     let least = schema.pointer("/$defs/gate/allOf/0/then/properties/min_trials/default").unwrap();
     assert_eq!(coverage(json!({"min_trials": least})), coverage(json!({})));
+
+    let noise = |more: Value| {
+        let mut config = gated.clone();
+        config["routes"][0]["gates"][0] =
+            with(json!({"name": "n", "of": "s", "measure": "slower_than_primary", "margin": "1ms", "limit": 50}), more);
+        parsed(&config)
+    };
+    let requires = schema.pointer("/$defs/gate/allOf/1/then/properties/requires/default").unwrap();
+    assert_eq!(noise(json!({"requires": requires})), noise(json!({})));
 
     for task in ["labels", "embedding", "text"] {
         let mut with_task = short.clone();

@@ -10,7 +10,7 @@
 //! [`series`] is held against it are shared with other tests, and so is the reading of documents ([`markdown`]).
 //!
 //! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`facts`], [`restraint`],
-//! [`configuration`], [`updates`]; with gates ([`gated`]) [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`]; and [`random_schedules`] of all that together, with [`random_configurations`].
+//! [`configuration`], [`updates`], [`identity`]; with gates ([`gated`]) [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`]; and [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
 
@@ -60,6 +60,8 @@ mod gates;
 mod guardrail;
 #[path = "simulated_host/host.rs"]
 mod host;
+#[path = "simulated_host/identity.rs"]
+mod identity;
 #[path = "simulated_host/interleaving.rs"]
 mod interleaving;
 #[path = "simulated_host/invariants.rs"]

@@ -10,6 +10,7 @@ use gnomon::split::Reason;
 use gnomon::stats::memory::Memory;
 use gnomon::stats::names::TAGS;
 use gnomon::stats::{Applied, WorkerSeries};
+use serde_json::Value;
 
 use contract::CONTRACT;
 use series::{Series, absent, incomplete};
@@ -61,8 +62,22 @@ fn the_words_of_the_contract_are_the_values_of_the_enums() {
     assert_eq!(labels, enums.len(), "a label with words that no enum has");
 }
 
+/// Those that no statistic has yet included.
 #[test]
 fn the_labels_of_the_contract_are_the_tags() {
+    let contract: Value = serde_json::from_str(include_str!("data/statistics.json")).unwrap();
+    let reserved: Vec<&str> = contract["reserved"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let labels: BTreeSet<&str> = CONTRACT.iter().flat_map(|statistic| &statistic.labels).map(String::as_str).collect();
-    assert_eq!(labels, BTreeSet::from(TAGS));
+    assert!(reserved.iter().all(|label| !labels.contains(label)), "no longer reserved: {reserved:?}");
+    assert_eq!(labels.into_iter().chain(reserved).collect::<BTreeSet<_>>(), BTreeSet::from(TAGS));
+}
+
+/// Tags are found anywhere in a name, so a tag must not end what stands before its `=.=` by chance: a name and its first label.
+#[test]
+fn no_tag_ends_a_name_with_its_first_label() {
+    for statistic in CONTRACT.iter() {
+        let Some(first) = statistic.labels.first() else { continue };
+        let end = format!("{}{first}", statistic.name);
+        assert_eq!(TAGS.iter().filter(|tag| end.ends_with(**tag)).collect::<Vec<_>>(), [first], "{end}");
+    }
 }

@@ -22,8 +22,21 @@ pub struct Gate {
     /// Limit, alpha and least number of trials. For [`Measure::Coverage`] the limit is 1 minus the configured one, so that gates of all
     /// measures pass below and fail above their limit. Alpha is for all slices together.
     pub terms: Terms,
+    /// What has to be true of the gate for its subject to be given more.
+    pub requires: Requires,
     /// Whether each slice is judged on its own, with an equal part of alpha, but at least one millionth.
     pub each_slice: bool,
+}
+
+/// What has to be true of a gate for its subject to be given more: the values of `gnomon_gate_requires`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requires {
+    /// Nothing: the gate is only shown.
+    Nothing = 0,
+    /// The gate has not failed.
+    NoFail = 1,
+    /// The gate passes.
+    Pass = 2,
 }
 
 /// The variant or shadow that a gate judges.
@@ -67,6 +80,19 @@ pub enum Measure {
     Flipped(Direction),
     /// Trials are a variant's streams; bad are those whose first byte took longer than this from the last byte of the request.
     FirstByteSlowerThan(Duration),
+}
+
+impl Measure {
+    /// What a gate with this measure requires unless the configuration says so. Equal models are bad in half of the trials of some measures,
+    /// or have no trial at all: they don't pass, they only do not fail.
+    pub fn requires(self) -> Requires {
+        match self {
+            Self::WorseThanControl { .. } | Self::WorseThanBaseline(_) | Self::SlowerThanPrimary(_) | Self::CostlierThanPrimary { .. } => {
+                Requires::NoFail
+            }
+            _ => Requires::Pass,
+        }
+    }
 }
 
 /// A set of kinds of answers that count as failures.

@@ -27,7 +27,7 @@ use std::rc::Rc;
 use self::value::{Problems, Value};
 use super::problem::Problem;
 use super::raw::Node;
-use super::{Config, Evidence, Limits, Route};
+use super::{Config, Evidence, Limits, Route, hash};
 use crate::limits::{MAX_BODY, MAX_MEMORY};
 
 const KEYS: [&str; 7] = ["version", "on_invalid", "experiment", "trust_copies", "routes", "limits", "evidence"];
@@ -99,6 +99,7 @@ fn config(value: &Value<'_>, problems: &mut Problems) -> Option<Config> {
         routes,
         limits: limits?,
         evidence: evidence?,
+        hash: hash::of(value.node),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
 use crate::labels::{Outcome, ShadowClass};
 use crate::mirror::environment::{self, Secret};
 use crate::stats::definer::Definer;
-use crate::stats::{ShadowSeries, Statistics, VariantSeries};
+use crate::stats::{self, MetricId, ShadowSeries, Statistics, VariantSeries};
 use crate::timestamp::Timestamp;
 
 /// What one root context does.
@@ -30,6 +30,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// Lines on its series that outlive it, see [`crate::stats::retention`].
     pub retained: Vec<String>,
+    /// `gnomon_experiment_info` of each route, with its line.
+    pub info: Vec<(MetricId, String)>,
     /// How many series each of its experiments has so far.
     pub experiments: Vec<(String, usize)>,
     /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
@@ -110,10 +112,11 @@ impl Plan {
     /// Binds `config` to its series. `variable` reads the environment (see [`environment::headers`]).
     pub fn new(root: RootId, config: Config, statistics: &mut dyn Statistics, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let config = Rc::new(config);
-        let mut binder = Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new() };
+        let mut binder =
+            Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new(), info: Vec::new() };
         let routes = config.routes.iter().map(|route| binder.route(route)).collect();
-        let Binder { definer: Definer { retained, experiments, .. }, missing, .. } = binder;
-        Self { root, config, routes, retained, experiments, missing }
+        let Binder { definer: Definer { retained, experiments, .. }, missing, info, .. } = binder;
+        Self { root, config, routes, retained, info, experiments, missing }
     }
 }
 
@@ -125,11 +128,14 @@ struct Binder<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     /// As in [`Plan`].
     missing: Vec<String>,
+    /// As in [`Plan`].
+    info: Vec<(MetricId, String)>,
 }
 
 impl Binder<'_> {
     fn route(&mut self, route: &Rc<Route>) -> RoutePlan {
         let definer = &mut self.definer;
+        self.info.push(stats::define_info(definer, route, &self.config.hash));
         let split = route.split.as_ref();
         let shares = Rc::new(split.map(|split| Shares::new(definer, route, split)).unwrap_or_default());
         let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());

@@ -11,11 +11,13 @@ use super::ids::{PairId, RootId};
 use super::{Engine, Root, exported};
 use crate::labels::Outcome;
 use crate::limits::COMPARED_PER_CALLBACK;
+use crate::stats::{retention, started};
 
 impl Engine {
     pub(super) fn configured(&mut self, configured: Configured, callback: &mut Callback<'_>) {
         let Configured { root: id, plan, key, plugin, applied } = configured;
-        let mut kept = true;
+        started::show(self.series.started, callback.now, callback.statistics);
+        let mut kept = callback.statistics.read(self.series.started) > 0;
         if let Some(plan) = &plan {
             self.ledger.set_limit(plan.config.limits.memory);
             for route in &plan.routes {
@@ -24,6 +26,7 @@ impl Engine {
                 judge::take_over(&route.gates, callback);
                 kept &= judge::are_kept(&route.gates, callback.statistics) && route.shares.are_kept(callback.statistics);
             }
+            retention::show(callback.statistics, &plugin, &plan.info);
             exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
         }
         self.forget(id, callback);
@@ -37,6 +40,7 @@ impl Engine {
             plan,
         };
         self.roots.insert(id, root);
+        self.show_limit(callback);
         kept &= self.series.show(&plugin, applied, callback.statistics);
         if !kept {
             line::hidden(&format!("configuration of {plugin}"), callback);
@@ -71,6 +75,7 @@ impl Engine {
         } else {
             self.forget(id, callback);
         }
+        self.show_limit(callback);
     }
 
     /// Ends a root context whose answers will never come. The root context is forgotten first, so that closing its pairs does not release
@@ -89,6 +94,7 @@ impl Engine {
         let retiring = self.roots.get(&id).is_some_and(|root| root.retiring);
         if retiring && !self.pairs.values().any(|pair| pair.shadow.root == id) {
             self.forget(id, callback);
+            self.show_limit(callback);
             callback.effects.push(Effect::ReleaseRoot);
         }
     }

@@ -20,8 +20,18 @@ pub struct GateSeries {
     pub failures: MetricId,
     /// `gnomon_gate_limit_ppm`, `gnomon_gate_alpha_ppm` and `gnomon_gate_min_trials`
     pub terms: [MetricId; 3],
+    /// `gnomon_gate_state` and `gnomon_gate_requires`
+    pub shown: GateShown,
+}
+
+/// What is shown of a gate in one slice, and over all slices in slice `all`. Over several slices a gate has no terms there: a limit above 0
+/// says that the counters beside it are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct GateShown {
     /// `gnomon_gate_state`
     pub state: MetricId,
+    /// `gnomon_gate_requires`
+    pub requires: MetricId,
 }
 
 /// The labels of a gate's series, in order.
@@ -37,13 +47,16 @@ impl GateSeries {
             trials: define(Retention::Counter, "gnomon_gate_trials_total"),
             failures: define(Retention::Counter, "gnomon_gate_failures_total"),
             terms: ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"].map(|name| define(Retention::Shown, name)),
-            state: define(Retention::Shown, "gnomon_gate_state"),
+            shown: GateShown::define(definer, labels),
         }
     }
+}
 
-    /// Defines the gauge of the state over all slices, with these labels.
-    pub fn define_overall(definer: &mut Definer, labels: &GateLabels<'_>) -> MetricId {
-        definer.retained(Retention::Shown, "gnomon_gate_state", labels)
+impl GateShown {
+    /// Defines the gauges with these labels.
+    pub fn define(definer: &mut Definer, labels: &GateLabels<'_>) -> Self {
+        let [state, requires] = ["gnomon_gate_state", "gnomon_gate_requires"].map(|name| definer.retained(Retention::Shown, name, labels));
+        Self { state, requires }
     }
 }
 

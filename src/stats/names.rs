@@ -5,7 +5,7 @@
 use crate::limits::MAX_LABEL;
 
 /// All labels. `stats_tags` (Envoy) and `extraStatTags` (Istio) must list them.
-pub const TAGS: [&str; 19] = [
+pub const TAGS: [&str; 26] = [
     "experiment",
     "route",
     "variant",
@@ -25,6 +25,13 @@ pub const TAGS: [&str; 19] = [
     "model_version",
     "primary_answer",
     "shadow_answer",
+    "feature",
+    "output",
+    "bin",
+    "feedback",
+    "truth",
+    "config",
+    "owner",
 ];
 
 /// Returns the full name of a series.

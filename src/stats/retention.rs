@@ -6,7 +6,7 @@
 //! The host's shared data has a line of text for each of these series, for VMs that start later.
 
 use super::names;
-use super::port::{MetricType, Statistics};
+use super::port::{MetricId, MetricType, Statistics};
 use super::shared::{PREFIX, add_lines, replace_lines};
 
 /// How a series outlives a configuration that has it.
@@ -18,6 +18,9 @@ pub enum Retention {
     Latch,
     /// A gauge that shows the configuration. It is set to 0 at once.
     Shown,
+    /// A gauge with a label that each configuration has another value of. It is set to 0 at once and forgotten, because there may be any
+    /// number of them.
+    Current,
 }
 
 impl Retention {
@@ -25,7 +28,7 @@ impl Retention {
     pub fn kind(self) -> MetricType {
         match self {
             Self::Counter => MetricType::Counter,
-            Self::Latch | Self::Shown => MetricType::Gauge,
+            Self::Latch | Self::Shown | Self::Current => MetricType::Gauge,
         }
     }
 
@@ -34,6 +37,7 @@ impl Retention {
             Self::Counter => "counter ",
             Self::Latch => "latch ",
             Self::Shown => "shown ",
+            Self::Current => "current ",
         }
     }
 
@@ -44,7 +48,8 @@ impl Retention {
 
     /// Returns the retention and the full name of the series of a line; `None` if the text is no such line.
     pub fn of(line: &str) -> Option<(Self, &str)> {
-        [Self::Counter, Self::Latch, Self::Shown].into_iter().find_map(|retention| Some((retention, line.strip_prefix(retention.mark())?)))
+        let all = [Self::Counter, Self::Latch, Self::Shown, Self::Current];
+        all.into_iter().find_map(|retention| Some((retention, line.strip_prefix(retention.mark())?)))
     }
 }
 
@@ -57,8 +62,8 @@ pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[Str
     let mut marks: Vec<String> = experiments.map(mark).collect();
     marks.dedup();
     let goes_on = |line: &str| marks.iter().any(|mark| line.contains(mark));
-    let list_of = |plugin: &str| format!("{PREFIX}lasting/{plugin}");
-    let gone = replace_lines(statistics, &list_of(plugin), retained, goes_on);
+    let stays = |line: &str| goes_on(line) && !line.starts_with(Retention::Current.mark());
+    let gone = replace_lines(statistics, &list_of(plugin), retained, stays);
     let plugins = add_lines(statistics, &format!("{PREFIX}plugins"), [plugin], usize::MAX);
     let mut elsewhere: Vec<String> = Vec::new();
     for other in plugins.iter().filter(|other| *other != plugin && !gone.is_empty()) {
@@ -67,10 +72,23 @@ pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[Str
     for line in gone.iter().filter(|line| !elsewhere.contains(line)) {
         let Some((retention, name)) = Retention::of(line) else { continue };
         let series = statistics.define(retention.kind(), name);
-        if retention == Retention::Shown || retention == Retention::Latch && !goes_on(line) {
+        if matches!(retention, Retention::Shown | Retention::Current) || retention == Retention::Latch && !goes_on(line) {
             statistics.set(series, 0);
         }
     }
+}
+
+/// Sets the gauges of the configuration that `plugin` has taken to 1, each given with its line. A younger configuration may have come
+/// meanwhile, by another worker, and have set them to 0 before: then they are set to 0 again.
+pub fn show(statistics: &mut dyn Statistics, plugin: &str, current: &[(MetricId, String)]) {
+    current.iter().for_each(|(gauge, _)| statistics.set(*gauge, 1));
+    let lines = add_lines(statistics, &list_of(plugin), [], 0);
+    current.iter().filter(|(_, line)| !lines.contains(line)).for_each(|(gauge, _)| statistics.set(*gauge, 0));
+}
+
+/// Returns the key of the list of a plugin.
+fn list_of(plugin: &str) -> String {
+    format!("{PREFIX}lasting/{plugin}")
 }
 
 /// Returns a text that only the lines of series of `experiment` contain.
@@ -87,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_it_was_written() {
-        for retention in [Retention::Counter, Retention::Latch, Retention::Shown] {
+        for retention in [Retention::Counter, Retention::Latch, Retention::Shown, Retention::Current] {
             assert_eq!(Retention::of(&retention.line("gnomon_x")), Some((retention, "gnomon_x")));
         }
         assert_eq!(Retention::of("gnomon_x"), None);

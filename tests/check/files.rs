@@ -216,7 +216,7 @@ fn the_script_runs_the_command_in_any_folder() {
         (run.status.code(), String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
     };
     let (code, out, errors) = run(&["check", "good.json"]);
-    assert_eq!((code, &*out), (Some(0), "good.json: good: at most 57 MiB of memory per worker\n"), "{errors}");
+    assert_eq!((code, &*out), (Some(0), "good.json: good: configuration d9e822de, at most 57 MiB of memory per worker\n"), "{errors}");
     let (code, out, errors) = run(&["check", "good.json", "missing.json"]);
     assert!(code == Some(1) && out.contains("missing.json: this file can't be read"), "{out}{errors}");
     let (code, _, errors) = run(&["check", "--strict"]);

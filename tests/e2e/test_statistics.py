@@ -11,7 +11,8 @@ from rig.upstream import Gate, Reply
 
 DECISION = {"task": {"decision": {"path": "scores[*]", "thresholds": [0.7], "names": ["approve", "block"]}}}
 
-SHOWN = {"gnomon_configuration", "gnomon_build_info", "gnomon_split_ppm", "gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"}
+SHOWN = {"gnomon_configuration", "gnomon_build_info", "gnomon_split_ppm", "gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials",
+         "gnomon_gate_requires", "gnomon_experiment_info", "gnomon_started_microseconds"}
 """Gauges of the configuration, which are not 0."""
 
 

@@ -78,13 +78,16 @@ fn the_divergent_paths_with_a_series_stay_the_same() {
 const COMPLETE: &str = include_str!("../data/statistics-complete.json");
 
 /// What shows the configuration, and so is not 0.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 9] = [
     "gnomon_configuration",
     "gnomon_build_info",
     "gnomon_split_ppm",
     "gnomon_gate_limit_ppm",
     "gnomon_gate_alpha_ppm",
     "gnomon_gate_min_trials",
+    "gnomon_gate_requires",
+    "gnomon_experiment_info",
+    "gnomon_started_microseconds",
 ];
 
 #[test]

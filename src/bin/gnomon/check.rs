@@ -130,20 +130,20 @@ impl Report {
             return if others { self.line(file, line) } else { self.problem(file, NOTHING_FOUND) };
         }
         let before = self.problems;
-        let needs: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world, seen)).map(mebibytes).collect();
+        let good: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world, seen)).collect();
         if self.problems == before {
-            self.line(file, format_args!("good: at most {} of memory per worker", needs.join(" and ")));
+            self.line(file, format_args!("good: {} of memory per worker", good.join(" and ")));
         }
     }
 
-    /// Reports all warnings and problems of one configuration. Returns its memory per worker in bytes if it has no problems.
+    /// Reports all warnings and problems of one configuration. Returns its hash and its memory per worker if it has no problems.
     fn configuration<'f, 'a>(
         &mut self,
         file: &Path,
         (found, judged): &'f Judged<'a>,
         world: &World<'a>,
         seen: &mut Vec<Placed<'f, 'a>>,
-    ) -> Option<usize> {
+    ) -> Option<String> {
         let place = &found.place;
         let config = judged.as_ref().ok().and_then(|config| config.as_ref().ok());
         let placed = Placed { place: format!("{}: {place}", file.display()), found, config };
@@ -167,8 +167,8 @@ impl Report {
         }
     }
 
-    /// Reports all warnings of a configuration without problems. Returns its memory per worker in bytes.
-    fn taken(&mut self, file: &Path, found: &Found<'_>, config: &Config) -> usize {
+    /// Reports all warnings of a configuration without problems. Returns its hash and its memory per worker.
+    fn taken(&mut self, file: &Path, found: &Found<'_>, config: &Config) -> String {
         let lacks = found.environment.iter().flat_map(|environment| environment.lacks(config));
         for warning in lacks.chain(gates::warnings(config)) {
             self.warning(file, &found.place, warning);
@@ -178,7 +178,7 @@ impl Report {
             let text = format!("every worker may need {} of memory: lower limits.memory or limits.body", mebibytes(need));
             self.warning(file, &found.place, text);
         }
-        need
+        format!("configuration {}, at most {}", config.hash, mebibytes(need))
     }
 
     fn warning(&mut self, file: &Path, place: &str, text: impl Display) {

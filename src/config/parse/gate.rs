@@ -7,12 +7,25 @@ use std::time::Duration;
 use super::value::{Object, Problems, Seen, Value};
 use super::{event, split, units};
 use crate::config::raw::Node;
-use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Role, Shadow, SliceBy, Slices, Task};
+use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Requires, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
 use crate::limits::MAX_GATES;
 
-const KEYS: [&str; 12] =
-    ["name", "of", "measure", "limit", "threshold", "margin", "direction", "counts", "event", "each_slice", "alpha", "min_trials"];
+const KEYS: [&str; 13] = [
+    "name",
+    "of",
+    "measure",
+    "limit",
+    "threshold",
+    "margin",
+    "direction",
+    "counts",
+    "event",
+    "each_slice",
+    "alpha",
+    "min_trials",
+    "requires",
+];
 
 /// Keys that only some measures have, each with these measures.
 const SETTINGS: [(&str, &str); 5] = [
@@ -38,6 +51,8 @@ const MEASURES: [(&str, Measure); 10] = [
 ];
 
 const DIRECTIONS: [(&str, Direction); 3] = [("up", Direction::Up), ("down", Direction::Down), ("both", Direction::Both)];
+
+const REQUIRES: [(&str, Requires); 3] = [("pass", Requires::Pass), ("no-fail", Requires::NoFail), ("none", Requires::Nothing)];
 
 /// Returns the word for `measure`, whatever its settings.
 pub(in crate::config) fn measure_word(measure: Measure) -> &'static str {
@@ -118,13 +133,15 @@ pub(super) fn gates(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: 
         let alpha = object.or("alpha", Rate::ALPHA, problems, units::chance);
         let least = if measure == Some(Measure::Coverage) { COVERAGE_MIN_TRIALS } else { 0 };
         let min_trials = object.or("min_trials", least, problems, |value, problems| units::whole(value, 0, problems));
+        let default = measure.map_or(Requires::Pass, Measure::requires);
+        let requires = object.or("requires", default, problems, |value, problems| units::word(value, &REQUIRES, problems));
         let each_slice = object
             .or("each_slice", false, problems, Value::boolean)
             .and_then(|each_slice| if each_slice { sliced(&object, of, alpha, around, problems).map(|()| true) } else { Some(false) });
         let (measure, limit) = (measure?, limit?);
         let limit = if measure == Measure::Coverage { limit.complement() } else { limit };
         let terms = Terms { limit, alpha: alpha?, min_trials: min_trials?.into() };
-        Some(Gate { name: name?, of: of?, measure, terms, each_slice: each_slice? })
+        Some(Gate { name: name?, of: of?, measure, terms, requires: requires?, each_slice: each_slice? })
     });
     value.at_most(MAX_GATES, "gates", gates, problems)
 }

@@ -7,9 +7,10 @@ use super::gate::{self, Surroundings};
 use super::value::{Object, Problems, Seen, Value};
 use super::{condition, cover, guardrail, plan, shadow, slices, split, units};
 use crate::config::{Key, Match, Name, Protocol, Route, reach};
+use crate::limits::MAX_OWNER;
 
-const KEYS: [&str; 11] =
-    ["name", "experiment", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"];
+const KEYS: [&str; 12] =
+    ["name", "experiment", "owner", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"];
 
 const PROTOCOLS: [(&str, Protocol); 6] = [
     ("auto", Protocol::Auto),
@@ -63,6 +64,7 @@ fn different<'a>(object: &Object<'a>, names: &mut Seen<'a>, problems: &mut Probl
 fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Name>, problems: &mut Problems) -> Option<Route> {
     let name = object.required("name", problems, units::name);
     let own = object.maybe("experiment", problems, units::name);
+    let owner = object.maybe("owner", problems, owner);
     let protocol = object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &PROTOCOLS, problems));
     let split = object.maybe("split", problems, |value, problems| split::split(value, name.as_deref(), problems));
     let sample_by = object.maybe("sample_by", problems, condition::key);
@@ -91,6 +93,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
     Some(Route {
         name: name?,
         experiment: own?.or_else(|| experiment.cloned())?,
+        owner: owner?,
         matches: sets?,
         protocol: protocol?,
         split: split?,
@@ -101,6 +104,18 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         gates: gates?,
         guardrail: guardrail?,
     })
+}
+
+/// Reads who is to be told of a route: a text that a label can have as it is.
+fn owner(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str>> {
+    let text = value.line(problems)?;
+    if text.len() <= MAX_OWNER && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b";=\\".contains(&byte)) {
+        return Some(text.into());
+    }
+    value.refuse(
+        "this becomes the value of a label: give a name or an address of at most 64 printable ASCII characters without ; = \\",
+        problems,
+    )
 }
 
 /// Reports a variant or shadow with the name of another one. The `of` of a gate could mean either.

@@ -8,14 +8,13 @@ use super::guardrail::{Guard, Misrouted, Shares};
 use super::key_trials::KeyTrials;
 use super::line::LABELS;
 use super::warmup::WarmUp;
-use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route};
+use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Requires, Route};
 use crate::gate::Terms;
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::slice;
 use crate::split::BASELINE;
-use crate::stats::MetricId;
 use crate::stats::definer::Definer;
-use crate::stats::gates::GateSeries;
+use crate::stats::gates::{GateSeries, GateShown};
 
 /// A gate at work.
 #[derive(Debug)]
@@ -24,6 +23,8 @@ pub struct BoundGate {
     pub of: GateSubject,
     /// Decides which requests are trials, and which of them are bad.
     pub measure: Measure,
+    /// What has to be true of it for its subject to be given more.
+    pub requires: Requires,
     /// Decides which events are trials, if the gate sets a canary against the baseline and both get keys.
     pub key_trials: Option<KeyTrials>,
     /// One for each slice of the route, with `other` as the last, or one for all.
@@ -58,9 +59,9 @@ pub struct GateInSlice {
 /// The state of a gate over its slices.
 #[derive(Debug)]
 pub struct GateSummary {
-    /// The gauge of the state.
-    pub state: MetricId,
-    /// Writes of that gauge.
+    /// The gauges in slice `all`.
+    pub shown: GateShown,
+    /// Writes of the gauge of the state.
     pub writes: Writes,
     /// Whether the slice `other` is known to have trials.
     pub others: Cell<bool>,
@@ -169,7 +170,7 @@ impl BoundGate {
         });
         let slices = slices.collect();
         let summary = gate.each_slice.then(|| GateSummary {
-            state: GateSeries::define_overall(definer, &named(&labels(&"all".into()))),
+            shown: GateShown::define(definer, &named(&labels(&"all".into()))),
             writes: Writes::default(),
             others: Cell::default(),
         });
@@ -180,7 +181,15 @@ impl BoundGate {
             }
             _ => None,
         };
-        Some(Self { of: gate.of, measure: gate.measure, key_trials, slices, summary, told_hidden: Cell::default() })
+        Some(Self {
+            of: gate.of,
+            measure: gate.measure,
+            requires: gate.requires,
+            key_trials,
+            slices,
+            summary,
+            told_hidden: Cell::default(),
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use super::line;
 use crate::engine::callback::Callback;
 use crate::gate::{Rate, Reading, State, Terms, over_slices};
 use crate::limits::LOOKS_AFTER_WRITES;
+use crate::stats::gates::GateShown;
 use crate::stats::{MetricId, Statistics};
 
 /// What a gate is judged after.
@@ -54,7 +55,7 @@ impl GateReading {
             None => counters,
         };
         // A worker that finds a failure counts it before it shows it.
-        let state = statistics.read(series.state);
+        let state = statistics.read(series.shown.state);
         let failures = statistics.read(series.failures);
         let [limit, alpha, min_trials] = shown_terms(series.terms, statistics);
         let rate = |ppm| u32::try_from(ppm).ok().and_then(Rate::new);
@@ -80,8 +81,9 @@ impl GateReading {
     }
 }
 
-/// Shows the terms of the gates of a route, and the states that follow from them, when a configuration takes the gates over.
+/// Shows the terms of the gates of a route, what they require, and the states that follow, when a configuration takes the gates over.
 pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
+    gates.iter().for_each(|gate| shown(gate).for_each(|shown| callback.statistics.set(shown.requires, gate.requires as u64)));
     for (gate, slice) in gates.iter().flat_map(|gate| gate.slices.iter().map(move |slice| (gate, slice))) {
         show_terms(slice, callback.statistics);
         judge(gate, slice, After::Other, true, callback);
@@ -90,10 +92,17 @@ pub fn take_over(gates: &[Rc<BoundGate>], callback: &mut Callback<'_>) {
     gates.iter().for_each(|gate| judge_slices(gate, callback.statistics));
 }
 
+/// What is shown of a gate in each slice, and over all if it has several.
+fn shown(gate: &BoundGate) -> impl Iterator<Item = GateShown> {
+    gate.slices.iter().map(|slice| slice.series.shown).chain(gate.summary.as_ref().map(|summary| summary.shown))
+}
+
 /// Whether the host keeps what [`take_over`] has shown, where that is not 0.
 pub fn are_kept(gates: &[Rc<BoundGate>], statistics: &mut dyn Statistics) -> bool {
     let mut is_kept = |(series, value)| value == 0 || statistics.read(series) > 0;
-    gates.iter().flat_map(|gate| &gate.slices).all(|slice| slice.series.terms.into_iter().zip(terms_of(slice)).all(&mut is_kept))
+    let mut requires = gates.iter().flat_map(|gate| shown(gate).map(|shown| (shown.requires, gate.requires as u64)));
+    requires.all(&mut is_kept)
+        && gates.iter().flat_map(|gate| &gate.slices).all(|slice| slice.series.terms.into_iter().zip(terms_of(slice)).all(&mut is_kept))
 }
 
 /// Judges the gates of a route anew.
@@ -153,7 +162,7 @@ pub fn judge(gate: &BoundGate, slice: &GateInSlice, after: After, serves: bool, 
         let Some(terms) = reading.terms else {
             // The gate has left the configuration.
             if reading.state != 0 {
-                callback.statistics.set(slice.series.state, 0);
+                callback.statistics.set(slice.series.shown.state, 0);
             }
             return false;
         };
@@ -192,7 +201,7 @@ fn show_state(gate: &GateInSlice, reading: &GateReading, terms: Terms, is_hidden
     }
     let changes = reading.state != state as u64;
     if changes {
-        callback.statistics.set(gate.series.state, state as u64);
+        callback.statistics.set(gate.series.shown.state, state as u64);
     }
     changes
 }
@@ -209,15 +218,15 @@ impl BoundGate {
 fn judge_slices(gate: &BoundGate, statistics: &mut dyn Statistics) {
     let (Some(summary), [slices @ .., other]) = (&gate.summary, gate.slices.as_slice()) else { return };
     summary.writes.until_settled(|| {
-        let states: Vec<State> = slices.iter().map(|slice| State::of(statistics.read(slice.series.state))).collect();
-        let other_state = State::of(statistics.read(other.series.state));
+        let states: Vec<State> = slices.iter().map(|slice| State::of(statistics.read(slice.series.shown.state))).collect();
+        let other_state = State::of(statistics.read(other.series.shown.state));
         let others = statistics.read(other.series.trials);
-        let shown = statistics.read(summary.state);
+        let shown = statistics.read(summary.shown.state);
         let state = over_slices(states, other_state, others > 0) as u64;
         // A fail is for good, also if its slice has left the configuration.
         let changes = shown != state && State::of(shown) != State::Fail;
         if changes {
-            statistics.set(summary.state, state);
+            statistics.set(summary.shown.state, state);
         }
         changes
     });

@@ -4,9 +4,10 @@ import json
 import pathlib
 
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
-STATISTICS = {one["name"]: one for one in json.loads((DATA / "statistics.json").read_text())["statistics"]}
-LABELS = list(dict.fromkeys(label for one in STATISTICS.values() for label in one["labels"]))
-"""All labels of all statistics."""
+_CONTRACT = json.loads((DATA / "statistics.json").read_text())
+STATISTICS = {one["name"]: one for one in _CONTRACT["statistics"]}
+LABELS = list(dict.fromkeys([*(label for one in STATISTICS.values() for label in one["labels"]), *_CONTRACT["reserved"]]))
+"""All labels of all statistics, and those that are reserved for later ones."""
 
 
 def complete():

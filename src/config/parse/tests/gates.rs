@@ -18,6 +18,7 @@ fn gates_arrive() {
         of,
         measure,
         terms: Terms { limit: rate(limit_ppm), alpha: rate(50_000), min_trials: 0 },
+        requires: Requires::Pass,
         each_slice: false,
     };
     let (shadow, canary) = (GateSubject::Shadow(0), GateSubject::Variant(1));
@@ -25,10 +26,11 @@ fn gates_arrive() {
         Gate {
             terms: Terms { limit: rate(20_000), alpha: rate(10_000), min_trials: 100 },
             each_slice: true,
+            requires: Requires::Nothing,
             ..gate("agreement", shadow, Measure::Diverged, 20_000)
         },
         gate("slow", canary, Measure::SlowerThan(Duration::from_millis(250)), 50_000),
-        gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1),
+        Gate { requires: Requires::NoFail, ..gate("latency", shadow, Measure::SlowerThanPrimary(Duration::ZERO), 1) },
         Gate {
             terms: Terms { limit: rate(100_000), alpha: rate(50_000), min_trials: 20 },
             ..gate("coverage", shadow, Measure::Coverage, 100_000)
@@ -67,6 +69,37 @@ fn gates_have_the_documented_defaults() {
 
     let plain = route_of("");
     assert_eq!((&*plain.gates, &plain.guardrail), (&[][..], &None));
+}
+
+/// Every measure, with what equal models do.
+#[test]
+fn what_a_gate_requires_follows_from_its_measure() {
+    let default = |of: &str, measure: &str| {
+        let route = route_of(&format!(
+            r#", "split": {{"baseline": "v1", "canaries": [{{"name": "v2", "percent": 1}}], "key": "request"}}, "compare": {{"task": "labels"}},
+            "shadows": [{{"name": "c", "cluster": "c", "percent": 1, "role": "control"}}, {{"name": "s", "cluster": "c", "percent": 1}}],
+            "gates": [{{"name": "a", "of": "{of}", "limit": 50, "measure": {measure}}}]"#
+        ));
+        route.gates[0].requires
+    };
+    for (of, measure, expected) in [
+        ("s", r#""diverged""#, Requires::Pass),
+        ("s", r#""worse_than_control""#, Requires::NoFail),
+        ("s", r#""failed""#, Requires::Pass),
+        ("v2", r#""failed""#, Requires::Pass),
+        ("v2", r#""worse_than_baseline", "event": "refused""#, Requires::NoFail),
+        ("v2", r#""slower_than", "threshold": "1s""#, Requires::Pass),
+        ("s", r#""slower_than_primary", "margin": "1ms""#, Requires::NoFail),
+        ("s", r#""costlier_than_primary", "margin": 1"#, Requires::NoFail),
+        ("s", r#""coverage""#, Requires::Pass),
+        ("s", r#""flipped""#, Requires::Pass),
+        ("v2", r#""first_byte_slower_than", "threshold": "1s""#, Requires::Pass),
+        ("s", r#""coverage", "requires": "no-fail""#, Requires::NoFail),
+        ("s", r#""worse_than_control", "requires": "pass""#, Requires::Pass),
+        ("s", r#""diverged", "requires": "none""#, Requires::Nothing),
+    ] {
+        assert_eq!(default(of, measure), expected, "{measure}");
+    }
 }
 
 #[test]
