@@ -128,6 +128,7 @@ impl Engine {
             Event::Work { root } => self.woken(root, &mut callback),
             Event::Dispatched { pair, result } => self.dispatched(pair, result, &mut callback),
             Event::ShadowAnswered { token, reply } => self.shadow_answered(token, reply, &mut callback),
+            Event::Alive { root } => self.alive(root, &mut callback),
             Event::Retire { root } => self.retire(root, &mut callback),
         }
         self.wake_due(&mut callback);
@@ -142,6 +143,13 @@ impl Engine {
         if !root.woken && !idle {
             root.woken = true;
             callback.effects.push(Effect::Wake);
+        }
+    }
+
+    /// Counts a heartbeat, but not of a root context that another one has followed.
+    fn alive(&self, root: RootId, callback: &mut Callback<'_>) {
+        if self.roots.get(&root).is_some_and(|root| !root.retiring) {
+            callback.statistics.add(self.series.heartbeats, 1);
         }
     }
 

@@ -101,5 +101,8 @@ pub const LOOKS_AFTER_WRITES: u32 = 8;
 /// may hold a thread up in between.
 pub const STARTED_TOGETHER: Duration = Duration::from_secs(10);
 
+/// The time between two heartbeats of a worker.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// How long an unchanged failure of a shadow is not logged again.
 pub const EVIDENCE_REMINDER: Duration = Duration::from_secs(60);

@@ -73,6 +73,8 @@ pub struct WorkerSeries {
     pub evidence: Family<Line>,
     /// `gnomon_anomalies_total`
     pub anomalies: Family<Anomaly>,
+    /// `gnomon_heartbeats_total`
+    pub heartbeats: MetricId,
     /// `gnomon_build_info`
     pub build_info: MetricId,
 }
@@ -86,6 +88,7 @@ impl WorkerSeries {
             captured_limit_bytes: definer.define(MetricType::Gauge, "gnomon_captured_limit_bytes", &[]),
             started: definer.define(MetricType::Gauge, "gnomon_started_microseconds", &[]),
             evidence: Family::define(definer, "gnomon_evidence_total", &[], "outcome"),
+            heartbeats: definer.define(MetricType::Counter, "gnomon_heartbeats_total", &[]),
             anomalies: Family::define(definer, "gnomon_anomalies_total", &[], "what"),
             build_info: definer.define(MetricType::Gauge, "gnomon_build_info", &[("what", env!("CARGO_PKG_VERSION"))]),
         }

@@ -58,6 +58,8 @@ mod gated;
 mod gates;
 #[path = "simulated_host/guardrail.rs"]
 mod guardrail;
+#[path = "simulated_host/heartbeats.rs"]
+mod heartbeats;
 #[path = "simulated_host/host.rs"]
 mod host;
 #[path = "simulated_host/identity.rs"]

@@ -80,6 +80,11 @@ pub enum Event {
         /// The answer; `None` if the call was reset or timed out after headers.
         reply: Option<Reply>,
     },
+    /// A root context that has had streams is alive: so after every [`HEARTBEAT`](crate::limits::HEARTBEAT).
+    Alive {
+        /// The root context.
+        root: RootId,
+    },
     /// The host wants to end a root context.
     Retire {
         /// The root context.

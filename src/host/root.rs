@@ -1,12 +1,14 @@
 //! Root contexts: they take the configuration, send copies and read the shadows' answers.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, MapType};
 
 use super::service::Service;
-use super::statistics::{Host, worker};
+use super::statistics::{Host, expect, worker};
 use super::stream::Stream;
 use super::{Reaction, buffer, calls, handle, log_line, map, now, property, value};
 use crate::compare::read::openai::beginning;
@@ -15,6 +17,7 @@ use crate::engine::event::{Configured, Event};
 use crate::engine::head::{Head, Reply};
 use crate::engine::ids::RootId;
 use crate::engine::intake::{self, Source};
+use crate::limits::HEARTBEAT;
 
 /// The header that an upstream's answer has and Envoy's own lacks.
 const UPSTREAM_TIME: &str = "x-envoy-upstream-service-time";
@@ -24,12 +27,14 @@ pub struct Root {
     id: RootId,
     /// Its configuration at work; `None` without a valid one.
     service: Option<Service>,
+    /// Whether it has had a stream. The main thread and workers that wait for their first request have root contexts, too.
+    has_served: Cell<bool>,
 }
 
 impl Root {
     /// A root context that has no configuration yet: its streams pass untouched.
     pub fn new(id: RootId) -> Self {
-        Self { id, service: None }
+        Self { id, service: None, has_served: Cell::default() }
     }
 
     fn tell(&self, event: Event) -> Reaction {
@@ -75,6 +80,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
+        expect(hostcalls::set_tick_period(HEARTBEAT));
         let plugin = property(&["plugin_name"]).unwrap_or_default();
         let text = buffer(BufferType::PluginConfiguration, size);
         let source =
@@ -90,11 +96,18 @@ impl RootContext for Root {
         self.tell(Event::Work { root: self.id });
     }
 
+    fn on_tick(&mut self) {
+        if self.has_served.get() {
+            self.tell(Event::Alive { root: self.id });
+        }
+    }
+
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        self.has_served.set(true);
         Some(Box::new(Stream::new(id, self.service.clone())))
     }
 }

@@ -12,7 +12,8 @@ pub struct GateSeries {
     pub bad: MetricId,
     /// `gnomon_gate_trials_total`. A bad trial is counted here before it is counted as bad.
     pub trials: MetricId,
-    /// `gnomon_gate_limit_sum_ppm_total`, of gates whose trials have limits of their own. A trial's limit is added here before it is counted.
+    /// `gnomon_gate_limit_sum_ppm_total`, if the trials have limits of their own. A trial's limit is added here before it is counted. (Other
+    /// gates have the series, too, at 0: so whoever reads it can tell what it says from what is missing.)
     pub limits: Option<MetricId>,
     /// `gnomon_gate_failures_total`. Above 0 the gate has failed, whatever its other counters say later. It is above 1 if several workers
     /// found the failure at the same time. A worker that has not seen the failure can't undo it here, as it could in the gauge of the
@@ -41,8 +42,9 @@ impl GateSeries {
     /// Defines the series with these labels. `own_limits`: whether each trial has a limit of its own.
     pub fn define(definer: &mut Definer, labels: &GateLabels<'_>, own_limits: bool) -> Self {
         let mut define = |retention, name| definer.retained(retention, name, labels);
+        let limits = define(Retention::Counter, "gnomon_gate_limit_sum_ppm_total");
         Self {
-            limits: own_limits.then(|| define(Retention::Counter, "gnomon_gate_limit_sum_ppm_total")),
+            limits: own_limits.then_some(limits),
             bad: define(Retention::Counter, "gnomon_gate_bad_total"),
             trials: define(Retention::Counter, "gnomon_gate_trials_total"),
             failures: define(Retention::Counter, "gnomon_gate_failures_total"),
@@ -85,7 +87,8 @@ impl WarmupSeries {
 pub struct ShareSeries {
     /// `gnomon_split_ppm`: the share of requests that the variant gets now, in parts per million.
     pub shown: MetricId,
-    /// `gnomon_guardrail_tripped`, of canaries only: 1 once the canary is cut off.
+    /// `gnomon_guardrail_tripped` of a canary: 1 once it is cut off. (The baseline has the series, too, at 0: so whoever reads it can tell
+    /// the baseline from a canary whose series is missing.)
     pub tripped: Option<MetricId>,
     /// `gnomon_split_misrouted`: 1 once the proxy was seen to route requests of the variant and of another one alike.
     pub misrouted: MetricId,
@@ -96,10 +99,11 @@ impl ShareSeries {
     pub fn define(definer: &mut Definer, route: &Route, variant: &str, is_canary: bool) -> Self {
         let labels = labels_of(route, "variant", variant);
         let mut define = |retention, name| definer.retained(retention, name, &labels);
+        let tripped = define(Retention::Latch, "gnomon_guardrail_tripped");
         Self {
             shown: define(Retention::Shown, "gnomon_split_ppm"),
             misrouted: define(Retention::Latch, "gnomon_split_misrouted"),
-            tripped: is_canary.then(|| define(Retention::Latch, "gnomon_guardrail_tripped")),
+            tripped: is_canary.then_some(tripped),
         }
     }
 }

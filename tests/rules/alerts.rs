@@ -41,17 +41,22 @@ fn set(page: &mut Page, name: &str, value: f64) {
     series.expect("a series of a page").1 = value;
 }
 
-
 /// The labels of alerts about an experiment, and of those about a proxy.
 const ROUTE: &str = "experiment=\"e\",route=\"r\",owner=\"team\"";
 const PROXY: &str = "job=\"istio/gnomon\",pod=\"a\",instance=\"a:15020\"";
 
 /// An alert, its severity, its labels beside those, the minute at which it fires, and what brings it about from the beginning on.
 const ALERTS: [(&str, &str, &str, u32, Trouble); 17] = [
-    ("GnomonGateFailed", "ticket", "subject=\"v2\",gate=\"errors\",slice=\"all\"", 1, |page, _| page.gates[0].counts = Counts::new(50, 1000)),
+    ("GnomonGateFailed", "ticket", "subject=\"v2\",gate=\"errors\",slice=\"all\"", 1, |page, _| {
+        page.gates[0].counts = Counts::new(50, 1000)
+    }),
     ("GnomonCanaryCutOff", "ticket", "subject=\"v2\"", 1, |page, _| page.tripped.push("v2")),
     ("GnomonCoverageLow", "ticket", "shadow=\"s\"", 21, |page, minute| {
-        set(page, "gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"timed_out\"}", f64::from(20 * minute));
+        set(
+            page,
+            "gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"timed_out\"}",
+            f64::from(20 * minute),
+        );
     }),
     ("GnomonSplitMisrouted", "page", "", 1, |page, _| page.misrouted.extend(["v1", "v2"])),
     ("GnomonAnomalies", "ticket", "what=\"host_call\"", 2, |page, minute| set(page, "gnomon_anomalies_total", f64::from(minute.min(1)))),

@@ -7,7 +7,8 @@ use std::fmt::Write;
 use super::promtool::{promtool, rules};
 
 /// What stands before the groups.
-const HEAD: &str = "# Made from rules.yaml by `UPDATE=1 scripts/test rules`: for the Prometheus operator. Give it the labels that your Prometheus selects.
+const HEAD: &str =
+    "# Made from rules.yaml by `UPDATE=1 scripts/test rules`: for the Prometheus operator. Give it the labels that your Prometheus selects.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:

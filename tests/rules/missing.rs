@@ -30,7 +30,13 @@ fn world() -> World {
         let page = |pod, started| {
             let terms = Terms { min_trials: 10, ..limit(2) };
             let page = errors(Page::new(pod, started), 0, 1000).against_baseline("worse", limit(50), Counts::new(50, 1000), 50_000 * 1000);
-            page.slice("sliced", "eu", terms, Requires::Pass, Counts::new(0, 1000)).slice("sliced", "other", terms, Requires::Pass, Counts::default())
+            page.slice("sliced", "eu", terms, Requires::Pass, Counts::new(0, 1000)).slice(
+                "sliced",
+                "other",
+                terms,
+                Requires::Pass,
+                Counts::default(),
+            )
         };
         world.minute(vec![page("a", 1), page("b", 2)]);
     }
@@ -66,7 +72,13 @@ fn without_any_one_metric_of_one_proxy_the_subject_does_not_pass() {
         // The terms are those of the other proxy.
         let passes = ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials", "gnomon_gate_requires"].contains(&metric);
         let samples = vec![("gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), f64::from(u8::from(passes)))];
-        run(&format!("one-without-{metric}"), &world, 1, &[], &[Check { minute: 3, expression: "gnomon:subject:state".to_owned(), samples }]);
+        run(
+            &format!("one-without-{metric}"),
+            &world,
+            1,
+            &[],
+            &[Check { minute: 3, expression: "gnomon:subject:state".to_owned(), samples }],
+        );
     }
 }
 

@@ -71,7 +71,10 @@ pub fn verdicts(minute: usize, expected: &[Expected]) -> Vec<Check> {
         subjects.push((format!("gnomon:subject:state{}", labels(expected, &[])), subject.state().0 as u8));
         let misrouted = subject.misrouted.contains(&subject.name);
         for gate in &subject.gates {
-            states.push((format!("gnomon:gate:state{}", labels(expected, &[("gate", &gate.name), ("slice", ALL)])), gate.state(misrouted) as u8));
+            states.push((
+                format!("gnomon:gate:state{}", labels(expected, &[("gate", &gate.name), ("slice", ALL)])),
+                gate.state(misrouted) as u8,
+            ));
             for slice in &gate.slices {
                 let labels = labels(expected, &[("gate", &gate.name), ("slice", &slice.name)]);
                 if slice.name != ALL {

@@ -16,7 +16,11 @@ fn rising(minutes: u32, series: &[(&str, f64)]) -> World {
 
 /// A check that `expression` is near `value`, as the only series with these labels.
 fn near(minute: usize, expression: &str, labels: &str, value: f64) -> Check {
-    Check { minute, expression: format!("abs({expression} - {value}) < bool 1e-9"), samples: vec![(format!("{{experiment=\"e\",route=\"r\",{labels}}}"), 1.0)] }
+    Check {
+        minute,
+        expression: format!("abs({expression} - {value}) < bool 1e-9"),
+        samples: vec![(format!("{{experiment=\"e\",route=\"r\",{labels}}}"), 1.0)],
+    }
 }
 
 /// A check that `expression` has no series.
@@ -26,7 +30,8 @@ fn absent(minute: usize, expression: &str) -> Check {
 
 #[test]
 fn the_share_of_pairs_that_diverged() {
-    let pairs = |verdict: &str| format!("gnomon_pairs_total{{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",verdict=\"{verdict}\"}}");
+    let pairs =
+        |verdict: &str| format!("gnomon_pairs_total{{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",verdict=\"{verdict}\"}}");
     let world = rising(10, &[(&pairs("identical"), 70.0), (&pairs("equivalent"), 20.0), (&pairs("diverged"), 10.0)]);
     run("diverged", &world, 1, &[], &[near(9, "gnomon:pairs_diverged:ratio_rate5m", "shadow=\"s\"", 0.1)]);
     run("diverged-idle", &rising(10, &[(&pairs("diverged"), 0.0)]), 1, &[], &[absent(9, "gnomon:pairs_diverged:ratio_rate5m")]);
@@ -34,7 +39,9 @@ fn the_share_of_pairs_that_diverged() {
 
 #[test]
 fn coverage_leaves_out_what_nobody_could_have_compared() {
-    let outcome = |outcome: &str| format!("gnomon_shadow_outcomes_total{{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"{outcome}\"}}");
+    let outcome = |outcome: &str| {
+        format!("gnomon_shadow_outcomes_total{{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"{outcome}\"}}")
+    };
     let series = [("compared", 60.0), ("timed_out", 20.0), ("both_refused", 5.0), ("replaced", 5.0), ("other_variant", 5.0)];
     let named: Vec<(String, f64)> = series.map(|(word, step)| (outcome(word), step)).into();
     let world = rising(10, &named.iter().map(|(name, step)| (name.as_str(), *step)).collect::<Vec<_>>());
@@ -44,7 +51,10 @@ fn coverage_leaves_out_what_nobody_could_have_compared() {
 #[test]
 fn failed_answers_are_those_that_no_client_broke_off() {
     let class = |class: &str| format!("gnomon_responses_total{{experiment=\"e\",route=\"r\",variant=\"v2\",class=\"{class}\"}}");
-    let world = rising(10, &[(&class("2xx"), 70.0), (&class("4xx"), 10.0), (&class("5xx"), 15.0), (&class("reset"), 5.0), (&class("cancelled"), 50.0)]);
+    let world = rising(
+        10,
+        &[(&class("2xx"), 70.0), (&class("4xx"), 10.0), (&class("5xx"), 15.0), (&class("reset"), 5.0), (&class("cancelled"), 50.0)],
+    );
     run("failed", &world, 1, &[], &[near(9, "gnomon:responses_failed:ratio_rate5m", "variant=\"v2\"", 0.2)]);
 }
 
@@ -71,9 +81,12 @@ fn answers_per_request_are_held_against_those_an_hour_before() {
     let requests = format!("gnomon_requests_total{{{labels},reason=\"weight\"}}");
     let responses = format!("gnomon_responses_total{{{labels},class=\"2xx\"}}");
     // (requests a minute, answers a minute before minute 60 and after it)
-    for (name, per_minute, before, after, expected) in
-        [("collapsed", 10.0, 10.0, 2.0, Some(0.2)), ("steady", 10.0, 5.0, 5.0, Some(1.0)), ("few", 3.0, 3.0, 3.0, None), ("none-before", 10.0, 0.0, 10.0, None)]
-    {
+    for (name, per_minute, before, after, expected) in [
+        ("collapsed", 10.0, 10.0, 2.0, Some(0.2)),
+        ("steady", 10.0, 5.0, 5.0, Some(1.0)),
+        ("few", 3.0, 3.0, 3.0, None),
+        ("none-before", 10.0, 0.0, 10.0, None),
+    ] {
         let mut world = World::default();
         for minute in 0..75 {
             let mut page = Page::new("a", 1);

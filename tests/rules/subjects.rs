@@ -69,9 +69,11 @@ fn trials_with_limits_of_their_own_are_judged_at_each_proxy() {
     {
         let mut world = World::default();
         for _ in 0..3 {
-            let page = |index: u64| Page::new(&format!("p{index}"), index).against_baseline("g", half, Counts::new(bad, trials), 50_000 * trials);
+            let page =
+                |index: u64| Page::new(&format!("p{index}"), index).against_baseline("g", half, Counts::new(bad, trials), 50_000 * trials);
             // One proxy without trials, which does not count.
-            world.minute((1..=proxies).map(page).chain([Page::new("idle", 99).against_baseline("g", half, Counts::new(0, 0), 0)]).collect());
+            world
+                .minute((1..=proxies).map(page).chain([Page::new("idle", 99).against_baseline("g", half, Counts::new(0, 0), 0)]).collect());
         }
         assert_eq!(check(name, &world, &[2]), state, "{name}");
     }
@@ -111,7 +113,10 @@ fn a_canary_that_most_proxies_have_cut_off_stays_so_when_they_restart() {
         }
         world.minute(vec![page]);
     }
-    let state = |minute, value| Check { minute, expression: "gnomon:subject:state".to_owned(), samples: vec![(
-        "gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), value)] };
+    let state = |minute, value| Check {
+        minute,
+        expression: "gnomon:subject:state".to_owned(),
+        samples: vec![("gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), value)],
+    };
     run("cut-off-restarted", &world, 1, &[], &[state(4, 2.0), state(9, 2.0)]);
 }

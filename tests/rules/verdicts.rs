@@ -26,7 +26,9 @@ pub fn check(name: &str, world: &World, minutes: &[usize]) -> State {
 
 #[test]
 fn a_good_a_bad_and_an_undecided_subject() {
-    for (name, bad, trials, state) in [("good", 0, 1000, State::Pass), ("bad", 50, 1000, State::Fail), ("undecided", 0, 100, State::Undecided)] {
+    for (name, bad, trials, state) in
+        [("good", 0, 1000, State::Pass), ("bad", 50, 1000, State::Fail), ("undecided", 0, 100, State::Undecided)]
+    {
         let mut world = World::default();
         for _ in 0..3 {
             world.minute(vec![errors(Page::new("a", 1), bad, trials)]);
@@ -59,7 +61,11 @@ fn what_a_proxy_that_left_has_counted_counts_on() {
 fn an_outage_does_not_hide_below_what_a_proxy_had_counted_before_it_restarted() {
     let mut world = World::default();
     for minute in 0..20 {
-        world.minute(vec![if minute < 5 { errors(Page::new("a", 1), 4, 900) } else { errors(Page::new("a", 2), 3 * (minute - 5), 3 * (minute - 5)) }]);
+        world.minute(vec![if minute < 5 {
+            errors(Page::new("a", 1), 4, 900)
+        } else {
+            errors(Page::new("a", 2), 3 * (minute - 5), 3 * (minute - 5))
+        }]);
     }
     assert_eq!(check("restarted", &world, &[4, 5, 6, 12, 19]), State::Fail);
 }
@@ -160,7 +166,9 @@ fn two_clusters_and_two_experiments_are_judged_apart() {
 fn a_gate_with_min_trials_waits_for_the_sum_of_all() {
     let mut world = World::default();
     for minute in 0..4 {
-        let page = |pod, started| Page::new(pod, started).gate("g", Terms { min_trials: 1000, ..limit(1) }, Requires::Pass, Counts::new(0, 200 * minute));
+        let page = |pod, started| {
+            Page::new(pod, started).gate("g", Terms { min_trials: 1000, ..limit(1) }, Requires::Pass, Counts::new(0, 200 * minute))
+        };
         world.minute(vec![page("a", 1), page("b", 2)]);
     }
     assert_eq!(check("min-trials", &world, &[2, 3]), State::Pass);

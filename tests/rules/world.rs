@@ -101,7 +101,10 @@ impl Page {
         all.push(("gnomon_started_microseconds{}".to_owned(), self.started as f64));
         all.push(("gnomon_build_info{what=\"0.1.0\"}".to_owned(), 1.0));
         all.push(("gnomon_configuration{plugin=\"p\"}".to_owned(), self.configuration as f64));
-        all.push((format!("gnomon_experiment_info{{{route},config=\"{}\",owner=\"team\"}}", self.config), f64::from(u8::from(!self.is_over))));
+        all.push((
+            format!("gnomon_experiment_info{{{route},config=\"{}\",owner=\"team\"}}", self.config),
+            f64::from(u8::from(!self.is_over)),
+        ));
         for variant in VARIANTS {
             let is = |of: &[&str]| f64::from(u8::from(of.contains(&variant)));
             all.push((format!("gnomon_split_misrouted{{{route},variant=\"{variant}\"}}"), is(&self.misrouted)));
@@ -234,8 +237,11 @@ impl Seen {
             }
         }
         for ((cluster, experiment, name), subject) in &mut subjects {
-            let proxies: BTreeMap<u64, &Page> =
-                pages.iter().filter(|page| page.cluster() == cluster && page.experiment == *experiment).map(|page| (page.started, page)).collect();
+            let proxies: BTreeMap<u64, &Page> = pages
+                .iter()
+                .filter(|page| page.cluster() == cluster && page.experiment == *experiment)
+                .map(|page| (page.started, page))
+                .collect();
             subject.proxies = proxies.len() as u64;
             subject.cut_off = proxies.values().filter(|page| page.tripped.contains(name)).count() as u64;
             subject.configurations = proxies.values().map(|page| page.configuration).filter(|value| *value != 1).collect();
@@ -268,13 +274,16 @@ impl Seen {
             .filter(|key| key.0 == cluster && key.1 == experiment && key.2 == subject.name)
             .filter(|key| {
                 let gate = subject.gates.iter().find(|gate| gate.name == key.3);
-                gate.is_some_and(|gate| gate.slices.iter().any(|slice| slice.name == key.4 && slice.state(false) == gnomon::gate::State::Fail))
+                gate.is_some_and(|gate| {
+                    gate.slices.iter().any(|slice| slice.name == key.4 && slice.state(false) == gnomon::gate::State::Fail)
+                })
             })
             .cloned()
             .collect();
         self.failed.extend(failed.into_iter().map(|key| (key, ())));
         for gate in subject.gates.iter().filter(|gate| gate.state(false) == gnomon::gate::State::Fail) {
-            if let Some(key) = self.lives.keys().find(|key| key.0 == cluster && key.1 == experiment && key.2 == subject.name && key.3 == gate.name)
+            if let Some(key) =
+                self.lives.keys().find(|key| key.0 == cluster && key.1 == experiment && key.2 == subject.name && key.3 == gate.name)
             {
                 self.failed.insert((key.0.clone(), key.1, key.2, key.3, "all"), ());
             }

@@ -70,7 +70,7 @@ fn gates(metrics: &Metrics) -> Gates {
     };
     read("gnomon_gate_bad_total", |told, value| told.bad = value);
     read("gnomon_gate_trials_total", |told, value| told.trials = value);
-    read("gnomon_gate_limit_sum_ppm_total", |told, value| told.limits = Some(value));
+    read("gnomon_gate_limit_sum_ppm_total", |told, value| told.limits = Some(value).filter(|sum| *sum > 0));
     read("gnomon_gate_failures_total", |told, value| told.failures = value);
     read("gnomon_gate_limit_ppm", |told, value| told.limit = value);
     read("gnomon_gate_alpha_ppm", |told, value| told.alpha = value);

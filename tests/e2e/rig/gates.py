@@ -71,7 +71,7 @@ def disagreements(metrics):
         terms = [metrics.values[f"gnomon_gate_{name}", labels] for name in ("limit_ppm", "alpha_ppm", "min_trials")]
         misrouted = metrics.total("gnomon_split_misrouted", experiment=place["experiment"], route=place["route"], variant=place["subject"])
         expected = UNDECIDED
-        if labels in exported["limit_sum_ppm_total"] and trials and terms[0]:
+        if exported["limit_sum_ppm_total"].get(labels) and trials and terms[0]:
             # Each trial has a limit of its own.
             terms[0] = exported["limit_sum_ppm_total"][labels] / trials
         if terms[0]:  # the configuration still has it

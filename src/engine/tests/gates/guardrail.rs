@@ -104,7 +104,7 @@ fn two_canaries() -> Value {
 #[test]
 fn pins_and_users_of_it_go_to_the_baseline_and_all_others_stay() {
     let mut worker = Worker::new(two_canaries());
-    assert_eq!(worker.defined(&["gnomon_guardrail_tripped"]), 2, "of each canary, guarded or not");
+    assert_eq!(worker.defined(&["gnomon_guardrail_tripped"]), 3, "of each variant, guarded or not");
     let users: Vec<String> = (0..60).map(|user| format!("u{user}")).collect();
     let assign = |worker: &mut Worker| users.iter().map(|user| decision(worker, ("x-user", user))).collect::<Vec<_>>();
     let before = assign(&mut worker);
