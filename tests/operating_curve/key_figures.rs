@@ -184,8 +184,8 @@ fn misled(runner: &mut Runner<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     let steady = [step(runner.size.horizon / 10, 50_000, EQUAL)];
     for (proxies, who) in [(2, "2 proxies"), (5, "5 proxies"), (20, "20 proxies")] {
-        let summed = Scenario { proxies, ..scenario(CROWD, steady, HALF, &[Way::ByKey]) };
-        rows.push(runner.row(("equal at 5 %, a crowd at several proxies", who), 1.0, summed));
+        let several = Scenario { proxies, ..scenario(CROWD, steady, HALF, &[Way::ByKey, Way::ByProxies]) };
+        rows.push(runner.row(("equal at 5 %, a crowd at several proxies", who), 1.0, several));
     }
     let late = Step { requests: 1.0, ..step(20_000, 50_000, [0.01, 1.0, 0.0]) };
     let turns = |events| [step(events, 50_000, EQUAL), late];
@@ -206,6 +206,11 @@ fn misled(runner: &mut Runner<'_>) -> Vec<Row> {
 /// What of the figures is not as promised, beyond what chance explains, or not as another computation has it.
 pub fn disagreements(figures: &KeyFigures) -> Vec<String> {
     let mut found = misled_guardrails(&figures.misled);
+    for row in &figures.misled {
+        if let Some(share) = row.share(Way::ByProxies).filter(|share| beyond(*share, ALPHA, row.runs.len())) {
+            found.push(format!("{}, {}: the mean of the proxies fails in {share} of runs with equal models", row.what, row.who));
+        }
+    }
     for row in &figures.equal {
         for way in [Way::ByKey, Way::Passes] {
             if let Some(share) = row.share(way).filter(|share| beyond(*share, ALPHA, row.runs.len())) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gnomon::config::{Key, Split, Variant};
 use gnomon::gate::first_events::KeyBit;
+use gnomon::gate::lives::Lives;
 use gnomon::gate::window::WindowTally;
 use gnomon::gate::{Counts, Rate, Reading, State, Terms, shared_limit};
 use gnomon::http::Request;
@@ -58,6 +59,8 @@ pub enum Way {
     Passes,
     /// The same trials, judged by the exact product of the ratios of all trials, in other words than the shipped ones.
     Product,
+    /// The shipped rules for several proxies: the mean of their e-values.
+    ByProxies,
     /// Each event is a trial.
     ByEvent,
     /// The first event of each key, with the share of the moment as the one limit.
@@ -165,6 +168,8 @@ struct Run<'a> {
     scenario: &'a Scenario,
     pages: Vec<Vec<u8>>,
     by_key: Tally,
+    /// The part of each proxy.
+    by_proxy: Vec<Tally>,
     by_event: Tally,
     products: Products,
     /// The first events of the current window, and the pages in which its users are remembered.
@@ -200,6 +205,7 @@ pub fn run(scenario: &Scenario, random: &mut Random) -> Vec<Option<Found>> {
         scenario,
         pages: vec![Vec::new(); PAGES * scenario.proxies],
         by_key: Tally::default(),
+        by_proxy: vec![Tally::default(); scenario.proxies],
         by_event: Tally::default(),
         products: Products::default(),
         recent: None,
@@ -239,9 +245,11 @@ impl Run<'_> {
         let limit = shared_limit(self.scenario.gate.limit, share(CANARY), share(BASELINE)).expect("both get keys");
         let is_bad = decision.variant == CANARY;
         self.by_event.add(limit, is_bad);
-        let is_trial = by_request || self.is_first(&headers[0].1, random);
+        let proxy = if self.scenario.proxies > 1 { (random.share() * self.scenario.proxies as f64) as usize } else { 0 };
+        let is_trial = by_request || self.is_first(&headers[0].1, proxy);
         if is_trial {
             self.by_key.add(limit, is_bad);
+            self.by_proxy[proxy].add(limit, is_bad);
             self.products.add(limit, is_bad);
         }
         if self.scenario.ways.contains(&Way::Guardrail) {
@@ -261,10 +269,9 @@ impl Run<'_> {
         }
     }
 
-    /// Whether this is the first event of a key at its proxy.
-    fn is_first(&mut self, key: &[u8], random: &mut Random) -> bool {
+    /// Whether this is the first event of a key at this proxy.
+    fn is_first(&mut self, key: &[u8], proxy: usize) -> bool {
         let bit = KeyBit::of(key);
-        let proxy = if self.scenario.proxies > 1 { (random.share() * self.scenario.proxies as f64) as usize } else { 0 };
         let page = &mut self.pages[proxy * PAGES + bit.page];
         let marked = bit.mark(page);
         let is_first = marked.is_some();
@@ -287,6 +294,10 @@ impl Run<'_> {
             let seen = match way {
                 Way::ByKey => gate.judge(reading, false) == State::Fail,
                 Way::Passes => gate.judge(reading, false) == State::Pass,
+                Way::ByProxies => {
+                    let lives = self.by_proxy.iter().map(|tally| tally.with_limits().fewest);
+                    Lives(lives.collect()).judge(&gate, false) == State::Fail
+                }
                 Way::Product => products.reach(gate.alpha),
                 Way::ByEvent => gate.fails(self.by_event.with_limits().fewest),
                 Way::CurrentShare => at(limit),

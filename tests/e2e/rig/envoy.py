@@ -119,7 +119,7 @@ class Envoy:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            self._admin = until(self._admin_address, "Envoy's admin address")
+            self.admin_address = until(self._admin_address, "Envoy's admin address")
             until(self._ready, "Envoy to be ready")
             status = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
         except BaseException as error:
@@ -143,7 +143,7 @@ class Envoy:
 
     def admin(self, path):
         """The text of a page of the admin interface."""
-        host, port = self._admin.rsplit(":", 1)
+        host, port = self.admin_address.rsplit(":", 1)
         connection = http.client.HTTPConnection(host, int(port), timeout=10)
         try:
             connection.request("GET", path)

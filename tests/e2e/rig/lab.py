@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from . import invariants
 from .control_plane import ControlPlane
 from .envoy import Envoy, bootstrap, validate, wasm_filter
+from .prometheus import Prometheus
 from .twin import exchange_both
 from .upstream import Refusing, Reply, Upstream
 from .upstream_h2 import UpstreamH2
@@ -61,6 +62,16 @@ class Lab:
         found = set(proxy.metrics().by("gnomon_configuration", "plugin").values())
         assert state is None or found == {state}, f"gnomon_configuration {found}: {proxy.log()}"
         return proxy
+
+    def leave(self, proxy):
+        """Ends a proxy before the test is over."""
+        invariants.check(proxy)
+        self._proxies.remove(proxy)
+        proxy.stop()
+
+    def prometheus(self, rules=None):
+        """Starts a Prometheus with the project's rules, or with these."""
+        return self._keep(Prometheus(self.folder(), rules))
 
     def managed(self, configuration, clusters, **more):
         """Starts an Envoy whose filter is configured by a control plane: (envoy, control plane)."""
