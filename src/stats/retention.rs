@@ -166,6 +166,29 @@ mod tests {
         assert_eq!(defined(&host), Vec::<&str>::new(), "what was over is forgotten");
     }
 
+    /// Configurations come and go: each has a series of its own.
+    #[test]
+    fn what_is_current_is_shown_of_one_configuration_and_not_remembered() {
+        let mut host = Contended::default();
+        let current = |config: u32| format!("gnomon_dexperiment=.=e;.;config=.={config};.;");
+        let mut take = |host: &mut Contended, config: u32| {
+            let (gauge, line) = (host.define(MetricType::Gauge, &current(config)), Retention::Current.line(&current(config)));
+            retire(host, "p", std::slice::from_ref(&line), ["e"].into_iter());
+            vec![(gauge, line)]
+        };
+        for config in 0..5 {
+            let taken = take(&mut host, config);
+            show(&mut host, "p", &taken);
+            assert_eq!((host.memory.sum(&["gnomon_d"]), host.memory.values[&current(config)]), (1, 1));
+            assert_eq!(host.memory.list("gnomon/v1/lasting/p").len(), 1);
+        }
+        // Another worker takes the next one before this one has shown its own.
+        let (late, next) = (take(&mut host, 5), take(&mut host, 6));
+        show(&mut host, "p", &late);
+        show(&mut host, "p", &next);
+        assert_eq!((host.memory.sum(&["gnomon_d"]), host.memory.values[&current(6)]), (1, 1));
+    }
+
     #[test]
     fn a_series_that_another_plugin_has_is_left_alone() {
         let mut host = start(Contended::default());
