@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gnomon::compare::part::tensor::Datatype;
-use gnomon::config::{Config, Tolerance};
 use gnomon::config::parse::parse;
+use gnomon::config::{Config, Tolerance};
 use gnomon::split::bucket::bucket;
 use serde_json::{Value, json};
 
