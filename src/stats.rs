@@ -52,12 +52,11 @@ fn labels_of<'a>(route: &'a Route, label: &'static str, value: &'a str) -> [(&'s
 /// The `owner` of a route that names none.
 const NOBODY: &str = "none";
 
-/// Defines `gnomon_experiment_info` of `route` in a configuration with this hash. Returns its id, and its line for [`retention::show`].
-pub fn define_info(definer: &mut Definer, route: &Route, hash: &str) -> (MetricId, String) {
+/// Defines `gnomon_experiment_info` of `route` in a configuration with this hash.
+pub fn define_info(definer: &mut Definer, route: &Route, hash: &str) -> MetricId {
     let owner = names::value(route.owner.as_deref().unwrap_or(NOBODY));
     let labels = [("experiment", &*route.experiment), ("route", &route.name), ("config", hash), ("owner", &owner)];
-    let id = definer.retained(retention::Retention::Current, "gnomon_experiment_info", &labels);
-    (id, definer.retained.last().cloned().unwrap_or_default())
+    definer.retained(retention::Retention::Current, "gnomon_experiment_info", &labels)
 }
 
 /// Series that every worker has, whatever its configuration.

@@ -93,8 +93,11 @@ fn refuse(
 impl<'a> Source<'a> {
     /// Binds a configuration to its series.
     fn start(self, config: Config, applied: Applied, mut lines: Vec<Line>, statistics: &mut dyn Statistics) -> Intake {
-        let plan = Plan::new(self.root, config, statistics, self.variable);
-        retention::retire(statistics, self.plugin, &plan.retained, plan.config.routes.iter().map(|route| &*route.experiment));
+        let mut plan = Plan::new(self.root, config, statistics, self.variable);
+        let experiments = plan.config.routes.iter().map(|route| &*route.experiment);
+        if !retention::retire(statistics, self.plugin, &plan.retained, experiments) {
+            plan.retained.clear();
+        }
         lines.extend(plan.missing.iter().map(|missing| Line::Error(self.says(missing))));
         Intake { configured: Some(self.configured(Some(Rc::new(plan)), applied)), lines }
     }

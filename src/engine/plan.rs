@@ -28,10 +28,10 @@ pub struct Plan {
     pub config: Rc<Config>,
     /// Its routes, in the order of the configuration.
     pub routes: Vec<RoutePlan>,
-    /// Lines on its series that outlive it, see [`crate::stats::retention`].
+    /// Lines on its series that outlive it, see [`crate::stats::retention`]; none if they can't be written.
     pub retained: Vec<String>,
-    /// `gnomon_experiment_info` of each route, with its line.
-    pub info: Vec<(MetricId, String)>,
+    /// `gnomon_experiment_info` of each route.
+    pub info: Vec<MetricId>,
     /// How many series each of its experiments has so far.
     pub experiments: Vec<(String, usize)>,
     /// Lines for the operator on headers that copies lack, because their environment variables hold no header value.
@@ -129,7 +129,7 @@ struct Binder<'a> {
     /// As in [`Plan`].
     missing: Vec<String>,
     /// As in [`Plan`].
-    info: Vec<(MetricId, String)>,
+    info: Vec<MetricId>,
 }
 
 impl Binder<'_> {

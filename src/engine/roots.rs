@@ -26,7 +26,8 @@ impl Engine {
                 judge::take_over(&route.gates, callback);
                 kept &= judge::are_kept(&route.gates, callback.statistics) && route.shares.are_kept(callback.statistics);
             }
-            retention::show(callback.statistics, &plugin, &plan.info);
+            plan.info.iter().for_each(|info| callback.statistics.set(*info, 1));
+            retention::settle(callback.statistics, &plugin, &plan.retained);
             exported::tell(&mut self.exported, &plugin, &plan.experiments, callback);
         }
         self.forget(id, callback);

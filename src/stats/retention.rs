@@ -5,8 +5,11 @@
 //!
 //! The host's shared data has a line of text for each of these series, for VMs that start later.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use super::names;
-use super::port::{MetricId, MetricType, Statistics};
+use super::port::{MetricType, Statistics};
 use super::shared::{PREFIX, add_lines, replace_lines};
 
 /// How a series outlives a configuration that has it.
@@ -54,16 +57,33 @@ impl Retention {
 }
 
 /// Replaces the lines of the old configuration of `plugin` (Envoy's name of the plugin) by those of the new one, `retained`, and keeps or
-/// resets the series that the new configuration no longer has.
+/// resets the series that the new configuration no longer has. Returns whether the lines could be written.
 ///
-/// `experiments` are those of the new configuration: the lines of their series are kept. A series that another plugin has is left alone,
-/// because its route may have moved to that plugin.
-pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[String], experiments: impl Iterator<Item = &'a str>) {
+/// `experiments` are those of the new configuration: the lines of their series are kept.
+pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[String], experiments: impl Iterator<Item = &'a str>) -> bool {
     let mut marks: Vec<String> = experiments.map(mark).collect();
     marks.dedup();
     let goes_on = |line: &str| marks.iter().any(|mark| line.contains(mark));
     let stays = |line: &str| goes_on(line) && !line.starts_with(Retention::Current.mark());
-    let gone = replace_lines(statistics, &list_of(plugin), retained, stays);
+    let (gone, is_written) = replace_lines(statistics, &list_of(plugin), retained, stays);
+    reset(statistics, plugin, &gone, goes_on);
+    is_written
+}
+
+/// Resets what `plugin` has shown of a configuration with the lines `retained`, if a younger one has taken its place meanwhile: another worker
+/// may have reset the series before this one has shown them.
+pub fn settle(statistics: &mut dyn Statistics, plugin: &str, retained: &[String]) {
+    let list = add_lines(statistics, &list_of(plugin), [], 0);
+    let list: HashSet<&str, FixedState> = list.iter().map(String::as_str).collect();
+    let gone: Vec<String> = retained.iter().filter(|line| !list.contains(line.as_str())).cloned().collect();
+    if !gone.is_empty() {
+        reset(statistics, plugin, &gone, |_| false);
+    }
+}
+
+/// Keeps or resets the series of the lines `gone`, which `plugin` no longer has. A series that another plugin has is left alone, because its
+/// route may have moved to that plugin.
+fn reset(statistics: &mut dyn Statistics, plugin: &str, gone: &[String], goes_on: impl Fn(&str) -> bool) {
     let plugins = add_lines(statistics, &format!("{PREFIX}plugins"), [plugin], usize::MAX);
     let mut elsewhere: Vec<String> = Vec::new();
     for other in plugins.iter().filter(|other| *other != plugin && !gone.is_empty()) {
@@ -76,14 +96,6 @@ pub fn retire<'a>(statistics: &mut dyn Statistics, plugin: &str, retained: &[Str
             statistics.set(series, 0);
         }
     }
-}
-
-/// Sets the gauges of the configuration that `plugin` has taken to 1, each given with its line. A younger configuration may have come
-/// meanwhile, by another worker, and have set them to 0 before: then they are set to 0 again.
-pub fn show(statistics: &mut dyn Statistics, plugin: &str, current: &[(MetricId, String)]) {
-    current.iter().for_each(|(gauge, _)| statistics.set(*gauge, 1));
-    let lines = add_lines(statistics, &list_of(plugin), [], 0);
-    current.iter().filter(|(_, line)| !lines.contains(line)).for_each(|(gauge, _)| statistics.set(*gauge, 0));
 }
 
 /// Returns the key of the list of a plugin.
@@ -166,6 +178,34 @@ mod tests {
         assert_eq!(defined(&host), Vec::<&str>::new(), "what was over is forgotten");
     }
 
+    /// Configurations come and go: each has a series of its own.
+    #[test]
+    fn what_is_current_is_shown_of_one_configuration_and_not_remembered() {
+        let mut host = Contended::default();
+        let current = |config: u32| format!("gnomon_dexperiment=.=e;.;config=.={config};.;");
+        let take = |host: &mut Contended, config: u32| {
+            let line = Retention::Current.line(&current(config));
+            assert!(retire(host, "p", std::slice::from_ref(&line), ["e"].into_iter()));
+            line
+        };
+        let show = |host: &mut Contended, config: u32, line: &String| {
+            let gauge = host.define(MetricType::Gauge, &current(config));
+            host.set(gauge, 1);
+            settle(host, "p", std::slice::from_ref(line));
+        };
+        for config in 0..5 {
+            let line = take(&mut host, config);
+            show(&mut host, config, &line);
+            assert_eq!((host.memory.sum(&["gnomon_d"]), host.memory.values[&current(config)]), (1, 1));
+            assert_eq!(host.memory.list("gnomon/v1/lasting/p").len(), 1);
+        }
+        // Another worker takes the next one before this one has shown its own.
+        let (late, next) = (take(&mut host, 5), take(&mut host, 6));
+        show(&mut host, 5, &late);
+        show(&mut host, 6, &next);
+        assert_eq!((host.memory.sum(&["gnomon_d"]), host.memory.values[&current(6)]), (1, 1));
+    }
+
     #[test]
     fn a_series_that_another_plugin_has_is_left_alone() {
         let mut host = start(Contended::default());
@@ -197,7 +237,7 @@ mod tests {
     fn what_cannot_be_remembered_is_counted_and_gauges_say_nothing_all_the_same() {
         let mut host = start(Contended::default());
         host.refuses = true;
-        retire(&mut host, "p", &[], ["f"].into_iter());
+        assert!(!retire(&mut host, "p", &[], ["f"].into_iter()));
         assert_eq!((values(&host), defined(&host).len(), host.anomalies()), ([7, 0, 0], 3, 1));
         assert_eq!(host.memory.list("gnomon/v1/lasting/p"), lines());
     }

@@ -40,18 +40,18 @@ pub fn add_lines<'a>(
 }
 
 /// Replaces the list under `key` by `lines`. Returns the lines of the old list that are not among `lines`. Those of them for which `stays` is
-/// true are kept, after `lines`.
-pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String], stays: impl Fn(&str) -> bool) -> Vec<String> {
+/// true are kept, after `lines`. Also returns whether the update succeeded.
+pub fn replace_lines(statistics: &mut dyn Statistics, key: &str, lines: &[String], stays: impl Fn(&str) -> bool) -> (Vec<String>, bool) {
     let now: HashSet<&str, FixedState> = lines.iter().map(String::as_str).collect();
     let mut gone: Vec<String> = Vec::new();
-    update(statistics, key, |bytes| {
+    let done = update(statistics, key, |bytes| {
         let text = String::from_utf8_lossy(bytes);
         gone = text.lines().filter(|line| !now.contains(line)).map(str::to_owned).collect();
         let kept = gone.iter().filter(|line| stays(line));
         let list = lines.iter().chain(kept).map(String::as_str).collect::<Vec<_>>().join("\n");
         (list != text).then(|| list.into_bytes())
     });
-    gone
+    (gone, done)
 }
 
 /// Replaces the bytes under `key` by what `change` returns for them; `None` leaves them. If another worker writes in between, `change` is called
@@ -147,11 +147,11 @@ mod tests {
     fn a_list_that_takes_the_place_of_another_keeps_what_has_to_stay() {
         let mut host = Contended::adding_lines(1);
         ["old", "both", "theirs-to-come"].into_iter().for_each(|line| host.memory.append(KEY, line));
-        let gone = replace_lines(&mut host, KEY, &texts(&["both", "new"]), |line| line.starts_with("theirs"));
+        let (gone, _) = replace_lines(&mut host, KEY, &texts(&["both", "new"]), |line| line.starts_with("theirs"));
         assert_eq!(gone, ["old", "theirs-to-come", "theirs-0"], "also what another worker adds meanwhile");
         assert_eq!(host.memory.list(KEY), ["both", "new", "theirs-to-come", "theirs-0"]);
         let stores = host.stores;
-        assert_eq!(replace_lines(&mut host, KEY, &texts(&["both", "new"]), |_| true), ["theirs-to-come", "theirs-0"]);
+        assert_eq!(replace_lines(&mut host, KEY, &texts(&["both", "new"]), |_| true), (texts(&["theirs-to-come", "theirs-0"]), true));
         assert_eq!(host.stores, stores, "what stands there is not written again");
     }
 }

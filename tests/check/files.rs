@@ -205,6 +205,24 @@ fn every_file_of_the_project_is_good() {
     }
 }
 
+/// By its hash one sees at a proxy which file it runs: in Istio's YAML, in a StringValue, with other spellings.
+#[test]
+fn a_configuration_has_one_hash_wherever_it_stands() {
+    let json = r#"{"version": 1, "experiment": "e", "routes": [{"name": "r", "owner": "team \u00223\u0022", "shadows": [{"name": "s", "cluster": "c", "percent": 12.5}], "compare": {"relative": 1e-3}}]}"#;
+    let yaml = "routes:\n- {shadows: [{percent: 12.50, cluster: c, name: s}], compare: {relative: 0.001}, owner: 'team \"3\"', name: r}\nexperiment: e\nversion: 1.0\n";
+    let plugin = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: gnomon}\nspec:\n  pluginConfig:\n    ";
+    let hash = |name: &str, text: &str| {
+        let run = check([file("hash", name, text)]);
+        let good = run.lines.iter().find_map(|line| line.split_once(": good: configuration ")).unwrap_or_else(|| panic!("{:?}", run.lines));
+        good.1.split_once(',').unwrap().0.to_owned()
+    };
+    let expected = hash("a.json", json);
+    assert!(expected.len() == 8 && expected.bytes().all(|byte| byte.is_ascii_hexdigit()), "{expected}");
+    assert_eq!(hash("a.yaml", yaml), expected);
+    assert_eq!(hash("plugin.yaml", &[plugin, &yaml.trim_end().replace('\n', "\n    ")].concat()), expected);
+    assert_ne!(hash("b.yaml", &yaml.replace("12.50", "12.51")), expected);
+}
+
 /// From any folder, with paths relative to that folder.
 #[test]
 #[cfg(unix)]

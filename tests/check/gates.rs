@@ -31,6 +31,34 @@ fn gates_without_coverage_are_warned_of() {
     }
 }
 
+/// Nothing shows that there were data, if all gates have only not to fail.
+#[test]
+fn a_subject_of_which_no_gate_has_to_pass_is_warned_of() {
+    let config = |gates: &str| {
+        format!(
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  shadows: [{{name: s, cluster: c, percent: 1}}, {{name: d, cluster: c, percent: 1, role: control}}]\n  gates: [{{name: c, of: s, measure: coverage, limit: 90, requires: none}}, {{name: e, of: s, measure: failed, limit: 1}}, {gates}]\n"
+        )
+    };
+    let refused = "name: g, of: b, measure: worse_than_baseline, event: refused, limit: 50";
+    for (gates, warned) in [
+        (format!("{{{refused}}}"), vec!["b"]),
+        (format!("{{{refused}, requires: pass}}"), vec![]),
+        (format!("{{{refused}}}, {{name: h, of: b, measure: failed, limit: 1}}"), vec![]),
+        (format!("{{{refused}}}, {{name: h, of: b, measure: failed, limit: 1, requires: none}}"), vec!["b"]),
+        ("{name: g, of: a, measure: failed, limit: 1, requires: none}".to_owned(), vec![]),
+        ("{name: g, of: d, measure: slower_than_primary, margin: 1ms, limit: 50}".to_owned(), vec![]),
+    ] {
+        let found = warnings([file("held", "a.yaml", &config(&gates))]);
+        let expected: Vec<String> = warned.iter().map(|name| format!("none of {name}'s gates has to pass")).collect();
+        assert_eq!(found.len(), expected.len(), "{gates}: {found:?}");
+        assert!(found.iter().zip(&expected).all(|(line, expected)| line.contains(expected)), "{gates}: {found:?}");
+    }
+    let all = config("{name: g, of: b, measure: failed, limit: 1}")
+        .replace("of: s, measure: failed, limit: 1", "of: s, measure: failed, limit: 1, requires: no-fail");
+    let found = warnings([file("held", "s.yaml", &all)]);
+    assert!(found.len() == 1 && found[0].contains("none of s's gates has to pass"), "{found:?}");
+}
+
 /// Answers that fail are neither fast nor slow: only a gate that counts them can cut off a canary that has an outage.
 #[test]
 fn a_guardrail_that_sees_no_failures_is_warned_of() {
@@ -85,7 +113,7 @@ fn paired_measures_with_a_limit_below_half_are_warned_of() {
 fn a_canary_that_has_to_be_better_is_warned_of() {
     for (limit, warned) in [("49.9999", true), ("50", false), ("60", false)] {
         let text = format!(
-            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: {limit}}}]\n"
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{{name: b, percent: 1}}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: {limit}, requires: pass}}]\n"
         );
         let run = check([file("better", "a.yaml", &text)]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1 + usize::from(warned)), "{limit}: {:?}", run.lines);
@@ -106,7 +134,7 @@ fn a_canary_without_a_baseline_to_compare_with_is_warned_of() {
         ("{name: b, percent: 0}, {name: c, percent: 100}", &[]),
     ] {
         let text = format!(
-            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{canaries}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: 60}}]\n"
+            "version: 1\nexperiment: e\nroutes:\n- name: r\n  split: {{baseline: a, canaries: [{canaries}], key: request}}\n  gates: [{{name: g, of: b, measure: worse_than_baseline, event: refused, limit: 60, requires: pass}}]\n"
         );
         assert_warned(&warnings([file("alone", "a.yaml", &text)]), expected, canaries);
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::gated::{canary, errors};
 use crate::setup::{QUESTION, SCORE, With, agreeing, another, says, shadowed, start};
 use crate::traffic::Request;
 use crate::world::{Place, World};
@@ -108,6 +109,28 @@ fn a_late_worker_does_not_show_an_earlier_configuration() {
         world.update(late, &next).expect("accepted");
         let now = shown(&world);
         assert!(now.len() == 1 && now[0][1] == "team", "before call {at}: {now:?}");
+        between += usize::from(happened);
+    }
+    assert!((8..MOST).contains(&between), "{between} host calls are too few, or more than are tried");
+}
+
+/// The same with another experiment: what the earlier one shows tells rules that it lives.
+#[test]
+fn a_late_worker_does_not_bring_an_earlier_experiment_back() {
+    let gated = canary(json!([errors()]));
+    let (earlier, next) = (gated.clone().with("/evidence", json!({"per_second": 2})), gated.clone().with("/experiment", "exp-2"));
+    let mut between = 0;
+    for at in 0..MOST {
+        let (mut world, first) = start(&gated);
+        let update = next.to_string();
+        let (late, happened) = load_between(&mut world, &earlier.to_string(), at, move |world| {
+            world.update(first, &update).expect("accepted");
+        });
+        world.update(late, &next.to_string()).expect("accepted");
+        for stat in ["gnomon_experiment_info", "gnomon_gate_limit_ppm", "gnomon_gate_requires", "gnomon_split_ppm"] {
+            let of = |experiment| world.sum(stat, &[("experiment", experiment)]);
+            assert!(of("exp") == 0 && of("exp-2") > 0, "before call {at}: {stat} {}", of("exp"));
+        }
         between += usize::from(happened);
     }
     assert!((8..MOST).contains(&between), "{between} host calls are too few, or more than are tried");

@@ -104,24 +104,26 @@ fn lines<'a>(worker: &'a Worker, member: &str) -> Vec<&'a Value> {
 
 #[test]
 fn by_what_a_gate_judges_is_shown_from_the_start() {
-    let coverage = json!({"name": "covered", "of": "s", "measure": "coverage", "limit": 90, "alpha": 0.01, "min_trials": 7});
-    let each = json!({"name": "each", "of": "s", "measure": "diverged", "limit": 2.5, "alpha": 0.03, "each_slice": true});
+    let coverage =
+        json!({"name": "covered", "of": "s", "measure": "coverage", "limit": 90, "alpha": 0.01, "min_trials": 7, "requires": "none"});
+    let each =
+        json!({"name": "each", "of": "s", "measure": "diverged", "limit": 2.5, "alpha": 0.03, "each_slice": true, "requires": "no-fail"});
     let slices = json!({"header": "x-region", "values": ["eu", "us"]});
     let worker = Worker::new(route(json!({"gates": [of_shadow("plain", "failed", 1.0), coverage, each], "slices": slices})));
     for (gate, slice, terms) in [
-        ("plain", "all", [10_000, 50_000, 0]),
-        ("covered", "all", [100_000, 10_000, 7]),
-        ("each", "eu", [25_000, 10_000, 0]),
-        ("each", "us", [25_000, 10_000, 0]),
-        ("each", "other", [25_000, 10_000, 0]),
-        ("each", "all", [0, 0, 0]),
+        ("plain", "all", [10_000, 50_000, 0, 2]),
+        ("covered", "all", [100_000, 10_000, 7, 0]),
+        ("each", "eu", [25_000, 10_000, 0, 1]),
+        ("each", "us", [25_000, 10_000, 0, 1]),
+        ("each", "other", [25_000, 10_000, 0, 1]),
+        ("each", "all", [0, 0, 0, 1]),
     ] {
-        let stats = ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials"];
+        let stats = ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials", "gnomon_gate_requires"];
         assert_eq!(stats.map(|stat| shown(&worker, stat, gate, slice)), terms, "{gate} {slice}");
         assert_eq!(told(&worker, gate, slice), (0, 0, UNDECIDED), "{gate} {slice}");
     }
     let defined = |stat: &str| worker.defined(&[stat]);
-    assert_eq!(["gnomon_gate_bad_total", "gnomon_gate_limit_ppm", "gnomon_gate_state"].map(defined), [5, 5, 6]);
+    assert_eq!(["gnomon_gate_bad_total", "gnomon_gate_limit_ppm", "gnomon_gate_state", "gnomon_gate_requires"].map(defined), [5, 5, 6, 6]);
 }
 
 #[test]
@@ -377,6 +379,8 @@ fn figures_that_the_host_does_not_keep_are_told_of() {
         (Some("gnomon_gate_limit_ppm"), 1),
         (Some("gnomon_gate_alpha_ppm"), 1),
         (Some("gnomon_gate_min_trials"), 1),
+        (Some("gnomon_gate_requires"), 1),
+        (Some("gnomon_started_microseconds"), 1),
         (Some("gnomon_split_ppm"), 1),
         (Some("gnomon_gate_failures_total"), 0),
         (Some("gnomon_pairs_total"), 0),

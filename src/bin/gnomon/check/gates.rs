@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gnomon::config::{Config, Event, Failures, Gate, GateSubject, Measure, Role, Warmup};
+use gnomon::config::{Config, Event, Failures, Gate, GateSubject, Measure, Requires, Role, Warmup};
 
 /// Rate of bad trials of a paired measure if both models are equal, in parts per million.
 const EVEN: u32 = 500_000;
@@ -12,7 +12,7 @@ const LONG_WARMUP: Duration = Duration::from_secs(5 * 60);
 
 /// Returns all warnings, a line each.
 pub fn warnings(config: &Config) -> Vec<String> {
-    [blind(config), unfair(config), alone(config), unguarded(config)].concat()
+    [blind(config), held(config), unfair(config), alone(config), unguarded(config)].concat()
 }
 
 /// Returns a line for each candidate with gates but without one of [`Measure::Coverage`]. Other gates judge only answers that arrive, so
@@ -28,6 +28,25 @@ fn blind(config: &Config) -> Vec<String> {
                 let name = &shadow.name;
                 lines.push(format!(
                     "routes[{index}].gates: {name} has no gate with measure coverage: if it stops answering, its gates can still pass on earlier answers"
+                ));
+            }
+        }
+    }
+    lines
+}
+
+/// Returns a line for each canary and candidate that has gates of which none has to pass: nothing ever shows that it may have more.
+fn held(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let variants = route.split.iter().flat_map(|split| split.variants.iter().enumerate().skip(1));
+        let canaries = variants.map(|(at, canary)| (GateSubject::Variant(at), &canary.name));
+        let shadows = route.shadows.iter().enumerate().filter(|(_, shadow)| shadow.role == Role::Candidate);
+        for (subject, name) in canaries.chain(shadows.map(|(at, shadow)| (GateSubject::Shadow(at), &shadow.name))) {
+            let mut gates = route.gates.iter().filter(|gate| gate.of == subject).peekable();
+            if gates.peek().is_some() && gates.all(|gate| gate.requires != Requires::Pass) {
+                lines.push(format!(
+                    "routes[{index}].gates: none of {name}'s gates has to pass, so it may never have more: add one with requires pass, such as a limit on failed"
                 ));
             }
         }

@@ -70,6 +70,22 @@ fn a_fail_stays_when_its_slice_leaves_the_configuration() {
     assert_eq!(shown(&worker, "gnomon_gate_state", "errors", "all"), FAIL);
 }
 
+/// In slice `all` it stands of each gate; that a gate lives is shown by a limit in any of its slices.
+#[test]
+fn what_a_gate_requires_goes_with_it() {
+    let requires = |worker: &Worker| ["eu", "other", "all"].map(|slice| shown(worker, "gnomon_gate_requires", "errors", slice));
+    let limits = |worker: &Worker| worker.sum(&["gnomon_gate_limit_ppm", "gate=.=errors;"]);
+    let mut worker = Worker::new(sliced(json!({})));
+    assert_eq!((requires(&worker), limits(&worker)), ([2, 2, 2], 1_500_000));
+    worker.configure(2, sliced(json!({"requires": "none"})));
+    assert_eq!((requires(&worker), limits(&worker)), ([0, 0, 0], 1_500_000), "it lives");
+    worker.configure(3, sliced(json!({"each_slice": false, "requires": "no-fail"})));
+    assert_eq!((requires(&worker), limits(&worker)), ([0, 0, 1], 500_000));
+    worker.configure(4, canary(json!([])));
+    assert_eq!((requires(&worker), limits(&worker)), ([0, 0, 0], 0), "it is gone");
+    assert_eq!(worker.sum(&["gnomon_anomalies_total"]), 0);
+}
+
 #[test]
 fn an_answer_that_ends_after_an_update_is_judged_by_the_new_alpha() {
     let with = |alpha: f64| canary(json!([errors(json!({"alpha": alpha}))]));
