@@ -36,9 +36,11 @@ pub fn configuration(ca_file: Option<&Path>, is_used: bool) -> Result<ClientConf
 
 /// Returns what to do about a failure of TLS; `None`: `error` is none.
 pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    // (An I/O error that wraps another one names the source of that as its own.)
-    let inner = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref()?.downcast_ref());
-    Some(match error.downcast_ref().or(inner)? {
+    // (The source of an I/O error that wraps another error is not that one, but the source of that.)
+    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return hint(inner);
+    }
+    Some(match error.downcast_ref()? {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => "give the authority that signed its certificate by --ca-file",
         rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
             "the certificate is for another name: use that in the URL"

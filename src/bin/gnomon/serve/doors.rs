@@ -153,7 +153,7 @@ impl Door {
         let told = decision
             .subjects
             .iter()
-            .map(|told| format!("{} {} {}: {}", told.route, told.subject, word(told.state), told.reasons.join("; ")));
+            .map(|told| format!("route {}, subject {} ({}): {}", told.route, told.subject, word(told.state), told.reasons.join("; ")));
         let text = format!("{}: {}", word(decision.state), told.collect::<Vec<_>>().join(" | "));
         (if is_yes { StatusCode::OK } else { StatusCode::CONFLICT }, text)
     }

@@ -47,7 +47,7 @@ fn what_it_is(text: &str) -> String {
         [b'<', ..] => "this is HTML, not Envoy's /stats/prometheus".to_owned(),
         [b'{' | b'[', ..] => "this is JSON: take Envoy's /stats/prometheus".to_owned(),
         // `name: value`
-        _ if first.split_once(": ").is_some_and(|(name, _)| !name.contains([' ', '{'])) => {
+        _ if first.split_once(": ").is_some_and(|(name, _)| name.contains('.') && !name.contains([' ', '{'])) => {
             "this is Envoy's plain /stats: take /stats/prometheus".to_owned()
         }
         _ if sample(first).is_some() => {

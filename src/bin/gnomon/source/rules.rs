@@ -11,6 +11,7 @@ use super::prometheus::{Prometheus, Queries};
 use crate::decision::{Audit, Configuration, Found, Look, Origin, Selection};
 use crate::problem::Problem;
 use crate::sample::Sample;
+use crate::time;
 
 /// The version of the rules that this command knows: the label `version` of `gnomon:rules:info`.
 const VERSION: &str = "1";
@@ -35,7 +36,7 @@ const OLDEST: f64 = 120.0;
 pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> Result<Look, Problem> {
     let mut queries = prometheus.at(time);
     let of = format!("experiment={}", quoted(&selection.experiment));
-    let rules = version(queries.ask("gnomon:rules:info").await?, &prometheus.place())?;
+    let rules = version(&queries.ask("gnomon:rules:info").await?, &format!("{} at {}", prometheus.place(), time::written(time)))?;
     let gates = queries.ask(&format!("{{__name__=~\"{RULES}\",{of}}}")).await?;
     if gates.is_empty() {
         return Err(nothing(&mut queries, &selection.experiment).await?);
@@ -67,11 +68,13 @@ fn quoted(text: &str) -> String {
 }
 
 /// Returns the version of the rules, if this command knows it.
-fn version(info: Vec<Sample>, place: &str) -> Result<String, Problem> {
+fn version(info: &[Sample], place: &str) -> Result<String, Problem> {
     let versions: BTreeSet<&str> = info.iter().map(|sample| sample.label("version")).collect();
     let versions: Vec<&str> = versions.into_iter().collect();
     match versions[..] {
-        [] => Err(Problem::input(format!("{place}: gnomon:rules:info is missing: Gnomon's recording rules are not loaded; load {FILE}"))),
+        [] => {
+            Err(Problem::input(format!("{place}: gnomon:rules:info is missing: Gnomon's recording rules are not evaluated; load {FILE}")))
+        }
         [VERSION] => Ok(VERSION.to_owned()),
         _ => {
             let found = versions.join(" and ");
