@@ -19,7 +19,9 @@
 //! The caller decides which requests are trials and which trials are bad, and remembers the state.
 
 pub mod first_events;
+pub mod interval;
 pub mod lives;
+pub mod outlook;
 pub mod window;
 
 use crate::limits::BUCKETS;
@@ -60,6 +62,11 @@ impl Rate {
         self.ppm
     }
 
+    /// Returns the rate as a share of 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.ppm) / WHOLE
+    }
+
     /// Returns 1 minus this rate: "at least 90 % good" is the same as "at most 10 % bad".
     pub const fn complement(self) -> Self {
         Self { ppm: (BUCKETS as u32).saturating_sub(self.ppm) }
@@ -94,6 +101,11 @@ impl Counts {
     /// concave in `p`, they are at most those of the product over all trials, so that their promise holds.
     pub fn with_limits(self, sum: u64) -> Self {
         Self { limits: Some(sum), ..self }
+    }
+
+    /// Returns these counts without what their trials' own limits add up to.
+    fn without_limits(self) -> Self {
+        Self { limits: None, ..self }
     }
 
     /// Returns the limit of these trials in parts per million: the mean of their own limits, or else `limit`.
@@ -250,7 +262,7 @@ impl Terms {
 
     /// Whether there are enough trials and the e-value has reached `1 / alpha`. Nothing follows from trials without their limits.
     fn suffices(&self, ln_e_value: f64, counts: Counts) -> bool {
-        !counts.lacks_limits() && counts.trials >= self.min_trials && ln_e_value >= -(f64::from(self.alpha.ppm) / WHOLE).ln()
+        !counts.lacks_limits() && counts.trials >= self.min_trials && ln_e_value >= -self.alpha.share().ln()
     }
 }
 

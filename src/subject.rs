@@ -130,14 +130,24 @@ pub enum Reason {
 impl Subject {
     /// Returns the state, and every reason for it.
     pub fn state(&self) -> (State, Vec<Reason>) {
-        let failed = self.in_state(State::Fail, |requires| requires != Requires::None).map(Reason::Failed);
+        let misrouted = self.misrouted.contains(&self.name);
+        self.state_by(|gate| gate.state(misrouted))
+    }
+
+    /// Returns the state that follows from these states of its gates, and every reason for it.
+    pub fn state_by(&self, state_of: impl Fn(&Gate) -> State) -> (State, Vec<Reason>) {
+        let of = |state, requires: fn(Requires) -> bool| {
+            let gates = self.gates.iter().filter(|gate| requires(gate.requires) && state_of(gate) == state);
+            gates.map(|gate| gate.name.clone()).collect::<Vec<_>>()
+        };
+        let failed = of(State::Fail, |requires| requires != Requires::None).into_iter().map(Reason::Failed);
         let cut_off = (self.cut_off > 0).then_some(Reason::CutOff { at: self.cut_off, of: self.proxies });
         let is_most = self.cut_off.saturating_mul(2) > self.proxies;
         let failures: Vec<Reason> = failed.chain(cut_off.clone().filter(|_| is_most)).collect();
         if !failures.is_empty() {
             return (State::Fail, failures);
         }
-        let undecided = self.in_state(State::Undecided, |requires| requires == Requires::Pass).map(Reason::Undecided);
+        let undecided = of(State::Undecided, |requires| requires == Requires::Pass).into_iter().map(Reason::Undecided);
         let misrouted = self.misrouted.iter().cloned().map(Reason::Misrouted);
         let configurations = self.configurations.iter().copied().map(Reason::Configuration);
         let mut reasons: Vec<Reason> = undecided.chain(misrouted).chain(configurations).chain(cut_off).collect();
@@ -149,13 +159,6 @@ impl Subject {
             return (State::Undecided, reasons);
         }
         (State::Pass, vec![Reason::Passed(must_pass().map(|gate| gate.name.clone()).collect())])
-    }
-
-    /// Returns the names of the gates in `state` whose `requires` is as asked for.
-    fn in_state(&self, state: State, requires: fn(Requires) -> bool) -> impl Iterator<Item = String> {
-        let misrouted = self.misrouted.contains(&self.name);
-        let gates = self.gates.iter().filter(move |gate| requires(gate.requires) && gate.state(misrouted) == state);
-        gates.map(|gate| gate.name.clone())
     }
 }
 

@@ -52,11 +52,11 @@ impl Lives {
         self.have_limits() && self.0.iter().any(|life| life.trials > 0 && life.limits.unwrap_or_default() == 0)
     }
 
-    fn have_limits(&self) -> bool {
+    pub(super) fn have_limits(&self) -> bool {
         self.0.iter().any(|life| life.limits.is_some())
     }
 
-    fn ln_e_value(&self, of: impl Fn(Counts) -> f64) -> f64 {
+    pub(super) fn ln_e_value(&self, of: impl Fn(Counts) -> f64) -> f64 {
         if !self.have_limits() {
             return of(self.total());
         }

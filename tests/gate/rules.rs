@@ -1,0 +1,167 @@
+//! What a Prometheus with the rules says: decisions, selections, and figures that are not good enough.
+
+use crate::prometheus::{SUBJECT, World};
+use crate::run::{ask, ask_world};
+use crate::server::Server;
+
+#[test]
+fn each_state_has_its_exit_code() {
+    ask_world(World::good(), &[]).assert(0, &[
+        "pass: experiment fraud-a at 20",
+        "route fraud, subject v2: pass\n  all gates that must pass do: errors\n",
+        "errors  all    pass      pass   0    1000    0 % (0 % to 0.47 %)  1 %    21 bad ones in a row would fail",
+        "filter 0.1.0, rules 1, gnomon 0.1.0\nroute fraud: configuration 1a2b3c4d at 1 proxy, owner risk\nby the recording rules at http",
+    ]);
+    ask_world(World::new(2, (2, 100, 1000)), &[])
+        .assert(1, &["gate errors has failed", "it stays failed until the experiment's id changes"]);
+    let undecided = ["gate errors must pass and is undecided", "315 more without a bad one would pass; 5 bad ones in a row would fail"];
+    ask_world(World::new(0, (0, 0, 76)), &[]).assert(75, &undecided);
+    ask_world(World::new(0, (0, 0, 0)), &[]).assert(75, &["note: no traffic: no gate has counted a trial yet"]);
+}
+
+/// The rules say what counts, but they don't pass where the figures beside them don't allow it.
+#[test]
+fn what_contradicts_itself_is_undecided() {
+    for (world, words) in [
+        (World::new(1, (0, 0, 76)), "gnomon:subject:state is 1 (pass), but gate errors must pass and is undecided"),
+        (World::new(1, (2, 100, 1000)), "gnomon:subject:state is 1 (pass), but gate errors has failed"),
+        (World::new(0, (1, 0, 1000)), "gnomon:subject:state is 0 (undecided), but nothing else here says why"),
+        (World::new(0, (2, 100, 1000)), "gnomon:subject:state is 0 (undecided), but gate errors has failed"),
+        (World::good().with("gnomon:gate_requires:max", "1"), "but no gate of it must pass"),
+        (World::good().with("gnomon_configuration", "2"), "but a proxy has refused its last configuration"),
+    ] {
+        ask_world(world, &[]).assert(75, &[words]);
+    }
+    ask_world(World::new(2, (1, 0, 1000)), &[]).assert(1, &["gnomon:subject:state is 2 (fail), but nothing else here says why"]);
+    let mut misrouted = World::good();
+    misrouted.add("gnomon_split_misrouted", "experiment=fraud-a route=fraud variant=v1", "1");
+    ask_world(misrouted, &[]).assert(75, &["the proxy routes requests of v1 like those of another variant"]);
+    let mut cut_off = World::good();
+    cut_off.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v2 instance=a", "1");
+    ask_world(cut_off, &[]).assert(75, &["gnomon:subject:state is 1 (pass), but a guardrail has cut it off at 1 of 1 proxies"]);
+    let mut other = World::good();
+    other.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v3 instance=a", "1");
+    ask_world(other, &[]).assert(0, &[]);
+}
+
+#[test]
+fn what_is_missing_or_no_number_is_undecided() {
+    for name in [
+        "gate_bad:sum",
+        "gate_trials:sum",
+        "gate_limit:ratio",
+        "gate_alpha:ratio",
+        "gate_min_trials:max",
+        "gate_requires:max",
+        "gate:state",
+    ] {
+        let name = format!("gnomon:{name}");
+        ask_world(World::good().without(&name), &[]).assert(75, &[&name]);
+        ask_world(World::good().with(&name, "NaN"), &[]).assert(75, &[&name]);
+    }
+    ask_world(World::good().without("gnomon:subject:state"), &[]).assert(75, &["gnomon:subject:state is missing"]);
+    for value in ["NaN", "3", "0.5", "-1", "+Inf"] {
+        let run = ask_world(World::good().with("gnomon:subject:state", value), &[]);
+        run.assert(75, &["gnomon:subject:state is", "which is no state"]);
+    }
+    // No missing figure turns a fail into anything else.
+    ask_world(World::new(2, (2, 100, 1000)).without("gnomon:gate_limit:ratio"), &[]).assert(1, &["gate errors has failed"]);
+}
+
+#[test]
+fn doubtful_answers_are_undecided() {
+    let warned = World { warnings: vec!["partial response".into()], ..World::good() };
+    ask_world(warned, &[]).assert(75, &["Prometheus warns, so its answer may be partial: partial response"]);
+    ask_world(World { age: 200.0, ..World::good() }, &[]).assert(75, &["the rules were last evaluated 200 s before"]);
+    ask_world(World { age: 100.0, ..World::good() }, &[]).assert(0, &[]);
+    for (name, labels) in [("gnomon:subject:state", SUBJECT.to_owned()), ("gnomon:gate:state", format!("{SUBJECT} gate=errors slice=all"))]
+    {
+        let mut twice = World::good();
+        twice.add(name, &format!("{labels} replica=b"), "1");
+        ask_world(twice, &[]).assert(75, &[&format!("{name} is there twice, with different values of replica")]);
+    }
+}
+
+#[test]
+fn several_subjects_are_as_good_as_the_worst() {
+    let mut world = World::good();
+    let other = "experiment=fraud-a route=fraud subject=v2-copy";
+    world.subject(other, 0);
+    world.gate(&format!("{other} gate=agreement slice=all"), 0, 2, (0, 10));
+    ask_world(world.clone(), &[]).assert(75, &["subject v2: pass", "subject v2-copy: undecided"]);
+    ask_world(world.clone(), &["--subject", "v2"]).assert(0, &["subject v2: pass"]);
+    let third = "experiment=fraud-a route=score subject=v3";
+    world.subject(third, 2);
+    world.gate(&format!("{third} gate=errors slice=all"), 2, 2, (50, 100));
+    ask_world(world.clone(), &[]).assert(1, &["subject v2: pass", "subject v2-copy: undecided", "route score, subject v3: fail"]);
+    ask_world(world.clone(), &["--route", "fraud", "--gate", "errors"]).assert(0, &["gate errors passes"]);
+    ask_world(world.clone(), &["--gate", "agreement"]).assert(75, &["gate agreement is undecided"]);
+    for (more, words) in [
+        (["--subject", "v9"], "experiment fraud-a has no subject v9 with a gate; there is route fraud, subject v2, gates errors; route"),
+        (["--route", "x"], "has no route x with a gate"),
+        (["--gate", "x"], "has no gate x"),
+        (["--cluster", "x"], "has no cluster x"),
+    ] {
+        ask_world(world.clone(), &more).assert(66, &[words]);
+    }
+}
+
+#[test]
+fn a_gate_is_told_slice_by_slice() {
+    let mut world = World::new(1, (1, 0, 1000));
+    let fairness = |slice: &str| format!("{SUBJECT} gate=fairness slice={slice}");
+    world.add("gnomon:gate:state", &fairness("all"), "1");
+    for (slice, counts) in [("eu", (0, 900)), ("us", (1, 2000)), ("other", (0, 0))] {
+        world.gate(&fairness(slice), u8::from(slice != "other"), 2, counts);
+    }
+    ask_world(world, &[]).assert(0, &[
+        "fairness  all    pass      pass                                                    fails if one slice fails, passes when all pass\n",
+        "fairness  other  pass      undecided  0    0                                1 %    counts only once it has a trial\n",
+    ]);
+}
+
+/// Of trials with limits of their own each proxy's evidence counts by itself.
+#[test]
+fn limits_of_their_own_are_told_by_life() {
+    let mut world = World::new(1, (1, 0, 1000));
+    let worse = format!("{SUBJECT} gate=worse slice=all");
+    world.gate(&worse, 0, 1, (4, 40));
+    for (started, bad, trials) in [("1", "3", "30"), ("2", "1", "10")] {
+        for (name, value) in [("bad", bad), ("trials", trials), ("limit_sum", &format!("{trials}00000"))] {
+            world.add(&format!("gnomon:gate_{name}:highest"), &format!("{worse} started={started}"), value);
+        }
+    }
+    ask_world(world, &[]).assert(0, &["worse   all    no-fail   undecided  4    40      10 % (0.347 % to 36.6 %)  10 %"]);
+}
+
+#[test]
+fn two_clusters_are_an_error() {
+    let mut world = World::good();
+    world.subject(&format!("{SUBJECT} cluster=west"), 1);
+    world.gate(&format!("{SUBJECT} cluster=west gate=errors slice=all"), 1, 2, (0, 1000));
+    ask_world(world.clone(), &[]).assert(2, &["runs in several clusters: (no cluster), west; say which by --cluster"]);
+    ask_world(world, &["--cluster", "west"]).assert(0, &["cluster west, route fraud, subject v2: pass"]);
+}
+
+#[test]
+fn yesterday_can_be_asked_about() {
+    let world = World::good();
+    let server = Server::new(move |request| world.answer(request));
+    ask(&server, &["--at", "2026-01-02T03:04:05+01:00"]).assert(0, &["at 2026-01-02T02:04:05Z"]);
+    ask(&server, &["--at", "1767319445"]).assert(0, &["at 2026-01-02T02:04:05Z"]);
+    let requests = server.requests.lock().unwrap();
+    assert!(requests.len() > 8 && requests.iter().all(|request| request.parameter("time") == "1767319445.000"), "{requests:?}");
+    drop(requests);
+    ask(&server, &["--at", "2999-01-01T00:00:00Z"]).assert(2, &["--at 2999-01-01T00:00:00Z: this is not in the past"]);
+}
+
+/// All queries of a look are of one point in time.
+#[test]
+fn a_look_has_one_time() {
+    let world = World::good();
+    let server = Server::new(move |request| world.answer(request));
+    ask(&server, &[]).assert(0, &[]);
+    let requests = server.requests.lock().unwrap();
+    let times: std::collections::BTreeSet<String> = requests.iter().map(|request| request.parameter("time")).collect();
+    assert!(requests.len() > 4 && times.len() == 1, "{requests:?}");
+}

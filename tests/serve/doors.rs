@@ -1,0 +1,110 @@
+//! What each door answers.
+
+use crate::process::Process;
+use crate::prometheus::{SUBJECT, World};
+use crate::server::{Reply, Server};
+
+fn with(world: World) -> (Process, Server) {
+    let server = Server::new(move |request| world.answer(request));
+    (Process::new(&server.url), server)
+}
+
+#[test]
+fn a_decision_is_answered_at_both_doors() {
+    for (world, confirm, rollback, words) in [
+        (World::good(), 200, 409, "pass: route fraud, subject v2 (pass): all gates that must pass do: errors\n"),
+        (World::new(2, (2, 100, 1000)), 409, 200, "fail: route fraud, subject v2 (fail): gate errors has failed\n"),
+        (World::new(0, (0, 0, 76)), 409, 409, "undecided: route fraud, subject v2 (undecided): gate errors must pass and is undecided\n"),
+        (World::new(1, (2, 100, 1000)), 409, 409, "undecided: route fraud, subject v2 (undecided): gnomon:subject:state is 1 (pass), but"),
+        (World::good().with("gnomon:subject:state", "NaN"), 409, 409, "undecided"),
+        (World::good().without("gnomon:rules:info"), 409, 409, "unknown: "),
+        (World::default(), 409, 409, "unknown: "),
+    ] {
+        let (process, _server) = with(world);
+        process.hook("/confirm", "").assert(confirm, words);
+        process.hook("/rollback", "").assert(rollback, words);
+    }
+}
+
+/// A rollback is never answered with 200 because it could not be asked.
+#[test]
+fn a_prometheus_that_does_not_answer_decides_nothing() {
+    let html = Reply::With(200, "content-type: text/html\r\n".into(), "<html>".into());
+    for reply in [Reply::text(500, ""), Reply::text(401, ""), html, Reply::Close, Reply::Half(String::from("{"))] {
+        let server = Server::new(move |_| reply.clone());
+        let process = Process::new(&server.url);
+        for door in ["/confirm", "/rollback"] {
+            process.hook(door, "").assert(503, "unknown: ");
+        }
+    }
+    let process = Process::new("http://127.0.0.1:1");
+    process.hook("/rollback", "").assert(503, "can't be reached");
+    process.request("GET", "/readyz", "").assert(200, "ready; Prometheus did not answer at 20");
+    process.request("GET", "/metrics", "").assert(200, "gnomon_serve_prometheus_up 0\n");
+}
+
+#[test]
+fn metadata_says_what_is_asked() {
+    let mut world = World::good();
+    let other = "experiment=fraud-a route=fraud subject=v2-copy";
+    world.subject(other, 0);
+    world.gate(&format!("{other} gate=agreement slice=all"), 0, 2, (0, 10));
+    world.subject(&format!("{SUBJECT} cluster=west"), 2);
+    world.gate(&format!("{SUBJECT} cluster=west gate=errors slice=all"), 2, 2, (50, 100));
+    let (process, _server) = with(world);
+    process.hook("/confirm", r#", "cluster": "west""#).assert(409, "fail: route fraud, subject v2 (fail)");
+    process.hook("/confirm", r#", "subject": "v2-copy""#).assert(409, "undecided: route fraud, subject v2-copy (undecided)");
+    process.hook("/confirm", r#", "subject": "v9""#).assert(409, "unknown: experiment fraud-a has no subject v9");
+    process.hook("/confirm", r#", "subject": "v2""#).assert(400, "runs in several clusters");
+    process.hook("/confirm", r#", "rout": "fraud""#).assert(400, "metadata.rout is not known");
+    process.request("POST", "/confirm", r#"{"metadata": {"route": "fraud"}}"#).assert(400, "metadata.experiment is missing");
+    process.request("POST", "/rollback", "experiment=fraud-a").assert(400, "the body is not JSON");
+    let log = process.log.lock().unwrap().join("\n");
+    assert!(
+        log.contains(r#"/confirm experiment="fraud-a" from="ml/fraud in phase Progressing": 409 fail: route fraud, subject v2 (fail)"#),
+        "{log}"
+    );
+}
+
+#[test]
+fn other_requests_are_told() {
+    let (process, server) = with(World::good());
+    process.request("GET", "/", "").assert(404, "there are /confirm, /rollback, /livez, /readyz and /metrics");
+    process.request("POST", "/confirm/", "").assert(404, "");
+    let get = process.request("GET", "/confirm", "");
+    get.assert(405, "/confirm takes POST");
+    assert!(get.head.contains("allow: POST"), "{get:?}");
+    process.request("DELETE", "/metrics", "").assert(405, "/metrics takes GET, HEAD");
+    process.request("GET", "/livez?x=1", "").assert(200, "alive");
+    let head = process.request("HEAD", "/readyz", "");
+    assert!(head.status == 200 && head.body.is_empty(), "{head:?}");
+    process.request("GET", "/readyz", "").assert(200, "ready; Prometheus has not been asked yet");
+    assert!(server.requests.lock().unwrap().is_empty(), "a probe asks nobody");
+    process.hook("/confirm", "").assert(200, "pass");
+    assert_eq!(server.requests.lock().unwrap()[0].header("user-agent"), Some("gnomon/0.1.0"));
+    let metrics = process.request("GET", "/metrics", "");
+    for line in [
+        "gnomon_serve_answers_total{door=\"confirm\",code=\"200\"} 1\n",
+        "gnomon_serve_answers_total{door=\"confirm\",code=\"405\"} 1\n",
+        "gnomon_serve_answers_total{door=\"other\",code=\"404\"} 2\n",
+        "gnomon_serve_decision_seconds_count 1\n",
+        "gnomon_serve_decision_seconds_bucket{le=\"+Inf\"} 1\n",
+        "gnomon_serve_prometheus_up 1\n",
+        "gnomon_serve_build_info{version=\"0.1.0\"} 1\n",
+    ] {
+        metrics.assert(200, line);
+    }
+}
+
+/// Nothing is kept from one request to the next.
+#[test]
+fn an_old_pass_is_no_new_one() {
+    let passes = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (good, bad, now) = (World::good(), World::new(0, (0, 0, 76)), passes.clone());
+    let world = move || if now.load(std::sync::atomic::Ordering::SeqCst) { &good } else { &bad }.clone();
+    let server = Server::new(move |request| world().answer(request));
+    let process = Process::new(&server.url);
+    process.hook("/confirm", "").assert(200, "pass");
+    passes.store(false, std::sync::atomic::Ordering::SeqCst);
+    process.hook("/confirm", "").assert(409, "undecided");
+}
