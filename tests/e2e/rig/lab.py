@@ -36,15 +36,15 @@ class Lab:
 
     def upstream(self, script=Reply(), **more):
         """Starts a scripted HTTP/1.1 server."""
-        return self._keep(Upstream(script, **more))
+        return self.keep(Upstream(script, **more))
 
     def upstream_h2(self, script=Reply()):
         """Starts a scripted HTTP/2 server."""
-        return self._keep(UpstreamH2(script))
+        return self.keep(UpstreamH2(script))
 
     def refusing(self):
         """A port that refuses connections."""
-        return self._keep(Refusing())
+        return self.keep(Refusing())
 
     def folder(self):
         """A folder that goes with the lab."""
@@ -57,7 +57,7 @@ class Lab:
         text = bootstrap(filters, clusters, **more)
         if listeners:
             listeners.take_over(text)
-        proxy = self._keep(Envoy(text, self.folder(), concurrency))
+        proxy = self.keep(Envoy(text, self.folder(), concurrency))
         self._proxies.append(proxy)
         found = set(proxy.metrics().by("gnomon_configuration", "plugin").values())
         assert state is None or found == {state}, f"gnomon_configuration {found}: {proxy.log()}"
@@ -71,7 +71,7 @@ class Lab:
 
     def prometheus(self, rules=None):
         """Starts a Prometheus with the project's rules, or with these."""
-        return self._keep(Prometheus(self.folder(), rules))
+        return self.keep(Prometheus(self.folder(), rules))
 
     def managed(self, configuration, clusters, **more):
         """Starts an Envoy whose filter is configured by a control plane: (envoy, control plane)."""
@@ -86,6 +86,7 @@ class Lab:
         """See `exchange_both`."""
         return exchange_both(proxy, upstreams, data, **more)
 
-    def _keep(self, started):
+    def keep(self, started):
+        """Stops it at the end."""
         self._stack.callback(started.stop)
         return started
