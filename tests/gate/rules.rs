@@ -19,6 +19,20 @@ fn each_state_has_its_exit_code() {
     ask_world(World::new(0, (0, 0, 0)), &[]).assert(75, &["note: no traffic: no gate has counted a trial yet"]);
 }
 
+/// The page shows what the command prints.
+#[test]
+fn the_example_of_the_page_is_what_is_printed() {
+    let page = include_str!("../../docs/deciding.md");
+    let mut world = World::new(0, (0, 0, 76));
+    world.add("gnomon_experiment_info", "experiment=fraud-a route=fraud config=1a2b3c4d owner=risk instance=b", "1");
+    let server = Server::new(move |request| world.answer(request));
+    let run = ask(&server, &["--at", "2026-01-01T12:00:00Z"]);
+    run.assert(75, &[]);
+    let out =
+        run.out.replace("fraud-a", "fraud-2026-11").replace("2026-01-01", "2026-11-30").replace(&server.url, "http://prometheus:9090");
+    assert!(page.contains(&format!("```\n{out}```\n")), "{out}");
+}
+
 /// The rules say what counts, but they don't pass where the figures beside them don't allow it.
 #[test]
 fn what_contradicts_itself_is_undecided() {
