@@ -233,7 +233,7 @@ impl State {
 }
 
 /// The parameters of a gate's test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Terms {
     /// The limit on the rate of bad trials.
     pub limit: Rate,

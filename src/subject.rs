@@ -169,7 +169,7 @@ impl Display for Reason {
             Self::CutOff { at, of } => write!(formatter, "a guardrail has cut it off at {at} of {of} proxies"),
             Self::Undecided(gate) => write!(formatter, "gate {gate} must pass and is undecided"),
             Self::NothingMustPass => formatter.write_str("no gate of it must pass (requires: pass)"),
-            Self::Misrouted(variant) => write!(formatter, "the proxy routes requests of {variant} like those of another variant"),
+            Self::Misrouted(variant) => write!(formatter, "a proxy routes requests of {variant} like those of another variant"),
             Self::Configuration(2) => formatter.write_str("a proxy has refused its last configuration and goes on with the one before"),
             Self::Configuration(3) => formatter.write_str("a proxy has refused its configuration, so that all requests pass it untouched"),
             Self::Configuration(value) => write!(formatter, "a proxy does not run as configured (gnomon_configuration is {value})"),

@@ -67,8 +67,8 @@ fn nothing_passes_where_proxies_are_not_as_they_should_be() {
     assert_state(&Subject { proxies: 2, ..cut_off(1) }, State::Undecided, &["a guardrail has cut it off at 1 of 2 proxies"]);
     assert_state(&cut_off(2), State::Fail, &["a guardrail has cut it off at 2 of 3 proxies"]);
     let misrouted = |variant: &str| Subject { misrouted: vec![variant.into()], ..good() };
-    assert_state(&misrouted("v1"), State::Undecided, &["the proxy routes requests of v1 like those of another variant"]);
-    let why = ["gate errors must pass and is undecided", "the proxy routes requests of v2 like those of another variant"];
+    assert_state(&misrouted("v1"), State::Undecided, &["a proxy routes requests of v1 like those of another variant"]);
+    let why = ["gate errors must pass and is undecided", "a proxy routes requests of v2 like those of another variant"];
     assert_state(&misrouted("v2"), State::Undecided, &why);
     for (value, why) in [(0, "(gnomon_configuration is 0)"), (2, "goes on with the one before"), (3, "all requests pass it untouched")] {
         let (state, reasons) = Subject { configurations: vec![value], ..good() }.state();

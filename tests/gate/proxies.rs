@@ -19,7 +19,7 @@ impl Proxy {
         let mut proxy = Self { lines: vec!["# TYPE gnomon_build_info gauge".into()] };
         proxy.add("gnomon_build_info", r#"what="0.1.0""#, 1);
         proxy.add("gnomon_configuration", r#"plugin="gnomon""#, 1);
-        proxy.add("gnomon_experiment_info", r#"experiment="fraud-a",route="fraud",config="1a2b3c4d",owner="""#, 1);
+        proxy.add("gnomon_experiment_info", r#"experiment="fraud-a",route="fraud",config="1a2b3c4d",owner="none""#, 1);
         proxy.add("gnomon_started_microseconds", "", started);
         proxy.add("gnomon_requests_total", r#"experiment="fraud-a",route="fraud",variant="v1",reason="weight""#, trials);
         proxy.gate("errors", "all", bad, trials);
@@ -37,6 +37,7 @@ impl Proxy {
             ("trials_total", trials),
             ("failures_total", 0),
             ("limit_ppm", 10_000),
+            ("limit_sum_ppm_total", 0),
             ("alpha_ppm", 50_000),
             ("min_trials", 0),
             ("state", 0),
@@ -96,6 +97,7 @@ fn what_a_proxy_says_beside_its_counters_counts() {
     ask_input(&good().with("gnomon_gate_requires", 1).text()).assert(75, &["no gate of it must pass"]);
     let mut cut_off = good();
     cut_off.add("gnomon_guardrail_tripped", r#"experiment="fraud-a",route="fraud",variant="v2""#, 1);
+    cut_off.add("gnomon_split_misrouted", r#"experiment="fraud-a",route="fraud",variant="v2""#, 0);
     ask_input(&cut_off.text()).assert(1, &["a guardrail has cut it off at 1 of 1 proxies"]);
     let mut misrouted = good();
     misrouted.add("gnomon_split_misrouted", r#"experiment="fraud-a",route="fraud",variant="v1""#, 1);
@@ -136,14 +138,43 @@ fn a_gate_with_slices_is_judged_by_them() {
     ask_input(&latched.replacen(overall, &overall.replace("} 0", "} 2"), 1)).assert(1, &["gate fairness has failed"]);
 }
 
+/// Of trials with limits of their own each proxy's evidence counts by itself: one user who fails at each of many is no proof.
+#[test]
+fn limits_of_their_own_are_told_by_life() {
+    let proxy = |started| {
+        let mut proxy = Proxy::new(started, 0, 1000);
+        proxy.gate("worse", "all", 1, 1);
+        proxy.add("gnomon_gate_requires", &format!(r#"{SUBJECT},gate="worse",slice="all""#), 1);
+        let sum = proxy.lines.iter_mut().filter(|line| line.contains("limit_sum") && line.contains("worse"));
+        sum.for_each(|line| *line = line.replace("} 0", "} 100000"));
+        proxy
+    };
+    let proxies: Vec<Proxy> = (1..9).map(proxy).collect();
+    ask(&proxies, &[], "own_limits").assert(0, &["worse   all    no-fail   undecided  8    8 "]);
+}
+
 #[test]
 fn bad_texts_are_told() {
     let good = || Proxy::new(1, 0, 1000);
-    for name in ["alpha_ppm", "bad_total", "failures_total", "min_trials", "trials_total"] {
+    for name in ["alpha_ppm", "bad_total", "failures_total", "limit_sum_ppm_total", "min_trials", "trials_total"] {
         let name = format!("gnomon_gate_{name}");
         ask_input(&good().without(&name).text()).assert(75, &[&format!("standard input: {name} is missing for gate errors in slice all")]);
     }
-    let too_old = "gate errors: gnomon_gate_requires is missing or no word of it is known: this filter is too old or too new";
+    for name in ["gnomon_configuration", "gnomon_experiment_info"] {
+        ask_input(&good().without(name).text()).assert(75, &[&format!("standard input: {name} is missing")]);
+    }
+    let mut split = good();
+    split.add("gnomon_guardrail_tripped", r#"experiment="fraud-a",route="fraud",variant="v2""#, 0);
+    ask_input(&split.text()).assert(75, &["standard input: gnomon_split_misrouted is missing"]);
+    split.add("gnomon_split_misrouted", r#"experiment="fraud-a",route="fraud",variant="v2""#, 0);
+    ask_input(&split.text()).assert(0, &[]);
+    // Another gate whose limit is hidden.
+    let mut hidden = good();
+    hidden.gate("slow", "all", 0, 10);
+    hidden.add("gnomon_gate_requires", &format!(r#"{SUBJECT},gate="slow",slice="all""#), 2);
+    hidden.lines.retain(|line| !(line.starts_with("gnomon_gate_limit_ppm") && line.contains("slow")));
+    ask_input(&hidden.text()).assert(75, &["gnomon_gate_limit_ppm is missing for gate slow in slice all"]);
+    let too_old = "gate errors: gnomon_gate_requires is missing or its value is not known: this filter is too old or too new";
     ask_input(&good().without("gnomon_gate_requires").text()).assert(66, &[too_old, "filter 0.1.0"]);
     ask_input(&good().with("gnomon_gate_requires", 7).text()).assert(66, &[too_old]);
     ask_input(&good().without("gnomon_gate_limit_ppm").text()).assert(66, &["experiment fraud-a has no gate"]);

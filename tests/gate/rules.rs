@@ -19,6 +19,20 @@ fn each_state_has_its_exit_code() {
     ask_world(World::new(0, (0, 0, 0)), &[]).assert(75, &["note: no traffic: no gate has counted a trial yet"]);
 }
 
+/// The page shows what the command prints.
+#[test]
+fn the_example_of_the_page_is_what_is_printed() {
+    let page = include_str!("../../docs/deciding.md");
+    let mut world = World::new(0, (0, 0, 76));
+    world.add("gnomon_experiment_info", "experiment=fraud-a route=fraud config=1a2b3c4d owner=risk instance=b", "1");
+    let server = Server::new(move |request| world.answer(request));
+    let run = ask(&server, &["--at", "2026-01-01T12:00:00Z"]);
+    run.assert(75, &[]);
+    let out =
+        run.out.replace("fraud-a", "fraud-2026-11").replace("2026-01-01", "2026-11-30").replace(&server.url, "http://prometheus:9090");
+    assert!(page.contains(&format!("```\n{out}```\n")), "{out}");
+}
+
 /// The rules say what counts, but they don't pass where the figures beside them don't allow it.
 #[test]
 fn what_contradicts_itself_is_undecided() {
@@ -35,10 +49,24 @@ fn what_contradicts_itself_is_undecided() {
     ask_world(World::new(2, (1, 0, 1000)), &[]).assert(1, &["gnomon:subject:state is 2 (fail), but nothing else here says why"]);
     let mut misrouted = World::good();
     misrouted.add("gnomon_split_misrouted", "experiment=fraud-a route=fraud variant=v1", "1");
-    ask_world(misrouted, &[]).assert(75, &["the proxy routes requests of v1 like those of another variant"]);
+    ask_world(misrouted, &[]).assert(75, &["a proxy routes requests of v1 like those of another variant"]);
     let mut cut_off = World::good();
     cut_off.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v2 instance=a", "1");
     ask_world(cut_off, &[]).assert(75, &["gnomon:subject:state is 1 (pass), but a guardrail has cut it off at 1 of 1 proxies"]);
+    let mut cut_off_before = World::new(2, (1, 0, 1000));
+    cut_off_before.add("gnomon:subject_cut_off:max", SUBJECT, "1");
+    ask_world(cut_off_before, &[]).assert(1, &["  a guardrail had cut it off at more than half of the proxies\n"]);
+    for (reason, words) in
+        [("series_missing", "  series of a gate or of a proxy are missing\n"), ("moon", "  the rules hold it back: moon\n")]
+    {
+        let mut held = World::new(0, (1, 0, 1000));
+        held.add("gnomon:subject_held:info", &format!("{SUBJECT} reason={reason}"), "1");
+        held.add("gnomon:subject_held:info", &format!("{SUBJECT} reason=misrouted"), "1");
+        held.add("gnomon_split_misrouted", "experiment=fraud-a route=fraud variant=v1", "1");
+        let run = ask_world(held, &[]);
+        run.assert(75, &[words, "  a proxy routes requests of v1 like those of another variant\n"]);
+        assert!(!run.out.contains("misrouted"), "told twice: {run:?}");
+    }
     let mut other = World::good();
     other.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v3 instance=a", "1");
     ask_world(other, &[]).assert(0, &[]);

@@ -75,7 +75,8 @@ impl Client {
         for (name, value) in &self.access.headers {
             request = request.header(name, value);
         }
-        if let Some(token) = self.token()? {
+        // It was readable before: it may be about to be renewed.
+        if let Some(token) = self.token().map_err(|problem| Problem::down(problem.text))? {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Empty::new()).map_err(|error| Problem::usage(format!("{}: {error}", place(url))))?;

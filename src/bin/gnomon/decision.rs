@@ -38,6 +38,8 @@ pub struct Found {
     pub states: BTreeMap<(String, String), State>,
     /// What `gnomon:subject:state` says, if it has been asked.
     pub said: Option<State>,
+    /// What else the rules say, and the best state that it allows.
+    pub beside: Vec<(State, String)>,
     /// What is missing or contradicts itself. Nothing passes with one of these.
     pub flaws: Vec<String>,
 }
@@ -93,7 +95,7 @@ pub struct Configuration {
     pub route: String,
     /// The hash of the configuration.
     pub config: String,
-    /// The owner; empty if there is none.
+    /// The owner; `none` if there is none.
     pub owner: String,
     /// At how many proxies it is at work.
     pub proxies: u64,
@@ -200,8 +202,7 @@ impl Found {
 
     /// Returns the state of the subject, and the reasons in words.
     fn judge(&self) -> (State, Vec<String>) {
-        let (own, reasons) = self.subject.state_by(|gate| self.state(&gate.name, ALL));
-        let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        let (own, reasons) = self.own();
         match self.said {
             // The figures beside it must allow a pass. Whatever they say, they don't make one.
             Some(said) if said != own => {
@@ -211,6 +212,15 @@ impl Found {
             }
             _ => (own, reasons),
         }
+    }
+
+    /// Returns the state that follows from the states of the gates and all that stands beside them, and the reasons in words.
+    fn own(&self) -> (State, Vec<String>) {
+        let (by_gates, reasons) = self.subject.state_by(|gate| self.state(&gate.name, ALL));
+        let state = self.beside.iter().map(|(state, _)| *state).fold(by_gates, worse);
+        let of_gates = reasons.iter().filter(|_| state == by_gates).map(ToString::to_string);
+        let beside = self.beside.iter().filter(|(allowed, _)| *allowed == state).map(|(_, reason)| reason.clone());
+        (state, of_gates.chain(beside).collect())
     }
 }
 

@@ -51,7 +51,10 @@ pub fn command() -> Command {
             option("gate", "NAME", "Only this gate: its own state instead of its subject's"),
             option("cluster", "NAME", "Only this cluster, where the experiment runs in several").conflicts_with("stats"),
             option("wait", "DURATION", "Ask again until it passes or fails, at most this long: 90s, 30m, 2h").value_parser(time::duration),
-            option("every", "DURATION", "How often to ask while waiting").default_value("10s").value_parser(time::duration),
+            option("every", "DURATION", "How often to ask while waiting")
+                .default_value("10s")
+                .requires("wait")
+                .value_parser(time::duration),
             option("at", "TIME", "By the figures of a past time: RFC 3339, or seconds since 1970")
                 .conflicts_with_all(["wait", "stats"])
                 .value_parser(time::instant),

@@ -98,7 +98,7 @@ fn rests_on(text: &mut String, audit: &Audit) {
     let rules = audit.rules.as_ref().map_or("none".to_owned(), Clone::clone);
     line(text, &format!("filter {filters}, rules {rules}, gnomon {}", env!("CARGO_PKG_VERSION")));
     for one in &audit.configurations {
-        let owner = if one.owner.is_empty() { String::new() } else { format!(", owner {}", one.owner) };
+        let owner = if one.owner == "none" { String::new() } else { format!(", owner {}", one.owner) };
         line(text, &format!("route {}: configuration {} at {}{owner}", one.route, one.config, one.at()));
     }
     match &audit.origin {

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
-use super::doors::{Doors, log};
+use super::doors::{Doors, say};
 use crate::problem::Problem;
 
 /// How many connections there may be. Others wait.
@@ -35,7 +35,7 @@ pub async fn serve(address: SocketAddr, doors: Doors) -> Result<(), Problem> {
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    log(&format!("gnomon {} listens on {}", env!("CARGO_PKG_VERSION"), listener.local_addr().map_err(cannot)?));
+    say(&format!("gnomon {} listens on {}", env!("CARGO_PKG_VERSION"), listener.local_addr().map_err(cannot)?));
     let doors = Rc::new(doors);
     let tasks = LocalSet::new();
     let graceful = GracefulShutdown::new();
@@ -45,9 +45,9 @@ pub async fn serve(address: SocketAddr, doors: Doors) -> Result<(), Problem> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    log("ending: requests under way are answered");
+    say("ending: requests under way are answered");
     let ended = tasks.run_until(tokio::time::timeout(ENDING_TIME, graceful.shutdown())).await;
-    log(if ended.is_ok() { "ended" } else { "ended: some clients were too slow" });
+    say(if ended.is_ok() { "ended" } else { "ended: some clients were too slow" });
     Ok(())
 }
 

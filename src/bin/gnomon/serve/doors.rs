@@ -109,7 +109,7 @@ impl Doors {
             Err(why) => return self.finish(path, (StatusCode::BAD_REQUEST, why)),
         };
         let answer = door.answer(&self.ask(&hook).await);
-        log(&format!("{path} experiment={:?} from={:?}: {} {}", hook.selection.experiment, hook.from, answer.0.as_u16(), answer.1));
+        say(&format!("{path} experiment={:?} from={:?}: {} {}", hook.selection.experiment, hook.from, answer.0.as_u16(), answer.1));
         self.finish(path, answer)
     }
 
@@ -167,7 +167,7 @@ fn response((status, text): Answer) -> Response<Full<Bytes>> {
 }
 
 /// Writes one line with the time.
-pub fn log(line: &str) {
+pub fn say(line: &str) {
     let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // Nothing is to be done about a log that nobody takes.
     let _ = writeln!(std::io::stdout(), "{} {line}", time::written(source::now()));

@@ -1,11 +1,12 @@
 //! What proxies say of themselves: one or several texts of Envoy's `/stats/prometheus`, judged as the filter does.
 
+mod gates;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use gnomon::gate::lives::Lives;
-use gnomon::gate::{Counts, Rate, Terms};
-use gnomon::subject::{ALL, Gate, Requires, Slice, Subject};
+use gnomon::subject::{ALL, Subject};
 
+use self::gates::SubjectSeries;
 use crate::decision::{Audit, Configuration, Found, Look, Origin, Selection};
 use crate::problem::Problem;
 use crate::sample::Sample;
@@ -18,22 +19,6 @@ pub struct Proxy {
     /// Gnomon's series.
     pub samples: Vec<Sample>,
 }
-
-/// The series of a gate in one slice, by name.
-type Series = BTreeMap<String, u64>;
-
-/// Gate and slice.
-type Key = (String, String);
-
-/// The series without which a gate can't be judged.
-const NEEDED: [&str; 6] = [
-    "gnomon_gate_alpha_ppm",
-    "gnomon_gate_bad_total",
-    "gnomon_gate_failures_total",
-    "gnomon_gate_limit_ppm",
-    "gnomon_gate_min_trials",
-    "gnomon_gate_trials_total",
-];
 
 impl Proxy {
     /// Returns when the proxy began to count, in microseconds since 1970.
@@ -53,14 +38,14 @@ impl Proxy {
         samples.map(|sample| sample.label(label).to_owned()).collect()
     }
 
-    /// Returns the series of a subject's gates.
-    fn gates(&self, within: &[(&str, &str)]) -> BTreeMap<Key, Series> {
-        let mut gates: BTreeMap<Key, Series> = BTreeMap::new();
-        for sample in self.of(within).filter(|sample| sample.name.starts_with("gnomon_gate_")) {
-            let series = gates.entry((sample.label("gate").to_owned(), sample.label("slice").to_owned())).or_default();
-            series.extend(sample.count().map(|count| (sample.name.clone(), count)));
-        }
-        gates
+    /// Says which series are missing that a proxy has with any gate of this experiment and route.
+    fn lacks(&self, within: &[(&str, &str)], flaws: &mut Vec<String>) {
+        let has = |name: &str, within: &[(&str, &str)]| self.of(within).any(|sample| sample.name == name);
+        let shown = [("gnomon_experiment_info", !self.names("gnomon_experiment_info", "config", within).is_empty())];
+        let both = ["gnomon_guardrail_tripped", "gnomon_split_misrouted"].map(|name| (name, has(name, within)));
+        let split = both.iter().any(|(_, has)| *has).then_some(both);
+        let all = shown.into_iter().chain([("gnomon_configuration", has("gnomon_configuration", &[]))]).chain(split.into_iter().flatten());
+        flaws.extend(all.filter(|(_, has)| !has).map(|(name, _)| format!("{}: {name} is missing", self.from)));
     }
 }
 
@@ -145,90 +130,31 @@ fn nothing(proxies: &[Proxy], experiment: &str) -> Problem {
 }
 
 /// Returns all that the proxies say of one subject.
-fn found(lives: &[&Proxy], experiment: &str, route: &str, subject: &str, notes: &mut Vec<String>) -> Result<Found, Problem> {
+fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mut Vec<String>) -> Result<Found, Problem> {
     let within = [("experiment", experiment), ("route", route)];
-    let by_proxy: Vec<BTreeMap<Key, Series>> =
-        lives.iter().map(|proxy| proxy.gates(&[("experiment", experiment), ("route", route), ("subject", subject)])).collect();
-    let is_shown = |series: &Series| series.get("gnomon_gate_limit_ppm").is_some_and(|limit| *limit > 0);
-    let shown: BTreeSet<&Key> = by_proxy.iter().flatten().filter(|(_, series)| is_shown(series)).map(|(key, _)| key).collect();
+    let series = SubjectSeries::new(lives, &[("experiment", experiment), ("route", route), ("subject", name)]);
     let mut flaws = Vec::new();
-    let mut gates: Vec<Gate> = Vec::new();
-    for name in shown.iter().map(|(gate, _)| gate).collect::<BTreeSet<&String>>() {
-        let slices: Vec<&String> = shown.iter().filter(|(gate, _)| gate == name).map(|(_, slice)| slice).collect();
-        // With `each_slice` the state over all is in slice `all`.
-        let is_by_slices = slices.iter().any(|slice| *slice != ALL);
-        let slices = slices.into_iter().filter(|slice| !is_by_slices || *slice != ALL);
-        let slices = slices.map(|slice| self::slice(lives, &by_proxy, (name, slice), &mut flaws)).collect();
-        let overall = |series: &Series| series.get("gnomon_gate_state") == Some(&2);
-        let latched = by_proxy.iter().filter_map(|gates| gates.get(&(name.clone(), ALL.to_owned()))).any(overall);
-        let requires = requires(lives, &by_proxy, name)?;
-        gates.push(Gate { name: name.clone(), requires, slices, failed_before: latched && is_by_slices && lives.len() == 1 });
-        if latched && lives.len() > 1 {
-            notes.push(format!("gate {name} of {subject} has failed at a proxy by its own counts; here the counts of all decide"));
-        }
-    }
-    let serving = lives.iter().zip(&by_proxy).filter(|(_, gates)| gates.values().any(is_shown)).map(|(proxy, _)| proxy);
-    let cut_off = serving.clone().filter(|proxy| proxy.names("gnomon_guardrail_tripped", "variant", &within).contains(subject));
+    let gates = series.gates(&mut flaws, notes)?;
+    let serving = series.serving();
+    serving.iter().for_each(|proxy| proxy.lacks(&within, &mut flaws));
+    let cut_off = serving.iter().filter(|proxy| proxy.names("gnomon_guardrail_tripped", "variant", &within).contains(name));
     let misrouted: BTreeSet<String> = lives.iter().flat_map(|proxy| proxy.names("gnomon_split_misrouted", "variant", &within)).collect();
     let configurations = lives.iter().flat_map(|proxy| &proxy.samples).filter(|sample| sample.name == "gnomon_configuration");
     let subject = Subject {
-        name: subject.to_owned(),
+        name: name.to_owned(),
         gates,
-        proxies: serving.clone().count() as u64,
+        proxies: serving.len() as u64,
         cut_off: cut_off.count() as u64,
         misrouted: misrouted.into_iter().collect(),
         configurations: configurations.filter_map(Sample::count).filter(|value| *value != 1).collect(),
     };
     let is_misrouted = subject.misrouted.contains(&subject.name);
-    let of_slices = |gate: &Gate| {
-        gate.slices.iter().map(|slice| ((gate.name.clone(), slice.name.clone()), slice.state(is_misrouted))).collect::<Vec<_>>()
-    };
-    let overall = |gate: &Gate| ((gate.name.clone(), ALL.to_owned()), gate.state(is_misrouted));
-    let states = subject.gates.iter().flat_map(of_slices).chain(subject.gates.iter().map(overall)).collect();
-    Ok(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, flaws })
-}
-
-/// Returns a gate in one slice: the counts of each life, and the terms if all that have the gate agree.
-fn slice(lives: &[&Proxy], by_proxy: &[BTreeMap<Key, Series>], (gate, slice): (&String, &String), flaws: &mut Vec<String>) -> Slice {
-    let key = (gate.clone(), slice.clone());
-    let mut terms: BTreeSet<Option<[u64; 3]>> = BTreeSet::new();
-    let mut counts = Vec::new();
-    let mut has_failed = false;
-    for (proxy, series) in lives.iter().zip(by_proxy).filter_map(|(proxy, gates)| Some((proxy, gates.get(&key)?))) {
-        for lacking in NEEDED.iter().filter(|name| !series.contains_key(**name)) {
-            flaws.push(format!("{}: {lacking} is missing for gate {gate} in slice {slice}", proxy.from));
-        }
-        let get = |name: &str| series.get(name).copied();
-        let limit = get("gnomon_gate_limit_ppm");
-        if limit.is_some_and(|limit| limit > 0) {
-            let shown = limit.zip(get("gnomon_gate_alpha_ppm")).zip(get("gnomon_gate_min_trials"));
-            terms.insert(shown.map(|((limit, alpha), min_trials)| [limit, alpha, min_trials]));
-        }
-        let count = |name| get(name).unwrap_or_default();
-        let life = Counts::new(count("gnomon_gate_bad_total"), count("gnomon_gate_trials_total"));
-        counts.push(get("gnomon_gate_limit_sum_ppm_total").map_or(life, |sum| life.with_limits(sum)));
-        has_failed |= count("gnomon_gate_failures_total") > 0 || count("gnomon_gate_state") == 2;
+    let mut states = BTreeMap::new();
+    for gate in &subject.gates {
+        states.extend(gate.slices.iter().map(|slice| ((gate.name.clone(), slice.name.clone()), slice.state(is_misrouted))));
+        states.insert((gate.name.clone(), ALL.to_owned()), gate.state(is_misrouted));
     }
-    if terms.len() > 1 {
-        flaws.push(format!("the proxies judge gate {gate} in slice {slice} by different terms: their configurations differ"));
-    }
-    let rate = |ppm: u64| u32::try_from(ppm).ok().and_then(Rate::new);
-    let only = if terms.len() == 1 { terms.first().copied().flatten() } else { None };
-    let terms = only.and_then(|[limit, alpha, min_trials]| Some(Terms { limit: rate(limit)?, alpha: rate(alpha)?, min_trials }));
-    // A proxy's latch is of its own counts. Those of several are another test.
-    Slice { name: slice.clone(), terms, lives: Lives(counts), failed_before: has_failed && lives.len() == 1 }
-}
-
-/// Returns what a gate has to do with the state of its subject: the strictest that a proxy says.
-fn requires(lives: &[&Proxy], by_proxy: &[BTreeMap<Key, Series>], gate: &String) -> Result<Requires, Problem> {
-    let own = by_proxy.iter().flatten().filter(|((name, _), _)| name == gate);
-    let strictest = own.filter_map(|(_, series)| series.get("gnomon_gate_requires")).max();
-    strictest.and_then(|value| Requires::of(*value)).ok_or_else(|| {
-        let versions: BTreeSet<String> = lives.iter().flat_map(|proxy| proxy.names("gnomon_build_info", "what", &[])).collect();
-        let versions: Vec<String> = versions.into_iter().collect();
-        let text = "gnomon_gate_requires is missing or no word of it is known: this filter is too old or too new for this command";
-        Problem::input(format!("gate {gate}: {text} (filter {}, gnomon {})", versions.join(", "), env!("CARGO_PKG_VERSION")))
-    })
+    Ok(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, beside: Vec::new(), flaws })
 }
 
 /// Returns the configurations of the experiment at work.

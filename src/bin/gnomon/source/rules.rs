@@ -19,9 +19,9 @@ const VERSION: &str = "1";
 /// The file that has them.
 const FILE: &str = "istio/prometheus/rules.yaml";
 
-/// The rules that tell of gates, by name.
+/// The rules that tell of gates and subjects, by name.
 const RULES: &str = "gnomon:gate_bad:sum|gnomon:gate_trials:sum|gnomon:gate_limit:ratio|gnomon:gate_alpha:ratio|gnomon:gate_min_trials:max\
-                     |gnomon:gate:state|gnomon:gate_requires:max|gnomon:subject:state";
+                     |gnomon:gate:state|gnomon:gate_requires:max|gnomon:subject:state|gnomon:subject_cut_off:max|gnomon:subject_held:info";
 
 /// The counts of each life of a proxy.
 const LIVES: &str = "gnomon:gate_bad:highest|gnomon:gate_trials:highest|gnomon:gate_limit_sum:highest";
@@ -42,7 +42,7 @@ pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> 
         return Err(nothing(&mut queries, &selection.experiment).await?);
     }
     // Of trials with limits of their own the sums don't tell enough.
-    let lives = queries.ask(&format!("{{__name__=~\"{LIVES}\",{of}}} and on ({GATE}) gnomon:gate_limit_sum:highest{{{of}}}")).await?;
+    let lives = queries.ask(&format!("{{__name__=~\"{LIVES}\",{of}}} and on ({GATE}) (gnomon:gate_limit_sum:highest{{{of}}} > 0)")).await?;
     let proxies = "gnomon_experiment_info|gnomon_guardrail_tripped|gnomon_split_misrouted";
     let proxies = queries.ask(&format!("{{__name__=~\"{proxies}\",{of}}} == 1")).await?;
     let at = format!("and on (cluster, job, instance) gnomon_experiment_info{{{of}}} == 1");
@@ -147,6 +147,10 @@ struct Values {
     lives: BTreeMap<Key, BTreeMap<String, BTreeMap<String, f64>>>,
     /// What `gnomon:subject:state` says.
     said: Option<f64>,
+    /// Whether a guardrail has cut it off at more than half of the proxies: `gnomon:subject_cut_off:max`.
+    is_cut_off: bool,
+    /// Why it can't pass: the reasons of `gnomon:subject_held:info`.
+    held: BTreeSet<String>,
     flaws: Vec<String>,
 }
 
@@ -158,13 +162,19 @@ fn found(gates: &[Sample], lives: &[Sample], proxies: &[Sample], runs: &[Sample]
         let place = place(sample);
         let key = key(sample);
         let values = subjects.entry(place.clone()).or_default();
+        if sample.name == "gnomon:subject_held:info" {
+            values.held.insert(sample.label("reason").to_owned());
+            continue;
+        }
         if let Some(other) = seen.insert((sample.name.clone(), place, key.clone()), sample) {
             values.flaws.push(twice(sample, other));
         }
-        if sample.name == "gnomon:subject:state" {
-            values.said = Some(sample.value);
-        } else {
-            values.gates.entry(key).or_default().insert(sample.name.clone(), sample.value);
+        match sample.name.as_str() {
+            "gnomon:subject:state" => values.said = Some(sample.value),
+            "gnomon:subject_cut_off:max" => values.is_cut_off = true,
+            _ => {
+                values.gates.entry(key).or_default().insert(sample.name.clone(), sample.value);
+            }
         }
     }
     for sample in lives {
@@ -220,7 +230,8 @@ impl Values {
             configurations: configurations.filter_map(Sample::count).filter(|value| *value != 1).collect(),
             name,
         };
-        Found { cluster, route, subject, states, said: Some(said), flaws: self.flaws }
+        let beside = beside(self.is_cut_off, self.held, &subject);
+        Found { cluster, route, subject, states, said: Some(said), beside, flaws: self.flaws }
     }
 
     /// Returns a gate with its slices. With `each_slice` its own state stands in slice `all`.
@@ -262,6 +273,24 @@ impl Values {
             self.lives.get(&(gate.to_owned(), slice.to_owned())).map_or_else(sums, |lives| Lives(lives.values().map(life).collect()));
         Slice { name: slice.to_owned(), terms, lives, failed_before: false }
     }
+}
+
+/// Returns what the rules say that `subject` does not tell already.
+fn beside(is_cut_off: bool, held: BTreeSet<String>, subject: &Subject) -> Vec<(State, String)> {
+    let is_told = |reason: &String| match reason.as_str() {
+        "configuration" => !subject.configurations.is_empty(),
+        "cut_off" => subject.cut_off > 0,
+        "misrouted" => !subject.misrouted.is_empty(),
+        _ => false,
+    };
+    let words = |reason: String| match reason.as_str() {
+        "series_missing" => "series of a gate or of a proxy are missing".to_owned(),
+        _ => format!("the rules hold it back: {reason}"),
+    };
+    let held = held.into_iter().filter(|reason| !is_told(reason)).map(|reason| (State::Undecided, words(reason)));
+    let is_news = is_cut_off && subject.cut_off.saturating_mul(2) <= subject.proxies;
+    let cut_off = is_news.then(|| (State::Fail, "a guardrail had cut it off at more than half of the proxies".to_owned()));
+    cut_off.into_iter().chain(held).collect()
 }
 
 /// Returns the counts of one life whose trials have limits of their own.
