@@ -28,7 +28,7 @@ class Prometheus:
 
     def __init__(self, folder, rules=None, interval="500ms"):
         self.folder = pathlib.Path(folder)
-        self._log, self._targets = self.folder / "log", {}
+        self._log, self._targets, self.port = self.folder / "log", {}, 0
         (self.folder / "rules.yaml").write_text(rules or RULES.read_text())
         self._write_targets()
         (self.folder / "prometheus.yaml").write_text(json.dumps({
@@ -44,7 +44,7 @@ class Prometheus:
     def _start(self):
         command = [BINARY, f"--config.file={self.folder}/prometheus.yaml", f"--storage.tsdb.path={self.folder}/data"]
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stdout=log, stderr=log)
+            self._process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
         try:
             self.port = until(self._listening, "Prometheus to listen")
             until(self._ready, "Prometheus to be ready")
@@ -121,7 +121,7 @@ class Prometheus:
         return [rule for group in self.groups() for rule in group["rules"]]
 
     def restart(self):
-        """Stops it, and starts it again on what it has stored."""
+        """Stops it, and starts it again on what it has stored, at the same address."""
         self.stop()
         self._start()
 
