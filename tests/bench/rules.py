@@ -75,8 +75,8 @@ def main():
             ends, took = time.monotonic() + options.seconds, []
             while time.monotonic() < ends:
                 time.sleep(1)
-                groups = {rule["name"]: rule["evaluationTime"] for rule in prometheus.groups()}
-                took.append(groups)
+                took.append({group["name"]: group["evaluationTime"] for group in prometheus.groups()})
+            slowest = sorted(prometheus.rules(), key=lambda rule: -rule["evaluationTime"])[:5]
             states = prometheus.value("gnomon:gate:state{slice='all'}")
         finally:
             prometheus.stop()
@@ -84,6 +84,7 @@ def main():
     for name in took[-1]:
         last = [groups[name] for groups in took[-20:]]
         print(f"{name}: an evaluation takes {statistics.median(last) * 1000:.0f} ms ({min(last) * 1000:.0f} to {max(last) * 1000:.0f})")
+    print("the slowest:", ", ".join(f"{rule['name']} {rule['evaluationTime'] * 1000:.0f} ms" for rule in slowest))
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{options.proxies} proxies, {options.slices} slices, state {states}; Prometheus used "
           f"{(usage.ru_utime + usage.ru_stime) / options.seconds * 100:.0f} % of a core and {usage.ru_maxrss >> 10} MiB")
