@@ -1,6 +1,8 @@
 //! `gnomon gate` as a person runs it: what it prints, and how it exits.
 #![cfg(feature = "cli")]
 
+#[path = "gate/help.rs"]
+mod help;
 #[path = "gate/prometheus.rs"]
 mod prometheus;
 #[path = "gate/proxies.rs"]

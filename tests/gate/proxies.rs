@@ -177,7 +177,11 @@ fn bad_texts_are_told() {
     let too_old = "gate errors: gnomon_gate_requires is missing or its value is not known: this filter is too old or too new";
     ask_input(&good().without("gnomon_gate_requires").text()).assert(66, &[too_old, "filter 0.1.0"]);
     ask_input(&good().with("gnomon_gate_requires", 7).text()).assert(66, &[too_old]);
-    ask_input(&good().without("gnomon_gate_limit_ppm").text()).assert(66, &["experiment fraud-a has no gate"]);
+    ask_input(&good().with("gnomon_gate_limit_ppm", 0).text()).assert(66, &["experiment fraud-a has no gate"]);
+    ask_input(&good().without("gnomon_gate_limit_ppm").text())
+        .assert(75, &["gnomon_gate_limit_ppm is missing for gate errors in slice all"]);
+    let other_subject = good().without("gnomon_gate_limit_ppm").text().replace("v2", "v2-copy") + &good().text();
+    ask_input(&other_subject).assert(75, &["subject v2: pass", "subject v2-copy: undecided"]);
     ask_input(&good().text().replace("fraud-a", "other")).assert(66, &["no such experiment: fraud-a; there are: other"]);
     ask_input("gnomon_build_info{what=\"0.1.0\"} 1\n").assert(66, &["no experiment at all: the filter (0.1.0) has no configuration"]);
     ask_input("").assert(66, &["standard input: the text is empty"]);

@@ -56,9 +56,12 @@ fn what_contradicts_itself_is_undecided() {
     let mut cut_off_before = World::new(2, (1, 0, 1000));
     cut_off_before.add("gnomon:subject_cut_off:max", SUBJECT, "1");
     ask_world(cut_off_before, &[]).assert(1, &["  a guardrail had cut it off at more than half of the proxies\n"]);
-    for (reason, words) in
-        [("series_missing", "  series of a gate or of a proxy are missing\n"), ("moon", "  the rules hold it back: moon\n")]
-    {
+    for (reason, words) in [
+        ("series_missing", "  series of a gate or of a proxy are missing\n"),
+        ("configuration", "  a proxy does not run as configured"),
+        ("cut_off", "  a guardrail has cut it off at a proxy\n"),
+        ("moon", "  the rules hold it back: moon\n"),
+    ] {
         let mut held = World::new(0, (1, 0, 1000));
         held.add("gnomon:subject_held:info", &format!("{SUBJECT} reason={reason}"), "1");
         held.add("gnomon:subject_held:info", &format!("{SUBJECT} reason=misrouted"), "1");

@@ -226,16 +226,18 @@ impl Found {
 
 impl Told {
     fn new(found: &Found, gate: Option<&str>, flaws: &[String]) -> Self {
-        let (state, mut reasons) = match gate {
+        let (state, reasons) = match gate {
             None => found.judge(),
             Some(gate) => {
                 let state = found.state(gate, ALL);
                 (state, vec![format!("gate {gate} {}", if state == State::Undecided { "is undecided" } else { said_of(state) })])
             }
         };
-        let mut doubts = flaws.iter().chain(&found.flaws).cloned().peekable();
-        let state = if state == State::Pass && doubts.peek().is_some() { State::Undecided } else { state };
-        reasons.extend(doubts);
+        let doubts: Vec<String> = flaws.iter().chain(&found.flaws).cloned().collect();
+        let (state, reasons) = match state {
+            State::Pass if !doubts.is_empty() => (State::Undecided, doubts),
+            _ => (state, reasons.into_iter().chain(doubts).collect()),
+        };
         let rows = found.subject.gates.iter().filter(|one| gate.is_none_or(|gate| one.name == gate));
         let rows = rows.flat_map(|gate| Row::all(gate, found)).collect();
         Self { cluster: found.cluster.clone(), route: found.route.clone(), subject: found.subject.name.clone(), state, reasons, rows }

@@ -59,6 +59,8 @@ fn limits_of_further_trials_are_those_so_far() {
     let plain = Outlook::new(&Lives(vec![Counts::new(0, 10)]), &Terms { limit: Rate::new(50_000).unwrap(), ..terms });
     assert_eq!(outlook(&[life(0, 10, 50_000)]), plain);
     assert!(outlook(&[life(0, 10, 50_000), life(0, 5, 50_000)]).good > plain.good, "of two proxies one gets no more");
+    let [busiest_first, busiest_last] = [[life(0, 10, 50_000), life(0, 5, 90_000)], [life(0, 5, 90_000), life(0, 10, 50_000)]];
+    assert_eq!(outlook(&busiest_first), outlook(&busiest_last));
     assert_eq!(outlook(&[life(0, 0, 0)]), Outlook::default(), "no trial, no limit");
     assert_eq!(outlook(&[life(0, 10, 0)]), Outlook::default(), "limits that are not there");
 }

@@ -85,7 +85,9 @@ impl Row {
         if self.slice == OTHER && self.lives.total().trials() == 0 {
             return "counts only once it has a trial".into();
         }
-        let Some(Outlook { good, bad }) = self.outlook else { return "the proxies judge it by different terms".into() };
+        let Some(Outlook { good, bad }) = self.outlook else {
+            return "what it is judged by is missing, or differs from proxy to proxy".into();
+        };
         if self.lives.lack_limits() {
             return "gnomon_gate_limit_sum_ppm_total is missing, so nothing follows from its trials".into();
         }

@@ -102,6 +102,8 @@ fn labels(mut rest: &str) -> Option<(BTreeMap<String, String>, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,6 +114,25 @@ mod tests {
         let values: Vec<_> = samples.iter().map(|sample| (&*sample.name, sample.label("y"), sample.value)).collect();
         assert_eq!(values, [("gnomon_a", "a\"b\\c\nd}", 12.0), ("gnomon_b", "", 1.5), ("gnomon_c", "", f64::INFINITY)]);
         assert_eq!(samples[0].label("x"), "1");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_told(text in "(gnomon_[a-z]{0,3}[{]?|[a-z]=\"|[\\\\\"},\n ]|[0-9.]{1,3}|é){0,20}") {
+            match read(text.as_bytes()) {
+                Ok(samples) => prop_assert!(!samples.is_empty() && samples.iter().all(|sample| sample.name.starts_with(PREFIX))),
+                Err(why) => prop_assert!(!why.is_empty()),
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(value: u32, label in any::<String>()) {
+            let written = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            // A line ends at a line feed; Envoy writes no carriage return.
+            prop_assume!(!label.contains('\r'));
+            let samples = read(format!("gnomon_a{{x=\"{written}\",y=\"\"}} {value}\n").as_bytes()).unwrap();
+            prop_assert_eq!((samples[0].label("x"), samples[0].value), (&*label, f64::from(value)));
+        }
     }
 
     #[test]

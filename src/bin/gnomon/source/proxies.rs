@@ -38,6 +38,13 @@ impl Proxy {
         samples.map(|sample| sample.label(label).to_owned()).collect()
     }
 
+    /// Returns route and subject of every gate of an experiment, also of those that are gone.
+    fn subjects(&self, experiment: &str) -> BTreeSet<(String, String)> {
+        let gates =
+            self.samples.iter().filter(|sample| sample.name.starts_with("gnomon_gate_") && sample.label("experiment") == experiment);
+        gates.map(|sample| (sample.label("route").to_owned(), sample.label("subject").to_owned())).collect()
+    }
+
     /// Says which series are missing that a proxy has with any gate of this experiment and route.
     fn lacks(&self, within: &[(&str, &str)], flaws: &mut Vec<String>) {
         let has = |name: &str, within: &[(&str, &str)]| self.of(within).any(|sample| sample.name == name);
@@ -54,14 +61,16 @@ pub fn look(proxies: Vec<Proxy>, selection: &Selection, time: f64) -> Result<Loo
     let experiment = selection.experiment.as_str();
     let mut notes = Vec::new();
     let lives = distinct(&proxies, &mut notes)?;
-    let routes: BTreeSet<(String, String)> = lives.iter().flat_map(|proxy| subjects(proxy, experiment)).collect();
-    if routes.is_empty() {
+    let mut found = Vec::new();
+    for (route, subject) in lives.iter().flat_map(|proxy| proxy.subjects(experiment)).collect::<BTreeSet<_>>() {
+        found.extend(self::found(&lives, experiment, &route, &subject, &mut notes)?);
+    }
+    if found.is_empty() {
         return Err(nothing(&proxies, experiment));
     }
-    for proxy in lives.iter().filter(|proxy| subjects(proxy, experiment).is_empty()) {
+    for proxy in lives.iter().filter(|proxy| proxy.subjects(experiment).is_empty()) {
         notes.push(format!("{}: no gate of experiment {experiment}", proxy.from));
     }
-    let found = routes.iter().map(|(route, subject)| found(&lives, experiment, route, subject, &mut notes)).collect::<Result<_, _>>()?;
     let versions = proxies.iter().flat_map(|proxy| proxy.names("gnomon_build_info", "what", &[]));
     let audit = Audit {
         time,
@@ -102,13 +111,6 @@ fn distinct<'a>(proxies: &'a [Proxy], notes: &mut Vec<String>) -> Result<Vec<&'a
     Ok(lives)
 }
 
-/// Returns route and subject of every gate that a proxy still has: one that is gone shows a limit of 0.
-fn subjects(proxy: &Proxy, experiment: &str) -> BTreeSet<(String, String)> {
-    let limits = proxy.samples.iter().filter(|sample| sample.name == "gnomon_gate_limit_ppm" && sample.value > 0.0);
-    let own = limits.filter(|sample| sample.label("experiment") == experiment);
-    own.map(|sample| (sample.label("route").to_owned(), sample.label("subject").to_owned())).collect()
-}
-
 /// Says that no proxy has a gate of the experiment, and what there is.
 fn nothing(proxies: &[Proxy], experiment: &str) -> Problem {
     let names = |name, label| proxies.iter().flat_map(move |proxy| proxy.names(name, label, &[])).collect::<BTreeSet<String>>();
@@ -117,9 +119,7 @@ fn nothing(proxies: &[Proxy], experiment: &str) -> Problem {
     let from: Vec<&str> = proxies.iter().map(|proxy| proxy.from.as_str()).collect();
     let from = from.join(", ");
     if there.contains(experiment) {
-        let lacks_limits = proxies.iter().flat_map(|proxy| &proxy.samples).all(|sample| sample.name != "gnomon_gate_limit_ppm");
-        let beside = if lacks_limits { "; if it has some, gnomon_gate_limit_ppm is missing here" } else { "" };
-        return Problem::not_yet(format!("{from}: experiment {experiment} has no gate: nothing can be decided{beside}"));
+        return Problem::not_yet(format!("{from}: experiment {experiment} has no gate: nothing can be decided"));
     }
     if there.is_empty() {
         let versions: Vec<String> = names("gnomon_build_info", "what").into_iter().collect();
@@ -129,12 +129,15 @@ fn nothing(proxies: &[Proxy], experiment: &str) -> Problem {
     Problem::not_yet(format!("{from}: no such experiment: {experiment}; there are: {}", there.join(", ")))
 }
 
-/// Returns all that the proxies say of one subject.
-fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mut Vec<String>) -> Result<Found, Problem> {
+/// Returns all that the proxies say of one subject; `None`: it has no gate any more.
+fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mut Vec<String>) -> Result<Option<Found>, Problem> {
     let within = [("experiment", experiment), ("route", route)];
     let series = SubjectSeries::new(lives, &[("experiment", experiment), ("route", route), ("subject", name)]);
     let mut flaws = Vec::new();
     let gates = series.gates(&mut flaws, notes)?;
+    if gates.is_empty() {
+        return Ok(None);
+    }
     let serving = series.serving();
     serving.iter().for_each(|proxy| proxy.lacks(&within, &mut flaws));
     let cut_off = serving.iter().filter(|proxy| proxy.names("gnomon_guardrail_tripped", "variant", &within).contains(name));
@@ -154,7 +157,7 @@ fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mu
         states.extend(gate.slices.iter().map(|slice| ((gate.name.clone(), slice.name.clone()), slice.state(is_misrouted))));
         states.insert((gate.name.clone(), ALL.to_owned()), gate.state(is_misrouted));
     }
-    Ok(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, beside: Vec::new(), flaws })
+    Ok(Some(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, beside: Vec::new(), flaws }))
 }
 
 /// Returns the configurations of the experiment at work.

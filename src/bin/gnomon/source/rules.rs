@@ -284,6 +284,9 @@ fn beside(is_cut_off: bool, held: BTreeSet<String>, subject: &Subject) -> Vec<(S
         _ => false,
     };
     let words = |reason: String| match reason.as_str() {
+        "configuration" => "a proxy does not run as configured (gnomon_configuration is missing, or not 1)".to_owned(),
+        "cut_off" => "a guardrail has cut it off at a proxy".to_owned(),
+        "misrouted" => "a proxy does not route as the split says".to_owned(),
         "series_missing" => "series of a gate or of a proxy are missing".to_owned(),
         _ => format!("the rules hold it back: {reason}"),
     };

@@ -48,7 +48,7 @@ impl<'a> SubjectSeries<'a> {
         self.lives.iter().filter(|(_, gates)| gates.values().any(is_shown)).map(|(proxy, _)| *proxy).collect()
     }
 
-    /// Returns the gates that any proxy has now.
+    /// Returns the gates that any proxy has now. One whose limit is missing may be one of them.
     pub fn gates(&self, flaws: &mut Vec<String>, notes: &mut Vec<String>) -> Result<Vec<Gate>, Problem> {
         let shown = |series: &Series| is_shown(series) || series.contains_key(TRIALS) && !series.contains_key(LIMIT);
         let keys = || self.lives.iter().flat_map(|(_, gates)| gates).filter(|(_, series)| shown(series)).map(|(key, _)| key);
@@ -82,8 +82,7 @@ impl<'a> SubjectSeries<'a> {
 
     /// Returns a gate in one slice: the counts of each life, and the terms if all that have the gate agree.
     fn slice(&self, gate: &str, slice: &str, flaws: &mut Vec<String>) -> Slice {
-        let get = |series: &Series, name: &str| series.get(name).copied();
-        let count = |series: &Series, name: &str| get(series, name).unwrap_or_default();
+        let count = |series: &Series, name: &str| series.get(name).copied().unwrap_or_default();
         for (proxy, series) in self.of(gate, slice) {
             let lacking = NEEDED.iter().filter(|name| !series.contains_key(**name));
             flaws.extend(lacking.map(|name| format!("{}: {name} is missing for gate {gate} in slice {slice}", proxy.from)));
