@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::path::PathPattern;
 
-pub use self::gate::{Direction, Ended, Event, Failures, Gate, GateSubject, Guardrail, Measure, Requires, SliceBy, Slices, Warmup};
+pub use self::gate::{Direction, Ended, Event, Failures, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
 pub use self::name::Name;
 pub use self::tolerance::{GivenTolerance, Tolerance};
 

@@ -14,21 +14,21 @@ pub const ALL: &str = "all";
 /// The slice of the requests with no configured value.
 pub const OTHER: &str = "other";
 
-/// What a gate has to do with the state of its subject.
+/// What has to be true of a gate for its subject to be given more: the values of `gnomon_gate_requires`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requires {
-    /// Nothing.
-    None = 0,
-    /// It must not fail.
+    /// Nothing: the gate is only shown.
+    Nothing = 0,
+    /// The gate has not failed.
     NoFail = 1,
-    /// It must pass.
+    /// The gate passes.
     Pass = 2,
 }
 
 impl Requires {
     /// Returns what `gnomon_gate_requires` exports as `value`; `None` for any other number.
     pub fn of(value: u64) -> Option<Self> {
-        [Self::None, Self::NoFail, Self::Pass].into_iter().find(|requires| *requires as u64 == value)
+        [Self::Nothing, Self::NoFail, Self::Pass].into_iter().find(|requires| *requires as u64 == value)
     }
 }
 
@@ -91,7 +91,7 @@ impl Gate {
 pub struct Subject {
     /// Its name.
     pub name: String,
-    /// Its gates, those with [`Requires::None`] included.
+    /// Its gates, those with [`Requires::Nothing`] included.
     pub gates: Vec<Gate>,
     /// How many proxies serve the experiment now.
     pub proxies: u64,
@@ -140,7 +140,7 @@ impl Subject {
             let gates = self.gates.iter().filter(|gate| requires(gate.requires) && state_of(gate) == state);
             gates.map(|gate| gate.name.clone()).collect::<Vec<_>>()
         };
-        let failed = of(State::Fail, |requires| requires != Requires::None).into_iter().map(Reason::Failed);
+        let failed = of(State::Fail, |requires| requires != Requires::Nothing).into_iter().map(Reason::Failed);
         let cut_off = (self.cut_off > 0).then_some(Reason::CutOff { at: self.cut_off, of: self.proxies });
         let is_most = self.cut_off.saturating_mul(2) > self.proxies;
         let failures: Vec<Reason> = failed.chain(cut_off.clone().filter(|_| is_most)).collect();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::name::Name;
 use crate::gate::{Rate, Terms};
 use crate::path::PathPattern;
+use crate::subject::Requires;
 
 /// A limit on the rate of bad trials.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,17 +27,6 @@ pub struct Gate {
     pub requires: Requires,
     /// Whether each slice is judged on its own, with an equal part of alpha, but at least one millionth.
     pub each_slice: bool,
-}
-
-/// What has to be true of a gate for its subject to be given more: the values of `gnomon_gate_requires`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requires {
-    /// Nothing: the gate is only shown.
-    Nothing = 0,
-    /// The gate has not failed.
-    NoFail = 1,
-    /// The gate passes.
-    Pass = 2,
 }
 
 /// The variant or shadow that a gate judges.

@@ -35,22 +35,22 @@ const FEW: (u64, u64) = (0, 10);
 
 #[test]
 fn gates_decide_as_they_require() {
-    use Requires::{NoFail, None, Pass};
+    use Requires::{NoFail, Nothing, Pass};
     let name = |requires| match requires {
         Pass => "must",
         NoFail => "may",
-        None => "free",
+        Nothing => "free",
     };
     let failed = ["gate may has failed"];
     for (gates, state, reasons) in [
         (&[][..], State::Undecided, &["no gate of it must pass (requires: pass)"][..]),
-        (&[(NoFail, GOOD), (None, GOOD)], State::Undecided, &["no gate of it must pass (requires: pass)"]),
+        (&[(NoFail, GOOD), (Nothing, GOOD)], State::Undecided, &["no gate of it must pass (requires: pass)"]),
         (&[(NoFail, BAD)], State::Fail, &failed),
         (&[(NoFail, BAD), (Pass, GOOD)], State::Fail, &failed),
         (&[(NoFail, BAD), (Pass, FEW)], State::Fail, &failed),
         (&[(Pass, BAD), (NoFail, BAD)], State::Fail, &["gate must has failed", "gate may has failed"]),
         (&[(Pass, GOOD)], State::Pass, &["all gates that must pass do: must"]),
-        (&[(Pass, GOOD), (NoFail, FEW), (None, BAD)], State::Pass, &["all gates that must pass do: must"]),
+        (&[(Pass, GOOD), (NoFail, FEW), (Nothing, BAD)], State::Pass, &["all gates that must pass do: must"]),
         (&[(Pass, GOOD), (Pass, FEW)], State::Undecided, &["gate must must pass and is undecided"]),
         (&[(Pass, (0, 0))], State::Undecided, &["gate must must pass and is undecided"]),
     ] {
@@ -114,7 +114,7 @@ fn what_failed_stays_failed() {
 
 #[test]
 fn what_is_exported_is_read() {
-    for requires in [Requires::None, Requires::NoFail, Requires::Pass] {
+    for requires in [Requires::Nothing, Requires::NoFail, Requires::Pass] {
         assert_eq!(Requires::of(requires as u64), Some(requires));
     }
     assert_eq!(Requires::of(3), None);

@@ -165,7 +165,7 @@ fn a_dead_experiment_raises_no_alert() {
 #[test]
 fn a_gate_that_nothing_requires_raises_no_alert() {
     let mut world = World::default();
-    world.minute(vec![errors(Page::new("a", 1), 0, 1000).gate("g", limit(1), Requires::None, Counts::new(50, 100))]);
+    world.minute(vec![errors(Page::new("a", 1), 0, 1000).gate("g", limit(1), Requires::Nothing, Counts::new(50, 100))]);
     run("no-alert", &world, 1, &[], &[firing(0, &[])]);
 }
 

@@ -9,10 +9,10 @@ use super::world::{Page, World};
 
 #[test]
 fn what_a_gate_requires_decides_what_it_may_do() {
-    use Requires::{NoFail, None, Pass};
+    use Requires::{NoFail, Nothing, Pass};
     // Its counts, and what they make of the subject beside a gate that passes.
     for (name, requires, bad, state) in [
-        ("none-fails", None, 500, State::Pass),
+        ("none-fails", Nothing, 500, State::Pass),
         ("no-fail-fails", NoFail, 500, State::Fail),
         ("no-fail-undecided", NoFail, 10, State::Pass),
         ("pass-undecided", Pass, 10, State::Undecided),
@@ -82,20 +82,21 @@ fn trials_with_limits_of_their_own_are_judged_at_each_proxy() {
 #[test]
 fn proxies_that_cut_off_or_misroute_or_refuse_hold_a_subject_that_passes() {
     type Change = fn(&mut Page);
-    // How many of three proxies it is so at.
-    let cases: [(&str, Change, usize, State); 7] = [
+    // How many of four proxies it is so at.
+    let cases: [(&str, Change, usize, State); 8] = [
         ("tripped-few", |page| page.tripped.push("v2"), 1, State::Undecided),
-        ("tripped-most", |page| page.tripped.push("v2"), 2, State::Fail),
-        ("tripped-other", |page| page.tripped.push("v1"), 3, State::Pass),
+        ("tripped-half", |page| page.tripped.push("v2"), 2, State::Undecided),
+        ("tripped-most", |page| page.tripped.push("v2"), 3, State::Fail),
+        ("tripped-other", |page| page.tripped.push("v1"), 4, State::Pass),
         ("misrouted", |page| page.misrouted.extend(["v1", "v2"]), 1, State::Undecided),
         ("refused", |page| page.configuration = 2, 1, State::Undecided),
         ("untouched", |page| page.configuration = 3, 1, State::Undecided),
-        ("sound", |_| (), 3, State::Pass),
+        ("sound", |_| (), 4, State::Pass),
     ];
     for (name, change, many, state) in cases {
         let mut world = World::default();
         for _ in 0..2 {
-            let mut pages: Vec<Page> = (1..=3).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+            let mut pages: Vec<Page> = (1..=4).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
             pages.iter_mut().take(many).for_each(change);
             world.minute(pages);
         }

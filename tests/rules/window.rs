@@ -43,7 +43,7 @@ fn a_window_says_2_only_for_a_gate_that_may_hold_the_subject() {
     for (name, requires, min_trials, slices, value) in [
         ("window-pass", Requires::Pass, 0, 1, 2.0),
         ("window-no-fail", Requires::NoFail, 0, 1, 2.0),
-        ("window-none", Requires::None, 0, 1, 0.0),
+        ("window-none", Requires::Nothing, 0, 1, 0.0),
         ("window-min-trials", Requires::Pass, 61, 1, 0.0),
         ("window-slices", Requires::Pass, 0, 100, 0.0),
     ] {

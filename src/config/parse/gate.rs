@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::value::{Object, Problems, Seen, Value};
 use super::{event, split, units};
 use crate::config::raw::Node;
-use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Requires, Role, Shadow, SliceBy, Slices, Task};
+use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
 use crate::limits::MAX_GATES;
+use crate::subject::Requires;
 
 const KEYS: [&str; 13] = [
     "name",

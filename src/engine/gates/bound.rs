@@ -8,13 +8,14 @@ use super::guardrail::{Guard, Misrouted, Shares};
 use super::key_trials::KeyTrials;
 use super::line::LABELS;
 use super::warmup::WarmUp;
-use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Requires, Route};
+use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route};
 use crate::gate::Terms;
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::slice;
 use crate::split::BASELINE;
 use crate::stats::definer::Definer;
 use crate::stats::gates::{GateSeries, GateShown};
+use crate::subject::Requires;
 
 /// A gate at work.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gnomon::config::{Config, Event, Failures, Gate, GateSubject, Measure, Requires, Role, Warmup};
+use gnomon::config::{Config, Event, Failures, Gate, GateSubject, Measure, Role, Warmup};
+use gnomon::subject::Requires;
 
 /// Rate of bad trials of a paired measure if both models are equal, in parts per million.
 const EVEN: u32 = 500_000;

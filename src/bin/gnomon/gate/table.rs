@@ -61,7 +61,7 @@ fn cells(row: &Row) -> [String; 9] {
 /// Returns the word for what a gate has to do with the state of its subject.
 pub fn requires(requires: Requires) -> &'static str {
     match requires {
-        Requires::None => "none",
+        Requires::Nothing => "none",
         Requires::NoFail => "no-fail",
         Requires::Pass => "pass",
     }

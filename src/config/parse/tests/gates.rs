@@ -5,6 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::gate::{Rate, Terms};
+use crate::subject::Requires;
 
 fn rate(ppm: u32) -> Rate {
     Rate::new(ppm).unwrap()
