@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::callback::Callback;
-use super::effect::{Effect, Follow};
+use super::effect::{ClusterOf, Effect, Follow};
 use super::ending::Ending;
 use super::evidence::Note;
 use super::gates::count::AnswerOf;
@@ -14,11 +14,11 @@ use super::incoming::{self, Incoming};
 use super::inspected::Inspected;
 use super::live::{Exchange, Uploading};
 use super::pair::Primary;
-use super::wants::Wants;
 use crate::capture::Bounds;
 use crate::compare::inspection::Inspection;
 use crate::compare::read::wire_format::WireFormat;
 use crate::labels::{Class, Outcome};
+use crate::split::{Reason, observed};
 use crate::timestamp::Timestamp;
 
 impl Engine {
@@ -47,13 +47,15 @@ impl Engine {
         }
     }
 
-    /// Takes the look at the cluster that answered. What it was routed by is as old as the request.
+    /// Takes the look at the cluster that answered. What it was routed by is as old as the request. Of a split that is observed it tells the
+    /// variant.
     pub(super) fn answered_by(&mut self, stream: StreamId, cluster: &str, callback: &mut Callback<'_>) {
-        let Some(Exchange { plan, route, of, started, wants: Wants { cluster: true, .. }, .. }) = self.exchanges.get(&stream) else {
-            return;
-        };
+        let Some(Exchange { plan, route, variant, of, started, wants, .. }) = self.exchanges.get_mut(&stream) else { return };
         let Some(route) = plan.routes.get(*route) else { return };
-        if route.routing.look(of.variant, cluster, *started, callback) {
+        if let Some(observe) = &route.route.observe {
+            of.variant = observed::variant(observe, Some(cluster.as_bytes()));
+            route.variants.get(of.variant).into_iter().for_each(|seen| variant.clone_from(seen));
+        } else if wants.cluster == ClusterOf::Answer && route.routing.look(of.variant, cluster, *started, callback) {
             judge::judge_all(&route.gates, callback);
         }
     }
@@ -72,9 +74,12 @@ impl Engine {
         let primary = primary(exchange.answer.take(), ending, exchange.pairs.is_empty());
         let first_byte = first_byte.filter(|_| primary.class == Class::Success);
         self.count_answer(&exchange, &primary, first_byte, has_error, callback);
-        let Exchange { upload, pairs, .. } = exchange;
+        let Exchange { upload, pairs, variant, .. } = exchange;
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
+            if !self.variant_known(id, &variant, callback) {
+                continue;
+            }
             if never_complete {
                 let (outcome, note) = match primary.class {
                     Class::Cancelled => (Outcome::Cancelled, Note::default()),
@@ -98,6 +103,9 @@ impl Engine {
         callback: &mut Callback<'_>,
     ) {
         let Exchange { plan, variant, started, complete, .. } = exchange;
+        if exchange.wants.cluster == ClusterOf::Request {
+            callback.count(variant.series.requests.of(Reason::Observed));
+        }
         callback.count(variant.series.responses.of(primary.class));
         if let Some(at) = primary.completed {
             callback.record(variant.series.duration, at.since(*started));
@@ -112,7 +120,7 @@ impl Engine {
         let result = AnswerResult { class: primary.class, status: primary.status, has_error, took, first_byte };
         variant.gates.count_answer(of, &result, callback);
         let events = variant.gates.events(of, &result);
-        if exchange.wants.end && primary.class == Class::Success {
+        if exchange.wants.end && variant.gates.asks.end && primary.class == Class::Success {
             let bounds = Bounds { ledger: self.ledger.clone(), body: plan.config.limits.body };
             let inspection = Inspection::new(WireFormat::OpenAi, bounds, primary.answer.clone());
             let (plan, route, variant) = (plan.clone(), exchange.route, variant.clone());

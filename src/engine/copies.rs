@@ -1,6 +1,7 @@
 //! The shadow side: copies are sent and answered, and pairs come to their outcomes. All is done in callbacks of the root context, beside
 //! the live requests.
 
+use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use super::Engine;
@@ -13,7 +14,7 @@ use super::gates::count::PairOf;
 use super::head::Reply;
 use super::ids::{CallToken, PairId, RootId};
 use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary};
-use super::plan::BoundShadow;
+use super::plan::{BoundShadow, BoundVariant};
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::Comparison;
 use crate::compare::read::wire_format::{self, WireFormat};
@@ -210,6 +211,21 @@ impl Engine {
         self.work(shadow.root, callback);
     }
 
+    /// Learns which variant has answered the client of a pair. If the shadow is not for its requests, the pair ends, unless its copy is
+    /// under way: then it ends with that. Returns whether the pair goes on.
+    pub(super) fn variant_known(&mut self, id: PairId, variant: &Rc<BoundVariant>, callback: &mut Callback<'_>) -> bool {
+        let Some(pair) = self.pairs.get_mut(&id) else { return false };
+        pair.variant = variant.clone();
+        let is_under_way = !matches!(pair.copy, CopyState::Uploading | CopyState::Queued { .. });
+        let goes_on = is_under_way || !pair.is_of_other_variant();
+        if !goes_on && pair.sampled {
+            self.close_pair(id, Outcome::OtherVariant, Note::default(), callback);
+        } else if !goes_on {
+            self.leave_out(id, None, callback);
+        }
+        goes_on
+    }
+
     pub(super) fn primary_answered(&mut self, id: PairId, primary: Primary, callback: &mut Callback<'_>) {
         if let Some(pair) = self.pairs.get_mut(&id) {
             pair.primary = Some(primary);
@@ -219,10 +235,15 @@ impl Engine {
 
     /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
-        let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let is_of_other_variant = pair.is_of_other_variant();
+        let Pair { shadow, endpoint, primary, copy, .. } = pair;
         let (Some(answered), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else { return };
         if reply.class != ShadowClass::Success {
             shadow.record(pair::finding(answered.class), *probe, callback);
+        }
+        if is_of_other_variant {
+            return self.close_pair(id, Outcome::OtherVariant, Note::default(), callback);
         }
         if let Some(outcome) = pair::outcome(answered.class, answered.refusal(), reply.class) {
             let note = Note { status: reply.answer.status, grpc_status: reply.grpc_status.clone(), class: Some(reply.class), said: None };

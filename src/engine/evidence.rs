@@ -55,7 +55,8 @@ impl Throttle {
 impl Engine {
     /// A line for a copy that failed or was not sent: on a change of outcome or of what the shadow said, and again at most once a minute.
     pub(super) fn show_failure(&mut self, pair: &Pair, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
-        if matches!(outcome, Outcome::PrimaryFailed | Outcome::BothRefused | Outcome::Cancelled | Outcome::Replaced) {
+        use Outcome::{BothRefused, Cancelled, OtherVariant, PrimaryFailed, Replaced};
+        if matches!(outcome, PrimaryFailed | BothRefused | Cancelled | Replaced | OtherVariant) {
             return;
         }
         let (now, last) = (callback.now, &pair.shadow.logged_failure);

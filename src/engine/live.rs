@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::Engine;
 use super::callback::Callback;
-use super::effect::{Effect, Follow};
+use super::effect::{ClusterOf, Effect, Follow};
 use super::event::Arrival;
 use super::evidence::Note;
 use super::gates::assigned::Assigned;
-use super::gates::count::AnswerOf;
+use super::gates::count::{self, AnswerOf};
 use super::ids::{PairId, StreamId};
 use super::incoming::Incoming;
 use super::pair::{CopyState, Pair, Upload};
@@ -18,11 +18,13 @@ use super::request_group::RequestGroup;
 use super::wants::Wants;
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
+use crate::config::Observe;
 use crate::http::{Fields, Request};
 use crate::labels::Outcome;
 use crate::mirror::{self, body::Shaping};
+use crate::split::{self, Reason, observed};
 use crate::timestamp::Timestamp;
-use crate::{route, slice, split};
+use crate::{route, slice};
 
 /// A client's request and its answer, while the stream lasts.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Exchange {
 
 impl Engine {
     pub(super) fn request_headers(&mut self, arrival: Arrival, callback: &mut Callback<'_>) {
-        let Arrival { root, stream, fields, end } = arrival;
+        let Arrival { root, stream, fields, end, cluster } = arrival;
         let Some(plan) = self.roots.get(&root).and_then(|root| root.plan.clone()) else { return };
         let request = Request::new(&fields);
         if take_off(&plan, &request, callback) {
@@ -78,23 +80,19 @@ impl Engine {
         }
         let Some(index) = route::find(&plan.config, &request) else { return };
         let Some(route) = plan.routes.get(index) else { return };
-        route.shares.follow(callback.statistics);
-        let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
-        let decision = decision.unless(route.shares.is_cut_off(decision.variant));
-        let Some(variant) = route.variants.get(decision.variant) else { return };
-        callback.count(variant.series.requests.of(decision.reason));
-        let split = route.route.split.as_ref();
-        if let Some(split) = split {
-            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
-        }
-        let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
-        let variant = variant.clone();
+        let Some((decision, variant)) = self.decide(route, &request, callback) else { return };
+        let expose = route.route.split.as_ref().filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let endpoint = Endpoint::of(request.path());
-        let assigned = split.filter(|_| variant.gates.asks.key).and_then(|split| Assigned::of(split, &request, decision));
-        let key = assigned.map(|assigned| variant.gates.begin(assigned, &route.order, callback));
+        let assigned = Some(()).filter(|()| variant.gates.asks.key).and_then(|()| Assigned::of(&route.route, &request, decision));
+        let key = assigned.map(|assigned| count::begin(&route.gates, assigned, &route.order, callback));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, key, slice, serves: true };
-        let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
+        let answers = match &route.route.observe {
+            None => Some(decision.variant),
+            Some(Observe { bucket: Some(_), .. }) => None,
+            Some(observe) => Some(observed::variant(observe, cluster.as_deref())),
+        };
+        let pairs = self.sample(route, &request, endpoint, (&variant, answers, slice), callback);
         let wants = wants(route, of, endpoint, (!pairs.is_empty(), expose.is_some()), callback.now);
         let upload = match pairs.as_slice() {
             [] => Uploading::Over,
@@ -123,20 +121,52 @@ impl Engine {
         }
     }
 
-    /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
+    /// Decides which variant answers, counts the request, and sets the header that the routes of the proxy go by. Of a split that is
+    /// observed nobody knows yet who answers, and the request is counted when somebody has.
+    fn decide(
+        &mut self,
+        route: &RoutePlan,
+        request: &Request,
+        callback: &mut Callback<'_>,
+    ) -> Option<(split::Decision, Rc<BoundVariant>)> {
+        if let Some(observe) = &route.route.observe {
+            if let Some(bucket) = &observe.bucket
+                && let Some(value) = observed::bucket_value(bucket, request, self.random.next())
+            {
+                callback.effects.push(Effect::SetRequestHeader(bucket.header.clone(), value));
+            }
+            let unknown = observed::unknown(observe);
+            return Some((split::Decision { variant: unknown, reason: Reason::Observed }, route.variants.get(unknown)?.clone()));
+        }
+        route.shares.follow(callback.statistics);
+        let split = route.route.split.as_ref();
+        let decision = split::decide(split, request, self.random.next());
+        let decision = decision.unless(route.shares.is_cut_off(decision.variant));
+        let variant = route.variants.get(decision.variant)?.clone();
+        callback.count(variant.series.requests.of(decision.reason));
+        if let Some(split) = split {
+            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
+        }
+        Some((decision, variant))
+    }
+
+    /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made. `answers` is the place of the variant
+    /// that answers, as far as it is known.
     fn sample(
         &mut self,
         route: &RoutePlan,
         request: &Request,
         endpoint: Endpoint,
-        (place, slice): (usize, usize),
+        (variant, answers, slice): (&Rc<BoundVariant>, Option<usize>, usize),
         callback: &mut Callback<'_>,
     ) -> Vec<PairId> {
         let mut pairs = Vec::new();
-        let Some(variant) = route.variants.get(place).filter(|_| !route.shadows.is_empty()) else { return pairs };
+        if route.shadows.is_empty() {
+            return pairs;
+        }
         let group = Rc::new(RequestGroup::default());
         let draw = mirror::draw(&route.route, request, self.random.next());
-        for shadow in route.shadows.iter().filter(|shadow| mirror::sampled(&shadow.settings, draw, place)) {
+        for shadow in route.shadows.iter().filter(|shadow| mirror::sampled(&shadow.settings, draw, answers)) {
             let pair = Pair {
                 shadow: shadow.clone(),
                 slice,
@@ -244,6 +274,10 @@ fn wants(route: &RoutePlan, of: AnswerOf, endpoint: Endpoint, (copies, expose): 
         error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
         end: asks.end && may_stream && of.key.is_some(),
         request_end: asks.request_end,
-        cluster: route.routing.is_due(of.variant, now),
+        cluster: match &route.route.observe {
+            Some(_) => ClusterOf::Request,
+            None if route.routing.is_due(of.variant, now) => ClusterOf::Answer,
+            None => ClusterOf::Nothing,
+        },
     }
 }

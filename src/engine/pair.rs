@@ -14,7 +14,7 @@ use crate::compare::{Answer, Report, Unread};
 use crate::http::Fields;
 use crate::labels::{Class, Outcome, ShadowClass};
 use crate::limits::TIMER_SLACK;
-use crate::mirror::body::Shaping;
+use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 
 /// An open pair.
@@ -30,7 +30,7 @@ pub struct Pair {
     pub request_id: String,
     /// What the request asked for.
     pub endpoint: Endpoint,
-    /// The variant that answers the client.
+    /// The variant that answers the client. Of a split that is observed it is known once the answer is over.
     pub variant: Rc<BoundVariant>,
     /// The state that all pairs of the request share.
     pub group: Rc<RequestGroup>,
@@ -130,6 +130,11 @@ pub struct Latencies {
 }
 
 impl Pair {
+    /// Whether the shadow is not for requests of the variant that answered.
+    pub fn is_of_other_variant(&self) -> bool {
+        !mirror::is_for(&self.shadow.settings, self.variant.place)
+    }
+
     /// The pair as gates see it, when it ends in `outcome`.
     pub fn result(&self, outcome: Outcome) -> ShadowResult<'_> {
         let timeout = self.shadow.settings.timeout;
