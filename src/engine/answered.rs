@@ -4,7 +4,6 @@ use super::Engine;
 use super::callback::Callback;
 use super::effect::{ClusterOf, Effect, Follow};
 use super::ending::Ending;
-use super::evidence::Note;
 use super::gates::count::AnswerOf;
 use super::gates::judge;
 use super::gates::measure::AnswerResult;
@@ -13,7 +12,8 @@ use super::ids::StreamId;
 use super::incoming::{self, Incoming};
 use super::inspected::Inspected;
 use super::live::{Exchange, Uploading};
-use super::pair::Primary;
+use super::note::Note;
+use super::pair::{self, Primary};
 use crate::capture::Bounds;
 use crate::compare::inspection::Inspection;
 use crate::compare::read::wire_format::WireFormat;
@@ -36,8 +36,7 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
-        let wanted = exchange.wants.end || exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted {
+        if !exchange.wants.end && !pair::have_copies(&self.pairs, &exchange.pairs) {
             answer.drop_body();
         }
         if !answer.push(chunk) {
@@ -71,7 +70,7 @@ impl Engine {
         };
         let first_byte = first_byte.filter(|_| exchange.answer.as_ref().is_some_and(Incoming::is_stream));
         let has_error = exchange.answer.as_mut().is_some_and(Incoming::has_error);
-        let primary = primary(exchange.answer.take(), ending, exchange.pairs.is_empty());
+        let primary = primary(exchange.answer.take(), ending, !pair::have_copies(&self.pairs, &exchange.pairs));
         let first_byte = first_byte.filter(|_| primary.class == Class::Success);
         self.count_answer(&exchange, &primary, first_byte, has_error, callback);
         let Exchange { upload, pairs, variant, .. } = exchange;

@@ -9,10 +9,10 @@ use super::breaker::Finding;
 use super::callback::Callback;
 use super::effect::{Dispatch, Effect};
 use super::event::CallError;
-use super::evidence::Note;
 use super::gates::count::PairOf;
 use super::head::Reply;
 use super::ids::{CallToken, PairId, RootId};
+use super::note::Note;
 use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary};
 use super::plan::{BoundShadow, BoundVariant};
 use crate::capture::{Bounds, Capture, Overflow};
@@ -37,9 +37,12 @@ impl Engine {
         id
     }
 
-    /// Ends an open pair in `outcome`.
+    /// Ends an open pair in `outcome`, or keeps that until its variant is known.
     pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
-        if let Some(pair) = self.pairs.remove(&id) {
+        let waits = |pair: &&mut Pair| pair.awaits_variant && outcome != Outcome::Replaced;
+        if let Some(pair) = self.pairs.get_mut(&id).filter(waits) {
+            pair.copy = CopyState::Unsent(outcome, note);
+        } else if let Some(pair) = self.pairs.remove(&id) {
             self.close_removed(&pair, outcome, note, callback);
         }
     }
@@ -215,15 +218,19 @@ impl Engine {
     /// under way: then it ends with that. Returns whether the pair goes on.
     pub(super) fn variant_known(&mut self, id: PairId, variant: &Rc<BoundVariant>, callback: &mut Callback<'_>) -> bool {
         let Some(pair) = self.pairs.get_mut(&id) else { return false };
-        pair.variant = variant.clone();
-        let is_under_way = !matches!(pair.copy, CopyState::Uploading | CopyState::Queued { .. });
-        let goes_on = is_under_way || !pair.is_of_other_variant();
-        if !goes_on && pair.sampled {
-            self.close_pair(id, Outcome::OtherVariant, Note::default(), callback);
-        } else if !goes_on {
+        (pair.variant, pair.awaits_variant) = (variant.clone(), false);
+        let is_other = pair.is_of_other_variant();
+        let ends_in = match &mut pair.copy {
+            CopyState::Uploading | CopyState::Queued { .. } | CopyState::Unsent(..) if is_other => (Outcome::OtherVariant, Note::default()),
+            CopyState::Unsent(outcome, note) => (*outcome, std::mem::take(note)),
+            _ => return true,
+        };
+        if is_other && !pair.sampled {
             self.leave_out(id, None, callback);
+        } else {
+            self.close_pair(id, ends_in.0, ends_in.1, callback);
         }
-        goes_on
+        false
     }
 
     pub(super) fn primary_answered(&mut self, id: PairId, primary: Primary, callback: &mut Callback<'_>) {

@@ -7,12 +7,12 @@ use super::Engine;
 use super::callback::Callback;
 use super::effect::{ClusterOf, Effect, Follow};
 use super::event::Arrival;
-use super::evidence::Note;
 use super::gates::assigned::Assigned;
 use super::gates::count::{self, AnswerOf};
 use super::ids::{PairId, StreamId};
 use super::incoming::Incoming;
-use super::pair::{CopyState, Pair, Upload};
+use super::note::Note;
+use super::pair::{self, CopyState, Pair, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
 use super::wants::Wants;
@@ -93,11 +93,9 @@ impl Engine {
             Some(observe) => Some(observed::variant(observe, cluster.as_deref())),
         };
         let pairs = self.sample(route, &request, endpoint, (&variant, answers, slice), callback);
-        let wants = wants(route, of, endpoint, (!pairs.is_empty(), expose.is_some()), callback.now);
-        let upload = match pairs.as_slice() {
-            [] => Uploading::Over,
-            _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
-        };
+        let copies = pair::have_copies(&self.pairs, &pairs);
+        let wants = wants(route, of, endpoint, (copies, expose.is_some()), callback.now);
+        let upload = if copies { Uploading::Captured { fields, body: Capture::new(&self.ledger) } } else { Uploading::Over };
         let (started, plan, follow) = (callback.now, plan.clone(), wants.follow());
         let exchange = Exchange {
             plan,
@@ -123,12 +121,7 @@ impl Engine {
 
     /// Decides which variant answers, counts the request, and sets the header that the routes of the proxy go by. Of a split that is
     /// observed nobody knows yet who answers, and the request is counted when somebody has.
-    fn decide(
-        &mut self,
-        route: &RoutePlan,
-        request: &Request,
-        callback: &mut Callback<'_>,
-    ) -> Option<(split::Decision, Rc<BoundVariant>)> {
+    fn decide(&mut self, route: &RoutePlan, request: &Request, callback: &mut Callback<'_>) -> Option<(split::Decision, Rc<BoundVariant>)> {
         if let Some(observe) = &route.route.observe {
             if let Some(bucket) = &observe.bucket
                 && let Some(value) = observed::bucket_value(bucket, request, self.random.next())
@@ -174,16 +167,22 @@ impl Engine {
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
                 endpoint,
                 variant: variant.clone(),
+                awaits_variant: answers.is_none(),
                 group: group.clone(),
                 primary: None,
                 copy: CopyState::Uploading,
             };
             match self.unsent(shadow, request, callback.now) {
-                Some(outcome) => {
+                None => pairs.push(self.open_pair(pair, callback)),
+                // (There is no room for a pair that waits.)
+                Some(outcome) if answers.is_some() || outcome == Outcome::UnsentInFlight => {
                     callback.statistics.add(shadow.series.sampled, 1);
                     self.conclude(&pair, outcome, Note::default(), callback);
                 }
-                None => pairs.push(self.open_pair(pair, callback)),
+                Some(outcome) => {
+                    let copy = CopyState::Unsent(outcome, Note::default());
+                    pairs.push(self.open_pair(Pair { copy, ..pair }, callback));
+                }
             }
         }
         pairs
@@ -224,7 +223,7 @@ impl Engine {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
                 };
-                for id in std::mem::take(&mut exchange.pairs) {
+                for id in exchange.pairs.clone() {
                     self.close_pair(id, outcome, Note::default(), callback);
                 }
             }
@@ -241,7 +240,8 @@ impl Engine {
         let bounds = Bounds { ledger: self.ledger.clone(), body: exchange.plan.config.limits.body };
         let mut root = self.roots.get_mut(&exchange.plan.root);
         for id in &exchange.pairs {
-            if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
+            let pair = self.pairs.get_mut(id).filter(|pair| matches!(pair.copy, CopyState::Uploading));
+            if let (Some(pair), Some(root)) = (pair, &mut root) {
                 pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Box::new(Shaping::new(bounds.clone())), since: now };
                 root.outbox.push_back(*id);
                 self.due = Some(pair.shadow.root);

@@ -225,7 +225,9 @@ impl HttpContext for Stream {
         let cluster = match follow.cluster {
             ClusterOf::Nothing => None,
             // A reply of Envoy's own may come before it has chosen a route by the split header.
-            ClusterOf::Answer => property(&["response", "code_details"]).filter(|details| details == b"via_upstream").and_then(|_| cluster()),
+            ClusterOf::Answer => {
+                property(&["response", "code_details"]).filter(|details| details == b"via_upstream").and_then(|_| cluster())
+            }
             ClusterOf::Request => cluster(),
         };
         if let Some(cluster) = cluster {

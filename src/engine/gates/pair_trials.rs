@@ -5,8 +5,8 @@
 //! of a worker are taken two by two, in the order in which they begin. Of two that went to canary and baseline, and of which exactly one had
 //! the event, it is the canary's with a chance of one half, if the canary is no worse.
 //!
-//! A canary's answer that waited for the next one of the baseline would always be the older of the two: where events become rarer, a good
-//! canary would fail. And in the order of answers the variant that answers sooner would meet other neighbours.
+//! In the order of answers it would be otherwise: where one of the two takes longer, its answers meet later ones of the other, and at the
+//! beginning of an outage of both all events are those of the faster one. The tests show it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -61,3 +61,6 @@ impl PairTrials {
         assigned.is_first(&self.pages, statistics, KeyBit::mark)
     }
 }
+
+#[cfg(test)]
+mod tests;

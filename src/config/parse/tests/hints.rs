@@ -166,8 +166,7 @@ fn misplaced_keys_are_told_their_place() {
 
 #[test]
 fn what_others_decide_is_left_to_them() {
-    const WEIGHTS: &str =
-        "with observe the weights of the mesh decide who answers: leave it out, or use split, with which Gnomon decides";
+    const WEIGHTS: &str = "with observe the weights of the mesh decide who answers: leave it out, or use split, with which Gnomon decides";
     for key in ["pins", "percent", "weight", "weights", "expose", "same_cluster"] {
         assert_whole("observe", &format!(r#""{key}": 1"#), &format!(".{key}"), WEIGHTS);
     }
