@@ -10,7 +10,7 @@ use gnomon::config::raw::Node;
 use crate::found::Found;
 use crate::plugins::Placed;
 use crate::world::World;
-use crate::{documents, gates, manifest, plugins, surroundings};
+use crate::{documents, gates, manifest, observed, plugins, surroundings};
 
 /// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
 const MUCH_MEMORY: usize = 64 << 20;
@@ -103,7 +103,10 @@ impl Report {
             self.warning(file, place, warning);
         }
         match judged {
-            Ok(Ok(config)) => Some(self.taken(file, found, config)),
+            Ok(Ok(config)) => {
+                observed::problems(found, config).iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
+                Some(self.taken(file, found, config))
+            }
             Ok(Err(refused)) => {
                 refused.problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
                 None

@@ -35,6 +35,7 @@ mod istio;
 mod manifest;
 mod mesh_clusters;
 mod mesh_routes;
+mod observed;
 mod plugins;
 mod protobuf_json;
 mod routing;
