@@ -1,5 +1,7 @@
 //! A split that the mesh makes: what is counted for whom, which requests are copied, and what becomes of copies of another variant's.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -226,6 +228,44 @@ fn a_request_without_a_copy_has_its_outcome_once_the_variant_is_known() {
             assert_eq!(worker.sum(&["gnomon_responses_total", "class=.=2xx"]), 1, "{outcome}");
         }
     }
+}
+
+#[test]
+fn what_ends_with_its_vm_waits_for_no_variant() {
+    let mut worker = Worker::new(sticky(json!({})));
+    worker.request(ROOT, 1, &[], true);
+    assert_eq!(worker.send(5), 1);
+    worker.handle(Event::Retire { root: ROOT });
+    assert_eq!(worker.outcomes().into_iter().collect::<Vec<_>>(), [("replaced".to_owned(), 1)]);
+    worker.handle(Event::StreamEnd { stream: 1, ending: Ending::Broken, first_byte: None });
+    worker.assert_outcome("replaced");
+}
+
+#[test]
+fn a_shadow_that_is_left_alone_gets_no_copy_while_another_one_does() {
+    let shadows = ["s", "t"].map(|name| json!({"name": name, "cluster": name, "percent": 100}));
+    let mut worker = Worker::new(sticky(json!({"shadows": shadows})));
+    let outcomes = |worker: &Worker, outcome: &str| worker.sum(&["gnomon_shadow_outcomes_total", &format!("outcome=.={outcome};")]);
+    for round in 0..11 {
+        worker.request(ROOT, 1, &[], false);
+        // By then the shadow would be tried again.
+        worker.pass(Duration::from_secs(if round < 10 { 0 } else { 6 }));
+        worker.upload(1, "{}", true);
+        assert_eq!(worker.send(2 * round), if round < 10 { 2 } else { 1 });
+        worker.answer(1, 200, "{}");
+        let ending = answered(&worker);
+        end(&mut worker, Some(STABLE), ending);
+        let of_t = if round < 10 {
+            worker.shadow(2 * round, 503, "");
+            2 * round + 1
+        } else {
+            2 * round
+        };
+        worker.shadow(of_t, 200, "{}");
+    }
+    assert_eq!(["shadow_failed", "unsent_breaker_open", "compared"].map(|outcome| outcomes(&worker, outcome)), [10, 1, 11]);
+    worker.handle(Event::Retire { root: ROOT });
+    worker.assert_at_rest();
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn each_slice_pairs_its_own_requests() {
     merge(&mut each, gate);
     let slices = json!({"slices": {"header": "x-region", "values": ["eu", "us"]}});
     let mut worker = Worker::new(observed(json!([each]), slices));
-    for (region, cluster, status) in [("eu", "v2", 503), ("us", "v1", 200), ("us", "v2", 503), ("eu", "v1", 200), ("asia", "v1", 503)] {
+    for (region, cluster, status) in [("eu", "v2", 503), ("us", "v2", 503), ("us", "v1", 200), ("eu", "v1", 200), ("asia", "v1", 503)] {
         worker.request(ROOT, 1, &[("x-region", region)], true);
         end(&mut worker, 1, cluster, status);
     }
