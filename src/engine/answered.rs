@@ -52,8 +52,9 @@ impl Engine {
         let Some(Exchange { plan, route, variant, of, started, wants, .. }) = self.exchanges.get_mut(&stream) else { return };
         let Some(route) = plan.routes.get(*route) else { return };
         if let Some(observe) = &route.route.observe {
-            of.variant = observed::variant(observe, Some(cluster.as_bytes()));
-            route.variants.get(of.variant).into_iter().for_each(|seen| variant.clone_from(seen));
+            let place = observed::variant(observe, Some(cluster.as_bytes()));
+            let Some(seen) = route.variants.get(place) else { return };
+            (of.variant, *variant) = (place, seen.clone());
         } else if wants.cluster == ClusterOf::Answer && route.routing.look(of.variant, cluster, *started, callback) {
             judge::judge_all(&route.gates, callback);
         }

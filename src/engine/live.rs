@@ -32,6 +32,7 @@ pub struct Exchange {
     pub(super) plan: Rc<Plan>,
     /// The place of the route in the plan.
     pub(super) route: usize,
+    /// The variant that answers. Of a split that is observed that is none until the cluster is known, at the end.
     pub(super) variant: Rc<BoundVariant>,
     /// What gates need to know of the request.
     pub(super) of: AnswerOf,
@@ -83,7 +84,7 @@ impl Engine {
         let Some((decision, variant)) = self.decide(route, &request, callback) else { return };
         let expose = route.route.split.as_ref().filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let endpoint = Endpoint::of(request.path());
-        let assigned = Some(()).filter(|()| variant.gates.asks.key).and_then(|()| Assigned::of(&route.route, &request, decision));
+        let assigned = if variant.gates.asks.key { Assigned::of(&route.route, &request, decision) } else { None };
         let key = assigned.map(|assigned| count::begin(&route.gates, assigned, &route.order, callback));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, key, slice, serves: true };
