@@ -7,6 +7,7 @@ pub mod changes;
 mod gate;
 mod hash;
 mod name;
+mod observe;
 pub mod parse;
 pub mod problem;
 pub mod raw;
@@ -20,6 +21,7 @@ use crate::path::PathPattern;
 
 pub use self::gate::{Direction, Ended, Event, Failures, Gate, GateSubject, Guardrail, Measure, SliceBy, Slices, Warmup};
 pub use self::name::Name;
+pub use self::observe::{BucketHeader, Observe, ObservedVariant};
 pub use self::tolerance::{GivenTolerance, Tolerance};
 
 /// A whole configuration.
@@ -35,7 +37,7 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged.
     pub evidence: Evidence,
-    /// The distinct split headers of all routes, in lower case. They are removed from every request.
+    /// The distinct split headers and bucket headers of all routes, in lower case. They are removed from every request.
     pub split_headers: Vec<Rc<str>>,
     /// A short hash of what is configured: 8 hexadecimal digits. It does not depend on the order of keys or the spelling of numbers.
     pub hash: String,
@@ -70,6 +72,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// How the variant is chosen; `None` reroutes nothing.
     pub split: Option<Split>,
+    /// How it is seen which variant answered, where the mesh chooses; never beside `split`.
+    pub observe: Option<Observe>,
     /// The key that is hashed for sampling; `None` means `x-request-id`.
     pub sample_by: Option<Key>,
     /// The shadows, in the order of the configuration.
@@ -220,7 +224,8 @@ pub struct Shadow {
     pub expect_version: Option<String>,
     /// How many of a million buckets are sampled.
     pub ppm: u32,
-    /// The variants whose requests are copied, as indices into [`Split::variants`]; `None` (a route without split) means all requests.
+    /// The variants whose requests are copied, as indices into [`Route::variants`]; `None` (a route with neither `split` nor `observe`) means
+    /// all requests.
     pub of: Option<Vec<usize>>,
     /// How long a copy may wait for its answer; above zero, at most [`crate::limits::MAX_TIMEOUT`].
     pub timeout: Duration,

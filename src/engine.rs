@@ -21,6 +21,7 @@ mod inspected;
 pub mod intake;
 mod live;
 mod log_line;
+mod note;
 pub mod pair;
 pub mod plan;
 mod report;

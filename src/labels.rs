@@ -54,6 +54,7 @@ labels! {
         UnsentBreakerOpen => "unsent_breaker_open",
         UnsentUnshaped => "unsent_unshaped",
         WrongVersion => "wrong_version",
+        OtherVariant => "other_variant",
     }
 }
 

@@ -23,9 +23,14 @@ pub fn draw(route: &Route, request: &Request, random: u64) -> u32 {
     }
 }
 
-/// Whether `shadow` gets a copy of a request that drew `draw` and that `variant` answers.
-pub fn sampled(shadow: &Shadow, draw: u32, variant: usize) -> bool {
-    draw < shadow.ppm && shadow.of.as_ref().is_none_or(|variants| variants.contains(&variant))
+/// Whether `shadow` gets a copy of a request that drew `draw` and that `variant` answers; `None`: that is not known yet.
+pub fn sampled(shadow: &Shadow, draw: u32, variant: Option<usize>) -> bool {
+    draw < shadow.ppm && variant.is_none_or(|variant| is_for(shadow, variant))
+}
+
+/// Whether `shadow` is for requests that `variant` answers.
+pub fn is_for(shadow: &Shadow, variant: usize) -> bool {
+    shadow.of.as_ref().is_none_or(|variants| variants.contains(&variant))
 }
 
 /// Returns the cluster for the copy of `request`. Copies of gRPC requests may have a cluster of their own.
@@ -88,6 +93,7 @@ mod tests {
             matches: Rc::default(),
             protocol: Protocol::Auto,
             split: None,
+            observe: None,
             sample_by,
             shadows: Vec::new(),
             compare: Compare::exact().into(),
@@ -125,7 +131,8 @@ mod tests {
             (1_000_000, Some(vec![]), 0, 0, false),
         ] {
             let shadow = shadow(ppm, of, CopyRequest::default());
-            assert_eq!(sampled(&shadow, draw, variant), expected, "{shadow:?} {draw} {variant}");
+            assert_eq!(sampled(&shadow, draw, Some(variant)), expected, "{shadow:?} {draw} {variant}");
+            assert_eq!(sampled(&shadow, draw, None), draw < ppm, "as long as it is not known who answers");
         }
     }
 
@@ -177,7 +184,7 @@ mod tests {
         ) {
             let fields = [("x-request-id".to_owned(), id)];
             let draw = draw(&route(None), &Request::new(&fields), random);
-            let gets = |ppm| sampled(&shadow(ppm, None, CopyRequest::default()), draw, 0);
+            let gets = |ppm| sampled(&shadow(ppm, None, CopyRequest::default()), draw, Some(0));
             prop_assert!(!gets(ppm.0.min(ppm.1)) || gets(ppm.0.max(ppm.1)));
             prop_assert!(gets(1_000_000));
         }

@@ -97,6 +97,7 @@ mod tests {
             matches,
             protocol: Protocol::Auto,
             split: None,
+            observe: None,
             sample_by: None,
             shadows: Vec::new(),
             compare: Compare::exact().into(),

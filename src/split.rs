@@ -1,10 +1,11 @@
 //! Which variant answers a request, decided from its headers alone.
 //!
 //! A pin wins over the percentages. Otherwise the bucket of the key decides, so that the same key gets the same variant from every
-//! worker and every proxy.
+//! worker and every proxy. Where the mesh chooses, [`observed`] tells who answered.
 
 pub mod bucket;
 pub mod key;
+pub mod observed;
 
 use crate::config::{Key, Pin, Split, Variant};
 use crate::http::Request;
@@ -21,6 +22,8 @@ labels! {
         Keyless => "keyless",
         /// A guardrail has cut off the variant, so the baseline answers.
         Guardrail => "guardrail",
+        /// The mesh has chosen, and the cluster that answered was seen.
+        Observed => "observed",
         /// The route has no split.
         Unsplit => "unsplit",
     }
@@ -52,12 +55,19 @@ pub fn decide(split: Option<&Split>, request: &Request, random: u64) -> Decision
         return Decision { variant, reason: Reason::Pin };
     }
     let Some(key) = &split.key else { return Decision { variant: BASELINE, reason: Reason::Weight } };
-    let bucket = match (key::value(key, request), key) {
-        (Some(value), _) => bucket::bucket(&[split.salt.as_bytes(), b"split", value]),
-        (None, Key::Request) => bucket::random(random),
-        (None, _) => return Decision { variant: BASELINE, reason: Reason::Keyless },
-    };
-    Decision { variant: variant_of_bucket(&split.variants, bucket), reason: Reason::Weight }
+    match bucket_of(key, &split.salt, request, random) {
+        Some(bucket) => Decision { variant: variant_of_bucket(&split.variants, bucket), reason: Reason::Weight },
+        None => Decision { variant: BASELINE, reason: Reason::Keyless },
+    }
+}
+
+/// Returns the bucket of the key of a request under a `salt`; `None` if it has no key. `random` is as in [`decide`].
+fn bucket_of(key: &Key, salt: &str, request: &Request, random: u64) -> Option<u32> {
+    match (key::value(key, request), key) {
+        (Some(value), _) => Some(bucket::bucket(&[salt.as_bytes(), b"split", value])),
+        (None, Key::Request) => Some(bucket::random(random)),
+        (None, _) => None,
+    }
 }
 
 /// Returns the variant of the first pin that matches.

@@ -13,6 +13,8 @@ mod gates;
 mod gateway_api;
 #[path = "check/istio.rs"]
 mod istio;
+#[path = "check/observed.rs"]
+mod observed;
 #[path = "check/plugins.rs"]
 mod plugins;
 #[path = "check/routes.rs"]

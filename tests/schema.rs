@@ -159,12 +159,34 @@ fn both_require_the_same_keys() {
         "/routes/0/gates/1/threshold",
         "/routes/0/gates/2/margin",
         "/routes/0/guardrail/gates",
+        "/routes/1/observe/baseline",
+        "/routes/1/observe/variants",
+        "/routes/1/observe/variants/0/name",
+        "/routes/1/observe/variants/0/cluster",
+        "/routes/1/observe/variants/0/cluster/prefix",
+        "/routes/1/observe/bucket/key",
+        "/routes/1/observe/bucket/key/cookie",
     ] {
         let (parent, key) = place.rsplit_once('/').unwrap();
         let mut config = full();
         assert!(config.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).is_some(), "{place}");
         assert_both_refuse(&schema, &config, &format!("a configuration without {place}"));
     }
+}
+
+/// What the mesh decides, Gnomon does not.
+#[test]
+fn both_refuse_what_goes_not_with_observe() {
+    for (key, value) in [("split", json!({"baseline": "stable"})), ("guardrail", json!({"gates": ["g"]}))] {
+        let mut config = full();
+        config["routes"][1]["gates"] = json!([{"name": "g", "of": "canary", "measure": "failed", "limit": 1}]);
+        assert!(schema().is_valid(&config) && parse(config.to_string().as_bytes()).is_ok());
+        config["routes"][1][key] = value;
+        assert_both_refuse(&schema(), &config, key);
+    }
+    let mut alone = full();
+    alone["routes"][1]["observe"]["variants"].as_array_mut().unwrap().pop();
+    assert_both_refuse(&schema(), &alone, "one variant alone");
 }
 
 /// Percentages may carry their sign.

@@ -9,7 +9,7 @@
 //! the clients; [`invariants`] and, of gates, [`verdicts`] say what must hold after anything. The [`contract`] of statistics and how a
 //! [`series`] is held against it are shared with other tests, and so is the reading of documents ([`markdown`]).
 //!
-//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`labels`], [`facts`], [`restraint`],
+//! The scenarios: [`outcomes`], [`bounds`], [`copies`], [`shaping`], [`bodies`], [`draws`], [`observed`], [`labels`], [`facts`], [`restraint`],
 //! [`configuration`], [`updates`], [`identity`]; with gates ([`gated`]) [`gates`], [`gate_races`], [`gate_updates`], [`guardrail`]; and [`random_schedules`] of all that together, with [`random_configurations`].
 //!
 //! Not here: compiled Wasm, real sockets, real timing. Those are the end-to-end tests' business.
@@ -76,6 +76,8 @@ mod metrics;
 mod misrouted;
 #[path = "simulated_host/network.rs"]
 mod network;
+#[path = "simulated_host/observed.rs"]
+mod observed;
 #[path = "simulated_host/outcomes.rs"]
 mod outcomes;
 #[path = "simulated_host/random.rs"]

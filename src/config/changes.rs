@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::parse::event::{event_text, failures_text};
 use super::parse::gate::{direction_word, measure_word};
-use super::{Config, Gate, GateSubject, Guardrail, Measure, Route};
+use super::{Config, Gate, GateSubject, Guardrail, Measure, Observe, Route, Text};
 use crate::gate::Rate;
 
 /// A value as the operator writes it.
@@ -27,7 +27,7 @@ enum Said<'a> {
 const ADVICE: &str =
     " under the same experiment: what was counted stays, and a failed gate stays failed: give a new experiment to start afresh";
 
-/// Returns a line for each change of a gate, a guardrail, a shadow's timeout, a protocol, a comparison or slices between `before` and
+/// Returns a line for each change of a gate, a guardrail, observed variants, a shadow's timeout, a protocol, a comparison or slices between `before` and
 /// `after`, in routes with the same name and experiment.
 #[cold]
 pub fn changes(before: &Config, after: &Config) -> Vec<String> {
@@ -43,6 +43,7 @@ pub fn changes(before: &Config, after: &Config) -> Vec<String> {
         if let (Some(before), Some(guardrail)) = (&before.guardrail, &after.guardrail) {
             tell(&mut lines, after, ["guardrail", ""], &of_guardrails(before, guardrail));
         }
+        tell(&mut lines, after, ["variants", ""], &of_variants(before, after));
         for shadow in &after.shadows {
             if let Some(other) = before.shadows.iter().find(|other| other.name == shadow.name) {
                 let mut told = String::new();
@@ -85,6 +86,40 @@ fn of_gates((route_before, before): (&Route, &Gate), (route_after, after): (&Rou
     compare_terms(&mut told, (before.terms.alpha, before.terms.min_trials), (after.terms.alpha, after.terms.min_trials));
     compare(&mut told, "each_slice", truth(before.each_slice), truth(after.each_slice));
     told
+}
+
+/// Returns the changes of who is counted as which variant, where the mesh splits or did; an empty text if there are none. Weights and
+/// percentages are to move, and variants to come and go.
+#[cold]
+#[inline(never)]
+fn of_variants(before: &Route, after: &Route) -> String {
+    let mut told = String::new();
+    match (&before.observe, &after.observe) {
+        (Some(before), Some(after)) => {
+            let baseline = |observe: &Observe| observe.variants.first().map(|variant| variant.name.to_string()).unwrap_or_default();
+            compare(&mut told, "baseline", Said::Words(baseline(before)), Said::Words(baseline(after)));
+            for (variant, cluster) in clusters(after) {
+                if let Some((_, other)) = clusters(before).into_iter().find(|(name, _)| *name == variant) {
+                    compare(&mut told, &["cluster of ", variant].concat(), Said::Words(other), Said::Words(cluster));
+                }
+            }
+        }
+        (None, Some(_)) if before.split.is_some() => compare(&mut told, "chosen", Said::Word("by split"), Said::Word("by the mesh")),
+        (Some(_), None) if after.split.is_some() => compare(&mut told, "chosen", Said::Word("by the mesh"), Said::Word("by split")),
+        _ => {}
+    }
+    told
+}
+
+/// Returns the name of each variant with the condition on its cluster.
+fn clusters(observe: &Observe) -> Vec<(&str, String)> {
+    let written = |text: &Text| match text {
+        Text::Exact(text) => text.clone(),
+        Text::Prefix(text) => [text, "…"].concat(),
+        Text::Suffix(text) => ["…", text].concat(),
+    };
+    let name = |index: &usize| observe.variants.get(*index).map_or("", |variant| &*variant.name);
+    observe.clusters.iter().map(|(text, index)| (name(index), written(text))).collect()
 }
 
 /// Returns the changes of a guardrail; an empty text if there are none. The set of guarded gates does not matter to counters.
@@ -143,7 +178,7 @@ fn setting(route: &Route, measure: Measure) -> (&'static str, Said<'_>) {
 #[inline(never)]
 fn subject(route: &Route, subject: GateSubject) -> Said<'_> {
     let name = match subject {
-        GateSubject::Variant(index) => route.split.as_ref().and_then(|split| split.variants.get(index)).map(|variant| &variant.name),
+        GateSubject::Variant(index) => route.variant(index),
         GateSubject::Shadow(index) => route.shadows.get(index).map(|shadow| &shadow.name),
     };
     Said::Word(name.map_or("", |name| name))
@@ -277,6 +312,29 @@ mod tests {
             [(r#""role": "control""#, r#""role": "candidate""#), (r#""t", "cluster": "c","#, r#""t", "cluster": "c", "role": "control","#)];
         let lines = lines(&swapped);
         assert!(lines.len() == 1 && lines[0].contains("gate noise: control from again to t under"), "{lines:?}");
+    }
+
+    #[test]
+    fn who_is_counted_as_a_variant_is_told() {
+        const OBSERVED: &str = r#"{"name": "fraud", "observe": {"baseline": "v1", "variants": [
+            {"name": "v1", "cluster": {"exact": "a"}}, {"name": "v2", "cluster": {"prefix": "b"}}]}}"#;
+        const SPLIT: &str = r#"{"name": "fraud", "split": {"baseline": "v1"}}"#;
+        let third = OBSERVED.replace("]}}", r#", {"name": "v3", "cluster": {"suffix": "c"}}]}}"#);
+        for (before, after, expected) in [
+            (OBSERVED, &*OBSERVED.replace(r#""exact": "a""#, r#""suffix": "a""#), "cluster of v1 from a to …a"),
+            (OBSERVED, &OBSERVED.replace(r#""prefix": "b""#, r#""prefix": "c""#), "cluster of v2 from b… to c…"),
+            (OBSERVED, &OBSERVED.replace(r#""baseline": "v1""#, r#""baseline": "v2""#), "baseline from v1 to v2"),
+            (OBSERVED, SPLIT, "chosen from by the mesh to by split"),
+            (SPLIT, OBSERVED, "chosen from by split to by the mesh"),
+            (OBSERVED, &third, ""),
+            (&third, OBSERVED, ""),
+            (OBSERVED, r#"{"name": "fraud"}"#, ""),
+            (OBSERVED, &OBSERVED.replace("]}}", r#"], "bucket": {"key": "request"}}}"#), ""),
+        ] {
+            let lines = changes(&config(before), &config(after));
+            let wanted = format!("route fraud, variants: {expected} under the same");
+            assert!(lines.len() == usize::from(!expected.is_empty()) && lines.iter().all(|line| line.starts_with(&wanted)), "{lines:?}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Gate {
 /// The variant or shadow that a gate judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateSubject {
-    /// Index into [`super::Split::variants`].
+    /// Index into [`super::Route::variants`].
     Variant(usize),
     /// Index into [`super::Route::shadows`].
     Shadow(usize),

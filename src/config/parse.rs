@@ -10,6 +10,7 @@ pub(super) mod gate;
 mod guardrail;
 mod header;
 mod nearest;
+mod observe;
 mod place;
 mod plan;
 mod route;
@@ -19,6 +20,7 @@ mod split;
 mod task;
 mod units;
 mod value;
+mod variants;
 mod warmup;
 mod when;
 
@@ -111,12 +113,14 @@ fn version(value: &Value<'_>, problems: &mut Problems) -> Option<()> {
     }
 }
 
-/// Returns the distinct split headers, in the order of the routes.
+/// Returns the distinct headers that splits and buckets set, in the order of the routes.
 fn split_headers(routes: &[Rc<Route>]) -> Vec<Rc<str>> {
     let mut headers: Vec<Rc<str>> = Vec::new();
-    for header in routes.iter().filter_map(|route| route.split.as_ref()).map(|split| &split.header) {
-        if !headers.contains(header) {
-            headers.push(Rc::clone(header));
+    let of_bucket = |route: &'_ Rc<Route>| Some(route.observe.as_ref()?.bucket.as_ref()?.header.clone());
+    let set = routes.iter().filter_map(|route| route.split.as_ref().map(|split| split.header.clone()).or_else(|| of_bucket(route)));
+    for header in set {
+        if !headers.contains(&header) {
+            headers.push(header);
         }
     }
     headers

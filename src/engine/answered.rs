@@ -2,9 +2,8 @@
 
 use super::Engine;
 use super::callback::Callback;
-use super::effect::{Effect, Follow};
+use super::effect::{ClusterOf, Effect, Follow};
 use super::ending::Ending;
-use super::evidence::Note;
 use super::gates::count::AnswerOf;
 use super::gates::judge;
 use super::gates::measure::AnswerResult;
@@ -13,12 +12,13 @@ use super::ids::StreamId;
 use super::incoming::{self, Incoming};
 use super::inspected::Inspected;
 use super::live::{Exchange, Uploading};
-use super::pair::Primary;
-use super::wants::Wants;
+use super::note::Note;
+use super::pair::{self, Primary};
 use crate::capture::Bounds;
 use crate::compare::inspection::Inspection;
 use crate::compare::read::wire_format::WireFormat;
 use crate::labels::{Class, Outcome};
+use crate::split::{Reason, observed};
 use crate::timestamp::Timestamp;
 
 impl Engine {
@@ -36,8 +36,7 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(&stream) else { return };
         let Some(answer) = &mut exchange.answer else { return };
         // Pairs may have ended since: a copy that could not be sent needs no answer to be compared with.
-        let wanted = exchange.wants.end || exchange.pairs.iter().any(|id| self.pairs.contains_key(id));
-        if !wanted {
+        if !exchange.wants.end && !pair::have_copies(&self.pairs, &exchange.pairs) {
             answer.drop_body();
         }
         if !answer.push(chunk) {
@@ -47,13 +46,16 @@ impl Engine {
         }
     }
 
-    /// Takes the look at the cluster that answered. What it was routed by is as old as the request.
+    /// Takes the look at the cluster that answered. What it was routed by is as old as the request. Of a split that is observed it tells the
+    /// variant.
     pub(super) fn answered_by(&mut self, stream: StreamId, cluster: &str, callback: &mut Callback<'_>) {
-        let Some(Exchange { plan, route, of, started, wants: Wants { cluster: true, .. }, .. }) = self.exchanges.get(&stream) else {
-            return;
-        };
+        let Some(Exchange { plan, route, variant, of, started, wants, .. }) = self.exchanges.get_mut(&stream) else { return };
         let Some(route) = plan.routes.get(*route) else { return };
-        if route.routing.look(of.variant, cluster, *started, callback) {
+        if let Some(observe) = &route.route.observe {
+            let place = observed::variant(observe, Some(cluster.as_bytes()));
+            let Some(seen) = route.variants.get(place) else { return };
+            (of.variant, *variant) = (place, seen.clone());
+        } else if wants.cluster == ClusterOf::Answer && route.routing.look(of.variant, cluster, *started, callback) {
             judge::judge_all(&route.gates, callback);
         }
     }
@@ -69,12 +71,15 @@ impl Engine {
         };
         let first_byte = first_byte.filter(|_| exchange.answer.as_ref().is_some_and(Incoming::is_stream));
         let has_error = exchange.answer.as_mut().is_some_and(Incoming::has_error);
-        let primary = primary(exchange.answer.take(), ending, exchange.pairs.is_empty());
+        let primary = primary(exchange.answer.take(), ending, !pair::have_copies(&self.pairs, &exchange.pairs));
         let first_byte = first_byte.filter(|_| primary.class == Class::Success);
         self.count_answer(&exchange, &primary, first_byte, has_error, callback);
-        let Exchange { upload, pairs, .. } = exchange;
+        let Exchange { upload, pairs, variant, .. } = exchange;
         let never_complete = matches!(upload, Uploading::Captured { .. });
         for id in pairs {
+            if !self.variant_known(id, &variant, callback) {
+                continue;
+            }
             if never_complete {
                 let (outcome, note) = match primary.class {
                     Class::Cancelled => (Outcome::Cancelled, Note::default()),
@@ -98,6 +103,9 @@ impl Engine {
         callback: &mut Callback<'_>,
     ) {
         let Exchange { plan, variant, started, complete, .. } = exchange;
+        if exchange.wants.cluster == ClusterOf::Request {
+            callback.count(variant.series.requests.of(Reason::Observed));
+        }
         callback.count(variant.series.responses.of(primary.class));
         if let Some(at) = primary.completed {
             callback.record(variant.series.duration, at.since(*started));
@@ -112,7 +120,7 @@ impl Engine {
         let result = AnswerResult { class: primary.class, status: primary.status, has_error, took, first_byte };
         variant.gates.count_answer(of, &result, callback);
         let events = variant.gates.events(of, &result);
-        if exchange.wants.end && primary.class == Class::Success {
+        if exchange.wants.end && variant.gates.asks.end && primary.class == Class::Success {
             let bounds = Bounds { ledger: self.ledger.clone(), body: plan.config.limits.body };
             let inspection = Inspection::new(WireFormat::OpenAi, bounds, primary.answer.clone());
             let (plan, route, variant) = (plan.clone(), exchange.route, variant.clone());

@@ -1,6 +1,7 @@
 //! The shadow side: copies are sent and answered, and pairs come to their outcomes. All is done in callbacks of the root context, beside
 //! the live requests.
 
+use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use super::Engine;
@@ -8,12 +9,12 @@ use super::breaker::Finding;
 use super::callback::Callback;
 use super::effect::{Dispatch, Effect};
 use super::event::CallError;
-use super::evidence::Note;
 use super::gates::count::PairOf;
 use super::head::Reply;
 use super::ids::{CallToken, PairId, RootId};
+use super::note::Note;
 use super::pair::{self, ClassifiedReply, CopyState, Latencies, Pair, Primary};
-use super::plan::BoundShadow;
+use super::plan::{BoundShadow, BoundVariant};
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::Comparison;
 use crate::compare::read::wire_format::{self, WireFormat};
@@ -36,9 +37,12 @@ impl Engine {
         id
     }
 
-    /// Ends an open pair in `outcome`.
+    /// Ends an open pair in `outcome`, or keeps that until its variant is known.
     pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
-        if let Some(pair) = self.pairs.remove(&id) {
+        let waits = |pair: &&mut Pair| pair.awaits_variant && outcome != Outcome::Replaced;
+        if let Some(pair) = self.pairs.get_mut(&id).filter(waits) {
+            pair.copy = CopyState::Unsent(outcome, note);
+        } else if let Some(pair) = self.pairs.remove(&id) {
             self.close_removed(&pair, outcome, note, callback);
         }
     }
@@ -210,6 +214,25 @@ impl Engine {
         self.work(shadow.root, callback);
     }
 
+    /// Learns which variant has answered the client of a pair. If the shadow is not for its requests, the pair ends, unless its copy is
+    /// under way: then it ends with that. Returns whether the pair goes on.
+    pub(super) fn variant_known(&mut self, id: PairId, variant: &Rc<BoundVariant>, callback: &mut Callback<'_>) -> bool {
+        let Some(pair) = self.pairs.get_mut(&id) else { return false };
+        (pair.variant, pair.awaits_variant) = (variant.clone(), false);
+        let is_other = pair.is_of_other_variant();
+        let ends_in = match &mut pair.copy {
+            CopyState::Uploading | CopyState::Queued { .. } | CopyState::Unsent(..) if is_other => (Outcome::OtherVariant, Note::default()),
+            CopyState::Unsent(outcome, note) => (*outcome, std::mem::take(note)),
+            _ => return true,
+        };
+        if is_other && !pair.sampled {
+            self.leave_out(id, None, callback);
+        } else {
+            self.close_pair(id, ends_in.0, ends_in.1, callback);
+        }
+        false
+    }
+
     pub(super) fn primary_answered(&mut self, id: PairId, primary: Primary, callback: &mut Callback<'_>) {
         if let Some(pair) = self.pairs.get_mut(&id) {
             pair.primary = Some(primary);
@@ -219,10 +242,15 @@ impl Engine {
 
     /// Brings a pair with both answers to its outcome or to its comparison.
     fn settle(&mut self, id: PairId, callback: &mut Callback<'_>) {
-        let Some(Pair { shadow, endpoint, primary, copy, .. }) = self.pairs.get_mut(&id) else { return };
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let is_of_other_variant = pair.is_of_other_variant();
+        let Pair { shadow, endpoint, primary, copy, .. } = pair;
         let (Some(answered), CopyState::Answered { since, at, reply, took, probe }) = (&primary, &copy) else { return };
         if reply.class != ShadowClass::Success {
             shadow.record(pair::finding(answered.class), *probe, callback);
+        }
+        if is_of_other_variant {
+            return self.close_pair(id, Outcome::OtherVariant, Note::default(), callback);
         }
         if let Some(outcome) = pair::outcome(answered.class, answered.refusal(), reply.class) {
             let note = Note { status: reply.answer.status, grpc_status: reply.grpc_status.clone(), class: Some(reply.class), said: None };

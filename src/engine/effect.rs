@@ -57,7 +57,19 @@ pub struct Follow {
     /// When the first byte of the response body passes, because the answer may be a stream of generated text.
     pub may_stream: bool,
     /// The cluster that answered, at the end of the stream.
-    pub cluster: bool,
+    pub cluster: ClusterOf,
+}
+
+/// Of which streams the engine wants to know the cluster, at their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterOf {
+    /// Of none.
+    #[default]
+    Nothing,
+    /// Of those that an upstream answered.
+    Answer,
+    /// Of all, those that Envoy answered itself and those whose client left, too.
+    Request,
 }
 
 /// A copy to send.

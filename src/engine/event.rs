@@ -45,7 +45,8 @@ pub enum Event {
         /// The piece, perhaps empty.
         chunk: Vec<u8>,
     },
-    /// An answer of an upstream is at its end. It comes only if [`super::effect::Follow`] asked for the cluster.
+    /// An answer is at its end, or none will come. It comes only if [`super::effect::Follow`] asked for the cluster, right before
+    /// [`Event::StreamEnd`].
     AnsweredBy {
         /// The stream.
         stream: StreamId,
@@ -118,6 +119,8 @@ pub struct Arrival {
     pub fields: Fields,
     /// Whether there is no body.
     pub end: bool,
+    /// The cluster that the host has chosen so far, if [`Plan::reads_cluster`] asks for it and the host names one.
+    pub cluster: Option<Vec<u8>>,
 }
 
 /// Why the host did not take a call.

@@ -7,31 +7,12 @@ use super::Engine;
 use super::callback::Callback;
 use super::effect::Effect;
 use super::log_line::LogLine;
+use super::note::Note;
 use super::pair::{CopyState, Pair};
 use crate::compare::{Divergence, Kind};
 use crate::labels::{Label, Line, Outcome, ShadowClass};
 use crate::limits::{EVIDENCE_REMINDER, MAX_LABEL};
 use crate::timestamp::{Timestamp, micros};
-
-/// What is known of a copy that failed or was not sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note {
-    /// The status; 0 if there was none.
-    pub status: u16,
-    /// The `grpc-status`.
-    pub grpc_status: Option<String>,
-    /// The class of the answer.
-    pub class: Option<ShadowClass>,
-    /// What the host or the comparison said.
-    pub said: Option<String>,
-}
-
-impl Note {
-    /// A note of what was said.
-    pub fn said(text: impl Into<String>) -> Self {
-        Self { said: Some(text.into()), ..Self::default() }
-    }
-}
 
 /// The number of lines logged since `since`, for a second at most.
 #[derive(Debug, Default)]
@@ -55,7 +36,8 @@ impl Throttle {
 impl Engine {
     /// A line for a copy that failed or was not sent: on a change of outcome or of what the shadow said, and again at most once a minute.
     pub(super) fn show_failure(&mut self, pair: &Pair, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
-        if matches!(outcome, Outcome::PrimaryFailed | Outcome::BothRefused | Outcome::Cancelled | Outcome::Replaced) {
+        use Outcome::{BothRefused, Cancelled, OtherVariant, PrimaryFailed, Replaced};
+        if matches!(outcome, PrimaryFailed | BothRefused | Cancelled | Replaced | OtherVariant) {
             return;
         }
         let (now, last) = (callback.now, &pair.shadow.logged_failure);

@@ -5,24 +5,26 @@ use std::rc::Rc;
 
 use super::Engine;
 use super::callback::Callback;
-use super::effect::{Effect, Follow};
+use super::effect::{ClusterOf, Effect, Follow};
 use super::event::Arrival;
-use super::evidence::Note;
 use super::gates::assigned::Assigned;
-use super::gates::count::AnswerOf;
+use super::gates::count::{self, AnswerOf};
 use super::ids::{PairId, StreamId};
 use super::incoming::Incoming;
-use super::pair::{CopyState, Pair, Upload};
+use super::note::Note;
+use super::pair::{self, CopyState, Pair, Upload};
 use super::plan::{BoundShadow, BoundVariant, Plan, RoutePlan};
 use super::request_group::RequestGroup;
 use super::wants::Wants;
 use crate::capture::{Bounds, Capture, Overflow};
 use crate::compare::read::wire_format::{self, Endpoint};
+use crate::config::Observe;
 use crate::http::{Fields, Request};
 use crate::labels::Outcome;
 use crate::mirror::{self, body::Shaping};
+use crate::split::{self, Reason, observed};
 use crate::timestamp::Timestamp;
-use crate::{route, slice, split};
+use crate::{route, slice};
 
 /// A client's request and its answer, while the stream lasts.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Exchange {
     pub(super) plan: Rc<Plan>,
     /// The place of the route in the plan.
     pub(super) route: usize,
+    /// The variant that answers. Of a split that is observed that is none until the cluster is known, at the end.
     pub(super) variant: Rc<BoundVariant>,
     /// What gates need to know of the request.
     pub(super) of: AnswerOf,
@@ -70,7 +73,7 @@ impl Exchange {
 
 impl Engine {
     pub(super) fn request_headers(&mut self, arrival: Arrival, callback: &mut Callback<'_>) {
-        let Arrival { root, stream, fields, end } = arrival;
+        let Arrival { root, stream, fields, end, cluster } = arrival;
         let Some(plan) = self.roots.get(&root).and_then(|root| root.plan.clone()) else { return };
         let request = Request::new(&fields);
         if take_off(&plan, &request, callback) {
@@ -78,28 +81,22 @@ impl Engine {
         }
         let Some(index) = route::find(&plan.config, &request) else { return };
         let Some(route) = plan.routes.get(index) else { return };
-        route.shares.follow(callback.statistics);
-        let decision = split::decide(route.route.split.as_ref(), &request, self.random.next());
-        let decision = decision.unless(route.shares.is_cut_off(decision.variant));
-        let Some(variant) = route.variants.get(decision.variant) else { return };
-        callback.count(variant.series.requests.of(decision.reason));
-        let split = route.route.split.as_ref();
-        if let Some(split) = split {
-            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
-        }
-        let expose = split.filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
-        let variant = variant.clone();
+        let Some((decision, variant)) = self.decide(route, &request, callback) else { return };
+        let expose = route.route.split.as_ref().filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let endpoint = Endpoint::of(request.path());
-        let assigned = split.filter(|_| variant.gates.asks.key).and_then(|split| Assigned::of(split, &request, decision));
-        let key = assigned.map(|assigned| variant.gates.begin(assigned, &route.order, callback));
+        let assigned = if variant.gates.asks.key { Assigned::of(&route.route, &request, decision) } else { None };
+        let key = assigned.map(|assigned| count::begin(&route.gates, assigned, &route.order, callback));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, key, slice, serves: true };
-        let pairs = self.sample(route, &request, endpoint, (decision.variant, slice), callback);
-        let wants = wants(route, of, endpoint, (!pairs.is_empty(), expose.is_some()), callback.now);
-        let upload = match pairs.as_slice() {
-            [] => Uploading::Over,
-            _ => Uploading::Captured { fields, body: Capture::new(&self.ledger) },
+        let answers = match &route.route.observe {
+            None => Some(decision.variant),
+            Some(Observe { bucket: Some(_), .. }) => None,
+            Some(observe) => Some(observed::variant(observe, cluster.as_deref())),
         };
+        let pairs = self.sample(route, &request, endpoint, (&variant, answers, slice), callback);
+        let copies = pair::have_copies(&self.pairs, &pairs);
+        let wants = wants(route, of, endpoint, (copies, expose.is_some()), callback.now);
+        let upload = if copies { Uploading::Captured { fields, body: Capture::new(&self.ledger) } } else { Uploading::Over };
         let (started, plan, follow) = (callback.now, plan.clone(), wants.follow());
         let exchange = Exchange {
             plan,
@@ -123,20 +120,47 @@ impl Engine {
         }
     }
 
-    /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made.
+    /// Decides which variant answers, counts the request, and sets the header that the routes of the proxy go by. Of a split that is
+    /// observed nobody knows yet who answers, and the request is counted when somebody has.
+    fn decide(&mut self, route: &RoutePlan, request: &Request, callback: &mut Callback<'_>) -> Option<(split::Decision, Rc<BoundVariant>)> {
+        if let Some(observe) = &route.route.observe {
+            if let Some(bucket) = &observe.bucket
+                && let Some(value) = observed::bucket_value(bucket, request, self.random.next())
+            {
+                callback.effects.push(Effect::SetRequestHeader(bucket.header.clone(), value));
+            }
+            let unknown = observed::unknown(observe);
+            return Some((split::Decision { variant: unknown, reason: Reason::Observed }, route.variants.get(unknown)?.clone()));
+        }
+        route.shares.follow(callback.statistics);
+        let split = route.route.split.as_ref();
+        let decision = split::decide(split, request, self.random.next());
+        let decision = decision.unless(route.shares.is_cut_off(decision.variant));
+        let variant = route.variants.get(decision.variant)?.clone();
+        callback.count(variant.series.requests.of(decision.reason));
+        if let Some(split) = split {
+            callback.effects.push(Effect::SetRequestHeader(split.header.clone(), variant.name.clone()));
+        }
+        Some((decision, variant))
+    }
+
+    /// Draws the request for each shadow of its route, and opens a pair for each copy that may be made. `answers` is the place of the variant
+    /// that answers, as far as it is known.
     fn sample(
         &mut self,
         route: &RoutePlan,
         request: &Request,
         endpoint: Endpoint,
-        (place, slice): (usize, usize),
+        (variant, answers, slice): (&Rc<BoundVariant>, Option<usize>, usize),
         callback: &mut Callback<'_>,
     ) -> Vec<PairId> {
         let mut pairs = Vec::new();
-        let Some(variant) = route.variants.get(place).filter(|_| !route.shadows.is_empty()) else { return pairs };
+        if route.shadows.is_empty() {
+            return pairs;
+        }
         let group = Rc::new(RequestGroup::default());
         let draw = mirror::draw(&route.route, request, self.random.next());
-        for shadow in route.shadows.iter().filter(|shadow| mirror::sampled(&shadow.settings, draw, place)) {
+        for shadow in route.shadows.iter().filter(|shadow| mirror::sampled(&shadow.settings, draw, answers)) {
             let pair = Pair {
                 shadow: shadow.clone(),
                 slice,
@@ -144,16 +168,22 @@ impl Engine {
                 request_id: request.header("x-request-id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default(),
                 endpoint,
                 variant: variant.clone(),
+                awaits_variant: answers.is_none(),
                 group: group.clone(),
                 primary: None,
                 copy: CopyState::Uploading,
             };
             match self.unsent(shadow, request, callback.now) {
-                Some(outcome) => {
+                None => pairs.push(self.open_pair(pair, callback)),
+                // (There is no room for a pair that waits.)
+                Some(outcome) if answers.is_some() || outcome == Outcome::UnsentInFlight => {
                     callback.statistics.add(shadow.series.sampled, 1);
                     self.conclude(&pair, outcome, Note::default(), callback);
                 }
-                None => pairs.push(self.open_pair(pair, callback)),
+                Some(outcome) => {
+                    let copy = CopyState::Unsent(outcome, Note::default());
+                    pairs.push(self.open_pair(Pair { copy, ..pair }, callback));
+                }
             }
         }
         pairs
@@ -194,7 +224,7 @@ impl Engine {
                     Overflow::Body => Outcome::UnsentBody,
                     Overflow::Memory => Outcome::UnsentMemory,
                 };
-                for id in std::mem::take(&mut exchange.pairs) {
+                for id in exchange.pairs.clone() {
                     self.close_pair(id, outcome, Note::default(), callback);
                 }
             }
@@ -211,7 +241,8 @@ impl Engine {
         let bounds = Bounds { ledger: self.ledger.clone(), body: exchange.plan.config.limits.body };
         let mut root = self.roots.get_mut(&exchange.plan.root);
         for id in &exchange.pairs {
-            if let (Some(pair), Some(root)) = (self.pairs.get_mut(id), &mut root) {
+            let pair = self.pairs.get_mut(id).filter(|pair| matches!(pair.copy, CopyState::Uploading));
+            if let (Some(pair), Some(root)) = (pair, &mut root) {
                 pair.copy = CopyState::Queued { upload: upload.clone(), shaping: Box::new(Shaping::new(bounds.clone())), since: now };
                 root.outbox.push_back(*id);
                 self.due = Some(pair.shadow.root);
@@ -244,6 +275,10 @@ fn wants(route: &RoutePlan, of: AnswerOf, endpoint: Endpoint, (copies, expose): 
         error: asks.error && wire_format::may_have_error(route.route.protocol, endpoint),
         end: asks.end && may_stream && of.key.is_some(),
         request_end: asks.request_end,
-        cluster: route.routing.is_due(of.variant, now),
+        cluster: match &route.route.observe {
+            Some(_) => ClusterOf::Request,
+            None if route.routing.is_due(of.variant, now) => ClusterOf::Answer,
+            None => ClusterOf::Nothing,
+        },
     }
 }

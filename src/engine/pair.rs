@@ -3,9 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::Table;
 use super::breaker::Finding;
 use super::gates::measure::ShadowResult;
 use super::head::{Head, Reply};
+use super::ids::PairId;
+use super::note::Note;
 use super::plan::{BoundShadow, BoundVariant};
 use super::request_group::RequestGroup;
 use crate::capture::{Body, Overflow};
@@ -14,7 +17,7 @@ use crate::compare::{Answer, Report, Unread};
 use crate::http::Fields;
 use crate::labels::{Class, Outcome, ShadowClass};
 use crate::limits::TIMER_SLACK;
-use crate::mirror::body::Shaping;
+use crate::mirror::{self, body::Shaping};
 use crate::timestamp::Timestamp;
 
 /// An open pair.
@@ -30,8 +33,11 @@ pub struct Pair {
     pub request_id: String,
     /// What the request asked for.
     pub endpoint: Endpoint,
-    /// The variant that answers the client.
+    /// The variant that answers the client. Of a split that is observed it is known once the answer is over.
     pub variant: Rc<BoundVariant>,
+    /// Whether nothing is known of the variant yet. Until then even a pair that gets no copy has no outcome: it may be that the shadow is not
+    /// for its request.
+    pub awaits_variant: bool,
     /// The state that all pairs of the request share.
     pub group: Rc<RequestGroup>,
     /// How the client was answered, once its stream is over; `None` again once the comparison, which takes it, has begun.
@@ -89,6 +95,8 @@ pub enum CopyState {
         /// Whether the copy probed an open breaker.
         probe: bool,
     },
+    /// No copy was made, for this reason, and the pair awaits its variant.
+    Unsent(Outcome, Note),
     /// The answers are being compared.
     Comparing(Latencies),
     /// The answers have been compared.
@@ -130,6 +138,11 @@ pub struct Latencies {
 }
 
 impl Pair {
+    /// Whether the shadow is not for requests of the variant that answered.
+    pub fn is_of_other_variant(&self) -> bool {
+        !mirror::is_for(&self.shadow.settings, self.variant.place)
+    }
+
     /// The pair as gates see it, when it ends in `outcome`.
     pub fn result(&self, outcome: Outcome) -> ShadowResult<'_> {
         let timeout = self.shadow.settings.timeout;
@@ -141,7 +154,7 @@ impl Pair {
             ..nothing
         };
         match &self.copy {
-            CopyState::Uploading | CopyState::Queued { .. } | CopyState::InFlight { .. } => nothing,
+            CopyState::Uploading | CopyState::Queued { .. } | CopyState::InFlight { .. } | CopyState::Unsent(..) => nothing,
             CopyState::Answered { since, reply, took, .. } => {
                 let primary = self.primary.as_ref().filter(|primary| primary.class == Class::Success);
                 let primary = primary.and_then(|primary| primary.completed).map(|at| at.since(*since));
@@ -184,6 +197,11 @@ impl ClassifiedReply {
         let grpc_status = head.grpc_status.as_deref().map(|text| String::from_utf8_lossy(text).into_owned());
         Self { class, grpc_status, answer: head.answer(body) }
     }
+}
+
+/// Whether a copy was made for one of these of `all` pairs, or may be, so that the client's answer is needed.
+pub fn have_copies(all: &Table<PairId, Pair>, these: &[PairId]) -> bool {
+    these.iter().any(|id| all.get(id).is_some_and(|pair| !matches!(pair.copy, CopyState::Unsent(..))))
 }
 
 /// The outcome of a pair by the classes of its two answers; `None`: they are to be compared. `refusal` is [`Primary::refusal`].

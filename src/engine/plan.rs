@@ -12,7 +12,7 @@ use super::gates::misrouted::Routing;
 use super::gates::order::Order;
 use super::gates::warmup::WarmUp;
 use super::ids::RootId;
-use crate::config::{Config, GateSubject, Name, Route, Shadow, Warmup};
+use crate::config::{Config, GateSubject, Name, Route, Shadow};
 use crate::labels::{Outcome, ShadowClass};
 use crate::mirror::environment::{self, Secret};
 use crate::stats::definer::Definer;
@@ -28,6 +28,8 @@ pub struct Plan {
     pub config: Rc<Config>,
     /// Its routes, in the order of the configuration.
     pub routes: Vec<RoutePlan>,
+    /// Whether the cluster that the host has chosen is to be told with the headers of a request.
+    pub reads_cluster: bool,
     /// Lines on its series that outlive it, see [`crate::stats::retention`]; none if they can't be written.
     pub retained: Vec<String>,
     /// `gnomon_experiment_info` of each route.
@@ -43,7 +45,8 @@ pub struct Plan {
 pub struct RoutePlan {
     /// Its configuration.
     pub route: Rc<Route>,
-    /// The variants that may answer, in the order of [`crate::config::Split::variants`]; one for a route without split.
+    /// The variants that may answer, in the order of [`Route::variants`]. A route without them has one, which answers all requests; a route
+    /// that observes them has one more, for requests of which it is not known who answers.
     pub variants: Vec<Rc<BoundVariant>>,
     /// Its shadows, in the order of the configuration.
     pub shadows: Vec<Rc<BoundShadow>>,
@@ -57,10 +60,12 @@ pub struct RoutePlan {
     pub routing: Routing,
 }
 
-/// A variant. A route without split has one, which answers all requests.
+/// A variant.
 #[derive(Debug)]
 pub struct BoundVariant {
-    /// Its name, `none` without split.
+    /// Its place in [`RoutePlan::variants`].
+    pub place: usize,
+    /// Its name; `none` without a split, and where it is not known who answers.
     pub name: Name,
     /// The ids of its series.
     pub series: VariantSeries,
@@ -97,8 +102,8 @@ pub struct BoundShadow {
     pub logged_unjudged: Cell<Option<Timestamp>>,
 }
 
-/// The variant of a route without split.
-const UNSPLIT: &str = "none";
+/// The name of no variant.
+const NONE: &str = "none";
 
 impl Plan {
     /// Counts events of an answer on the route at this place, and those that have waited for it.
@@ -116,7 +121,8 @@ impl Plan {
             Binder { root, config: config.clone(), definer: Definer::new(statistics), variable, missing: Vec::new(), info: Vec::new() };
         let routes = config.routes.iter().map(|route| binder.route(route)).collect();
         let Binder { definer: Definer { retained, experiments, .. }, missing, info, .. } = binder;
-        Self { root, config, routes, retained, info, experiments, missing }
+        let reads_cluster = config.routes.iter().any(|route| route.copies_by_cluster());
+        Self { root, config, routes, reads_cluster, retained, info, experiments, missing }
     }
 }
 
@@ -136,18 +142,19 @@ impl Binder<'_> {
     fn route(&mut self, route: &Rc<Route>) -> RoutePlan {
         let definer = &mut self.definer;
         self.info.push(stats::define_info(definer, route, &self.config.hash));
-        let split = route.split.as_ref();
-        let shares = Rc::new(split.map(|split| Shares::new(definer, route, split)).unwrap_or_default());
-        let named = split.map(|split| split.variants.iter().map(|variant| (variant.name.clone(), variant.warmup)).collect());
-        let named: Vec<(Name, Option<Warmup>)> = named.unwrap_or_else(|| vec![(Name::from(UNSPLIT), None)]);
-        let warm_ups = named.iter().map(|(name, warmup)| WarmUp::new(definer, route, name, *warmup));
-        let warm_ups: Vec<Option<Rc<WarmUp>>> = warm_ups.collect();
+        let shares = Rc::new(route.split.as_ref().map(|split| Shares::new(definer, route, split)).unwrap_or_default());
+        let named = route.variants();
+        let warm_ups: Vec<_> = named.iter().map(|(name, warmup)| WarmUp::new(definer, route, name, *warmup)).collect();
         let gates = BoundGate::all(definer, route, &shares, &warm_ups);
-        let variants = named.into_iter().zip(warm_ups).enumerate().map(|(index, ((name, _), warm_up))| {
-            let series = VariantSeries::define(definer, route, &name);
-            Rc::new(BoundVariant { name, series, gates: SubjectGates::new(&gates, GateSubject::Variant(index), warm_up) })
-        });
-        let variants = variants.collect();
+        let mut variants = Vec::new();
+        for ((name, _), warm_up) in named.into_iter().zip(warm_ups) {
+            let gates = SubjectGates::new(&gates, GateSubject::Variant(variants.len()), warm_up);
+            variants.push(bound_variant(definer, route, variants.len(), name, gates));
+        }
+        if route.split.is_none() {
+            let gates = SubjectGates::unknown(variants.iter().map(|variant| variant.gates.asks));
+            variants.push(bound_variant(definer, route, variants.len(), &Name::from(NONE), gates));
+        }
         let shadows = route.shadows.iter().enumerate().map(|(place, shadow)| Rc::new(self.shadow(route, place, shadow, &gates))).collect();
         let routing = Routing::new(route, &shares);
         RoutePlan { route: route.clone(), variants, shadows, gates, shares, order: Order::default(), routing }
@@ -170,6 +177,10 @@ impl Binder<'_> {
             logged_unjudged: Cell::default(),
         }
     }
+}
+
+fn bound_variant(definer: &mut Definer, route: &Route, place: usize, name: &Name, gates: SubjectGates) -> Rc<BoundVariant> {
+    Rc::new(BoundVariant { place, name: name.clone(), series: VariantSeries::define(definer, route, name), gates })
 }
 
 impl BoundShadow {

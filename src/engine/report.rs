@@ -2,8 +2,8 @@
 
 use super::Engine;
 use super::callback::Callback;
-use super::evidence::Note;
 use super::ids::PairId;
+use super::note::Note;
 use super::pair::{CopyState, Pair};
 use crate::compare::judgement::Decided;
 use crate::compare::part::content::Facts;

@@ -7,6 +7,7 @@ mod facts;
 mod gates;
 mod grpc;
 mod intake;
+mod observed;
 mod roots;
 mod schedules;
 mod shaping;

@@ -1,6 +1,6 @@
 //! What is wanted of a request and its answer, and so which events of the rest of the stream.
 
-use super::effect::Follow;
+use super::effect::{ClusterOf, Follow};
 
 /// What is wanted. Each of it costs host calls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Wants {
     /// When the request is complete.
     pub request_end: bool,
     /// The cluster that answers.
-    pub cluster: bool,
+    pub cluster: ClusterOf,
 }
 
 impl Wants {

@@ -8,7 +8,7 @@ use proxy_wasm::types::{Action, BufferType, MapType};
 
 use super::service::Service;
 use super::{buffer, handle, map, now, property, value};
-use crate::engine::effect::Follow;
+use crate::engine::effect::{ClusterOf, Follow};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, status};
@@ -125,6 +125,11 @@ fn request_fields(service: &Service) -> Option<Fields> {
     (!ours.is_empty()).then(|| [path, ours].concat())
 }
 
+/// Envoy's name of the cluster that it has chosen for the request, or that answered.
+fn cluster() -> Option<Vec<u8>> {
+    property(&["xds", "cluster_name"]).filter(|name| !name.is_empty())
+}
+
 impl Context for Stream {
     fn on_done(&mut self) -> bool {
         // After `on_log`, which takes `follow`; where the host has none (an upstream filter), nothing is known of the answer.
@@ -141,7 +146,8 @@ impl HttpContext for Stream {
         if let Some((root, fields)) = self.service.as_ref().and_then(|service| Some((service.plan.root, request_fields(service)?))) {
             self.grpc = Request::new(&fields).header("content-type").is_some_and(is_grpc);
             self.began = now();
-            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end }), self.began);
+            let cluster = self.service.as_ref().filter(|service| service.plan.reads_cluster).and_then(|_| cluster());
+            self.tell(Event::RequestHeaders(Arrival { root, stream: self.id, fields, end, cluster }), self.began);
         }
         Action::Continue
     }
@@ -216,11 +222,15 @@ impl HttpContext for Stream {
             LastByte::Passed => answered(now),
             LastByte::PassedAt(at) => answered(at),
         };
-        // A reply of Envoy's own may come before it has chosen a route by the split header.
-        if follow.cluster
-            && property(&["response", "code_details"]).is_some_and(|details| details == b"via_upstream")
-            && let Some(cluster) = property(&["xds", "cluster_name"]).filter(|name| !name.is_empty())
-        {
+        let cluster = match follow.cluster {
+            ClusterOf::Nothing => None,
+            // A reply of Envoy's own may come before it has chosen a route by the split header.
+            ClusterOf::Answer => {
+                property(&["response", "code_details"]).filter(|details| details == b"via_upstream").and_then(|_| cluster())
+            }
+            ClusterOf::Request => cluster(),
+        };
+        if let Some(cluster) = cluster {
             let cluster = String::from_utf8_lossy(&cluster).into_owned();
             self.tell(Event::AnsweredBy { stream: self.id, cluster }, now);
         }

@@ -95,7 +95,9 @@ def test_it_has_what_all_have_in_common(path):
     assert all(route["timeout"] == "30s" for route in routes)
     copies = {shadow["cluster"] for route in gnomon(filter_file)["routes"] for shadow in route.get("shadows", [])}
     bounded = {cluster["name"] for cluster in text["static_resources"]["clusters"] if "circuit_breakers" in cluster}
-    assert copies <= bounded and not bounded & {route["cluster"] for route in routes}, "copies are bounded, clients are not"
+    weighted = [one["name"] for route in routes if "weighted_clusters" in route for one in route["weighted_clusters"]["clusters"]]
+    clients = {route["cluster"] for route in routes if "cluster" in route} | set(weighted)
+    assert copies <= bounded and not bounded & clients, "copies are bounded, clients are not"
 
 
 def test_minimal(lab, start):
@@ -218,6 +220,21 @@ def test_a_canary_that_fails_is_cut_off(lab, start):
     assert metrics.by("gnomon_split_ppm", "variant") == {"v1": 1_000_000} and metrics.total("gnomon_guardrail_tripped", variant="v2") == 1
     line = json.loads(re.search(r'\{.*"guardrail".*\}', proxy.log())[0])
     assert (line["gate"], line["subject"], line["bad"]) == ("errors", "v2", bad)
+
+
+def test_observed(lab, start):
+    v1, v2, v3 = lab.upstream(answer(0.9)), lab.upstream(Reply(status=503)), lab.upstream(answer(0.9))
+    proxy = start(local(example("observed.yaml"), {8081: v1, 8082: v2, 8083: v3}))
+    assert {one.status for one in many(proxy.port, [post() for _ in range(1500)])} == {200, 503}
+    metrics = invariants.settled(proxy)
+    seen = {"v1": len(v1.seen), "v2": len(v2.seen)}
+    assert metrics.by("gnomon_requests_total", "variant", "reason") == {(name, "observed"): count for name, count in seen.items()}
+    assert seen["v2"] > 40 and metrics.total("gnomon_warmup_total", subject="v2") == 20
+    assert metrics.by("gnomon_gate_state", "gate", subject="v2") == {"errors": 2, "worse": 2}
+    bad, trials = (metrics.total(f"gnomon_gate_{name}_total", gate="worse") for name in ("bad", "trials"))
+    assert bad == trials <= seen["v2"] - 20
+    assert metrics.by("gnomon_shadow_outcomes_total", "outcome") == {"compared": len(v3.seen)} and ids(v3) == drawn(ids(v1))
+    assert not any(received.header("x-gnomon-variant") for received in v1.seen + v2.seen)
 
 
 def test_edge(lab, start):

@@ -150,10 +150,14 @@ impl World {
     fn request_headers(&mut self, exchange: usize, end: bool) {
         let (vm, count) = (self.exchanges[exchange].vm, self.exchanges[exchange].sent.fields.len());
         let context = self.create_stream(exchange);
-        self.prepare(exchange, Phase::RequestHeaders, |_| {});
+        // Envoy has chosen a route before its filters run, and chooses anew once one of them has changed a header.
+        let chosen = self.route(exchange, &self.exchanges[exchange].sent.fields.clone());
+        self.prepare(exchange, Phase::RequestHeaders, |stream| {
+            stream.properties.insert("xds.cluster_name".to_owned(), chosen.into_bytes());
+        });
         self.deliver(exchange, "on_request_headers", move || guest::proxy_on_request_headers(context, count, end));
         let seen = self.proxy().stream(vm, context).expect("the stream is open").request.clone();
-        let cluster = self.route(&seen);
+        let cluster = self.route(exchange, &seen);
         if let Some(stream) = self.proxy().stream(vm, context) {
             stream.properties.insert("xds.cluster_name".to_owned(), cluster.clone().into_bytes());
         }
@@ -162,11 +166,12 @@ impl World {
         self.request_ends(exchange, end);
     }
 
-    /// The router: the cluster that a split header names, else `primary`.
-    fn route(&self, fields: &Fields) -> String {
+    /// The router: the cluster that a split header names, else one of those with weights, else `primary`.
+    fn route(&self, exchange: usize, fields: &Fields) -> String {
         let named = self.split_headers.iter().find_map(|header| field(fields, header));
         let named = named.map(|value| String::from_utf8_lossy(value).into_owned());
-        named.filter(|cluster| self.proxy().network.get(cluster).is_some()).unwrap_or_else(|| "primary".to_owned())
+        let by_turns = self.weighted.get(exchange.checked_rem(self.weighted.len()).unwrap_or(0)).unwrap_or(&"primary");
+        named.filter(|cluster| self.proxy().network.get(cluster).is_some()).unwrap_or_else(|| (*by_turns).to_owned())
     }
 
     fn request_ends(&mut self, exchange: usize, end: bool) {

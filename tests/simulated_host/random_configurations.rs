@@ -12,6 +12,8 @@ pub fn configurations() -> Vec<Value> {
         value.with("/routes/0/shadows", json!([first, control.clone()]))
     };
     vec![
+        observed().with(&format!("{SHADOW}/request"), json!({"body": {"set": {"seed": 7}}})),
+        observed().with("/routes/0/observe/bucket", json!({"key": {"header": "x-user-id"}, "header": "x-gnomon-variant"})),
         shadowed(),
         two(split(30.0)).with("/routes/0/slices", json!({"header": "x-region", "values": ["eu"]})),
         two(shadowed()).with("/limits", json!({"memory": "2500B", "body": "2KiB"})),
@@ -36,6 +38,23 @@ pub fn configurations() -> Vec<Value> {
         gated(5.0).with("/experiment", "exp-2"),
         shadowed().with("/routes/0/surprise", true),
     ]
+}
+
+/// Variants by the clusters that answer, with gates.
+fn observed() -> Value {
+    let variant = |name: &str| json!({"name": name, "cluster": {"exact": name}});
+    shadowed()
+        .with("/routes/0/observe", json!({"baseline": "v1", "variants": [variant("v1"), variant("v2")]}))
+        .with("/routes/0/observe/variants/1/warmup", json!({"pairs": 2}))
+        .with("/routes/0/slices", json!({"header": "x-region", "values": ["eu"]}))
+        .with(
+            "/routes/0/gates",
+            json!([
+                {"name": "errors", "of": "v2", "measure": "failed", "limit": 5},
+                {"name": "paired", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50, "each_slice": true},
+                {"name": "coverage", "of": "copy", "measure": "coverage", "limit": 50, "min_trials": 5},
+            ]),
+        )
 }
 
 /// Gates of every kind, with a guardrail and warm-ups; the errors of the canary are limited.

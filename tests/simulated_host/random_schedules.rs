@@ -125,6 +125,7 @@ impl Schedule {
         let mut random = SplitMix64::new(seed);
         let mut world = World::new(seed);
         world.split_headers.push("x-gnomon-shadow".to_owned());
+        world.weighted = vec!["v1", "v2", "primary", "v1"];
         let faults = *random.pick(&[0, 10, 40, 100]);
         for (cluster, faults) in [("primary", faults / 4), ("v1", faults / 4), ("v2", faults / 4), ("shadow", faults)] {
             let mut own = SplitMix64::new(random.draw());

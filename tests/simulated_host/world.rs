@@ -40,6 +40,8 @@ pub struct World {
     /// Roots that end once their streams have.
     pub(crate) closing: Vec<Place>,
     pub exchanges: Vec<Exchange>,
+    /// Clusters that the router takes in turn for requests without a split header; none: `primary`.
+    pub weighted: Vec<&'static str>,
     /// Headers by which the filter may change a request or an answer.
     pub split_headers: Vec<String>,
     /// Between the pieces of a request.
@@ -61,6 +63,7 @@ impl World {
             retired: Vec::new(),
             closing: Vec::new(),
             exchanges: Vec::new(),
+            weighted: Vec::new(),
             split_headers: vec!["x-gnomon-variant".to_owned()],
             pace: Duration::from_micros(50),
             meanwhile: None,

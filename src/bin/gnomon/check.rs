@@ -7,7 +7,7 @@
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
 //! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`],
-//! [`standing`]), [`istio`]; of what else is in the same proxy: [`plugins`].
+//! [`standing`]), [`observed`], [`istio`]; of what else is in the same proxy: [`plugins`].
 
 mod clusters;
 mod documents;
@@ -20,6 +20,7 @@ mod istio;
 mod manifest;
 mod mesh_clusters;
 mod mesh_routes;
+mod observed;
 mod plugins;
 mod protobuf_json;
 mod routing;
@@ -155,7 +156,10 @@ impl Report {
             self.warning(file, place, warning);
         }
         match judged {
-            Ok(Ok(config)) => Some(self.taken(file, found, config)),
+            Ok(Ok(config)) => {
+                observed::problems(found, config).iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
+                Some(self.taken(file, found, config))
+            }
             Ok(Err(refused)) => {
                 refused.problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
                 None

@@ -74,7 +74,8 @@ fn lower(text: Text) -> Text {
     }
 }
 
-fn text(value: &Value<'_>, problems: &mut Problems) -> Option<Text> {
+/// Reads a condition on a text.
+pub(super) fn text(value: &Value<'_>, problems: &mut Problems) -> Option<Text> {
     if let Node::Text(_) = value.node {
         return value.refuse(format!("give one of {{exact: {0}}}, {{prefix: {0}}}, {{suffix: {0}}}", value.node), problems);
     }

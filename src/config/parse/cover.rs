@@ -37,7 +37,7 @@ fn header_implies(narrow: &HeaderMatch, wider: &HeaderMatch) -> bool {
 }
 
 /// Whether every text that meets `narrow` also meets `wider`.
-fn text_implies(narrow: &Text, wider: &Text) -> bool {
+pub(super) fn text_implies(narrow: &Text, wider: &Text) -> bool {
     match (narrow, wider) {
         (_, Text::Prefix(text) | Text::Suffix(text)) if text.is_empty() => true,
         (Text::Exact(narrow), Text::Exact(wider)) => narrow == wider,

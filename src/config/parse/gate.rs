@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::value::{Object, Problems, Seen, Value};
-use super::{event, split, units};
+use super::{event, units, variants};
 use crate::config::raw::Node;
 use crate::config::{Direction, Event, Failures, Gate, GateSubject, Measure, Role, Shadow, SliceBy, Slices, Task};
 use crate::gate::{Rate, Terms};
@@ -72,11 +72,11 @@ const COVERAGE_MIN_TRIALS: u32 = 20;
 /// The parts per million of 100 %. Limits are strictly between 0 and this.
 const WHOLE: u32 = 1_000_000;
 
-/// The other parts of the route. `split` and `written_shadows` are `None` if the configuration has no such key. For `shadows`, `task` and
+/// The other parts of the route. `variants` and `written_shadows` are `None` if the configuration has no such key. For `shadows`, `task` and
 /// `slices` the outer `None` means that the part has problems.
 pub(super) struct Surroundings<'a, 'r> {
-    /// The value of `split`, which may have problems.
-    pub(super) split: Option<Value<'a>>,
+    /// The value of `split` or `observe`, which may have problems.
+    pub(super) variants: Option<Value<'a>>,
     /// The value of `shadows`, which may have problems.
     pub(super) written_shadows: Option<Value<'a>>,
     pub(super) shadows: Option<&'r [Rc<Shadow>]>,
@@ -94,7 +94,7 @@ impl Surroundings<'_, '_> {
     }
 
     fn variants(&self) -> Vec<Option<&str>> {
-        self.split.as_ref().map(split::names).unwrap_or_default()
+        self.variants.as_ref().map(variants::names).unwrap_or_default()
     }
 
     fn shadow_names(&self) -> Vec<Option<&str>> {
@@ -151,7 +151,7 @@ fn subject(value: &Value<'_>, around: &Surroundings<'_, '_>, problems: &mut Prob
     if let Some(subject) = around.subject(value.text(problems)?) {
         return Some(subject);
     }
-    if around.split.is_none() {
+    if around.variants.is_none() {
         let baseline = units::name(value, &mut Vec::new()).unwrap_or_else(|| "v1".into());
         let known = if around.shadow_names().is_empty() { "this route has none".to_owned() } else { around.one_of() };
         value.refuse(

@@ -9,6 +9,10 @@ use crate::config::{Gate, GateSubject, Guardrail};
 use crate::gate::Rate;
 
 const MIN_TRIALS: u32 = 20;
+/// The hint where the mesh splits.
+const OBSERVED: &str = "with observe the mesh owns the weights, so Gnomon can't cut a canary off: leave guardrail out, and have what moves \
+                        the weights read the gates";
+
 const WINDOW: Duration = Duration::from_secs(600);
 
 /// Reads `guardrail` of a route. `written` is the value of `gates`, if the route has that key; `gates` are the gates, if they have no
@@ -21,9 +25,11 @@ pub(super) fn guardrail(
     problems: &mut Problems,
 ) -> Option<Guardrail> {
     let object = value.object(&["gates", "alpha", "min_trials", "window"], problems)?;
-    if around.split.is_none() {
-        value.refuse::<()>("guardrail needs split: without split there is no canary to cut off", problems);
-    }
+    match &around.variants {
+        None => value.refuse("guardrail needs split: without split there is no canary to cut off", problems),
+        Some(written) if written.path.ends_with(".observe") => value.refuse(OBSERVED, problems),
+        Some(_) => Some(()),
+    };
     let guarded = object.required("gates", problems, |value, problems| guarded(value, written, around, problems));
     let alpha = object.or("alpha", Rate::GUARDRAIL_ALPHA, problems, |value, problems| {
         let alpha = units::chance(value, problems)?;

@@ -17,7 +17,21 @@ static PLACES: &[Row] = &[
     ("evidence", &["per_second", "values"], "{values: true}"),
     (
         "routes[]",
-        &["name", "experiment", "owner", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"],
+        &[
+            "name",
+            "experiment",
+            "owner",
+            "match",
+            "protocol",
+            "split",
+            "observe",
+            "sample_by",
+            "shadows",
+            "compare",
+            "slices",
+            "gates",
+            "guardrail",
+        ],
         "{name: fraud}",
     ),
     ("routes[].match", &["methods", "path", "authority", "headers"], "{path: {prefix: /v2/models/fraud/}}"),
@@ -29,6 +43,12 @@ static PLACES: &[Row] = &[
     ("routes[].split.canaries[].warmup", &["pairs"], ""),
     ("routes[].split.key", &["header", "cookie", "query"], "{header: x-user-id}"),
     ("routes[].split.pins[]", &["header", "exact", "prefix", "suffix", "variant"], "{header: x-pin, exact: v2, variant: v2}"),
+    ("routes[].observe", &["baseline", "variants", "bucket"], "{baseline: stable, variants: […]}"),
+    ("routes[].observe.variants[]", &["name", "cluster", "warmup"], "{name: canary, cluster: {exact: fraud-canary}}"),
+    ("routes[].observe.variants[].cluster", &["exact", "prefix", "suffix"], "{exact: fraud-canary}"),
+    ("routes[].observe.variants[].warmup", &["pairs"], ""),
+    ("routes[].observe.bucket", &["key", "salt", "header"], "{key: {header: x-user-id}}"),
+    ("routes[].observe.bucket.key", &["header", "cookie", "query"], "{header: x-user-id}"),
     ("routes[].sample_by", &["header", "cookie", "query"], "{header: x-user-id}"),
     (
         "routes[].shadows[]",
@@ -234,6 +254,11 @@ mod tests {
                 "slices": {"header": "a", "values": []},
                 "gates": [{"name": "g", "of": "v2", "measure": "worse_than_baseline", "event": {"slower_than": "1s"}, "limit": 1}],
                 "guardrail": {"gates": ["g"]}
+            }, {
+                "name": "o", "match": {"path": {"exact": "/o"}},
+                "observe": {"baseline": "v1", "bucket": {"key": {"header": "a"}},
+                            "variants": [{"name": "v1", "cluster": {"exact": "a"}},
+                                         {"name": "v2", "cluster": {"exact": "b"}, "warmup": {"pairs": 1}}]}
             }]
         });
         let changed = with(&everything, "", place, object);

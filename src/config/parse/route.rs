@@ -5,12 +5,25 @@ use std::rc::Rc;
 use super::event::Answers;
 use super::gate::{self, Surroundings};
 use super::value::{Object, Problems, Seen, Value};
-use super::{condition, cover, guardrail, plan, shadow, slices, split, units};
+use super::{condition, cover, guardrail, observe, plan, shadow, slices, split, units, variants};
 use crate::config::{Key, Match, Name, Protocol, Route, reach};
 use crate::limits::MAX_OWNER;
 
-const KEYS: [&str; 12] =
-    ["name", "experiment", "owner", "match", "protocol", "split", "sample_by", "shadows", "compare", "slices", "gates", "guardrail"];
+const KEYS: [&str; 13] = [
+    "name",
+    "experiment",
+    "owner",
+    "match",
+    "protocol",
+    "split",
+    "observe",
+    "sample_by",
+    "shadows",
+    "compare",
+    "slices",
+    "gates",
+    "guardrail",
+];
 
 const PROTOCOLS: [(&str, Protocol); 6] = [
     ("auto", Protocol::Auto),
@@ -67,8 +80,12 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
     let owner = object.maybe("owner", problems, owner);
     let protocol = object.or("protocol", Protocol::Auto, problems, |value, problems| units::word(value, &PROTOCOLS, problems));
     let split = object.maybe("split", problems, |value, problems| split::split(value, name.as_deref(), problems));
+    let observe = object.maybe("observe", problems, |value, problems| match object.get("split") {
+        Some(_) => value.refuse("with split Gnomon chooses the variant, with observe the mesh does: leave one of them out", problems),
+        None => observe::observe(value, name.as_deref(), problems),
+    });
     let sample_by = object.maybe("sample_by", problems, condition::key);
-    let written = object.get("split");
+    let written = object.get("split").or_else(|| object.get("observe"));
     let shadows = object.or("shadows", Vec::new(), problems, |value, problems| {
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))
     });
@@ -79,7 +96,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
     let compare = object.or("compare", plan::default(), problems, |value, problems| plan::compare(value, reads, problems));
     let slices = object.maybe("slices", problems, slices::slices);
     let around = Surroundings {
-        split: written,
+        variants: written,
         written_shadows: object.get("shadows"),
         shadows: shadows.as_deref(),
         answers: Answers { protocol: reads, generates: sets.as_deref().is_none_or(|sets| reach::may_generate(reads, sets)) },
@@ -97,6 +114,7 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         matches: sets?,
         protocol: protocol?,
         split: split?,
+        observe: observe?,
         sample_by: sample_by?.filter(|key| *key != Key::Request),
         shadows: shadows?,
         compare: Rc::new(compare?),
@@ -130,14 +148,10 @@ fn all_different<'a>(route: &Object<'a>, problems: &mut Problems) {
             value.refuse::<()>("variants and shadows of a route need different names: choose another", problems);
         }
     };
-    let split = route.get("split");
-    let canaries = split.as_ref().and_then(|split| split.child("canaries"));
-    check(split.as_ref().and_then(|split| split.child("baseline")));
-    for list in [canaries, route.get("shadows")].into_iter().flatten() {
-        for item in list.items(&mut Vec::new()).into_iter().flatten() {
-            check(item.child("name"));
-        }
-    }
+    let variants = route.get("split").or_else(|| route.get("observe"));
+    variants.iter().flat_map(variants::name_values).for_each(|name| check(Some(name)));
+    let shadows = route.get("shadows").and_then(|list| list.items(&mut Vec::new()));
+    shadows.into_iter().flatten().for_each(|shadow| check(shadow.child("name")));
 }
 
 /// Reports `expect` of shadows if answers of the route tell no model version. Every answer would be of a wrong version.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::value::{Problems, Seen, Value};
-use super::{copy, split, units, warmup, when};
+use super::{copy, units, variants, warmup, when};
 use crate::config::raw::Node;
 use crate::config::{Cluster, CopyRequest, Role, Shadow};
 
@@ -11,7 +11,7 @@ const KEYS: [&str; 11] = ["name", "role", "cluster", "percent", "of", "when", "e
 const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IN_FLIGHT: u32 = 32;
 
-/// Reads a shadow. `split` is the value of the route's `split`, if it has that key.
+/// Reads a shadow. `split` is the value of the route's `split` or `observe`, if it has such a key.
 pub(super) fn shadow(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mut Problems) -> Option<Shadow> {
     let object = value.object(&KEYS, problems)?;
     let roles = [("candidate", Role::Candidate), ("control", Role::Control)];
@@ -65,11 +65,11 @@ fn expect(value: &Value<'_>, problems: &mut Problems) -> Option<String> {
 /// Reads the variants whose requests are copied.
 fn of(value: &Value<'_>, split: Option<&Value<'_>>, problems: &mut Problems) -> Option<Vec<usize>> {
     let Some(split) = split else {
-        return value.refuse("of needs split: without it nothing tells variants apart", problems);
+        return value.refuse("of needs split or observe: without one of them nothing tells variants apart", problems);
     };
     let mut seen = Seen::new();
     let variants = value.list(problems, |item, problems| {
-        let (text, variant) = (item.text(problems)?, split::variant(item, split, problems)?);
+        let (text, variant) = (item.text(problems)?, variants::variant(item, split, problems)?);
         if seen.insert(text) { Some(variant) } else { item.refuse("this variant is there more than once: keep one", problems) }
     })?;
     if variants.is_empty() { value.refuse("give at least one variant, or leave of out for the baseline", problems) } else { Some(variants) }

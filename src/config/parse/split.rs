@@ -2,7 +2,7 @@
 
 use super::units;
 use super::value::{Object, Problems, Value};
-use super::{condition, header, warmup};
+use super::{condition, header, variants, warmup};
 use crate::config::{Pin, Split, Variant};
 use crate::limits::BUCKETS;
 
@@ -14,8 +14,8 @@ const KEYS: [&str; 8] = ["baseline", "canaries", "key", "salt", "pins", "header"
 /// Reads `split`. The default of its `salt` is this one, the route's name.
 pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Problems) -> Option<Split> {
     let object = value.object(&KEYS, problems)?;
-    let variants = variants(&object, problems);
-    let has_canaries = names(value).len() > 1;
+    let variants = all(&object, problems);
+    let has_canaries = variants::names(value).len() > 1;
     let key = object.maybe("key", problems, condition::key);
     if has_canaries && object.get("key").is_none() {
         object.missing::<()>("key", "canaries need a key: {header: …}, {cookie: …}, {query: …}, or the word request", problems);
@@ -36,26 +36,7 @@ pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Proble
     })
 }
 
-/// Returns the names of the variants, the baseline first, for pins and `of` to refer to. Variants with problems are included; one without a
-/// name is `None`.
-pub(super) fn names<'a>(split: &Value<'a>) -> Vec<Option<&'a str>> {
-    let text = |value: Option<Value<'a>>| value.and_then(|value| value.node.as_text());
-    let canaries = split.child("canaries").and_then(|canaries| canaries.items(&mut Vec::new()));
-    let canaries = canaries.into_iter().flatten().map(|canary| text(canary.child("name")));
-    std::iter::once(text(split.child("baseline"))).chain(canaries).collect()
-}
-
-/// Reads the name of a variant and returns the index of that variant.
-pub(super) fn variant(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<usize> {
-    let text = value.text(problems)?;
-    let names = names(split);
-    if let Some(index) = names.iter().position(|name| *name == Some(text)) {
-        return Some(index);
-    }
-    value.refuse(format!("no such variant: {}", units::one_of(&mut names.into_iter().flatten())), problems)
-}
-
-fn variants(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>> {
+fn all(object: &Object<'_>, problems: &mut Problems) -> Option<Vec<Variant>> {
     let baseline = object.required("baseline", problems, units::name);
     let mut sum: u64 = 0;
     let canaries = object.or("canaries", Vec::new(), problems, |canaries, problems| {
@@ -84,6 +65,6 @@ fn pin(value: &Value<'_>, split: &Value<'_>, problems: &mut Problems) -> Option<
     let object = value.object(&["header", "exact", "prefix", "suffix", "variant"], problems)?;
     let header = object.required("header", problems, header::name);
     let text = condition::one_text(value, &object, problems);
-    let variant = object.required("variant", problems, |value, problems| variant(value, split, problems));
+    let variant = object.required("variant", problems, |value, problems| variants::variant(value, split, problems));
     Some(Pin { header: header?, value: text?, variant: variant? })
 }

@@ -46,6 +46,12 @@ fn split(keys: &str) -> String {
     route(&format!(r#", "split": {{"baseline": "v1", "canaries": [{{"name": "v2", "percent": 1}}], "key": "request"{keys}}}"#))
 }
 
+/// A configuration that observes the variants `v1` and `v2` at the clusters `a` and `b`, with `keys`.
+fn observe(keys: &str) -> String {
+    let variants = r#"[{"name": "v1", "cluster": {"exact": "a"}}, {"name": "v2", "cluster": {"exact": "b"}}]"#;
+    route(&format!(r#", "observe": {{"baseline": "v1", "variants": {variants}{keys}}}"#))
+}
+
 /// A configuration whose one route has variants `v1` and `v2`, a shadow `s`, and a gate `g` with `keys`.
 fn gates(keys: &str) -> String {
     let split = r#""split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 1}], "key": "request"}"#;
@@ -80,7 +86,7 @@ fn every_key_arrives() {
     assert_eq!((&*config.experiment, config.trust_copies), ("fraud-2026-11", false));
     assert_eq!(config.limits, Limits { pairs: 9, memory: 2 << 20, body: 512 << 10 });
     assert_eq!(config.evidence, Evidence { per_second: 0, values: true });
-    assert_eq!(config.split_headers, ["x-variant".into()]);
+    assert_eq!(config.split_headers, ["x-variant".into(), "x-bucket".into()]);
 
     let route = &config.routes[0];
     assert_eq!((&*route.name, &*route.experiment, route.protocol), ("fraud", "fraud-v2-a", Protocol::KserveV1));
@@ -186,6 +192,27 @@ fn what_is_left_out_has_the_documented_default() {
 
 fn route_of(keys: &str) -> Rc<Route> {
     good(&route(keys)).routes.remove(0)
+}
+
+#[test]
+fn what_is_observed_arrives() {
+    let config = good(FULL);
+    let variant = |name: &str, warmup| ObservedVariant { name: name.into(), warmup };
+    let expected = Observe {
+        variants: vec![variant("stable", None), variant("canary", Some(Warmup::Time(Duration::from_secs(30))))],
+        clusters: vec![
+            (Text::Prefix("outbound|80||ranking-canary.".into()), 1),
+            (Text::Exact("outbound|80||ranking.ml.svc.cluster.local".into()), 0),
+        ],
+        bucket: Some(BucketHeader { key: Key::Cookie("uid".into()), salt: "pepper".into(), header: "x-bucket".into() }),
+    };
+    assert_eq!((&config.routes[1].observe, &config.routes[0].observe), (&Some(expected), &None));
+    let least = good(&observe(r#", "bucket": {"key": "request"}"#));
+    let bucket = BucketHeader { key: Key::Request, salt: "r".into(), header: "x-gnomon-bucket".into() };
+    assert_eq!(least.routes[0].observe.as_ref().unwrap().bucket, Some(bucket));
+    assert_eq!(least.split_headers, ["x-gnomon-bucket".into()]);
+    let of = good(&observe("").replace(r#""routes": [{"#, r#""routes": [{"shadows": [{"name": "s", "cluster": "c", "percent": 1}], "#));
+    assert_eq!(of.routes[0].shadows[0].of, Some(vec![0]), "the baseline's requests are copied");
 }
 
 #[test]
@@ -361,6 +388,7 @@ fn edited(base: &str, edit: &str) -> (String, &'static str) {
         "shadow" => (shadow(&keys), "routes[0].shadows[0]"),
         "gates" => (gates(edit), "routes[0]"),
         "split" => (split(&keys), "routes[0].split"),
+        "observe" => (observe(&keys), "routes[0].observe"),
         "full" => (FULL.to_owned(), ""),
         _ => (edit.to_owned(), ""),
     };

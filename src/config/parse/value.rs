@@ -14,12 +14,6 @@ pub(super) type Problems = Vec<Problem>;
 /// The texts seen so far, to find duplicates. One type for all uses, because each type of set adds 4 KiB to the filter.
 pub(super) type Seen<'a> = BTreeSet<&'a str>;
 
-/// Keys of later versions, which this build does not know in any object.
-const LATER: [&str; 2] = ["observe", "bucket"];
-
-/// The hint for a key of a later version.
-const NOT_YET: &str = "this build does not know it yet: leave it out";
-
 /// A value and its path.
 #[derive(Clone, Debug)]
 pub(super) struct Value<'a> {
@@ -193,10 +187,7 @@ impl<'a> Value<'a> {
 /// Returns the hint for a key that is not among `keys`, those of the object at `path`.
 #[cold]
 #[inline(never)]
-fn unknown(key: &str, keys: &[&str], path: &str) -> String {
-    if LATER.contains(&key) {
-        return NOT_YET.to_owned();
-    }
+pub(super) fn unknown(key: &str, keys: &[&str], path: &str) -> String {
     let places = place::belongs(key, path);
     match nearest::nearest(key, keys) {
         Some((_, near)) if places.is_empty() => ["unknown key: did you mean ", near, "?"].concat(),

@@ -31,6 +31,16 @@ impl Asks {
         self
     }
 
+    /// Returns what these ask, or `other`.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            error: self.error || other.error,
+            end: self.end || other.end,
+            request_end: self.request_end || other.request_end,
+            key: self.key || other.key,
+        }
+    }
+
     fn event(&mut self, event: Event) {
         match event {
             Event::Failed(failures) => self.error |= failures.overlaps(Failures::ERROR),

@@ -1,13 +1,13 @@
 //! The key that a split has assigned by chance, and whether an event is the first one of it.
 
-use crate::config::{Key, Split};
+use crate::config::{Key, Observe, Route};
 use crate::gate::first_events::KeyBit;
 use crate::http::Request;
 use crate::split::{Decision, Reason, key};
 use crate::stats::Statistics;
 use crate::stats::shared::update;
 
-/// The key by which a split assigned a request to its variant.
+/// The key by which a request was assigned to its variant by chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assigned {
     /// A key that other requests may have, too.
@@ -17,9 +17,14 @@ pub enum Assigned {
 }
 
 impl Assigned {
-    /// Returns the key of a request by which `split` came to `decision`; `None` if something else decided.
-    pub fn of(split: &Split, request: &Request, decision: Decision) -> Option<Self> {
-        let by_chance = split.key.as_ref().filter(|_| decision.reason == Reason::Weight)?;
+    /// Returns the key of a request of `route` by which its split came to `decision`, or by which the mesh keeps it at one variant; `None` if
+    /// something else decided. Weights of a mesh draw for each request anew.
+    pub fn of(route: &Route, request: &Request, decision: Decision) -> Option<Self> {
+        let by_chance = match (&route.split, &route.observe) {
+            (Some(split), _) => split.key.as_ref().filter(|_| decision.reason == Reason::Weight)?,
+            (None, Some(Observe { bucket: Some(bucket), .. })) => &bucket.key,
+            (None, observed) => observed.as_ref().map(|_| &Key::Request)?,
+        };
         match by_chance {
             Key::Request => Some(Assigned::Request),
             by => key::value(by, request).map(|key| Assigned::Key(KeyBit::of(key))),

@@ -7,6 +7,7 @@ use super::asks::Asks;
 use super::guardrail::{Guard, Misrouted, Shares};
 use super::key_trials::KeyTrials;
 use super::line::LABELS;
+use super::pair_trials::PairTrials;
 use super::warmup::WarmUp;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route};
 use crate::gate::Terms;
@@ -26,14 +27,33 @@ pub struct BoundGate {
     pub measure: Measure,
     /// What has to be true of it for its subject to be given more.
     pub requires: Requires,
-    /// Decides which events are trials, if the gate sets a canary against the baseline and both get keys.
-    pub key_trials: Option<KeyTrials>,
+    /// Decides which answers are trials, if the gate sets a canary against the baseline and both get some.
+    pub against_baseline: Option<Trials>,
     /// One for each slice of the route, with `other` as the last, or one for all.
     pub slices: Vec<GateInSlice>,
     /// The state over all slices, of a gate that has several.
     pub summary: Option<GateSummary>,
     /// Whether this worker has logged that the host does not keep its counters.
     pub told_hidden: Cell<bool>,
+}
+
+/// The trials of a gate that sets a canary against the baseline.
+#[derive(Debug)]
+pub enum Trials {
+    /// Of a split: the first events of keys.
+    OfKeys(KeyTrials),
+    /// Of a split that the mesh makes: pairs of requests.
+    OfPairs(PairTrials),
+}
+
+impl Trials {
+    /// The warm-up of the canary, if it has one.
+    pub fn warm_up(&self) -> Option<&WarmUp> {
+        match self {
+            Trials::OfKeys(trials) => trials.warm_up.as_deref(),
+            Trials::OfPairs(trials) => trials.warm_up.as_deref(),
+        }
+    }
 }
 
 /// A gate in one slice.
@@ -111,9 +131,14 @@ impl SubjectGates {
         };
         let gates: Vec<Rc<BoundGate>> = all.iter().filter(|gate| gate.of == subject || is_other_side(gate)).cloned().collect();
         // Where canary or baseline get no keys, nothing is asked.
-        let has_trials = |gate: &&Rc<BoundGate>| gate.key_trials.is_some() || !matches!(gate.measure, Measure::WorseThanBaseline(_));
+        let has_trials = |gate: &&Rc<BoundGate>| gate.against_baseline.is_some() || !matches!(gate.measure, Measure::WorseThanBaseline(_));
         let asks = gates.iter().filter(has_trials).fold(Asks::default(), |asks, gate| asks.and(gate.measure));
         Self { gates, asks, warm_up }
+    }
+
+    /// The gates of a request of which it is not known which variant answers it: none, but all that those of any variant ask.
+    pub fn unknown(asks: impl Iterator<Item = Asks>) -> Self {
+        Self { asks: asks.fold(Asks::default(), Asks::or), ..Self::default() }
     }
 }
 
@@ -136,7 +161,7 @@ impl BoundGate {
         (shares, warm_ups): (&Rc<Shares>, &[Option<Rc<WarmUp>>]),
     ) -> Option<Self> {
         let subject = match gate.of {
-            GateSubject::Variant(index) => &route.split.as_ref()?.variants.get(index)?.name,
+            GateSubject::Variant(index) => route.variant(index)?,
             GateSubject::Shadow(index) => &route.shadows.get(index)?.name,
         };
         let labels = |slice: &Name| [route.experiment.clone(), route.name.clone(), gate.name.clone(), subject.clone(), slice.clone()];
@@ -162,23 +187,27 @@ impl BoundGate {
         let slices = names.iter().map(|slice| GateInSlice {
             labels: labels(slice),
             terms: shared(gate.terms),
-            series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline),
+            series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline && route.observe.is_none()),
             misrouted: misrouted.clone(),
             writes: Writes::default(),
             logged: Cell::default(),
             loses_bad: Cell::default(),
             guard: guard(),
         });
-        let slices = slices.collect();
+        let slices: Vec<GateInSlice> = slices.collect();
         let summary = gate.each_slice.then(|| GateSummary {
             shown: GateShown::define(definer, &named(&labels(&"all".into()))),
             writes: Writes::default(),
             others: Cell::default(),
         });
-        let key_trials = match (gate.measure, gate.of) {
+        let against_baseline = match (gate.measure, gate.of) {
             (Measure::WorseThanBaseline(_), GateSubject::Variant(canary)) => {
                 let labels: [&str; 4] = [&route.experiment, &route.name, &gate.name, subject];
-                KeyTrials::new(route, gate, &labels, shares, warm_ups.get(canary).cloned().flatten())
+                let warm_up = warm_ups.get(canary).cloned().flatten();
+                match &route.observe {
+                    Some(_) => Some(Trials::OfPairs(PairTrials::new(&labels, slices.len(), warm_up))),
+                    None => KeyTrials::new(route, gate, &labels, shares, warm_up).map(Trials::OfKeys),
+                }
             }
             _ => None,
         };
@@ -186,7 +215,7 @@ impl BoundGate {
             of: gate.of,
             measure: gate.measure,
             requires: gate.requires,
-            key_trials,
+            against_baseline,
             slices,
             summary,
             told_hidden: Cell::default(),

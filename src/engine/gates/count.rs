@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::assigned::Assigned;
-use super::bound::{BoundGate, GateInSlice, SubjectGates};
+use super::bound::{BoundGate, GateInSlice, SubjectGates, Trials};
 use super::judge::{self, After};
+use super::key_trials::KeyTrials;
 use super::measure::{self, AnswerResult, ShadowResult};
 use super::order::{Order, Ticket};
+use super::pair_trials::Answered;
 use crate::config::{Event, GateSubject, Measure, Task};
 use crate::engine::callback::Callback;
 use crate::engine::request_group::RequestGroup;
@@ -29,9 +31,9 @@ pub struct PairOf<'a> {
 /// The parts of a live request that gates need beside its result.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerOf {
-    /// The variant's place in the split.
+    /// The variant's place in [`crate::engine::plan::RoutePlan::variants`].
     pub variant: usize,
-    /// What gates that set a canary against the baseline need, if the split chose the variant by chance and such a gate asks.
+    /// What gates that set a canary against the baseline need, if the variant was chosen by chance and such a gate asks.
     pub key: Option<KeyOf>,
     /// The slice of the request.
     pub slice: usize,
@@ -42,7 +44,7 @@ pub struct AnswerOf {
 /// The key of a live request, and its place among all requests.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyOf {
-    /// The key by which the split chose the variant.
+    /// The key by which the variant was chosen.
     pub assigned: Assigned,
     /// When the request began.
     pub began: Timestamp,
@@ -50,11 +52,20 @@ pub struct KeyOf {
     pub ticket: Ticket,
 }
 
-/// An event that has happened at canary or baseline.
+/// What a gate that sets a canary against the baseline learns of an answer of either.
 #[derive(Debug)]
 pub struct Happened {
     gate: Rc<BoundGate>,
     of: AnswerOf,
+    /// Whether its event happened. If not, that is told only of a split that the mesh makes.
+    has_event: bool,
+}
+
+/// A request of a route with these gates begins, whose events may count: returns what is kept of its key.
+pub fn begin(gates: &[Rc<BoundGate>], assigned: Assigned, order: &Order<Happened>, callback: &mut Callback<'_>) -> KeyOf {
+    let warm_ups = gates.iter().filter_map(|gate| gate.against_baseline.as_ref()?.warm_up());
+    warm_ups.for_each(|warm_up| _ = warm_up.leaves_out(false, callback));
+    KeyOf { assigned, began: callback.now, ticket: order.begin(callback.now) }
 }
 
 impl SubjectGates {
@@ -68,25 +79,27 @@ impl SubjectGates {
         }
     }
 
-    /// A request begins whose events may count: returns what is kept of its key.
-    pub fn begin(&self, assigned: Assigned, order: &Order<Happened>, callback: &mut Callback<'_>) -> KeyOf {
-        self.gates.iter().filter_map(|gate| gate.key_trials.as_ref()).for_each(|trials| trials.look(callback));
-        KeyOf { assigned, began: callback.now, ticket: order.begin(callback.now) }
-    }
-
-    /// The events that have happened to an answer of a variant, but for how it ended.
+    /// The events that have happened to an answer of a variant, but for how it ended. Nothing is told of one whose client left.
     pub fn events(&self, of: AnswerOf, answer: &AnswerResult) -> Vec<Happened> {
-        self.happened(of, |event| measure::happened(event, answer))
+        let is_known = |event| !matches!(event, Event::Ended(_)) || answer.class != Class::Success;
+        let has = |event| (answer.class != Class::Cancelled && is_known(event)).then(|| measure::happened(event, answer));
+        self.happened(of, has)
     }
 
     /// The events that have happened to a generated answer of a variant by the way it ended.
     pub fn end_events(&self, of: AnswerOf, end: End) -> Vec<Happened> {
-        self.happened(of, |event| matches!(event, Event::Ended(way) if measure::ended(way, end)))
+        self.happened(of, |event| if let Event::Ended(way) = event { Some(measure::ended(way, end)) } else { None })
     }
 
-    fn happened(&self, of: AnswerOf, has: impl Fn(Event) -> bool) -> Vec<Happened> {
-        let gates = self.gates.iter().filter(|gate| matches!(gate.measure, Measure::WorseThanBaseline(event) if has(event)));
-        gates.map(|gate| Happened { gate: gate.clone(), of }).collect()
+    /// What `has` tells the gates that set a canary against the baseline: whether their events happened, or `None` if that is not known.
+    fn happened(&self, of: AnswerOf, has: impl Fn(Event) -> Option<bool>) -> Vec<Happened> {
+        let told = self.gates.iter().filter_map(|gate| {
+            let Measure::WorseThanBaseline(event) = gate.measure else { return None };
+            let has_event = has(event)?;
+            let is_told = has_event || matches!(gate.against_baseline, Some(Trials::OfPairs(_)));
+            is_told.then(|| Happened { gate: gate.clone(), of, has_event })
+        });
+        told.collect()
     }
 
     /// Counts a pair of a shadow that has its outcome. A triplet is counted with the second of its two shadows.
@@ -120,20 +133,40 @@ impl SubjectGates {
 }
 
 impl Happened {
-    /// Counts the event, if it is the first one of its key: in the experiment, and for a guardrail in the current window.
+    /// Counts what is a trial, unless the canary had not warmed up when the request began.
     pub fn count(&self, callback: &mut Callback<'_>) {
-        let Self { gate, of } = self;
-        let (Some(key), Some(trials)) = (of.key, &gate.key_trials) else { return };
-        if !trials.are_on(key.began) {
+        let Self { gate, of, has_event } = self;
+        let (Some(key), Some(trials)) = (of.key, &gate.against_baseline) else { return };
+        if trials.warm_up().is_some_and(|warm_up| !warm_up.was_over(key.began)) {
             return;
         }
-        let is_bad = gate.of == GateSubject::Variant(of.variant);
-        if trials.is_first(key.assigned, callback.statistics) {
+        match trials {
+            Trials::OfKeys(trials) if !trials.are_over() => self.count_first(trials, key.assigned, callback),
+            Trials::OfKeys(_) => {}
+            Trials::OfPairs(trials) => {
+                if !has_event || trials.is_first(key.assigned, callback.statistics) {
+                    let answered = Answered { by_canary: self.is_at_canary(), has_event: *has_event };
+                    let slice = if gate.slices.len() > 1 { of.slice } else { 0 };
+                    gate.count(trials.next(slice, answered), of.slice, of.serves, callback);
+                }
+            }
+        }
+    }
+
+    fn is_at_canary(&self) -> bool {
+        self.gate.of == GateSubject::Variant(self.of.variant)
+    }
+
+    /// Counts the event, if it is the first one of its key: in the experiment, and for a guardrail in the current window.
+    fn count_first(&self, trials: &KeyTrials, assigned: Assigned, callback: &mut Callback<'_>) {
+        let Self { gate, of, .. } = self;
+        let is_bad = self.is_at_canary();
+        if trials.is_first(assigned, callback.statistics) {
             gate.count(Some(is_bad), of.slice, of.serves, callback);
         }
         let slice = gate.slice(of.slice).filter(|_| of.serves);
         if let Some((slice, guard)) = slice.and_then(|slice| Some((slice, slice.guard.as_ref()?))) {
-            guard.count_event(&slice.labels, key.assigned, (trials.limit, is_bad), callback);
+            guard.count_event(&slice.labels, assigned, (trials.limit, is_bad), callback);
         }
     }
 }
@@ -149,7 +182,7 @@ impl BoundGate {
     /// one of its own.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
         let (Some(bad), Some(slice)) = (bad, self.slice(slice)) else { return };
-        if let (Some(limits), Some(trials)) = (slice.series.limits, &self.key_trials) {
+        if let (Some(limits), Some(Trials::OfKeys(trials))) = (slice.series.limits, &self.against_baseline) {
             callback.statistics.add(limits, trials.limit.ppm().into());
         }
         callback.statistics.add(slice.series.trials, 1);

@@ -10,13 +10,11 @@ use super::assigned::Assigned;
 use super::guardrail::Shares;
 use super::warmup::WarmUp;
 use crate::config::{Gate, GateSubject, Route};
-use crate::engine::callback::Callback;
 use crate::gate::first_events::KeyBit;
 use crate::gate::{Rate, shared_limit};
 use crate::split::BASELINE;
 use crate::stats::Statistics;
 use crate::stats::shared::PREFIX;
-use crate::timestamp::Timestamp;
 
 /// The trials of one gate.
 #[derive(Debug)]
@@ -26,7 +24,8 @@ pub struct KeyTrials {
     /// The canary's place in `shares`.
     canary: usize,
     shares: Rc<Shares>,
-    warm_up: Option<Rc<WarmUp>>,
+    /// The warm-up of the canary, if it has one.
+    pub warm_up: Option<Rc<WarmUp>>,
     /// The beginning of the keys of shared data under which the gate remembers whose events it has seen.
     pages: String,
 }
@@ -41,16 +40,9 @@ impl KeyTrials {
         Some(Self { limit, canary, shares: shares.clone(), warm_up, pages: format!("{PREFIX}events/{}", labels.join("/")) })
     }
 
-    /// Looks whether the canary still warms up, when a request begins.
-    pub fn look(&self, callback: &mut Callback<'_>) {
-        if let Some(warm_up) = &self.warm_up {
-            warm_up.leaves_out(false, callback);
-        }
-    }
-
-    /// Whether events of a request that began at this time count: the canary had warmed up by then, and is not cut off.
-    pub fn are_on(&self, began: Timestamp) -> bool {
-        self.warm_up.as_ref().is_none_or(|warm_up| warm_up.was_over(began)) && !self.shares.is_cut_off(self.canary)
+    /// Whether the canary is cut off.
+    pub fn are_over(&self) -> bool {
+        self.shares.is_cut_off(self.canary)
     }
 
     /// Whether an event is the first one of its key in the experiment. The next one is not.

@@ -98,8 +98,8 @@ pub fn ended(way: Ended, end: End) -> bool {
 /// Whether a request at a shadow is a bad trial of the shadow's gate; `None`: it is no trial. `task` is what the route's answers are
 /// compared as.
 pub fn of_shadow(measure: Measure, task: &Task, it: &ShadowResult<'_>) -> Option<bool> {
-    // An answer of a version that is not on trial says nothing of the one that is.
-    if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage {
+    // An answer of a version that is not on trial says nothing of the one that is, and a request that is not for this shadow says nothing.
+    if it.outcome == Outcome::WrongVersion && measure != Measure::Coverage || it.outcome == Outcome::OtherVariant {
         return None;
     }
     let compared = it.report.filter(|_| it.outcome == Outcome::Compared);

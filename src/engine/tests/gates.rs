@@ -5,6 +5,7 @@ use std::time::Duration;
 mod against_baseline;
 mod guardrail;
 mod misrouted;
+mod observed;
 mod properties;
 mod triplets;
 mod updates;

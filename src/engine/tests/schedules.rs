@@ -20,6 +20,7 @@ enum Act {
     Upload { stream: StreamId, chunk: String, end: bool },
     Answer { stream: StreamId, status: u16, streamed: bool },
     Piece { stream: StreamId, piece: String },
+    AnsweredBy { stream: StreamId, cluster: String },
     End { stream: StreamId, ending: Option<bool> },
     Work { root: RootId, taken: bool },
     Shadow { call: usize, status: Option<u16>, piece: String },
@@ -60,6 +61,7 @@ fn act() -> impl Strategy<Value = Act> {
             streamed
         }),
         (stream.clone(), piece()).prop_map(|(stream, piece)| Act::Piece { stream, piece }),
+        (stream.clone(), "[a-c]").prop_map(|(stream, cluster)| Act::AnsweredBy { stream, cluster }),
         (stream, any::<Option<bool>>()).prop_map(|(stream, ending)| Act::End { stream, ending }),
         (1..3_u32, prop::bool::weighted(0.9)).prop_map(|(root, taken)| Act::Work { root, taken }),
         (0..4_usize, prop::option::of(prop_oneof![Just(200), Just(429), Just(503)]), prop::collection::vec(piece(), 0..4))
@@ -71,12 +73,24 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     /// Whatever the order of events: nothing is lost, and all that was taken is given back.
     #[test]
-    fn every_sampled_request_ends_in_one_outcome(acts in prop::collection::vec(act(), 1..120), retire_first in any::<bool>(), generates in any::<bool>()) {
+    fn every_sampled_request_ends_in_one_outcome(
+        acts in prop::collection::vec(act(), 1..120),
+        retire_first in any::<bool>(),
+        generates in any::<bool>(),
+        bucket in any::<Option<bool>>(),
+    ) {
         let limits = json!({"limits": {"body": "100B", "memory": "300B", "pairs": 4}});
         let mut all = config(limits);
         let conditional = json!({"name": "w", "cluster": "shadow", "percent": 100, "when": {"body": [{"path": "a", "exact": 1}]}});
         all["routes"][0]["shadows"].as_array_mut().unwrap().push(conditional);
         all["routes"][0]["protocol"] = if generates { "openai" } else { "json" }.into();
+        if let Some(bucket) = bucket {
+            all["routes"][0]["observe"] = json!({"baseline": "a", "variants":
+                [{"name": "a", "cluster": {"exact": "a"}}, {"name": "b", "cluster": {"exact": "b"}}]});
+            if bucket {
+                all["routes"][0]["observe"]["bucket"] = json!({"key": "request"});
+            }
+        }
         let mut worker = Worker::new(all.clone());
         worker.configure(2, all);
         let mut calls = Vec::new();
@@ -84,6 +98,7 @@ proptest! {
         for act in acts {
             match act {
                 Act::Request { stream, end } if !worker.engine.exchanges.contains_key(&stream) => {
+                    worker.chosen = ["a", "b", "c"].get(stream as usize % 4).map(|cluster| (*cluster).to_owned());
                     worker.request(1 + stream % 2, stream, &[], end);
                 }
                 Act::Request { .. } => {}
@@ -92,6 +107,7 @@ proptest! {
                     let head = if streamed { Head { content_type: b"text/event-stream".to_vec(), ..head(status) } } else { head(status) };
                     worker.handle(Event::ResponseHeaders { stream, head });
                 }
+                Act::AnsweredBy { stream, cluster } => worker.handle(Event::AnsweredBy { stream, cluster }),
                 Act::Piece { stream, piece } => worker.handle(Event::ResponseBody { stream, chunk: piece.into() }),
                 Act::End { stream, ending: None } => worker.end(stream),
                 Act::End { stream, ending: Some(true) } => worker.handle(Event::StreamEnd { stream, ending: Ending::ClientLeft, first_byte: None }),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::engine::effect::{Dispatch, Effect, Line};
+use crate::engine::effect::{ClusterOf, Dispatch, Effect, Line};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Arrival, Event};
 use crate::engine::head::{Head, Reply};
@@ -32,6 +32,8 @@ pub struct Worker {
     pub evidence: Vec<Value>,
     pub headers: Vec<String>,
     pub wakes: usize,
+    /// The cluster that the host names with the headers of a request.
+    pub chosen: Option<String>,
     /// The cluster that answers; `None`: Envoy answers itself.
     pub cluster: Option<String>,
     /// At how many ends of streams the engine wanted to know it.
@@ -48,7 +50,7 @@ pub const ROOT: RootId = 1;
 
 /// The headers of a request to [`ROOT`].
 pub fn arrival(stream: StreamId, fields: Fields, end: bool) -> Arrival {
-    Arrival { root: ROOT, stream, fields, end }
+    Arrival { root: ROOT, stream, fields, end, cluster: None }
 }
 
 pub fn config(change: Value) -> Value {
@@ -120,6 +122,7 @@ impl Worker {
             evidence: Vec::new(),
             headers: Vec::new(),
             wakes: 0,
+            chosen: None,
             cluster: None,
             looks: 0,
             look: false,
@@ -153,7 +156,7 @@ impl Worker {
                 Effect::SetResponseHeader(name, value) => self.headers.push(format!("response {name}: {value}")),
                 Effect::KeepRoot => self.kept = true,
                 Effect::ReleaseRoot => self.released = true,
-                Effect::Follow(follow) => self.look = follow.cluster,
+                Effect::Follow(follow) => self.look = follow.cluster != ClusterOf::Nothing,
             }
         }
     }
@@ -190,7 +193,8 @@ impl Worker {
     pub fn request(&mut self, root: RootId, stream: StreamId, extra: &[(&str, &str)], end: bool) {
         let fields = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")].iter().chain(extra);
         let fields: Fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        self.handle(Event::RequestHeaders(Arrival { root, stream, fields, end }));
+        let cluster = self.chosen.clone().map(String::into_bytes);
+        self.handle(Event::RequestHeaders(Arrival { root, stream, fields, end, cluster }));
     }
 
     /// Stream 1: a request that is complete with these headers, which take the place of the usual ones.
@@ -198,7 +202,8 @@ impl Worker {
         let usual = [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", "id")];
         let usual = usual.iter().filter(|(name, _)| headers.iter().all(|(other, _)| other != name));
         let fields = usual.chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        self.handle(Event::RequestHeaders(arrival(1, fields, true)));
+        let cluster = self.chosen.clone().map(String::into_bytes);
+        self.handle(Event::RequestHeaders(Arrival { cluster, ..arrival(1, fields, true) }));
     }
 
     pub fn upload(&mut self, stream: StreamId, chunk: &str, end: bool) {

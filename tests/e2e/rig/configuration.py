@@ -19,6 +19,12 @@ def split(baseline="v1", canaries=(), **more):
     return {"baseline": baseline, "canaries": named, "key": {"header": "x-user-id"}, **more}
 
 
+def observe(baseline="stable", variants=("canary", "stable"), **more):
+    """Variants that are observed at the clusters of their names."""
+    seen = [{"name": name, "cluster": {"exact": name}} for name in variants]
+    return {"baseline": baseline, "variants": seen, **more}
+
+
 def gate(name, of, measure, limit, **more):
     """A gate, by default judged at an alpha of 0.05."""
     return {"name": name, "of": of, "measure": measure, "limit": limit, **more}

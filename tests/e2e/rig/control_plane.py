@@ -62,3 +62,34 @@ class ListenerFile:
         written = self._path.with_suffix(".new")
         written.write_text(json.dumps({"version_info": str(self._version), "resources": resources}))
         os.replace(written, self._path)
+
+
+class RouteFile:
+    """Serves the routes of a proxy's listeners, as RDS would: for its parameter `listeners`."""
+
+    def __init__(self, folder, routes):
+        self._path, self._version = pathlib.Path(folder) / "rds.json", 0
+        self._write(routes)
+
+    def take_over(self, bootstrap):
+        """Puts the routes of a bootstrap's listeners into the file's care."""
+        source = {"path_config_source": {"path": str(self._path)}, "resource_api_version": "V3"}
+        for listener in bootstrap["static_resources"]["listeners"]:
+            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+            del manager["route_config"]
+            manager["rds"] = {"route_config_name": "routes", "config_source": source}
+
+    def push(self, envoy, routes):
+        """Makes `envoy` take other routes. Returns when all its workers have them."""
+        count = "http.filtered.rds.routes.config_reload"
+        before = envoy.stat(count)
+        self._write(routes)
+        until(lambda: envoy.stat(count) > before, "Envoy to take other routes")
+
+    def _write(self, routes):
+        self._version += 1
+        kind = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+        resource = {"@type": kind, "name": "routes", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps({"version_info": str(self._version), "resources": [resource]}))
+        os.replace(written, self._path)

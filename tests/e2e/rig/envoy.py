@@ -62,6 +62,12 @@ def by_variant(clusters, header="x-gnomon-variant"):
     return [*chosen, {"match": {"prefix": "/"}, "route": {"cluster": next(iter(clusters.values()))}}]
 
 
+def by_weight(**weights):
+    """An Envoy route that splits by these weights of clusters."""
+    clusters = [{"name": name, "weight": weight} for name, weight in weights.items()]
+    return [{"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": clusters}}}]
+
+
 def bootstrap(filters, clusters, routes=None, manager=None, stats=None):
     """The whole of Envoy's configuration. `clusters`: name to upstream, or to a `cluster()`; without `routes` all goes to the first.
     `manager` are further fields of the connection manager, `stats` of its statistics."""

@@ -51,7 +51,7 @@ class Lab:
         return self._stack.enter_context(tempfile.TemporaryDirectory(prefix="gnomon-e2e-"))
 
     def proxy(self, configuration, clusters, concurrency=1, filters=None, state=1, listeners=None, **more):
-        """Starts an Envoy with the filter; `clusters` and `more` as in `bootstrap`. `listeners`: a `ListenerFile` for them. `state`: what every `gnomon_configuration` must be
+        """Starts an Envoy with the filter; `clusters` and `more` as in `bootstrap`. `listeners`: a `ListenerFile` for them, or a `RouteFile` for their routes. `state`: what every `gnomon_configuration` must be
         (None: whatever it likes), so that a slip in a test's configuration is not taken for a fault of the filter."""
         filters = filters if filters is not None else [wasm_filter(WASM, configuration)]
         text = bootstrap(filters, clusters, **more)

@@ -25,6 +25,11 @@ def variant(key, salt, baseline, canaries):
     return baseline
 
 
+def bucket_header(key, salt):
+    """The value of the bucket header: the first four of the bucket's six digits."""
+    return f"{_bucket(salt, 'split', key):06}"[:4]
+
+
 def sampled(identity, experiment, route, percent):
     """Whether a shadow of `percent` gets the request whose `x-request-id` (or `sample_by` key) is `identity`."""
     return _bucket(experiment, route, "shadow", identity) < buckets(percent)

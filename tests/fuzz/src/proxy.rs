@@ -17,8 +17,8 @@ use gnomon::stats::WorkerSeries;
 use gnomon::stats::memory::Memory;
 use gnomon::timestamp::Timestamp;
 
-/// Configurations that follow each other: the same experiment with other terms, without its gates, another experiment, and one that is
-/// refused.
+/// Configurations that follow each other: the same experiment with other terms, without its gates, another experiment whose split is
+/// observed, and one that is refused.
 const CONFIGURATIONS: [&str; 4] = [
     r#""experiment": "e", "routes": [{"name": "r", "slices": {"header": "x-region", "values": ["eu"]},
         "split": {"baseline": "v1", "canaries": [{"name": "v2", "percent": 50, "warmup": {"pairs": 2}}], "key": {"header": "x-user"}},
@@ -34,8 +34,12 @@ const CONFIGURATIONS: [&str; 4] = [
         "shadows": [{"name": "s", "cluster": "c", "percent": 100, "when": {"body": [{"path": "a", "exact": 1}]}}],
         "gates": [{"name": "errors", "of": "v2", "measure": "failed", "limit": 60, "alpha": 0.1}],
         "guardrail": {"gates": ["errors"], "min_trials": 3}}]"#,
-    r#""experiment": "next", "routes": [{"name": "r", "shadows": [{"name": "s", "cluster": "c", "percent": 100}],
-        "gates": [{"name": "covered", "of": "s", "measure": "coverage", "limit": 50, "alpha": 0.3}]}]"#,
+    r#""experiment": "next", "routes": [{"name": "r",
+        "observe": {"baseline": "v1", "variants": [{"name": "v1", "cluster": {"exact": "a"}}, {"name": "v2", "cluster": {"exact": "b"}}],
+                    "bucket": {"key": {"header": "x-user"}}},
+        "shadows": [{"name": "s", "cluster": "c", "percent": 100}],
+        "gates": [{"name": "covered", "of": "s", "measure": "coverage", "limit": 50, "alpha": 0.3},
+                  {"name": "pairs", "of": "v2", "measure": "worse_than_baseline", "event": "failed", "limit": 50, "alpha": 0.3}]}]"#,
     r#""experiment": "e", "routes": [{"name": "", "surprise": true}]"#,
 ];
 
@@ -43,6 +47,9 @@ const CONFIGURATIONS: [&str; 4] = [
 const BODIES: [&str; 4] = [r#"{"a":1}"#, r#"{"a":2}"#, "{", ""];
 
 const STATUSES: [u16; 4] = [200, 503, 404, 429];
+
+/// Clusters that the host names.
+const CLUSTERS: [&str; 4] = ["a", "b", "c", ""];
 
 const STREAMS: StreamId = 6;
 
@@ -123,6 +130,7 @@ impl Worker {
         let body = BODIES[usize::from(how & 3)].as_bytes().to_vec();
         let head = || Head { status: STATUSES[usize::from(how >> 2 & 3)], content_type: b"application/json".to_vec(), ..Head::default() };
         match what % 12 {
+            0 => self.tell(Event::AnsweredBy { stream, cluster: CLUSTERS[usize::from(how & 3)].to_owned() }, now, host),
             1 | 2 => self.tell(Event::RequestHeaders(arrival(self.serves, stream, how)), now, host),
             3 => self.tell(Event::RequestBody { stream, chunk: body, end: how & 4 > 0 }, now, host),
             4 => self.tell(Event::ResponseHeaders { stream, head: head() }, now, host),
@@ -184,7 +192,8 @@ fn arrival(root: RootId, stream: StreamId, how: u8) -> Arrival {
     let fields =
         [(":method", "POST"), (":path", "/v1/x"), (":authority", "a"), ("x-request-id", &user), ("x-user", &user), ("x-region", region)];
     let fields: Fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
-    Arrival { root, stream, fields, end: how & 4 > 0 }
+    let cluster = Some(CLUSTERS[usize::from(how & 3)].as_bytes().to_vec());
+    Arrival { root, stream, fields, end: how & 4 > 0, cluster }
 }
 
 fn ending(how: u8, now: Timestamp) -> Ending {

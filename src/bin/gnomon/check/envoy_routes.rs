@@ -5,6 +5,7 @@ use gnomon::config::{Config, Match, Route, Text};
 
 use super::clusters;
 use super::found::Filter;
+use super::observed;
 use super::protobuf_json::{field, has_only, is_type, list, pick, text};
 use super::routing::{self, Condition, Path, Routing};
 use super::text_test::TextTest;
@@ -37,6 +38,11 @@ pub fn warnings<'a>(config: Option<&Config>, filter: Filter<'a>, envoy: &[&'a No
             let header = &split.header;
             lines.push(format!("routes[{index}].split: a route by {header} leads to cluster {cluster}, which this Envoy does not have: add it, or mend the route"));
         }
+    }
+    for (index, route, bucket) in observed::buckets(config) {
+        let mut routing = Routing { is_sure: true, ..Routing::default() };
+        serving(hosts, route).0.iter().for_each(|host| _ = read(host, route, &bucket.header, &mut routing));
+        lines.extend(observed::idle(index, bucket, &routing, WHOSE, mentioned(&bucket.header)));
     }
     lines
 }

@@ -118,8 +118,15 @@ fn placement(spec: &Node, config: Option<&Config>, world: &World<'_>) -> Option<
         return all("CLIENT")
             .then(|| "a waypoint's requests count as mode SERVER, so with match.mode: CLIENT it never runs: leave match out".to_owned());
     }
-    let splits = config?.routes.iter().any(|route| route.split.as_ref().is_some_and(|split| split.variants.len() > 1));
-    (splits && all("SERVER") && !has_any(spec, &["targetRefs"])).then(|| {
+    let is_at_model = all("SERVER") && !has_any(spec, &["targetRefs"]);
+    let routes = &config?.routes;
+    if is_at_model && routes.iter().any(|route| route.observe.is_some()) {
+        return Some(
+            "in mode SERVER, at the model, all requests go to one cluster, so observe can't tell who answers: observe at the gateway or the client (mode: CLIENT)".to_owned(),
+        );
+    }
+    let splits = routes.iter().any(|route| route.split.as_ref().is_some_and(|split| split.variants.len() > 1));
+    (splits && is_at_model).then(|| {
         "in mode SERVER, at the model, a request has arrived and no split can send it elsewhere: split at the gateway or the client (mode: CLIENT)".to_owned()
     })
 }

@@ -4,6 +4,7 @@ use gnomon::config::raw::Node;
 use gnomon::config::{Config, Route};
 
 use super::mesh_clusters;
+use super::observed;
 use super::protobuf_json::{field, has_only, items, list, part, text};
 use super::routing::{self, Condition, Path, Routing};
 use super::standing::{Carries, Standing, whole};
@@ -14,32 +15,41 @@ const KINDS: [&str; 3] = ["VirtualService", "HTTPRoute", "GRPCRoute"];
 
 const WHOSE: &str = "the VirtualServices and HTTPRoutes in these files";
 
-/// Returns all warnings of how the routes in these files follow the splits of `config`.
+/// Returns all warnings of how the routes in these files follow the splits and the buckets of `config`.
 pub fn warnings(config: &Config, standing: &Standing<'_>, world: &World<'_>) -> Vec<String> {
     let mut lines = Vec::new();
+    let mentioned = |header: &str| world.resources().iter().any(|resource| mentions(resource, header));
     for (index, route, split) in routing::splits(config) {
-        let mut routing = Routing::default();
-        let mut lacking = Vec::new();
-        for (kind, resource) in world.of_kinds(&KINDS) {
-            let carries = standing.carries(kind, resource, route, world);
-            let Some(spec) = field(resource, "spec").filter(|_| carries != Carries::No) else { continue };
-            routing.is_sure |= carries == Carries::Surely;
-            let before = routing.conditions.len();
-            let place = format!("{kind} {}", part(resource, "name").unwrap_or_default());
-            let mut rules = Rules { own: route, header: &split.header, place: &place, routing: &mut routing };
-            match kind {
-                "VirtualService" => rules.of_istio(list(spec, "http"), part(resource, "namespace")),
-                _ => rules.of_gateway(list(spec, "rules"), part(resource, "namespace")),
-            }
-            if kind == "VirtualService" && (carries == Carries::Surely || routing.conditions.len() > before) {
-                lacking.extend(subsets(list(spec, "http"), &place, part(resource, "namespace"), world));
-            }
-        }
-        let mentioned = world.resources().iter().any(|resource| mentions(resource, &split.header));
-        lines.extend(routing::warnings(index, split, &routing, WHOSE, mentioned, world));
+        let (routing, lacking) = routing_of(route, &split.header, standing, world);
+        lines.extend(routing::warnings(index, split, &routing, WHOSE, mentioned(&split.header), world));
         lines.extend(lacking.into_iter().map(|line| format!("routes[{index}].split: {line}")));
     }
+    for (index, route, bucket) in observed::buckets(config) {
+        let (routing, _) = routing_of(route, &bucket.header, standing, world);
+        lines.extend(observed::idle(index, bucket, &routing, WHOSE, mentioned(&bucket.header)));
+    }
     lines
+}
+
+/// Returns what the routes in these files do with `header` in requests of `own`, and a line for each subset that they lack.
+fn routing_of<'a>(own: &'a Route, header: &'a str, standing: &Standing<'_>, world: &World<'a>) -> (Routing<'a>, Vec<String>) {
+    let (mut routing, mut lacking) = (Routing::default(), Vec::new());
+    for (kind, resource) in world.of_kinds(&KINDS) {
+        let carries = standing.carries(kind, resource, own, world);
+        let Some(spec) = field(resource, "spec").filter(|_| carries != Carries::No) else { continue };
+        routing.is_sure |= carries == Carries::Surely;
+        let before = routing.conditions.len();
+        let place = format!("{kind} {}", part(resource, "name").unwrap_or_default());
+        let mut rules = Rules { own, header, place: &place, routing: &mut routing };
+        match kind {
+            "VirtualService" => rules.of_istio(list(spec, "http"), part(resource, "namespace")),
+            _ => rules.of_gateway(list(spec, "rules"), part(resource, "namespace")),
+        }
+        if kind == "VirtualService" && (carries == Carries::Surely || routing.conditions.len() > before) {
+            lacking.extend(subsets(list(spec, "http"), &place, part(resource, "namespace"), world));
+        }
+    }
+    (routing, lacking)
 }
 
 /// Returns a line for each destination of a VirtualService whose subset no DestinationRule defines, if there are any of its host.

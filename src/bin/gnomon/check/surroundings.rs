@@ -7,7 +7,7 @@ use super::found::{Filter, Found, Host};
 use super::protobuf_json::{field, text};
 use super::standing::Standing;
 use super::world::World;
-use super::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, settings, statistics};
+use super::{clusters, envoy_routes, istio, mesh_clusters, mesh_routes, observed, settings, statistics};
 
 /// Returns all warnings of a configuration and its surroundings. `config` is `None` if it has problems; then only the surroundings are
 /// judged.
@@ -30,7 +30,14 @@ pub fn warnings<'a>(found: &Found<'a>, config: Option<&Config>, world: &World<'a
 /// Returns all warnings of clusters and routes in Istio, of a configuration in the resource `document`.
 fn in_mesh<'a>(config: Option<&Config>, document: &'a Node, world: &World<'a>) -> Vec<String> {
     let standing = Standing::of(document, world);
-    let lines = |config| [mesh_clusters::warnings(config, &standing, world), mesh_routes::warnings(config, &standing, world)].concat();
+    let lines = |config| {
+        [
+            mesh_clusters::warnings(config, &standing, world),
+            observed::in_mesh(config, world),
+            mesh_routes::warnings(config, &standing, world),
+        ]
+        .concat()
+    };
     config.map(lines).unwrap_or_default()
 }
 
@@ -50,7 +57,7 @@ fn of_envoy<'a>(filter: Filter<'a>, config: Option<&Config>, written: Option<&No
         return lines;
     }
     let envoy = world.envoy_of(filter);
-    lines.extend(config.into_iter().flat_map(|config| clusters::warnings(config, &envoy)));
+    lines.extend(config.into_iter().flat_map(|config| [clusters::warnings(config, &envoy), observed::in_envoy(config, &envoy)].concat()));
     lines.extend(statistics::warnings(config, &envoy));
     lines.extend(envoy_routes::warnings(config, filter, &envoy, world));
     lines

@@ -103,7 +103,6 @@ fn hints_say_what_to_do() {
             "an object",
             "the key \"b\" is there more than once",
         ),
-        (route(r#", "observe": {}"#), "routes[0].observe", "an empty object", "does not know it yet"),
         (
             shadow("").replace(r#""cluster": "c""#, r#""cluster": {"http": "c"}"#),
             "routes[0].shadows[0].cluster.grpc",
@@ -153,10 +152,12 @@ fn misplaced_keys_are_told_their_place() {
         ("shadow", "text", "routes[].compare.task"),
         ("route", "structure", "routes[].compare.task"),
         ("route", "same_cluster", "routes[].split"),
-        ("split", "cluster", "routes[].shadows[]"),
+        ("split", "cluster", "routes[].observe.variants[] or routes[].shadows[]"),
         ("route", "percent", "routes[].split.canaries[] or routes[].shadows[]"),
         ("route", "path", "routes[].match or routes[].shadows[].when.body[] or routes[].shadows[].request"),
-        ("route", "salt", "routes[].split"),
+        ("route", "salt", "routes[].split or routes[].observe.bucket"),
+        ("observe", "key", "routes[].observe.bucket"),
+        ("observe", "warmup", "routes[].observe.variants[]"),
         ("split", "of", "routes[].shadows[] or routes[].gates[]"),
     ] {
         assert_whole(base, &format!(r#""{key}": {{}}"#), &format!(".{key}"), &format!("unknown key here: {key} belongs in {place}"));
@@ -170,6 +171,37 @@ fn misplaced_keys_are_told_their_place() {
     }
     let header = "unknown key: did you mean headers? (header belongs in routes[].split or routes[].split.key or routes[].split.pins[])";
     assert_whole("route", r#""match": {"header": []}"#, ".match.header", header);
+}
+
+#[test]
+fn what_others_decide_is_left_to_them() {
+    const WEIGHTS: &str = "with observe the weights of the mesh decide who answers: leave it out, or use split, with which Gnomon decides";
+    for key in ["pins", "percent", "weight", "weights", "expose", "same_cluster"] {
+        assert_whole("observe", &format!(r#""{key}": 1"#), &format!(".{key}"), WEIGHTS);
+    }
+    for (edit, path, hint) in [
+        (r#""exact": "b"} => "exact": "b"}, "percent": 5"#, ".variants[1].percent", WEIGHTS),
+        (
+            r#""canaries": []"#,
+            ".canaries",
+            "write all variants under variants, the baseline, too, each with the cluster that it answers from",
+        ),
+        (r#""v1", "variants" => "v3", "variants""#, ".baseline", "this is none of the variants: give one of v1, v2"),
+        (r#"{"exact": "b"} => "b""#, ".variants[1].cluster", r#"give one of {exact: "b"}, {prefix: "b"}, {suffix: "b"}"#),
+        (
+            r#"{"exact": "a"} => {"prefix": ""}"#,
+            ".variants[1].cluster",
+            "this is never seen: v1 stands before it and takes all these clusters: move this variant up, or end the other's text where the \
+             names part, as with a dot",
+        ),
+        (r#""bucket": {"key": "uid"}"#, ".bucket.key", "give one of {header: uid}, {cookie: …}, {query: …}, or the word request"),
+    ] {
+        assert_whole("observe", edit, path, hint);
+    }
+    let both = r#""split": {"baseline": "v1"}, "observe": {}"#;
+    assert_whole("route", both, ".observe", "with split Gnomon chooses the variant, with observe the mesh does: leave one of them out");
+    let of = r#""shadows": [{"name": "s", "cluster": "c", "percent": 1, "of": ["v1"]}]"#;
+    assert_whole("route", of, ".shadows[0].of", "of needs split or observe: without one of them nothing tells variants apart");
 }
 
 #[test]

@@ -204,14 +204,14 @@ fn an_answer_is_slow_above_the_threshold() {
 #[test]
 fn every_outcome_counts_as_it_should() {
     use Outcome::*;
-    let blameless = [ShadowOverloaded, PrimaryFailed, BothFailed, BothRefused, Cancelled, Replaced, WrongVersion];
+    let blameless = [ShadowOverloaded, PrimaryFailed, BothFailed, BothRefused, Cancelled, Replaced, WrongVersion, OtherVariant];
     let unsent =
         [UnsentNoCluster, UnsentRefused, UnsentInFlight, UnsentMemory, UnsentBody, UnsentUpgrade, UnsentBreakerOpen, UnsentUnshaped];
     let failures = [ShadowFailed, TimedOut];
     for outcome in Outcome::ALL {
         for measure in all_measures() {
             let expected = match measure {
-                Measure::Coverage if matches!(outcome, BothRefused | Replaced) => NO_TRIAL,
+                Measure::Coverage if matches!(outcome, BothRefused | Replaced | OtherVariant) => NO_TRIAL,
                 Measure::Coverage => Some(*outcome != Compared),
                 Measure::Failed(_) if failures.contains(outcome) => BAD,
                 Measure::Failed(_) if *outcome == Compared => GOOD,
