@@ -47,6 +47,23 @@ pub enum Trials {
 }
 
 impl Trials {
+    /// Those of `gate`, whose canary is called `subject`, in so many slices; `None` if the canary and the baseline don't both get keys.
+    fn new(
+        route: &Route,
+        gate: &Gate,
+        subject: &Name,
+        slices: usize,
+        (shares, warm_ups): (&Rc<Shares>, &[Option<Rc<WarmUp>>]),
+    ) -> Option<Self> {
+        let GateSubject::Variant(canary) = gate.of else { return None };
+        let labels: [&str; 4] = [&route.experiment, &route.name, &gate.name, subject];
+        let warm_up = warm_ups.get(canary).cloned().flatten();
+        match &route.observe {
+            Some(_) => Some(Self::OfPairs(PairTrials::new(&labels, slices, warm_up))),
+            None => KeyTrials::new(route, gate, &labels, shares, warm_up).map(Self::OfKeys),
+        }
+    }
+
     /// The warm-up of the canary, if it has one.
     pub fn warm_up(&self) -> Option<&WarmUp> {
         match self {
@@ -200,17 +217,7 @@ impl BoundGate {
             writes: Writes::default(),
             others: Cell::default(),
         });
-        let against_baseline = match (gate.measure, gate.of) {
-            (Measure::WorseThanBaseline(_), GateSubject::Variant(canary)) => {
-                let labels: [&str; 4] = [&route.experiment, &route.name, &gate.name, subject];
-                let warm_up = warm_ups.get(canary).cloned().flatten();
-                match &route.observe {
-                    Some(_) => Some(Trials::OfPairs(PairTrials::new(&labels, slices.len(), warm_up))),
-                    None => KeyTrials::new(route, gate, &labels, shares, warm_up).map(Trials::OfKeys),
-                }
-            }
-            _ => None,
-        };
+        let against_baseline = sets_against_baseline.then(|| Trials::new(route, gate, subject, slices.len(), (shares, warm_ups))).flatten();
         Some(Self {
             of: gate.of,
             measure: gate.measure,

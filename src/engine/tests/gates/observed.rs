@@ -93,7 +93,7 @@ fn a_warm_up_begins_with_the_first_answer_of_the_canary() {
 #[test]
 fn a_pair_in_which_one_has_the_event_is_a_trial() {
     let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), json!({})));
-    assert_eq!(worker.defined(&["gnomon_gate_limit_sum_ppm_total"]), 0, "its trials have no limits of their own");
+    assert_eq!(worker.sum(&["gnomon_gate_limit_sum_ppm_total"]), 0, "its trials have no limits of their own");
     assert_eq!(shown(&worker, "gnomon_gate_limit_ppm", "worse", "all"), 500_000);
     for (first, second, expected) in [
         (("v1", 200), ("v2", 503), (1, 1)),
