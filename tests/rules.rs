@@ -1,7 +1,5 @@
 //! istio/prometheus, held against the core and run on promtool.
-
-// Tests say what they expect by panicking.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_precision_loss)]
+#![cfg(feature = "cli")]
 
 #[path = "rules/alerts.rs"]
 mod alerts;
@@ -9,6 +7,8 @@ mod alerts;
 mod manifest;
 #[path = "rules/missing.rs"]
 mod missing;
+#[path = "rules/pages.rs"]
+mod pages;
 #[path = "rules/promtool.rs"]
 mod promtool;
 #[path = "rules/random.rs"]
