@@ -6,6 +6,7 @@ update was written by the old; in between either side may answer, but one of the
 """
 
 import itertools
+import math
 import os
 import shlex
 import subprocess
@@ -152,9 +153,16 @@ def load(proxy):
     assert not broken, f"requests that failed: {broken}"
 
 
-def wait_for_traffic(done, since):
-    """Returns once 200 requests that were sent after `since`, and some on every lane, have been answered."""
-    until(lambda: len(lanes := [one.lane for one in list(done) if one.began > since]) > 200 and set(lanes) == set(range(6)), "traffic")
+def wait_for_traffic(done, since, written=math.inf):
+    """Returns once 200 requests that were sent after `since`, and some on every lane, have been answered; and twice as many as met the
+    update that was `written` before, however long that took."""
+
+    def look():
+        lanes = [one.lane for one in list(done) if one.began > since]
+        met = sum(written < one.ended and one.began <= since for one in list(done))
+        return len(lanes) > max(200, 2 * met) and set(lanes) == set(range(6))
+
+    until(look, "traffic")
 
 
 @VMS
@@ -168,7 +176,7 @@ def test_flips_under_load(lab, new_vm):
         for side in ("green", "blue", "green", "blue"):
             flips.push(plane, proxy, live(side, **followed), side, new_vm)
             assert shares(proxy) == SHARES | {side: 800_000, other(side): 0}, "the gauges are not behind"
-            wait_for_traffic(done, flips.entries[-1][1])
+            wait_for_traffic(done, flips.entries[-1][1], flips.entries[-1][0])
     assert {(one.answer.status, one.answer.complete) for one in done} == {(200, True)}, "none fails"
     answered_by_one_side(done, sides)
     as_its_time_says(done, flips)
