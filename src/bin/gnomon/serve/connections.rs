@@ -20,8 +20,9 @@ use crate::problem::Problem;
 /// How many connections there may be. Others wait.
 const CONNECTIONS: usize = 256;
 
-/// The longest time for the headers of a request to come, also on a connection that is kept open.
-const HEADER_TIME: Duration = Duration::from_secs(30);
+/// The longest time for a connection: it has one request, whose client may be slow in writing, and in reading the answer. To decide takes
+/// less than a third of it.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
 /// The longest time for requests under way to end.
 const ENDING_TIME: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ pub async fn serve(address: SocketAddr, doors: Doors) -> Result<(), Problem> {
 async fn accept(listener: TcpListener, doors: &Rc<Doors>, graceful: &GracefulShutdown) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    http.keep_alive(false).timer(TokioTimer::new());
     // (The semaphore is never closed.)
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
@@ -69,8 +70,8 @@ async fn accept(listener: TcpListener, doors: &Rc<Doors>, graceful: &GracefulShu
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::task::spawn_local(async move {
-            // A client that leaves is no news.
-            let _ = connection.await;
+            // A client that leaves, or is too slow, is no news.
+            let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
             drop(place);
         });
     }
