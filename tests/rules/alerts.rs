@@ -27,6 +27,7 @@ fn well(minute: u32) -> Page {
         ("istio_agent_wasm_remote_fetch_count{result=\"success\"}", 1),
         ("istio_agent_wasm_remote_fetch_count{result=\"download_failure\"}", 0),
         ("gnomon_breaker_open{experiment=\"e\",route=\"r\",shadow=\"s\"}", 0),
+        ("prometheus_rule_evaluation_failures_total{rule_group=\"rules.yaml;gnomon-verdicts\"}", 0),
         ("up{}", 0),
     ];
     page.others = rises.map(|(name, step)| (name.to_owned(), f64::from(step * minute))).into();
@@ -46,7 +47,7 @@ const ROUTE: &str = "experiment=\"e\",route=\"r\",owner=\"team\"";
 const PROXY: &str = "job=\"istio/gnomon\",pod=\"a\",instance=\"a:15020\"";
 
 /// An alert, its severity, its labels beside those, the minute at which it fires, and what brings it about from the beginning on.
-const ALERTS: [(&str, &str, &str, u32, Trouble); 17] = [
+const ALERTS: [(&str, &str, &str, u32, Trouble); 18] = [
     ("GnomonGateFailed", "ticket", "subject=\"v2\",gate=\"errors\",slice=\"all\"", 1, |page, _| {
         page.gates[0].counts = Counts::new(50, 1000)
     }),
@@ -69,12 +70,17 @@ const ALERTS: [(&str, &str, &str, u32, Trouble); 17] = [
     ("GnomonFilterMissing", "page", "", 20, |page, _| {
         page.hidden = vec!["gnomon_build_info", "gnomon_heartbeats_total", "gnomon_requests_total"];
     }),
-    ("GnomonWorkerMissing", "ticket", "", 100, |page, minute| {
-        // One of four workers less, from minute 65 on.
-        set(page, "gnomon_heartbeats_total", f64::from(24 * minute.min(65) + 18 * (minute.max(65) - 65)));
-    }),
     ("GnomonImageFetchFailed", "ticket", "result=\"download_failure\"", 2, |page, minute| {
         set(page, "istio_agent_wasm_remote_fetch_count{result=\"download_failure\"}", f64::from(minute));
+    }),
+    ("GnomonImageFetchFailed", "ticket", "result=\"manifest_failure\"", 5, |page, minute| {
+        // A counter that begins at 1.
+        if minute >= 4 {
+            page.others.push(("istio_agent_wasm_remote_fetch_count{result=\"manifest_failure\"}".to_owned(), 1.0));
+        }
+    }),
+    ("GnomonRulesFailing", "ticket", "rule_group=\"rules.yaml;gnomon-verdicts\"", 2, |page, minute| {
+        set(page, "prometheus_rule_evaluation_failures_total", f64::from(minute));
     }),
     ("GnomonThroughputCollapsed", "ticket", "variant=\"v2\"", 80, |page, minute| {
         set(page, "gnomon_responses_total", f64::from(200 * minute.min(65) + 80 * (minute.max(65) - 65)));
@@ -85,7 +91,7 @@ const ALERTS: [(&str, &str, &str, u32, Trouble); 17] = [
 
 /// Alerts that are about a proxy.
 fn is_of_proxy(alert: &str) -> bool {
-    ["Anomalies", "CapturedBytes", "ConfigurationRefused", "Filter", "Worker", "Image"].iter().any(|word| alert[6..].starts_with(word))
+    ["Anomalies", "CapturedBytes", "ConfigurationRefused", "Filter", "Image", "Rules"].iter().any(|word| alert[6..].starts_with(word))
 }
 
 /// A check of all alerts that fire, and of no others.

@@ -69,9 +69,7 @@ fn without_any_one_metric_of_one_proxy_the_subject_does_not_pass() {
         for pages in &mut world.minutes {
             pages[1].hidden.push(metric);
         }
-        // The terms are those of the other proxy.
-        let passes = ["gnomon_gate_limit_ppm", "gnomon_gate_alpha_ppm", "gnomon_gate_min_trials", "gnomon_gate_requires"].contains(&metric);
-        let samples = vec![("gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), f64::from(u8::from(passes)))];
+        let samples = vec![("gnomon:subject:state{experiment=\"e\",route=\"r\",subject=\"v2\"}".to_owned(), 0.0)];
         run(
             &format!("one-without-{metric}"),
             &world,
@@ -86,11 +84,19 @@ fn without_any_one_metric_of_one_proxy_the_subject_does_not_pass() {
 fn what_holds_a_subject_is_said() {
     let labels = |reason| format!("gnomon:subject_held:info{{experiment=\"e\",route=\"r\",subject=\"v2\",reason=\"{reason}\"}}");
     type Change = fn(&mut Page);
-    let cases: [(&str, Change); 4] = [
+    let cases: [(&str, Change); 8] = [
         ("misrouted", |page| page.misrouted.push("v2")),
         ("cut_off", |page| page.tripped.push("v2")),
         ("configuration", |page| page.configuration = 2),
         ("series_missing", |page| page.hidden.push("gnomon_gate_bad_total")),
+        ("series_missing", |page| page.hidden.extend(["gnomon_split_misrouted", "gnomon_guardrail_tripped"])),
+        ("series_missing", |page| page.hidden.extend(["gnomon_gate_bad_total", "gnomon_gate_limit_ppm"])),
+        ("terms_differ", |page| page.gates[0].terms = limit(3)),
+        ("label_collision", |page| {
+            for name in ["split_misrouted", "guardrail_tripped"] {
+                page.others.push((format!("gnomon_{name}{{experiment=\"e\",route=\"r\",exported_variant=\"v2\"}}"), 1.0));
+            }
+        }),
     ];
     for (reason, change) in cases {
         let mut world = world();

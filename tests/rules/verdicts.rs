@@ -173,3 +173,40 @@ fn a_gate_with_min_trials_waits_for_the_sum_of_all() {
     }
     assert_eq!(check("min-trials", &world, &[2, 3]), State::Pass);
 }
+
+/// The next life does not show the gate: the counts before it are not its own.
+#[test]
+fn a_life_without_the_gate_does_not_inherit_what_the_one_before_has_counted() {
+    for second in [Some("f"), None] {
+        let mut world = World::default();
+        for minute in 0..30 {
+            let idle = errors(Page::new("a", 1), 0, 0);
+            let mut busy = if minute < 5 { errors(Page::new("b", 2), 0, 200) } else { Page::new("b", 2 + minute / 8) };
+            if minute >= 5 {
+                busy.experiment = second.unwrap_or("e");
+                busy.is_over = second.is_none();
+            }
+            world.minute(vec![idle, busy]);
+        }
+        let expected = world.expected(1);
+        let checks: Vec<Check> = [4, 5, 9, 17, 29].into_iter().flat_map(|minute| verdicts(minute, &expected[minute])).collect();
+        run(&format!("inherits-{second:?}"), &world, 1, &[], &checks);
+        assert_eq!(state_of(&expected[29]), State::Undecided, "200 trials are too few");
+    }
+}
+
+#[test]
+fn a_proxy_that_restarts_while_prometheus_is_down_is_another_life_at_once() {
+    let mut world = World::default();
+    for minute in 0..12 {
+        let before = vec![errors(Page::new("a", 1), 0, 400), errors(Page::new("b", 2), 0, 400)];
+        let after = vec![errors(Page::new("a", 1), 0, 400), errors(Page::new("b", 3), 300, 300)];
+        world.minute(if minute < 4 { before } else { after });
+    }
+    // (Prometheus writes no markers when it stops. What it sees of the gap is nothing.)
+    world.unseen = Some(2..4);
+    let expected = world.expected(1);
+    let checks: Vec<Check> = [1, 4, 5, 11].into_iter().flat_map(|minute| verdicts(minute, &expected[minute])).collect();
+    run("restart-while-down", &world, 1, &[], &checks);
+    assert_eq!(state_of(&expected[4]), State::Fail);
+}

@@ -107,6 +107,7 @@ impl Page {
         ));
         for variant in VARIANTS {
             let is = |of: &[&str]| f64::from(u8::from(of.contains(&variant)));
+            all.push((format!("gnomon_split_ppm{{{route},variant=\"{variant}\"}}"), 500_000.0));
             all.push((format!("gnomon_split_misrouted{{{route},variant=\"{variant}\"}}"), is(&self.misrouted)));
             all.push((format!("gnomon_guardrail_tripped{{{route},variant=\"{variant}\"}}"), is(&self.tripped)));
         }
@@ -133,11 +134,13 @@ pub struct World {
     pub minutes: Vec<Vec<Page>>,
     /// How many minutes lie between two scrapes.
     pub step: usize,
+    /// Minutes in which Prometheus was down: nothing is scraped, and nothing tells that a series ended.
+    pub unseen: Option<std::ops::Range<usize>>,
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self { minutes: Vec::new(), step: 1 }
+        Self { minutes: Vec::new(), step: 1, unseen: None }
     }
 }
 
@@ -150,7 +153,8 @@ impl World {
     /// The samples of each series as promtool takes them, but for the metrics that `drop` names.
     pub fn input_series(&self, drop: &[&str]) -> String {
         let mut all: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
-        for (minute, pages) in self.minutes.iter().enumerate() {
+        let is_down = |minute: usize| self.unseen.as_ref().is_some_and(|unseen| unseen.contains(&minute));
+        for (minute, pages) in self.minutes.iter().enumerate().filter(|(minute, _)| !is_down(*minute)) {
             for page in pages {
                 let target: String = page.target.iter().fold(String::new(), |labels, (name, value)| format!("{labels}{name}=\"{value}\","));
                 for (series, value) in page.series() {
@@ -169,7 +173,11 @@ impl World {
             let mut was = None;
             let values: Vec<String> = samples
                 .iter()
-                .map(|sample| {
+                .enumerate()
+                .map(|(minute, sample)| {
+                    if is_down(minute) {
+                        return "_".to_owned();
+                    }
                     let shown = match (sample, was) {
                         (Some(value), _) => format!("{value}"),
                         (None, Some(_)) => "stale".to_owned(),
@@ -212,12 +220,16 @@ type GateKey = (String, &'static str, &'static str, &'static str, &'static str);
 #[derive(Debug, Default)]
 struct Seen {
     lives: BTreeMap<GateKey, BTreeMap<u64, Counts>>,
+    /// What was ever misrouted, by cluster and experiment.
+    misrouted: BTreeMap<(String, &'static str), Vec<String>>,
     failed: BTreeMap<GateKey, ()>,
 }
 
 impl Seen {
     fn see(&mut self, pages: &[Page]) {
         for page in pages {
+            let misrouted = self.misrouted.entry((page.cluster().to_owned(), page.experiment)).or_default();
+            misrouted.extend(page.misrouted.iter().map(|variant| (*variant).to_owned()));
             for gate in &page.gates {
                 let key = (page.cluster().to_owned(), page.experiment, gate.subject, gate.name, gate.slice);
                 self.lives.entry(key).or_default().insert(page.started, gate.counts);
@@ -245,7 +257,7 @@ impl Seen {
             subject.proxies = proxies.len() as u64;
             subject.cut_off = proxies.values().filter(|page| page.tripped.contains(name)).count() as u64;
             subject.configurations = proxies.values().map(|page| page.configuration).filter(|value| *value != 1).collect();
-            subject.misrouted = proxies.values().flat_map(|page| &page.misrouted).map(|variant| (*variant).to_owned()).collect();
+            subject.misrouted = self.misrouted.get(&(cluster.clone(), *experiment)).cloned().unwrap_or_default();
             self.latch((cluster, experiment), subject);
         }
         subjects.into_iter().map(|((cluster, experiment, _), subject)| Expected { cluster, experiment, subject }).collect()
