@@ -118,7 +118,8 @@ def troubled(evidence):
     shadows = [{"name": name, "cluster": name, "percent": 100, "timeout": "5m"} for name in ("differs", "dead", "hangs")]
     copied = route("copied", "/copied/", shadows=shadows)
     guarded = judged("bad") | {"name": "guarded", "match": {"path": {"prefix": "/guarded/"}}, "guardrail": {"gates": ["errors"]}}
-    misrouted = route("misrouted", "/misrouted/", split=split(canaries=[("v3", 50)], pins=[PIN | {"exact": "v3", "variant": "v3"}]))
+    of_v3 = [gate("errors", "v3", "failed", LIMIT)]
+    misrouted = route("misrouted", "/misrouted/", split=split(canaries=[("v3", 50)]), gates=of_v3)
     worse = gate("worse", "v2", "worse_than_baseline", 50, event="failed")
     against = route("against", "/against/", split=split(canaries=[("v2", 50)], key="request"), gates=[worse])
     limits = {"memory": "64KiB", "body": "60KiB"}
