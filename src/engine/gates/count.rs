@@ -144,7 +144,7 @@ impl Happened {
             Trials::OfKeys(trials) if !trials.are_over() => self.count_first(trials, key.assigned, callback),
             Trials::OfKeys(_) => {}
             Trials::OfPairs(trials) => {
-                if !has_event || trials.is_first(key.assigned, callback.statistics) {
+                if trials.is_first(key.assigned, callback.statistics) {
                     let answered = Answered { by_canary: self.is_at_canary(), has_event: *has_event };
                     let slice = if gate.slices.len() > 1 { of.slice } else { 0 };
                     gate.count(trials.next(slice, answered), of.slice, of.serves, callback);
@@ -182,8 +182,8 @@ impl BoundGate {
     /// one of its own.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
         let (Some(bad), Some(slice)) = (bad, self.slice(slice)) else { return };
-        if let (Some(limits), Some(Trials::OfKeys(trials))) = (slice.series.limits, &self.against_baseline) {
-            callback.statistics.add(limits, trials.limit.ppm().into());
+        if let (Some(limits), Some(trials)) = (slice.series.limits, &self.against_baseline) {
+            callback.statistics.add(limits, trials.limit().ppm().into());
         }
         callback.statistics.add(slice.series.trials, 1);
         if bad {

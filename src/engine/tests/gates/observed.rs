@@ -93,7 +93,6 @@ fn a_warm_up_begins_with_the_first_answer_of_the_canary() {
 #[test]
 fn a_pair_in_which_one_has_the_event_is_a_trial() {
     let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), json!({})));
-    assert_eq!(worker.sum(&["gnomon_gate_limit_sum_ppm_total"]), 0, "its trials have no limits of their own");
     assert_eq!(shown(&worker, "gnomon_gate_limit_ppm", "worse", "all"), 500_000);
     for (first, second, expected) in [
         (("v1", 200), ("v2", 503), (1, 1)),
@@ -112,6 +111,7 @@ fn a_pair_in_which_one_has_the_event_is_a_trial() {
         answer(&mut worker, "v3", 503);
         answer(&mut worker, second.0, second.1);
         assert_eq!(of_worse(&worker), (expected.0, expected.1, UNDECIDED), "{first:?} {second:?}");
+        assert_eq!(shown(&worker, "gnomon_gate_limit_sum_ppm_total", "worse", "all"), expected.1 * 500_000, "each with the gate's limit");
     }
     for _ in 0..2 * TO_FAIL {
         answer(&mut worker, "v1", 200);
@@ -164,10 +164,10 @@ fn each_slice_pairs_its_own_requests() {
     assert_eq!(["eu", "us", "other"].map(trials), [(1, 1, UNDECIDED), (1, 1, UNDECIDED), (0, 0, UNDECIDED)]);
 }
 
-/// Where routes keep a key at one variant, one client that always fails is one event, and a request without a key is at its variant not by
-/// chance.
+/// Where routes keep a key at one variant, one client that always fails is one event, one that never does is one partner, and a request
+/// without a key is at its variant not by chance.
 #[test]
-fn a_key_that_stays_at_its_variant_has_one_event() {
+fn a_key_that_stays_at_its_variant_is_in_one_pair() {
     let sticky = json!({"observe": {"bucket": {"key": {"header": "x-user"}}}});
     let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), sticky));
     let mut ask = |user: &str, cluster: &str, status| {
@@ -177,13 +177,18 @@ fn a_key_that_stays_at_its_variant_has_one_event() {
     };
     ask("alice", "v2", 503);
     assert_eq!(ask("bob", "v1", 200), (1, 1, UNDECIDED));
-    for _ in 0..20 {
+    for number in 0..20 {
         ask("alice", "v2", 503);
         ask("", "v2", 503);
         assert_eq!(ask("bob", "v1", 200), (1, 1, UNDECIDED));
+        ask("bob", "v1", 503);
+        assert_eq!(ask(&format!("new-{number}"), "v1", 200), (1, 1, UNDECIDED), "nobody is new at the canary");
     }
     ask("carol", "v2", 503);
-    assert_eq!(ask("bob", "v1", 200), (2, 2, UNDECIDED));
+    assert_eq!(ask("dave", "v1", 200), (2, 2, UNDECIDED));
+    ask("erin", "v2", 200);
+    ask("erin", "v2", 503);
+    assert_eq!(ask("frank", "v1", 200), (2, 2, UNDECIDED), "by their first requests alone");
 }
 
 #[test]
