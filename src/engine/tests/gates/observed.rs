@@ -11,6 +11,7 @@ use crate::engine::ending::Ending;
 use crate::engine::event::Event;
 use crate::engine::ids::StreamId;
 use crate::engine::tests::worker::{ROOT, Worker};
+use crate::limits::MAX_ORDERED;
 
 /// A route that observes `v1`, `v2` and `v3` at clusters of the same names, with these gates and `change` put over it.
 fn observed(gates: Value, change: Value) -> Value {
@@ -147,6 +148,22 @@ fn requests_are_paired_in_the_order_in_which_they_begin() {
     assert_eq!(of_worse(&worker).1, 0, "the first request has no answer yet");
     end(&mut worker, 1, "v2", 503);
     assert_eq!(of_worse(&worker), (1, 1, UNDECIDED), "two of the canary, then one of each");
+}
+
+/// However many requests wait for the one that hangs.
+#[test]
+fn events_of_a_canary_that_hangs_are_counted() {
+    let most = StreamId::try_from(MAX_ORDERED).unwrap();
+    let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), json!({})));
+    (0..most + 100).for_each(|stream| begin(&mut worker, stream));
+    (0..most + 100).filter(|stream| stream % 2 == 1).for_each(|stream| end(&mut worker, stream, "v1", 200));
+    assert_eq!(of_worse(&worker).1, 0, "the first one is the canary's");
+    worker.pass(Duration::from_secs(60));
+    (0..most + 100).filter(|stream| stream % 2 == 0).for_each(|stream| end(&mut worker, stream, "v2", 504));
+    assert_eq!(of_worse(&worker), (i64::from(most) / 2, i64::from(most) / 2, FAIL), "but for those that found no room");
+    answer(&mut worker, "v1", 200);
+    answer(&mut worker, "v2", 504);
+    assert_eq!(of_worse(&worker).1, i64::from(most) / 2 + 1, "there is room again");
 }
 
 #[test]
