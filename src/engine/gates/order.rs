@@ -40,12 +40,13 @@ impl<T> Order<T> {
         if all.slots.len() >= MAX_ORDERED && all.slots.front().is_some_and(|first| first.is_given_up(now)) {
             all.take_first();
         }
-        let ticket = (all.slots.len() < MAX_ORDERED).then(|| {
+        let ticket = all.first.wrapping_add(all.slots.len() as u64);
+        let has_room = all.slots.len() < MAX_ORDERED;
+        if has_room {
             all.slots.push_back(Slot { began: now, events: None });
-            all.first.wrapping_add(all.slots.len() as u64 - 1)
-        });
+        }
         self.0.set(all);
-        ticket
+        has_room.then_some(ticket)
     }
 
     /// A request is answered, with these events. Returns all events that wait no longer, in the order of their requests. Nothing waits for a
