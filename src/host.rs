@@ -18,7 +18,7 @@ mod service;
 mod statistics;
 mod stream;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::UNIX_EPOCH;
 
@@ -44,6 +44,9 @@ proxy_wasm::main! {{
 thread_local! {
     /// The engine of this VM. A VM has one thread.
     static ENGINE: RefCell<Engine> = RefCell::new(Engine::new(worker(), seed()));
+
+    /// Whether this VM has had a stream, under any configuration. The main thread, and workers that wait for their first request, have VMs, too.
+    static HAS_SERVED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A number that a client can't know: the standard library's own hash seed, which WASI's `random_get` provides.

@@ -21,6 +21,22 @@ pub const HOP_BY_HOP: [&str; 10] = [
     "upgrade",
 ];
 
+/// Header fields with credentials of the client: of HTTP, of proxies that authenticate, and the API keys of model services.
+pub const CREDENTIALS: [&str; 12] = [
+    "api-key",
+    "authorization",
+    "cookie",
+    "ocp-apim-subscription-key",
+    "proxy-authorization",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-auth-token",
+    "x-forwarded-access-token",
+    "x-forwarded-client-cert",
+    "x-goog-api-key",
+    "x-goog-iap-jwt-assertion",
+];
+
 /// Path of the inference method of the Open Inference Protocol's gRPC service.
 pub const MODEL_INFER: &[u8] = b"/inference.GRPCInferenceService/ModelInfer";
 

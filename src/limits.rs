@@ -58,7 +58,8 @@ pub const MAX_DIFFERENCES: u32 = 16;
 /// Most paths of differences in an evidence line.
 pub const MAX_EVIDENCE_PATHS: usize = 4;
 
-/// Most requests of a route and worker that are waited for, so that events come in the order of their requests. A request takes 40 bytes.
+/// Most requests of a route and worker that are waited for, so that events come in the order of their requests: of more, events don't count. A
+/// request takes 40 bytes.
 pub const MAX_ORDERED: usize = 4096;
 
 /// Failures in a row that open the breaker of a shadow: it gets no copies for a while.

@@ -37,11 +37,13 @@ impl Engine {
         id
     }
 
-    /// Ends an open pair in `outcome`, or keeps that until its variant is known.
+    /// Ends an open pair in `outcome`, or keeps that until its variant is known. A pair that has one to keep keeps it.
     pub(super) fn close_pair(&mut self, id: PairId, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
         let waits = |pair: &&mut Pair| pair.awaits_variant && outcome != Outcome::Replaced;
         if let Some(pair) = self.pairs.get_mut(&id).filter(waits) {
-            pair.copy = CopyState::Unsent(outcome, note);
+            if !matches!(pair.copy, CopyState::Unsent(..)) {
+                pair.copy = CopyState::Unsent(outcome, note);
+            }
         } else if let Some(pair) = self.pairs.remove(&id) {
             self.close_removed(&pair, outcome, note, callback);
         }
@@ -62,13 +64,16 @@ impl Engine {
         self.close_pair(id, Outcome::Incomparable, Note::default(), callback);
     }
 
-    /// Counts the one outcome of a sampled request at one shadow.
+    /// Counts the one outcome of a sampled request at one shadow. It is no trial if nobody knows whose request it is: the gates of a shadow
+    /// judge what it does with those of its variants.
     pub(super) fn conclude(&mut self, pair: &Pair, outcome: Outcome, note: Note, callback: &mut Callback<'_>) {
         let shadow = &pair.shadow;
         let slice = shadow.series.slices.get(pair.slice);
         callback.count(slice.and_then(|slice| slice.outcomes.of(outcome)));
         let of = PairOf { place: shadow.place, task: &shadow.route.compare.task, slice: pair.slice, group: &pair.group };
-        shadow.gates.count_pair(of, &pair.result(outcome), callback);
+        if !pair.awaits_variant {
+            shadow.gates.count_pair(of, &pair.result(outcome), callback);
+        }
         self.show_failure(pair, outcome, note, callback);
     }
 

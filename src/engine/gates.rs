@@ -5,7 +5,7 @@
 //! 1. [`measure`]: whether a request is a trial of a gate, and a bad one. Plain functions; they count nothing.
 //! 2. [`asks`]: what has to be found of an answer for that.
 //! 3. [`warmup`]: the first part of an experiment, which no gate counts.
-//! 4. [`assigned`]: the key of a request, and whether an event is the first one of it.
+//! 4. [`assigned`]: the key of a request, and whether a request or an event is the first one of it.
 //! 5. [`key_trials`]: events at a canary and at the baseline, of which only the first one of each key is a trial.
 //! 6. [`pair_trials`]: the same where the mesh splits by weights: which two answers are a trial.
 //! 7. [`order`]: events in the order of their requests.

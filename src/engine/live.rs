@@ -85,7 +85,7 @@ impl Engine {
         let expose = route.route.split.as_ref().filter(|split| split.expose).map(|split| (split.header.clone(), variant.name.clone()));
         let endpoint = Endpoint::of(request.path());
         let assigned = if variant.gates.asks.key { Assigned::of(&route.route, &request, decision) } else { None };
-        let key = assigned.map(|assigned| count::begin(&route.gates, assigned, &route.order, callback));
+        let key = assigned.and_then(|assigned| count::begin(&route.gates, assigned, &route.order, callback));
         let slice = slice::by_headers(route.route.slices.as_ref(), &request);
         let of = AnswerOf { variant: decision.variant, key, slice, serves: true };
         let answers = match &route.route.observe {

@@ -1,6 +1,5 @@
 //! Root contexts: they take the configuration, send copies and read the shadows' answers.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use proxy_wasm::hostcalls;
@@ -10,7 +9,7 @@ use proxy_wasm::types::{BufferType, ContextType, MapType};
 use super::service::Service;
 use super::statistics::{Host, expect, worker};
 use super::stream::Stream;
-use super::{Reaction, buffer, calls, handle, log_line, map, now, property, value};
+use super::{HAS_SERVED, Reaction, buffer, calls, handle, log_line, map, now, property, value};
 use crate::compare::read::openai::beginning;
 use crate::config::Limits;
 use crate::engine::event::{Configured, Event};
@@ -27,14 +26,12 @@ pub struct Root {
     id: RootId,
     /// Its configuration at work; `None` without a valid one.
     service: Option<Service>,
-    /// Whether it has had a stream. The main thread and workers that wait for their first request have root contexts, too.
-    has_served: Cell<bool>,
 }
 
 impl Root {
     /// A root context that has no configuration yet: its streams pass untouched.
     pub fn new(id: RootId) -> Self {
-        Self { id, service: None, has_served: Cell::default() }
+        Self { id, service: None }
     }
 
     fn tell(&self, event: Event) -> Reaction {
@@ -97,7 +94,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        if self.has_served.get() {
+        if HAS_SERVED.get() {
             self.tell(Event::Alive { root: self.id });
         }
     }
@@ -107,7 +104,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        self.has_served.set(true);
+        HAS_SERVED.set(true);
         Some(Box::new(Stream::new(id, self.service.clone())))
     }
 }

@@ -11,7 +11,7 @@ use super::body::Shaped;
 use super::environment::Secret;
 use super::{SHADOW_HEADER, tokens};
 use crate::config::Shadow;
-use crate::http::{HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
+use crate::http::{CREDENTIALS, HOP_BY_HOP, JSON_LENGTH_HEADER, Request};
 use crate::limits::{MAX_CALL_HEADER_BYTES, MAX_CALL_HEADERS};
 
 /// Fields that are never copied from the request, beside those of [`HOP_BY_HOP`]. The default split header is one of them, even if no route
@@ -30,22 +30,6 @@ const OWN: [&str; 8] = [
 
 /// Beginnings of the names of fields that are never copied either: those of Envoy, and those by which Envoy AI Gateway steers a request.
 const OWN_PREFIXES: [&str; 2] = ["x-ai-eg-", "x-envoy-"];
-
-/// Fields with credentials of the client: of HTTP, of proxies that authenticate, and the API keys of model services.
-const CREDENTIALS: [&str; 12] = [
-    "api-key",
-    "authorization",
-    "cookie",
-    "ocp-apim-subscription-key",
-    "proxy-authorization",
-    "x-amz-security-token",
-    "x-api-key",
-    "x-auth-token",
-    "x-forwarded-access-token",
-    "x-forwarded-client-cert",
-    "x-goog-api-key",
-    "x-goog-iap-jwt-assertion",
-];
 
 /// Why the host would refuse the copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

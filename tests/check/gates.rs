@@ -52,6 +52,11 @@ fn a_subject_of_which_no_gate_has_to_pass_is_warned_of() {
         let expected: Vec<String> = warned.iter().map(|name| format!("none of {name}'s gates has to pass")).collect();
         assert_eq!(found.len(), expected.len(), "{gates}: {found:?}");
         assert!(found.iter().zip(&expected).all(|(line, expected)| line.contains(expected)), "{gates}: {found:?}");
+        let by_mesh = config(&gates).replace(
+            "split: {baseline: a, canaries: [{name: b, percent: 1}], key: request}",
+            "observe: {baseline: a, variants: [{name: a, cluster: {exact: a}}, {name: b, cluster: {exact: b}}]}",
+        );
+        assert_eq!(warnings([file("held", "o.yaml", &by_mesh)]).len(), expected.len(), "{gates}");
     }
     let all = config("{name: g, of: b, measure: failed, limit: 1}")
         .replace("of: s, measure: failed, limit: 1", "of: s, measure: failed, limit: 1, requires: no-fail");

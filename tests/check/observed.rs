@@ -101,7 +101,7 @@ fn envoy_gateway_can_not_tell() {
 
 #[test]
 fn a_limit_below_half_fails_equal_models() {
-    let gate = ", bucket: {key: request}}, gates: [{name: worse, of: canary, measure: worse_than_baseline, event: failed, limit: 40}], slices: {header: a, values: [b]";
+    let gate = ", bucket: {key: request}}, gates: [{name: worse, of: canary, measure: worse_than_baseline, event: failed, limit: 40, requires: pass}], slices: {header: a, values: [b]";
     let text = config("{suffix: stable.ml}", "{suffix: canary.ml}", gate);
     let expected = "routes[0].gates[0]: if both models are equal, half of worse's trials are bad: with a limit below 50 it fails";
     assert_warned(&warnings([file("observed", "limit.yaml", &text)]), &[expected], &text);

@@ -60,7 +60,7 @@ fn a_reply_of_the_proxys_own_counts_for_the_cluster_that_it_could_not_reach() {
     }
     assert_eq!(world.sum("gnomon_responses_total", &[("variant", "v2"), ("class", "5xx")]), 10);
     let gate = world.gate("exp", "worse", "all");
-    assert_eq!((gate.bad, gate.trials, gate.limits), (10, 10, None));
+    assert_eq!((gate.bad, gate.trials, gate.limits), (10, 10, Some(5_000_000)));
     world.check();
 }
 

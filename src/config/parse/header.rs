@@ -3,7 +3,26 @@
 use std::rc::Rc;
 
 use super::value::{Problems, Value};
-use crate::http::HOP_BY_HOP;
+use crate::config::Key;
+use crate::http::{CREDENTIALS, HOP_BY_HOP};
+
+/// Header fields that requests need for themselves, beside those of [`HOP_BY_HOP`] and [`CREDENTIALS`], and the beginnings of names of more.
+const NEEDED: [&str; 13] = [
+    "accept",
+    "b3",
+    "baggage",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "range",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-real-ip",
+    "x-request-id",
+];
+const NEEDED_PREFIXES: [&str; 8] = ["accept-", "connect-", "content-", "grpc-", "x-ai-eg-", "x-b3-", "x-envoy-", "x-forwarded-"];
 
 /// Whether `text` is a token (RFC 9110, section 5.6.2), as names of headers and cookies, and methods, have to be.
 pub(super) fn is_token(text: &str) -> bool {
@@ -27,11 +46,25 @@ pub(super) fn split(value: &Value<'_>, problems: &mut Problems) -> Option<Rc<str
     let name = name(value, problems)?;
     if &*name == "x-gnomon-shadow" {
         value.refuse("x-gnomon-shadow marks copies: choose another header", problems)
-    } else if is_framing(&name) {
+    } else if is_needed(&name) {
         value.refuse("requests need this header for themselves: choose another one", problems)
     } else {
         Some(name)
     }
+}
+
+/// Reports a split header from which `key` is read, at the value that says so: no client's would be left to read.
+pub(super) fn report_read(split_header: Option<&str>, key: Option<&Key>, at: Option<Value<'_>>, problems: &mut Problems) {
+    if let (Some(header), Some(Key::Header(read)), Some(at)) = (split_header, key, at)
+        && **read == *header
+    {
+        at.refuse::<()>(format!("{header} can't be both a key and the header that Gnomon sets: choose another one"), problems);
+    }
+}
+
+fn is_needed(name: &str) -> bool {
+    [&HOP_BY_HOP[..], &CREDENTIALS, &NEEDED].iter().any(|names| names.contains(&name))
+        || NEEDED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Reads the name of a header that is removed from copies.

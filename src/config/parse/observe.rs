@@ -97,5 +97,6 @@ fn bucket(value: &Value<'_>, salt: Option<&str>, problems: &mut Problems) -> Opt
     let key = object.required("key", problems, condition::key);
     let salt = object.or("salt", salt.unwrap_or_default(), problems, |value, problems| value.text(problems));
     let header = object.or("header", HEADER.into(), problems, header::split);
+    header::report_read(header.as_deref(), key.as_ref(), object.get("header").or_else(|| object.get("key")), problems);
     Some(BucketHeader { key: key?, salt: salt?.to_owned(), header: header? })
 }

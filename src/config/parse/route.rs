@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::event::Answers;
 use super::gate::{self, Surroundings};
 use super::value::{Object, Problems, Seen, Value};
-use super::{condition, cover, guardrail, observe, plan, shadow, slices, split, units, variants};
+use super::{condition, cover, guardrail, header, observe, plan, shadow, slices, split, units, variants};
 use crate::config::{Key, Match, Name, Protocol, Route, reach};
 use crate::limits::MAX_OWNER;
 
@@ -85,6 +85,10 @@ fn route(object: &Object<'_>, sets: Option<Rc<[Match]>>, experiment: Option<&Nam
         None => observe::observe(value, name.as_deref(), problems),
     });
     let sample_by = object.maybe("sample_by", problems, condition::key);
+    let bucket = || observe.as_ref()?.as_ref()?.bucket.as_ref().map(|bucket| &bucket.header);
+    let split_header = split.as_ref().and_then(|split| split.as_ref().map(|split| &split.header)).or_else(bucket);
+    let read = sample_by.as_ref().and_then(Option::as_ref);
+    header::report_read(split_header.map(|name| &**name), read, object.get("sample_by"), problems);
     let written = object.get("split").or_else(|| object.get("observe"));
     let shadows = object.or("shadows", Vec::new(), problems, |value, problems| {
         value.list(problems, |item, problems| shadow::shadow(item, written.as_ref(), problems).map(Rc::new))

@@ -23,6 +23,12 @@ pub(super) fn split(value: &Value<'_>, salt: Option<&str>, problems: &mut Proble
     let salt = object.or("salt", salt.unwrap_or_default(), problems, |value, problems| value.text(problems));
     let pins = object.or("pins", Vec::new(), problems, |pins, problems| pins.list(problems, |item, problems| pin(item, value, problems)));
     let header = object.or("header", HEADER.into(), problems, header::split);
+    header::report_read(
+        header.as_deref(),
+        key.as_ref().and_then(Option::as_ref),
+        object.get("header").or_else(|| object.get("key")),
+        problems,
+    );
     let expose = object.or("expose", false, problems, Value::boolean);
     let same_cluster = object.or("same_cluster", false, problems, Value::boolean);
     Some(Split {

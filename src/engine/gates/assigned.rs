@@ -1,4 +1,4 @@
-//! The key that a split has assigned by chance, and whether an event is the first one of it.
+//! The key that a split has assigned by chance, and whether a request or an event is the first one of it.
 
 use crate::config::{Key, Observe, Route};
 use crate::gate::first_events::KeyBit;
@@ -31,7 +31,7 @@ impl Assigned {
         }
     }
 
-    /// Whether an event is the first one of its key, as `mark` tells from the pages kept under names that begin with `pages`.
+    /// Whether a request or an event is the first one of its key, as `mark` tells from the pages kept under names that begin with `pages`.
     pub fn is_first(self, pages: &str, statistics: &mut dyn Statistics, mark: impl Fn(KeyBit, &[u8]) -> Option<Vec<u8>>) -> bool {
         let Assigned::Key(bit) = self else { return true };
         let mut is_first = false;

@@ -10,7 +10,7 @@ use super::line::LABELS;
 use super::pair_trials::PairTrials;
 use super::warmup::WarmUp;
 use crate::config::{Gate, GateSubject, Guardrail, Measure, Name, Route};
-use crate::gate::Terms;
+use crate::gate::{Rate, Terms};
 use crate::limits::LOOKS_AFTER_WRITES;
 use crate::slice;
 use crate::split::BASELINE;
@@ -59,8 +59,16 @@ impl Trials {
         let labels: [&str; 4] = [&route.experiment, &route.name, &gate.name, subject];
         let warm_up = warm_ups.get(canary).cloned().flatten();
         match &route.observe {
-            Some(_) => Some(Self::OfPairs(PairTrials::new(&labels, slices, warm_up))),
+            Some(_) => Some(Self::OfPairs(PairTrials::new(gate.terms.limit, &labels, slices, warm_up))),
             None => KeyTrials::new(route, gate, &labels, shares, warm_up).map(Self::OfKeys),
+        }
+    }
+
+    /// The limit of each trial under this configuration. It is counted with the trial, because an experiment may have trials of both kinds.
+    pub fn limit(&self) -> Rate {
+        match self {
+            Trials::OfKeys(trials) => trials.limit,
+            Trials::OfPairs(trials) => trials.limit,
         }
     }
 
@@ -204,7 +212,7 @@ impl BoundGate {
         let slices = names.iter().map(|slice| GateInSlice {
             labels: labels(slice),
             terms: shared(gate.terms),
-            series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline && route.observe.is_none()),
+            series: GateSeries::define(definer, &named(&labels(slice)), sets_against_baseline),
             misrouted: misrouted.clone(),
             writes: Writes::default(),
             logged: Cell::default(),

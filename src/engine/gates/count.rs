@@ -33,7 +33,7 @@ pub struct PairOf<'a> {
 pub struct AnswerOf {
     /// The variant's place in [`crate::engine::plan::RoutePlan::variants`].
     pub variant: usize,
-    /// What gates that set a canary against the baseline need, if the variant was chosen by chance and such a gate asks.
+    /// What gates that set a canary against the baseline need, if the variant was chosen by chance, such a gate asks, and there was room.
     pub key: Option<KeyOf>,
     /// The slice of the request.
     pub slice: usize,
@@ -61,11 +61,12 @@ pub struct Happened {
     has_event: bool,
 }
 
-/// A request of a route with these gates begins, whose events may count: returns what is kept of its key.
-pub fn begin(gates: &[Rc<BoundGate>], assigned: Assigned, order: &Order<Happened>, callback: &mut Callback<'_>) -> KeyOf {
+/// A request of a route with these gates begins, whose events may count: returns what is kept of its key; `None` if there is no room for it
+/// among those that are waited for.
+pub fn begin(gates: &[Rc<BoundGate>], assigned: Assigned, order: &Order<Happened>, callback: &mut Callback<'_>) -> Option<KeyOf> {
     let warm_ups = gates.iter().filter_map(|gate| gate.against_baseline.as_ref()?.warm_up());
     warm_ups.for_each(|warm_up| _ = warm_up.leaves_out(false, callback));
-    KeyOf { assigned, began: callback.now, ticket: order.begin(callback.now) }
+    Some(KeyOf { assigned, began: callback.now, ticket: order.begin(callback.now)? })
 }
 
 impl SubjectGates {
@@ -144,7 +145,7 @@ impl Happened {
             Trials::OfKeys(trials) if !trials.are_over() => self.count_first(trials, key.assigned, callback),
             Trials::OfKeys(_) => {}
             Trials::OfPairs(trials) => {
-                if !has_event || trials.is_first(key.assigned, callback.statistics) {
+                if trials.is_first(key.assigned, callback.statistics) {
                     let answered = Answered { by_canary: self.is_at_canary(), has_event: *has_event };
                     let slice = if gate.slices.len() > 1 { of.slice } else { 0 };
                     gate.count(trials.next(slice, answered), of.slice, of.serves, callback);
@@ -182,8 +183,8 @@ impl BoundGate {
     /// one of its own.
     fn count(&self, bad: Option<bool>, slice: usize, serves: bool, callback: &mut Callback<'_>) {
         let (Some(bad), Some(slice)) = (bad, self.slice(slice)) else { return };
-        if let (Some(limits), Some(Trials::OfKeys(trials))) = (slice.series.limits, &self.against_baseline) {
-            callback.statistics.add(limits, trials.limit.ppm().into());
+        if let (Some(limits), Some(trials)) = (slice.series.limits, &self.against_baseline) {
+            callback.statistics.add(limits, trials.limit().ppm().into());
         }
         callback.statistics.add(slice.series.trials, 1);
         if bad {

@@ -231,6 +231,45 @@ fn a_request_without_a_copy_has_its_outcome_once_the_variant_is_known() {
 }
 
 #[test]
+fn the_first_obstacle_of_a_copy_is_its_outcome() {
+    let shadows = ["s", "t"].map(|name| json!({"name": name, "cluster": name, "percent": 100}));
+    let mut all = sticky(json!({"shadows": shadows}));
+    all["limits"] = json!({"body": "4B"});
+    let mut worker = Worker::new(all);
+    for round in 0..11 {
+        worker.request(ROOT, 1, &[], false);
+        worker.upload(1, if round < 10 { "{}" } else { "too long" }, true);
+        let sent = worker.send(2 * round);
+        worker.answer(1, 200, "{}");
+        let ending = answered(&worker);
+        end(&mut worker, Some(STABLE), ending);
+        // The breaker of `s` opens.
+        (0..sent as u32).for_each(|copy| worker.shadow(2 * round + copy, if copy == 0 { 503 } else { 200 }, "{}"));
+    }
+    let outcomes = ["shadow_failed", "compared", "unsent_breaker_open", "unsent_body"];
+    let expected = [("s", [10, 0, 1, 0]), ("t", [0, 10, 0, 1])];
+    for (shadow, expected) in expected {
+        let told =
+            |outcome: &str| worker.sum(&["gnomon_shadow_outcomes_total", &format!("shadow=.={shadow};"), &format!("outcome=.={outcome};")]);
+        assert_eq!(outcomes.map(told), expected, "{shadow}");
+    }
+}
+
+/// There is no room to wait for the answer, which may be another variant's.
+#[test]
+fn a_request_beyond_the_bound_on_pairs_is_no_trial_while_its_variant_is_unknown() {
+    let coverage = json!({"gates": [{"name": "covered", "of": "s", "measure": "coverage", "limit": 90, "min_trials": 0}]});
+    for (mut all, trials) in [(sticky(coverage.clone()), 0), (observed(coverage), 1)] {
+        all["limits"] = json!({"pairs": 1});
+        let mut worker = Worker::new(all);
+        worker.chosen = Some(STABLE.to_owned());
+        (1..=2).for_each(|stream| worker.request(ROOT, stream, &[("x-user", "alice")], true));
+        assert_eq!(worker.outcomes().into_iter().collect::<Vec<_>>(), [("unsent_in_flight".to_owned(), 1)]);
+        assert_eq!(worker.sum(&["gnomon_gate_trials_total"]), trials);
+    }
+}
+
+#[test]
 fn what_ends_with_its_vm_waits_for_no_variant() {
     let mut worker = Worker::new(sticky(json!({})));
     worker.request(ROOT, 1, &[], true);

@@ -40,8 +40,7 @@ fn blind(config: &Config) -> Vec<String> {
 fn held(config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, route) in config.routes.iter().enumerate() {
-        let variants = route.split.iter().flat_map(|split| split.variants.iter().enumerate().skip(1));
-        let canaries = variants.map(|(at, canary)| (GateSubject::Variant(at), &canary.name));
+        let canaries = (1..).map_while(|at| Some((GateSubject::Variant(at), route.variant(at)?)));
         let shadows = route.shadows.iter().enumerate().filter(|(_, shadow)| shadow.role == Role::Candidate);
         for (subject, name) in canaries.chain(shadows.map(|(at, shadow)| (GateSubject::Shadow(at), &shadow.name))) {
             let mut gates = route.gates.iter().filter(|gate| gate.of == subject).peekable();

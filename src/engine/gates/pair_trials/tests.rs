@@ -9,7 +9,8 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::*;
 use crate::engine::gates::order::Order;
-use crate::gate::{Rate, Reading, Terms};
+use crate::gate::{Reading, Terms};
+use crate::stats::memory::Memory;
 use crate::timestamp::Timestamp;
 
 const C: Answered = Answered { by_canary: true, has_event: false };
@@ -19,7 +20,7 @@ const CE: Answered = Answered { by_canary: true, has_event: true };
 const BE: Answered = Answered { by_canary: false, has_event: true };
 
 fn trials(slices: usize) -> PairTrials {
-    PairTrials::new(&["e", "r", "g", "v2"], slices, None)
+    PairTrials::new(Rate::new(500_000).unwrap(), &["e", "r", "g", "v2"], slices, None)
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn fails(seed: u64, world: World, way: Way, weight: impl Fn(u64) -> f64, happens
     let (mut begun, mut waiting, mut counts, mut answers) = (0, None, (0, 0), 0);
     for (now, at_request) in ends {
         while begun <= now && begun < REQUESTS {
-            assert_eq!(order.begin(at(begun)), begun);
+            assert_eq!(order.begin(at(begun)), Some(begun));
             begun += 1;
         }
         let it = request(at_request);
@@ -196,4 +197,64 @@ fn a_bad_canary_is_found_as_the_documents_say() {
         let median = found.get(25).copied().unwrap_or(usize::MAX);
         assert!(median.abs_diff(expected) * 10 <= expected.max(10), "{percent}: {median}");
     }
+}
+
+/// Users of equal models, whom the mesh keeps at their variants.
+#[derive(Clone, Copy, Debug)]
+struct Users {
+    /// How many.
+    all: u64,
+    /// How many requests one has for each of the last one's.
+    size: fn(u64) -> f64,
+    /// The chance of the event at each of a user's requests.
+    rate: fn(u64) -> f64,
+}
+
+/// Whether the gate fails in a run. `ends` are the sums of the users' sizes; `only_events`: only of requests with the event those are left out that are not the first of their key.
+fn fails_by_key(seed: u64, users: Users, ends: &[f64], share: f64, only_events: bool) -> bool {
+    let (pairs, mut host) = (trials(1), Memory::default());
+    let terms = Terms { limit: pairs.limit, alpha: Rate::ALPHA, min_trials: 0 };
+    let total = ends.last().copied().unwrap_or_default();
+    let mut counts = (0, 0);
+    for at in 0..REQUESTS {
+        let user = ends.partition_point(|end| *end < random(seed, 2, at) * total) as u64;
+        let answered = Answered { by_canary: random(seed, 0, user) < share, has_event: random(seed, 1, at) < (users.rate)(user) };
+        let key = Assigned::Key(KeyBit::of(&user.to_le_bytes()));
+        let is_taken = only_events && !answered.has_event || pairs.is_first(key, &mut host);
+        if let Some(bad) = is_taken.then(|| pairs.next(0, answered)).flatten() {
+            counts = (counts.0 + u64::from(bad), counts.1 + 1);
+            if terms.fails(Reading::new(counts.0, counts.1, counts.0).fewest) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+const ONE_HAS_HALF: Users =
+    Users { all: 20_001, size: |user| if user == 0 { 20_000.0 } else { 1.0 }, rate: |user| if user == 0 { 0.0 } else { 0.2 } };
+
+fn false_alarms_by_key(users: Users, share: f64, only_events: bool, runs: u64) -> f64 {
+    let sizes = (0..users.all).map(users.size);
+    let ends: Vec<f64> = sizes.scan(0.0, |sum, size| Some(*sum + size).inspect(|all| *sum = *all)).collect();
+    (0..runs).filter(|seed| fails_by_key(*seed, users, &ends, share, only_events)).count() as f64 / runs as f64
+}
+
+#[test]
+fn equal_models_fail_seldom_however_many_requests_a_user_has() {
+    let a_few =
+        Users { size: |user| if user < 10 { 2_000.0 } else { 1.0 }, rate: |user| if user < 10 { 0.0 } else { 0.2 }, ..ONE_HAS_HALF };
+    let zipf = Users { all: 20_000, size: |user| 1.0 / (user + 1) as f64, rate: |_| 0.2 };
+    let bad_client = Users { rate: |user| if user == 0 { 1.0 } else { 0.05 }, ..ONE_HAS_HALF };
+    for (what, users) in [("one has half", ONE_HAS_HALF), ("ten have half", a_few), ("Zipf", zipf), ("one always fails", bad_client)] {
+        let failed = [0.05, 0.25, 0.5].map(|share| false_alarms_by_key(users, share, false, 34)).iter().sum::<f64>() / 3.0;
+        assert!(failed <= 0.06, "{what}: {failed}");
+    }
+}
+
+/// Else nothing would be shown above: with all requests without the event, one healthy client stands at its side again and again.
+#[test]
+fn with_all_requests_of_a_key_equal_models_would_fail() {
+    let failed = false_alarms_by_key(ONE_HAS_HALF, 0.5, true, 20);
+    assert!(failed > 0.3, "{failed}");
 }

@@ -413,3 +413,34 @@ fn a_sum_of_limits_that_is_hidden_decides_nothing() {
     by_user(&mut beside, &new[0], 404);
     assert_eq!((of_gate(&beside), said(&beside)), (((60, 60, UNDECIDED), 0), 1));
 }
+
+/// Trials of both kinds have their limits counted, so that the mean is right whoever splits, and in whatever order.
+#[test]
+fn equal_models_are_undecided_whoever_splits_in_one_experiment() {
+    let guardrail = json!({"guardrail": {"gates": ["worse"], "min_trials": 0}});
+    let by_gnomon = split(json!("refused"), guardrail);
+    let cluster = |name: &str| json!({"name": name, "cluster": {"exact": name}});
+    let mut by_mesh = split(json!("refused"), json!({"observe": {"baseline": "v1", "variants": [cluster("v1"), cluster("v2")]}}));
+    by_mesh["routes"][0].as_object_mut().unwrap().remove("split");
+    let (mut worker, mut next) = (Worker::new(by_gnomon.clone()), 0);
+    let (old, new) = (users(&mut worker, "v1", 60), users(&mut worker, "v2", 60));
+    for is_by_mesh in [true, false, true, false] {
+        worker.configure(ROOT, if is_by_mesh { by_mesh.clone() } else { by_gnomon.clone() });
+        for round in 0..20 {
+            let at_canary = round % 2 == 0;
+            if is_by_mesh {
+                for (cluster, has_event) in [("v1", !at_canary), ("v2", at_canary)] {
+                    worker.request_of(&[(":path", "/v1/x")]);
+                    worker.answer(1, if has_event { 404 } else { 200 }, "");
+                    worker.handle(Event::AnsweredBy { stream: 1, cluster: cluster.to_owned() });
+                    worker.end(1);
+                }
+            } else {
+                by_user(&mut worker, &if at_canary { &new } else { &old }[next], 404);
+                next += 1;
+            }
+        }
+        let ((bad, trials, state), limits) = of_gate(&worker);
+        assert_eq!((bad * 2, state, limits, tripped(&worker, "v2")), (trials, UNDECIDED, trials * 500_000, 0));
+    }
+}

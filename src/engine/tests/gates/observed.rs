@@ -11,6 +11,7 @@ use crate::engine::ending::Ending;
 use crate::engine::event::Event;
 use crate::engine::ids::StreamId;
 use crate::engine::tests::worker::{ROOT, Worker};
+use crate::limits::MAX_ORDERED;
 
 /// A route that observes `v1`, `v2` and `v3` at clusters of the same names, with these gates and `change` put over it.
 fn observed(gates: Value, change: Value) -> Value {
@@ -93,7 +94,6 @@ fn a_warm_up_begins_with_the_first_answer_of_the_canary() {
 #[test]
 fn a_pair_in_which_one_has_the_event_is_a_trial() {
     let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), json!({})));
-    assert_eq!(worker.sum(&["gnomon_gate_limit_sum_ppm_total"]), 0, "its trials have no limits of their own");
     assert_eq!(shown(&worker, "gnomon_gate_limit_ppm", "worse", "all"), 500_000);
     for (first, second, expected) in [
         (("v1", 200), ("v2", 503), (1, 1)),
@@ -112,6 +112,7 @@ fn a_pair_in_which_one_has_the_event_is_a_trial() {
         answer(&mut worker, "v3", 503);
         answer(&mut worker, second.0, second.1);
         assert_eq!(of_worse(&worker), (expected.0, expected.1, UNDECIDED), "{first:?} {second:?}");
+        assert_eq!(shown(&worker, "gnomon_gate_limit_sum_ppm_total", "worse", "all"), expected.1 * 500_000, "each with the gate's limit");
     }
     for _ in 0..2 * TO_FAIL {
         answer(&mut worker, "v1", 200);
@@ -149,6 +150,22 @@ fn requests_are_paired_in_the_order_in_which_they_begin() {
     assert_eq!(of_worse(&worker), (1, 1, UNDECIDED), "two of the canary, then one of each");
 }
 
+/// However many requests wait for the one that hangs.
+#[test]
+fn events_of_a_canary_that_hangs_are_counted() {
+    let most = StreamId::try_from(MAX_ORDERED).unwrap();
+    let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), json!({})));
+    (0..most + 100).for_each(|stream| begin(&mut worker, stream));
+    (0..most + 100).filter(|stream| stream % 2 == 1).for_each(|stream| end(&mut worker, stream, "v1", 200));
+    assert_eq!(of_worse(&worker).1, 0, "the first one is the canary's");
+    worker.pass(Duration::from_secs(60));
+    (0..most + 100).filter(|stream| stream % 2 == 0).for_each(|stream| end(&mut worker, stream, "v2", 504));
+    assert_eq!(of_worse(&worker), (i64::from(most) / 2, i64::from(most) / 2, FAIL), "but for those that found no room");
+    answer(&mut worker, "v1", 200);
+    answer(&mut worker, "v2", 504);
+    assert_eq!(of_worse(&worker).1, i64::from(most) / 2 + 1, "there is room again");
+}
+
 #[test]
 fn each_slice_pairs_its_own_requests() {
     let gate = json!({"each_slice": true});
@@ -164,10 +181,10 @@ fn each_slice_pairs_its_own_requests() {
     assert_eq!(["eu", "us", "other"].map(trials), [(1, 1, UNDECIDED), (1, 1, UNDECIDED), (0, 0, UNDECIDED)]);
 }
 
-/// Where routes keep a key at one variant, one client that always fails is one event, and a request without a key is at its variant not by
-/// chance.
+/// Where routes keep a key at one variant, one client that always fails is one event, one that never does is one partner, and a request
+/// without a key is at its variant not by chance.
 #[test]
-fn a_key_that_stays_at_its_variant_has_one_event() {
+fn a_key_that_stays_at_its_variant_is_in_one_pair() {
     let sticky = json!({"observe": {"bucket": {"key": {"header": "x-user"}}}});
     let mut worker = Worker::new(observed(json!([worse(json!("failed"))]), sticky));
     let mut ask = |user: &str, cluster: &str, status| {
@@ -177,13 +194,18 @@ fn a_key_that_stays_at_its_variant_has_one_event() {
     };
     ask("alice", "v2", 503);
     assert_eq!(ask("bob", "v1", 200), (1, 1, UNDECIDED));
-    for _ in 0..20 {
+    for number in 0..20 {
         ask("alice", "v2", 503);
         ask("", "v2", 503);
         assert_eq!(ask("bob", "v1", 200), (1, 1, UNDECIDED));
+        ask("bob", "v1", 503);
+        assert_eq!(ask(&format!("new-{number}"), "v1", 200), (1, 1, UNDECIDED), "nobody is new at the canary");
     }
     ask("carol", "v2", 503);
-    assert_eq!(ask("bob", "v1", 200), (2, 2, UNDECIDED));
+    assert_eq!(ask("dave", "v1", 200), (2, 2, UNDECIDED));
+    ask("erin", "v2", 200);
+    ask("erin", "v2", 503);
+    assert_eq!(ask("frank", "v1", 200), (2, 2, UNDECIDED), "by their first requests alone");
 }
 
 #[test]
