@@ -60,6 +60,8 @@ fn what_contradicts_itself_is_undecided() {
         ("series_missing", "  series of a gate or of a proxy are missing\n"),
         ("configuration", "  a proxy does not run as configured"),
         ("cut_off", "  a guardrail has cut it off at a proxy\n"),
+        ("label_collision", "  a label that Prometheus gives its targets has the name of one of Gnomon's: rename it\n"),
+        ("terms_differ", "  proxies judge a gate by different terms: a change has not reached all of them\n"),
         ("moon", "  the rules hold it back: moon\n"),
     ] {
         let mut held = World::new(0, (1, 0, 1000));
@@ -73,6 +75,45 @@ fn what_contradicts_itself_is_undecided() {
     let mut other = World::good();
     other.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v3 instance=a", "1");
     ask_world(other, &[]).assert(0, &[]);
+}
+
+/// One gate alone does not pass either if anything holds its subject back.
+#[test]
+fn a_gate_passes_alone_only_if_nothing_is_wrong() {
+    let gate = ["--gate", "errors"];
+    let other = |state| {
+        let mut world = World::new(state, (1, 0, 1000));
+        world.gate(&format!("{SUBJECT} gate=slow slice=all"), state, 2, if state == 2 { (100, 1000) } else { (0, 10) });
+        world
+    };
+    ask_world(World::good(), &gate).assert(0, &["gate errors passes"]);
+    ask_world(other(0), &gate).assert(0, &["gate errors passes"]);
+    ask_world(other(2), &gate).assert(0, &["gate errors passes"]);
+    for reason in ["series_missing", "configuration", "misrouted", "cut_off", "moon"] {
+        for state in [0, 1] {
+            let mut held = World::new(state, (1, 0, 1000));
+            held.add("gnomon:subject_held:info", &format!("{SUBJECT} reason={reason}"), "1");
+            ask_world(held, &gate).assert(75, &[]);
+        }
+    }
+    let with = |name: &str, labels: &str| {
+        let mut world = World::good();
+        world.add(name, labels, "1");
+        world
+    };
+    let variant = |name: &str| format!("experiment=fraud-a route=fraud variant={name} instance=a");
+    for (world, words) in [
+        (with("gnomon_split_misrouted", &variant("v1")), "a proxy routes requests of v1 like those of another variant"),
+        (with("gnomon_guardrail_tripped", &variant("v2")), "a guardrail has cut it off at 1 of 1 proxies"),
+        (with("gnomon:subject_cut_off:max", SUBJECT), "a guardrail had cut it off"),
+        (World::good().with("gnomon_configuration", "3"), "a proxy has refused its configuration"),
+        (World::new(0, (1, 0, 1000)), "gnomon:subject:state is 0 (undecided), but nothing else here says why"),
+        (World::new(2, (1, 0, 1000)), "gnomon:subject:state is 2 (fail), but nothing else here says why"),
+        (World::good().without("gnomon:subject:state"), "gnomon:subject:state is"),
+    ] {
+        ask_world(world, &gate).assert(75, &[words]);
+    }
+    ask_world(World::new(0, (2, 100, 1000)), &gate).assert(1, &["gate errors has failed"]);
 }
 
 #[test]

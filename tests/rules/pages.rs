@@ -25,7 +25,9 @@ fn each_alert_has_its_place_and_no_other_has_one() {
 fn the_pages_name_only_records_that_there_are() {
     let records = named("- record: ");
     let mut seen = BTreeSet::new();
-    for name in ["rules.md", "alerts.md", "monitoring.md", "deciding.md", "gates.md", "statistics.md", "troubleshooting.md", "observed-split.md"] {
+    for name in
+        ["rules.md", "alerts.md", "monitoring.md", "deciding.md", "gates.md", "statistics.md", "troubleshooting.md", "observed-split.md"]
+    {
         let text = page(name);
         for (at, _) in text.match_indices("gnomon:") {
             let end = text[at..].find(|c: char| !c.is_ascii_alphanumeric() && !"_:".contains(c)).unwrap_or(text.len() - at);

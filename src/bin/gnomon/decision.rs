@@ -5,7 +5,7 @@ mod row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gnomon::gate::State;
-use gnomon::subject::{ALL, Subject};
+use gnomon::subject::{ALL, Gate, Requires, Subject};
 
 pub use self::row::Row;
 use crate::problem::Problem;
@@ -40,6 +40,8 @@ pub struct Found {
     pub said: Option<State>,
     /// What else the rules say, and the best state that it allows.
     pub beside: Vec<(State, String)>,
+    /// Whether the rules have a cut-off on record: `gnomon:subject_cut_off:max`.
+    pub is_cut_off: bool,
     /// What is missing or contradicts itself. Nothing passes with one of these.
     pub flaws: Vec<String>,
 }
@@ -132,6 +134,8 @@ pub struct Told {
     pub subject: String,
     /// Its state, or that of the one gate that was asked about.
     pub state: State,
+    /// Whether the rules say 2 of the subject and have a reason for it on record: what a rollback may rest on.
+    pub has_failed_by_rules: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
     /// Its gates, slice by slice.
@@ -203,15 +207,41 @@ impl Found {
     /// Returns the state of the subject, and the reasons in words.
     fn judge(&self) -> (State, Vec<String>) {
         let (own, reasons) = self.own();
-        match self.said {
+        match self.contradiction(own, &reasons) {
             // The figures beside it must allow a pass. Whatever they say, they don't make one.
-            Some(said) if said != own => {
-                let beside = if own == State::Pass { "nothing else here says why".to_owned() } else { reasons.join("; ") };
-                let state = if said == State::Fail { said } else { State::Undecided };
-                (state, vec![format!("gnomon:subject:state is {} ({}), but {beside}", said as u64, word(said))])
-            }
-            _ => (own, reasons),
+            Some(contradiction) => (if self.said == Some(State::Fail) { State::Fail } else { State::Undecided }, vec![contradiction]),
+            None => (own, reasons),
         }
+    }
+
+    /// Says how `gnomon:subject:state` contradicts the state that follows from all else.
+    fn contradiction(&self, own: State, reasons: &[String]) -> Option<String> {
+        let said = self.said.filter(|said| *said != own)?;
+        let beside = if own == State::Pass { "nothing else here says why".to_owned() } else { reasons.join("; ") };
+        Some(format!("gnomon:subject:state is {} ({}), but {beside}", said as u64, word(said)))
+    }
+
+    /// Returns the state of one gate alone, and the reasons in words. It passes only if nothing else holds its subject back.
+    fn judge_gate(&self, gate: &str) -> (State, Vec<String>) {
+        let state = self.state(gate, ALL);
+        let words = format!("gate {gate} {}", if state == State::Undecided { "is undecided" } else { said_of(state) });
+        if state != State::Pass {
+            return (state, vec![words]);
+        }
+        let held = self.subject.held().into_iter().map(|reason| reason.to_string());
+        let beside = self.beside.iter().map(|(_, reason)| reason.clone());
+        let (own, reasons) = self.own();
+        let mut held: Vec<String> = held.chain(beside).collect();
+        if held.is_empty() {
+            held.extend(self.contradiction(own, &reasons));
+        }
+        if held.is_empty() { (state, vec![words]) } else { (State::Undecided, held) }
+    }
+
+    /// Whether the rules say 2, and why: a gate that is not only shown has failed, or a cut-off is on record.
+    fn has_failed_by_rules(&self) -> bool {
+        let failed = |gate: &Gate| gate.requires != Requires::Nothing && self.state(&gate.name, ALL) == State::Fail;
+        self.said == Some(State::Fail) && (self.is_cut_off || self.subject.gates.iter().any(failed))
     }
 
     /// Returns the state that follows from the states of the gates and all that stands beside them, and the reasons in words.
@@ -228,10 +258,7 @@ impl Told {
     fn new(found: &Found, gate: Option<&str>, flaws: &[String]) -> Self {
         let (state, reasons) = match gate {
             None => found.judge(),
-            Some(gate) => {
-                let state = found.state(gate, ALL);
-                (state, vec![format!("gate {gate} {}", if state == State::Undecided { "is undecided" } else { said_of(state) })])
-            }
+            Some(gate) => found.judge_gate(gate),
         };
         let doubts: Vec<String> = flaws.iter().chain(&found.flaws).cloned().collect();
         let (state, reasons) = match state {
@@ -240,7 +267,15 @@ impl Told {
         };
         let rows = found.subject.gates.iter().filter(|one| gate.is_none_or(|gate| one.name == gate));
         let rows = rows.flat_map(|gate| Row::all(gate, found)).collect();
-        Self { cluster: found.cluster.clone(), route: found.route.clone(), subject: found.subject.name.clone(), state, reasons, rows }
+        Self {
+            cluster: found.cluster.clone(),
+            route: found.route.clone(),
+            subject: found.subject.name.clone(),
+            state,
+            has_failed_by_rules: found.has_failed_by_rules(),
+            reasons,
+            rows,
+        }
     }
 }
 

@@ -157,7 +157,16 @@ fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mu
         states.extend(gate.slices.iter().map(|slice| ((gate.name.clone(), slice.name.clone()), slice.state(is_misrouted))));
         states.insert((gate.name.clone(), ALL.to_owned()), gate.state(is_misrouted));
     }
-    Ok(Some(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, beside: Vec::new(), flaws }))
+    Ok(Some(Found {
+        cluster: String::new(),
+        route: route.to_owned(),
+        subject,
+        states,
+        said: None,
+        beside: Vec::new(),
+        is_cut_off: false,
+        flaws,
+    }))
 }
 
 /// Returns the configurations of the experiment at work.
