@@ -9,6 +9,7 @@ use gnomon::subject::{ALL, Gate, Requires, Subject};
 
 pub use self::row::Row;
 use crate::problem::Problem;
+use crate::shown;
 
 /// What somebody asks about.
 #[derive(Clone, Debug, Default)]
@@ -157,10 +158,9 @@ impl Decision {
         let chosen: Vec<&Found> = found.iter().filter(meant).collect();
         let clusters: BTreeSet<&str> = chosen.iter().map(|found| found.cluster.as_str()).collect();
         if clusters.len() > 1 {
-            let names: Vec<String> =
-                clusters.iter().map(|name| if name.is_empty() { "(no cluster)".into() } else { (*name).into() }).collect();
+            let names = shown::names(clusters.iter().map(|name| if name.is_empty() { "(no cluster)" } else { name }));
             let text =
-                format!("experiment {} runs in several clusters: {}; say which by --cluster", selection.experiment, names.join(", "));
+                format!("experiment {} runs in several clusters: {names}; say which by --cluster", shown::name(&selection.experiment));
             return Err(Problem::usage(text));
         }
         let subjects: Vec<Told> = chosen.iter().map(|found| Told::new(found, selection.gate.as_deref(), &flaws)).collect();
@@ -185,18 +185,20 @@ fn worse(one: State, another: State) -> State {
 /// Says that nothing in the experiment is what was asked for, and what there is.
 fn not_there(selection: &Selection, found: &[Found]) -> Problem {
     let asked = [("cluster", &selection.cluster), ("route", &selection.route), ("subject", &selection.subject), ("gate", &selection.gate)];
-    let asked: Vec<String> = asked.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?))).collect();
+    let asked: Vec<String> = asked.iter().filter_map(|(what, name)| Some(format!("{what} {}", shown::name(name.as_ref()?)))).collect();
     let there: Vec<String> = found.iter().map(Found::place).collect();
     let there = if there.is_empty() { "nothing".into() } else { there.join("; ") };
-    Problem::input(format!("experiment {} has no {} with a gate; there is {there}", selection.experiment, asked.join(", ")))
+    let (experiment, asked) = (shown::name(&selection.experiment), asked.join(", "));
+    Problem::input(format!("experiment {experiment} has no {asked} with a gate; there is {there}"))
 }
 
 impl Found {
     /// Returns where the subject is, and its gates.
     fn place(&self) -> String {
-        let gates: Vec<&str> = self.subject.gates.iter().map(|gate| gate.name.as_str()).collect();
-        let cluster = if self.cluster.is_empty() { String::new() } else { format!("cluster {}, ", self.cluster) };
-        format!("{cluster}route {}, subject {}, gates {}", self.route, self.subject.name, gates.join(" "))
+        let gates: Vec<String> = self.subject.gates.iter().map(|gate| shown::name(&gate.name)).collect();
+        let cluster = if self.cluster.is_empty() { String::new() } else { format!("cluster {}, ", shown::name(&self.cluster)) };
+        let (route, subject) = (shown::name(&self.route), shown::name(&self.subject.name));
+        format!("{cluster}route {route}, subject {subject}, gates {}", gates.join(" "))
     }
 
     /// Returns the state of a gate in a slice; one that is missing is undecided.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::client::{Answer, Client, place};
 use crate::problem::Problem;
 use crate::sample::Sample;
+use crate::shown::{name, sentence};
 
 /// A Prometheus server, or what speaks its API.
 #[derive(Debug)]
@@ -80,11 +81,15 @@ fn read(answer: &Answer, place: &str) -> Result<(Vec<Sample>, Vec<String>), Prob
     // Prometheus itself says `success` or `error`.
     let Some(status) = text("/status") else { return Err(no_prometheus(answer, place)) };
     if !answer.status.is_success() || status != "success" {
-        let [kind, why] = ["/errorType", "/error"].map(|path| text(path).unwrap_or("?"));
+        let [kind, why] = ["/errorType", "/error"].map(|path| sentence(text(path).unwrap_or("?")));
         let text = format!("{place}: Prometheus answers {} {kind}: {why}", answer.status.as_u16());
         return Err(if may_pass(answer.status) { Problem::down(text) } else { Problem::service(text) });
     }
-    let warnings = list("/warnings").into_iter().flatten().map(|warning| warning.as_str().unwrap_or("?").to_owned()).collect();
+    let warnings = match json.as_ref().and_then(|json| json.get("warnings")) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(warnings)) => warnings.iter().map(|warning| sentence(warning.as_str().unwrap_or(&warning.to_string()))).collect(),
+        Some(other) => vec![sentence(&other.to_string())],
+    };
     let result = list("/data/result").filter(|_| text("/data/resultType") == Some("vector"));
     let samples: Option<Vec<Sample>> = result.and_then(|result| result.iter().map(sample).collect());
     let unreadable = || Problem::service(format!("{place}: this answer is no vector of Prometheus' query API"));
@@ -93,15 +98,16 @@ fn read(answer: &Answer, place: &str) -> Result<(Vec<Sample>, Vec<String>), Prob
 
 /// Returns the sample of an element of a vector: `{"metric": {labels}, "value": [time, "text"]}`.
 fn sample(element: &Value) -> Option<Sample> {
-    let mut labels: BTreeMap<String, String> = element
+    let labels: BTreeMap<String, String> = element
         .get("metric")?
         .as_object()?
         .iter()
         .map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect::<Option<_>>()?;
-    let name = labels.remove("__name__").unwrap_or_default();
     let value = element.get("value")?.get(1)?.as_str()?.parse().ok()?;
-    Some(Sample { name, labels, value })
+    let mut sample = Sample::new("", &labels, value);
+    sample.name = sample.labels.remove("__name__").unwrap_or_default();
+    Some(sample)
 }
 
 /// Says what an answer is that is not Prometheus'.
@@ -109,7 +115,9 @@ fn no_prometheus(answer: &Answer, place: &str) -> Problem {
     let Answer { status, content_type, location, body } = answer;
     let code = status.as_u16();
     let text = match code {
-        300..=399 => format!("redirects to {}: is that a login page? Give a token by --bearer-token-file", without_query(location)),
+        300..=399 => {
+            format!("redirects to {}: is that a login page? Give a token by --bearer-token-file", sentence(without_query(location)))
+        }
         401 => "answers 401: it wants credentials, give --bearer-token-file or --header".to_owned(),
         403 => "answers 403: these credentials may not query it".to_owned(),
         404 => "answers 404: Prometheus has no API there; perhaps it is behind a path, which belongs into --prometheus".to_owned(),
@@ -130,8 +138,8 @@ fn without_query(location: &str) -> &str {
     location.split(['?', '#']).next().unwrap_or_default()
 }
 
-fn shown(content_type: &str) -> &str {
-    if content_type.is_empty() { "no type" } else { content_type }
+fn shown(content_type: &str) -> String {
+    if content_type.is_empty() { "no type".into() } else { name(content_type) }
 }
 
 #[cfg(test)]

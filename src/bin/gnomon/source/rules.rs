@@ -12,6 +12,7 @@ use super::prometheus::{Prometheus, Queries};
 use crate::decision::{Audit, Configuration, Look, Origin, Selection};
 use crate::problem::Problem;
 use crate::sample::Sample;
+use crate::shown;
 use crate::time;
 
 /// The version of the rules that this command knows: the label `version` of `gnomon:rules:info`.
@@ -78,7 +79,7 @@ fn version(info: &[Sample], place: &str) -> Result<String, Problem> {
         }
         [VERSION] => Ok(VERSION.to_owned()),
         _ => {
-            let found = versions.join(" and ");
+            let found = versions.into_iter().map(shown::name).collect::<Vec<_>>().join(" and ");
             let text = format!(
                 "{place}: Gnomon's recording rules are of version {found}, but this command knows {VERSION}: load {FILE} of its release"
             );
@@ -101,8 +102,8 @@ async fn nothing(queries: &mut Queries<'_>, experiment: &str) -> Result<Problem,
         return Ok(Problem::not_yet(format!("experiment {experiment}: {why}")));
     }
     if !there.is_empty() {
-        let there: Vec<&str> = there.into_iter().collect();
-        return Ok(Problem::not_yet(format!("no such experiment: {experiment}; there are: {}", there.join(", "))));
+        let (experiment, there) = (shown::name(experiment), shown::names(there));
+        return Ok(Problem::not_yet(format!("no such experiment: {experiment}; there are: {there}")));
     }
     let filters = queries.ask("group by (what) (gnomon_build_info)").await?;
     let versions: Vec<&str> = filters.iter().map(|sample| sample.label("what")).collect();
@@ -111,7 +112,7 @@ async fn nothing(queries: &mut Queries<'_>, experiment: &str) -> Result<Problem,
     } else {
         format!(
             "no experiment at all: the filters ({}) have no configuration, or are too old for gnomon_experiment_info",
-            versions.join(", ")
+            shown::names(versions)
         )
     }))
 }
