@@ -10,6 +10,10 @@ use crate::client::{Answer, Client, place};
 use crate::problem::Problem;
 use crate::sample::Sample;
 use crate::shown::{name, sentence};
+use crate::time;
+
+/// How many seconds two clocks may differ.
+const CLOCKS: f64 = 120.0;
 
 /// A Prometheus server, or what speaks its API.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Queries<'a> {
     pub asked: Vec<String>,
     /// What Prometheus warned of. An answer with warnings may be partial.
     pub warnings: Vec<String>,
+    /// What is wrong with its clock, or with the own one: then the figures are not those of the time that was meant.
+    pub clock: Option<String>,
 }
 
 impl Prometheus {
@@ -43,7 +49,7 @@ impl Prometheus {
 
     /// Begins queries at `time`, in seconds since 1970.
     pub fn at(&self, time: f64) -> Queries<'_> {
-        Queries { prometheus: self, time, asked: Vec::new(), warnings: Vec::new() }
+        Queries { prometheus: self, time, asked: Vec::new(), warnings: Vec::new(), clock: None }
     }
 }
 
@@ -56,6 +62,7 @@ impl Queries<'_> {
         let answer = self.prometheus.client.get(&url).await?;
         let (samples, warnings) = read(&answer, &place(&url))?;
         self.asked.push(query.to_owned());
+        self.clock = self.clock.take().or_else(|| clock(&answer.date, super::now()));
         self.warnings.extend(warnings);
         Ok(samples)
     }
@@ -96,6 +103,19 @@ fn read(answer: &Answer, place: &str) -> Result<(Vec<Sample>, Vec<String>), Prob
     Ok((samples.ok_or_else(unreadable)?, warnings))
 }
 
+/// Says how the clocks differ, by the `date` of an answer and the own clock. An answer without a date says nothing.
+fn clock(date: &str, now: f64) -> Option<String> {
+    if date.is_empty() {
+        return None;
+    }
+    let Some(there) = time::http_date(date) else { return Some(format!("Prometheus' answer has a date that is none: {}", name(date))) };
+    let off = now - there;
+    (off.abs() > CLOCKS).then(|| {
+        let how = if off > 0.0 { "behind" } else { "ahead of" };
+        format!("Prometheus' clock is {:.0} s {how} this one: one of them is wrong", off.abs())
+    })
+}
+
 /// Returns the sample of an element of a vector: `{"metric": {labels}, "value": [time, "text"]}`.
 fn sample(element: &Value) -> Option<Sample> {
     let labels: BTreeMap<String, String> = element
@@ -112,7 +132,7 @@ fn sample(element: &Value) -> Option<Sample> {
 
 /// Says what an answer is that is not Prometheus'.
 fn no_prometheus(answer: &Answer, place: &str) -> Problem {
-    let Answer { status, content_type, location, body } = answer;
+    let Answer { status, content_type, location, body, .. } = answer;
     let code = status.as_u16();
     let text = match code {
         300..=399 => {
@@ -145,6 +165,22 @@ fn shown(content_type: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_are_compared() {
+        let date = "Mon, 30 Nov 2026 12:00:00 GMT";
+        for (now, words) in [
+            (1_796_040_000.0, None),
+            (1_796_040_120.0, None),
+            (1_796_039_880.0, None),
+            (1_796_040_121.0, Some("Prometheus' clock is 121 s behind this one")),
+            (1_796_039_000.0, Some("Prometheus' clock is 1000 s ahead of this one")),
+        ] {
+            assert_eq!(clock(date, now).map(|text| text.split(':').next().unwrap().to_owned()).as_deref(), words, "{now}");
+        }
+        assert_eq!(clock("", 0.0), None);
+        assert!(clock("today\u{1b}", 0.0).unwrap().ends_with("a date that is none: today\\u{1b}"));
+    }
 
     #[test]
     fn a_query_is_encoded() {

@@ -52,12 +52,11 @@ pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> 
     let times = queries.ask(&format!("timestamp(gnomon:subject:state{{{of}}})")).await?;
     let mut flaws: Vec<String> =
         queries.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}")).collect();
-    flaws.extend(age(&times, time));
+    let subjects = gates.iter().filter(|sample| sample.name == "gnomon:subject:state").count();
+    flaws.extend(age(&times, subjects, time));
+    flaws.extend(queries.clock);
     let configurations = Configuration::count(proxies.iter().filter(|sample| sample.name == "gnomon_experiment_info"));
-    let mut notes: Vec<String> = differing(&configurations);
-    if configurations.is_empty() {
-        notes.push("no proxy exports gnomon_experiment_info for it: the filter is too old, or no proxy serves it any more".into());
-    }
+    let notes = differing(&configurations);
     let filters = runs.iter().filter(|sample| sample.name == "gnomon_build_info").map(|sample| sample.label("what").to_owned()).collect();
     let origin = Origin::Prometheus { url: prometheus.place(), queries: queries.asked };
     let audit = Audit { time, filters, rules: Some(rules), configurations, origin };
@@ -117,11 +116,14 @@ async fn nothing(queries: &mut Queries<'_>, experiment: &str) -> Result<Problem,
     }))
 }
 
-/// Says how old the figures are, if they are not those of `now`.
-fn age(times: &[Sample], now: f64) -> Option<String> {
+/// Says how old the figures of so many subjects are, if they are not those of `now`, or if that is not known.
+fn age(times: &[Sample], subjects: usize, now: f64) -> Option<String> {
     let oldest = times.iter().map(|sample| sample.value).fold(f64::INFINITY, f64::min);
+    if times.len() < subjects || times.iter().any(|sample| !sample.value.is_finite()) {
+        return Some("Prometheus does not say of when gnomon:subject:state is (timestamp)".into());
+    }
     let age = now - oldest;
-    (age.is_finite() && age > OLDEST).then(|| format!("the rules were last evaluated {age:.0} s before: does Prometheus evaluate them?"))
+    (age > OLDEST).then(|| format!("the rules were last evaluated {age:.0} s before: does Prometheus evaluate them?"))
 }
 
 /// Says which routes have several configurations at work.

@@ -7,7 +7,8 @@ use gnomon::gate::{Counts, Rate, State, Terms};
 use gnomon::subject::{ALL, Gate, Requires, Slice, Subject};
 
 use crate::decision::Found;
-use crate::sample::Sample;
+use crate::sample::{Sample, whole};
+use crate::shown;
 
 /// Cluster, route and subject.
 type Place = [String; 3];
@@ -47,7 +48,11 @@ pub fn found(gates: &[Sample], lives: &[Sample], proxies: &[Sample], runs: &[Sam
             values.flaws.push(twice(sample, other));
         }
         match sample.name.as_str() {
-            "gnomon:subject:state" => values.said = Some(sample.value),
+            // Of two that differ neither counts.
+            "gnomon:subject:state" => {
+                let is_one = values.said.is_none_or(|said| said == sample.value);
+                values.said = Some(if is_one { sample.value } else { f64::NAN });
+            }
             "gnomon:subject_cut_off:max" => values.is_cut_off = true,
             _ => {
                 values.gates.entry(key).or_default().insert(sample.name.clone(), sample.value);
@@ -91,20 +96,31 @@ impl Values {
             }),
         };
         let of_gate: BTreeSet<String> = self.gates.keys().map(|(gate, _)| gate.clone()).collect();
-        let gates = of_gate.into_iter().map(|gate| self.gate(gate)).collect();
-        let states =
-            std::mem::take(&mut self.gates).into_iter().filter_map(|(key, values)| Some((key, state(*values.get("gnomon:gate:state")?)?)));
-        let states = states.collect();
+        let gates: Vec<Gate> = of_gate.into_iter().map(|gate| self.gate(gate)).collect();
+        let figures = std::mem::take(&mut self.gates);
+        let states: BTreeMap<Key, State> =
+            figures.into_iter().filter_map(|(key, values)| Some((key, state(*values.get("gnomon:gate:state")?)?))).collect();
+        gates.iter().for_each(|gate| self.contradictions(gate, &states));
         let own = |sample: &&Sample| sample.label("cluster") == cluster && sample.label("route") == route;
         let count = |name: &'static str| proxies.iter().filter(own).filter(move |sample| sample.name == name);
         let misrouted: BTreeSet<&str> = count("gnomon_split_misrouted").map(|sample| sample.label("variant")).collect();
         let configurations = runs.iter().filter(|sample| sample.name == "gnomon_configuration" && sample.label("cluster") == cluster);
+        let configurations: Vec<Option<u64>> = configurations.map(Sample::count).collect();
+        if configurations.is_empty() || configurations.contains(&None) {
+            let what = if configurations.is_empty() { "missing" } else { "no number" };
+            self.flaws.push(format!("gnomon_configuration is {what} at a proxy of the experiment"));
+        }
+        let proxies = count("gnomon_experiment_info").count() as u64;
+        if proxies == 0 {
+            let why = "the filter is too old, or no proxy serves it any more";
+            self.flaws.push(format!("gnomon_experiment_info is missing for route {}: {why}", shown::name(&route)));
+        }
         let subject = Subject {
             gates,
-            proxies: count("gnomon_experiment_info").count() as u64,
+            proxies,
             cut_off: count("gnomon_guardrail_tripped").filter(|sample| sample.label("variant") == name).count() as u64,
             misrouted: misrouted.into_iter().map(str::to_owned).collect(),
-            configurations: configurations.filter_map(Sample::count).filter(|value| *value != 1).collect(),
+            configurations: configurations.into_iter().flatten().filter(|value| *value != 1).collect(),
             name,
         };
         let beside = beside(self.is_cut_off, self.held, &subject);
@@ -116,12 +132,13 @@ impl Values {
         let own: Vec<(String, BTreeMap<String, f64>)> =
             self.gates.iter().filter(|((gate, _), _)| *gate == name).map(|((_, slice), values)| (slice.clone(), values.clone())).collect();
         let requires = own.iter().filter_map(|(_, values)| values.get("gnomon:gate_requires:max")).copied().fold(f64::NAN, f64::max);
-        let requires = Some(requires).filter(|value| *value >= 0.0).and_then(|value| Requires::of(value as u64)).unwrap_or_else(|| {
-            self.flaws.push(format!("gnomon:gate_requires:max is missing for gate {name}"));
+        let requires = whole(requires).and_then(Requires::of).unwrap_or_else(|| {
+            self.flaws.push(format!("gnomon:gate_requires:max is missing, or no requirement, for gate {name}"));
             Requires::Pass
         });
-        let overall = own.iter().find(|(slice, _)| slice == ALL);
-        if overall.and_then(|(_, values)| state(*values.get("gnomon:gate:state")?)).is_none() {
+        let states =
+            |(_, values): &&(String, BTreeMap<String, f64>)| values.get("gnomon:gate:state").and_then(|value| state(*value)).is_some();
+        if !own.iter().any(|(slice, _)| slice == ALL) || !own.iter().all(|of| states(&of)) {
             self.flaws.push(format!("gnomon:gate:state is missing, or no state, for gate {name}"));
         }
         let is_by_slices = own.iter().any(|(slice, _)| slice != ALL);
@@ -130,22 +147,35 @@ impl Values {
         Gate { name, requires, slices, failed_before: false }
     }
 
+    /// Says which states of a gate are a pass that does not follow from the counts beside them. Figures of one evaluation agree.
+    fn contradictions(&mut self, gate: &Gate, states: &BTreeMap<Key, State>) {
+        let passes = |slice: &str| states.get(&(gate.name.clone(), slice.to_owned())) == Some(&State::Pass);
+        // (The rules hold a misrouted split against the gate, too: that is told by itself.)
+        let by_slices = gate.slices.iter().map(|slice| (slice.name.as_str(), slice.state(false)));
+        let all = gate.slices.iter().all(|slice| slice.name != ALL).then(|| (ALL, gate.state(false)));
+        for (slice, _) in by_slices.chain(all).filter(|(slice, state)| passes(slice) && *state != State::Pass) {
+            let text = "gnomon:gate:state is 1 (pass), but its counts or terms don't allow it";
+            self.flaws.push(format!("{text}: gate {} in slice {slice}", gate.name));
+        }
+    }
+
     fn slice(&mut self, gate: &str, slice: &str, values: &BTreeMap<String, f64>) -> Slice {
         let flaws = &mut self.flaws;
-        let mut get = |name: &str| {
-            let value = values.get(name).copied().filter(|value| *value >= 0.0 && value.is_finite());
+        let mut get = |name: &str, is_good: &dyn Fn(f64) -> bool| {
+            let value = values.get(name).copied().filter(|value| is_good(*value));
             if value.is_none() {
                 let what = values.get(name).map_or("missing".to_owned(), |value| format!("{value}"));
                 flaws.push(format!("{name} is {what} for gate {gate} in slice {slice}"));
             }
             value
         };
-        let (bad, trials) = (get("gnomon:gate_bad:sum"), get("gnomon:gate_trials:sum"));
+        let [bad, trials, min_trials] = ["gnomon:gate_bad:sum", "gnomon:gate_trials:sum", "gnomon:gate_min_trials:max"]
+            .map(|name| get(name, &|value| whole(value).is_some()).map(|value| value as u64));
         let rate = |share: f64| Rate::new((share * 1e6).round() as u32);
-        let limit = get("gnomon:gate_limit:ratio").and_then(rate);
-        let terms = limit.zip(get("gnomon:gate_alpha:ratio").and_then(rate)).zip(get("gnomon:gate_min_trials:max"));
-        let terms = terms.map(|((limit, alpha), min_trials)| Terms { limit, alpha, min_trials: min_trials as u64 });
-        let sums = || Lives(vec![Counts::new(bad.unwrap_or_default() as u64, trials.unwrap_or_default() as u64)]);
+        let [limit, alpha] =
+            ["gnomon:gate_limit:ratio", "gnomon:gate_alpha:ratio"].map(|name| get(name, &|value| rate(value).is_some()).and_then(rate));
+        let terms = limit.zip(alpha).zip(min_trials).map(|((limit, alpha), min_trials)| Terms { limit, alpha, min_trials });
+        let sums = || Lives(vec![Counts::new(bad.unwrap_or_default(), trials.unwrap_or_default())]);
         let lives =
             self.lives.get(&(gate.to_owned(), slice.to_owned())).map_or_else(sums, |lives| Lives(lives.values().map(life).collect()));
         Slice { name: slice.to_owned(), terms, lives, failed_before: false }
