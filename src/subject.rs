@@ -141,16 +141,13 @@ impl Subject {
             gates.map(|gate| gate.name.clone()).collect::<Vec<_>>()
         };
         let failed = of(State::Fail, |requires| requires != Requires::Nothing).into_iter().map(Reason::Failed);
-        let cut_off = (self.cut_off > 0).then_some(Reason::CutOff { at: self.cut_off, of: self.proxies });
         let is_most = self.cut_off.saturating_mul(2) > self.proxies;
-        let failures: Vec<Reason> = failed.chain(cut_off.clone().filter(|_| is_most)).collect();
+        let failures: Vec<Reason> = failed.chain(self.is_cut_off().filter(|_| is_most)).collect();
         if !failures.is_empty() {
             return (State::Fail, failures);
         }
         let undecided = of(State::Undecided, |requires| requires == Requires::Pass).into_iter().map(Reason::Undecided);
-        let misrouted = self.misrouted.iter().cloned().map(Reason::Misrouted);
-        let configurations = self.configurations.iter().copied().map(Reason::Configuration);
-        let mut reasons: Vec<Reason> = undecided.chain(misrouted).chain(configurations).chain(cut_off).collect();
+        let mut reasons: Vec<Reason> = undecided.chain(self.held()).collect();
         let must_pass = || self.gates.iter().filter(|gate| gate.requires == Requires::Pass);
         if must_pass().next().is_none() {
             reasons.insert(0, Reason::NothingMustPass);
@@ -159,6 +156,17 @@ impl Subject {
             return (State::Undecided, reasons);
         }
         (State::Pass, vec![Reason::Passed(must_pass().map(|gate| gate.name.clone()).collect())])
+    }
+
+    /// Returns what keeps the subject from passing, whatever its gates say.
+    pub fn held(&self) -> Vec<Reason> {
+        let misrouted = self.misrouted.iter().cloned().map(Reason::Misrouted);
+        let configurations = self.configurations.iter().copied().map(Reason::Configuration);
+        misrouted.chain(configurations).chain(self.is_cut_off()).collect()
+    }
+
+    fn is_cut_off(&self) -> Option<Reason> {
+        (self.cut_off > 0).then_some(Reason::CutOff { at: self.cut_off, of: self.proxies })
     }
 }
 

@@ -160,6 +160,9 @@ fn bad_texts_are_told() {
         let name = format!("gnomon_gate_{name}");
         ask_input(&good().without(&name).text()).assert(75, &[&format!("standard input: {name} is missing for gate errors in slice all")]);
     }
+    // Two texts in one.
+    let two = good().text() + &Proxy::new(2, 0, 1000).text();
+    ask_input(&two).assert(66, &["standard input: gnomon_build_info is there twice: give each proxy's text by its own --stats"]);
     for name in ["gnomon_configuration", "gnomon_experiment_info"] {
         ask_input(&good().without(name).text()).assert(75, &[&format!("standard input: {name} is missing")]);
     }
@@ -180,14 +183,95 @@ fn bad_texts_are_told() {
     ask_input(&good().with("gnomon_gate_limit_ppm", 0).text()).assert(66, &["experiment fraud-a has no gate"]);
     ask_input(&good().without("gnomon_gate_limit_ppm").text())
         .assert(75, &["gnomon_gate_limit_ppm is missing for gate errors in slice all"]);
-    let other_subject = good().without("gnomon_gate_limit_ppm").text().replace("v2", "v2-copy") + &good().text();
-    ask_input(&other_subject).assert(75, &["subject v2: pass", "subject v2-copy: undecided"]);
+    let other_subject = good().without("gnomon_gate_limit_ppm").text().replace("v2", "v2-copy");
+    let gates = other_subject.lines().filter(|line| line.starts_with("gnomon_gate_")).map(|line| format!("{line}\n"));
+    ask_input(&(good().text() + &gates.collect::<String>())).assert(75, &["subject v2: pass", "subject v2-copy: undecided"]);
     ask_input(&good().text().replace("fraud-a", "other")).assert(66, &["no such experiment: fraud-a; there are: other"]);
     ask_input("gnomon_build_info{what=\"0.1.0\"} 1\n").assert(66, &["no experiment at all: the filter (0.1.0) has no configuration"]);
     ask_input("").assert(66, &["standard input: the text is empty"]);
     ask_input("cluster.a.b: 1\n").assert(66, &["this is Envoy's plain /stats: take /stats/prometheus"]);
     ask_input(good().text().trim_end()).assert(66, &["it was cut off"]);
     gate(&["--experiment", "e", "--stats", "no-such-file"]).assert(66, &["--stats no-such-file: No such file"]);
+}
+
+/// The text of a good proxy whose split is shown, with another value of each series whose name ends so.
+fn with_value(name: &str, value: &str) -> String {
+    let mut proxy = Proxy::new(1, 0, 1000);
+    for series in ["gnomon_guardrail_tripped", "gnomon_split_misrouted"] {
+        proxy.add(series, r#"experiment="fraud-a",route="fraud",variant="v2""#, 0);
+    }
+    let lines = proxy.lines.iter().map(|line| match line.split_once('{') {
+        Some((series, _)) if series == name => format!("{} {value}\n", line.rsplit_once(' ').unwrap().0),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn values_that_are_no_counts_are_told() {
+    for name in [
+        "configuration",
+        "experiment_info",
+        "guardrail_tripped",
+        "split_misrouted",
+        "started_microseconds",
+        "gate_alpha_ppm",
+        "gate_bad_total",
+        "gate_failures_total",
+        "gate_limit_sum_ppm_total",
+        "gate_min_trials",
+        "gate_state",
+        "gate_trials_total",
+    ] {
+        let name = format!("gnomon_{name}");
+        for value in ["NaN", "-1", "+Inf", "-Inf", "0.5", "1.5", "1e17"] {
+            ask_input(&with_value(&name, value))
+                .assert(75, &[&format!("standard input: {name} is "), "which is no whole number from 0 up"]);
+        }
+    }
+    for value in ["NaN", "-1", "2.5"] {
+        ask_input(&with_value("gnomon_gate_requires", value)).assert(66, &["gnomon_gate_requires is missing or its value is not known"]);
+        ask_input(&with_value("gnomon_gate_limit_ppm", value)).assert(75, &["gnomon_gate_limit_ppm is "]);
+    }
+    ask_input(&with_value("gnomon_configuration", "+1")).assert(0, &[]);
+    ask_input(&with_value("gnomon_configuration", "1.0")).assert(0, &[]);
+    // Another experiment's figures are not asked about.
+    let other = with_value("gnomon_gate_state", "NaN");
+    let other: String = other.lines().filter(|line| line.contains("gate_state")).map(|line| line.replace("fraud-a", "b") + "\n").collect();
+    ask_input(&(with_value("", "") + &other)).assert(0, &[]);
+}
+
+/// Also of a gate that holds nothing back.
+#[test]
+fn terms_out_of_range_are_told() {
+    for (name, value) in [("limit_ppm", 1_000_000_u64), ("limit_ppm", 5_000_000_000), ("alpha_ppm", 0), ("alpha_ppm", 1_000_000)] {
+        let mut proxy = Proxy::new(1, 0, 1000);
+        proxy.gate("worse", "all", 0, 10);
+        proxy.add("gnomon_gate_requires", &format!(r#"{SUBJECT},gate="worse",slice="all""#), 1);
+        let lines = proxy.lines.iter_mut().filter(|line| line.contains(name) && line.contains("worse"));
+        lines.for_each(|line| *line = format!("{} {value}", line.rsplit_once(' ').unwrap().0));
+        ask(&[proxy], &[], "range").assert(75, &["gnomon_gate_limit_ppm or gnomon_gate_alpha_ppm is out of range for gate worse"]);
+    }
+}
+
+/// What a text says never reaches the terminal as it is.
+#[test]
+fn control_characters_are_escaped() {
+    let text = Proxy::new(1, 0, 1000).text().replace("\"v2\"", "\"v2\u{1b}[2J\u{9b}\"");
+    let runs = [
+        ask_input(&text),
+        ask_input(&text.replace("fraud-a", "a\u{1b}]0;b")),
+        ask_input("\u{1b}[2J"),
+        ask_input(&format!("{text}gnomon_\u{1b}")),
+    ];
+    for run in runs {
+        let told = format!("{}{}", run.out, run.errors);
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n') && told.contains("\\u{1b}"), "{run:?}");
+    }
+    let long = "x".repeat(5000);
+    let run = ask_input(&Proxy::new(1, 0, 1000).text().replace("fraud-a", &long));
+    run.assert(66, &[&format!("there are: {}…", "x".repeat(100))]);
+    assert!(run.errors.len() < 400, "{run:?}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn a_prometheus_that_does_not_answer_as_one_is_told() {
         (Reply::With(503, String::new(), error.into()), "Prometheus answers 503 timeout: query timed out"),
         (Reply::With(400, String::new(), error.replace("timeout", "bad_data")), "Prometheus answers 400 bad_data: query timed out"),
         (Reply::json(error), "Prometheus answers 200 timeout"),
+        (Reply::json(error.replace("query", "\\u001b[2J")), "Prometheus answers 200 timeout: \\u{1b}[2J timed out"),
         (Reply::With(200, "content-type: text/html\r\n".into(), html.into()), "answers 200 with HTML: this is a page"),
         (
             Reply::With(302, "location: https://login.example.com/?token=secret\r\n".into(), String::new()),

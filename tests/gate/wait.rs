@@ -41,6 +41,16 @@ fn an_outage_is_never_a_pass() {
     ask(&looks(vec![Some(World::new(0, (0, 0, 76)))]), &short).assert(75, &["gate errors must pass and is undecided"]);
 }
 
+/// A time that is shorter than the pause between two looks is waited for, too.
+#[test]
+fn it_asks_once_more_at_the_end() {
+    let began = Instant::now();
+    let short = ["--wait", "1s", "--every", "10m"];
+    ask(&looks(vec![Some(World::new(0, (0, 0, 76))), Some(World::good())]), &short).assert(0, &[]);
+    ask(&looks(vec![None, Some(World::good())]), &short).assert(0, &[]);
+    assert!((Duration::from_secs(2)..Duration::from_secs(10)).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
 /// What nobody's waiting mends.
 #[test]
 fn what_stays_wrong_is_not_waited_for() {

@@ -1,6 +1,6 @@
 //! Slow and greedy clients, a Prometheus that hangs, and the end.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -23,19 +23,32 @@ fn large_bodies_and_slow_ones_are_refused() {
 }
 
 #[test]
-fn a_connection_is_kept() {
+fn a_connection_has_one_answer() {
     let server = Server::new(|request| World::good().answer(request));
     let process = Process::new(&server.url);
     let mut stream = process.connect();
-    for _ in 0..3 {
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"alive\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            seen.extend(byte);
-        }
-    }
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let answer = read(stream);
+    answer.assert(200, "alive\n");
+    assert!(answer.head.contains("connection: close") && answer.body == "alive\n", "{answer:?}");
+}
+
+/// Clients who neither read their answer nor leave hold no place: there are 256.
+#[test]
+fn clients_that_do_not_read_hold_nobody_up() {
+    let server = Server::new(|request| World::good().answer(request));
+    let process = Process::new(&server.url);
+    let deaf: Vec<_> = (0..300)
+        .map(|_| {
+            let mut stream = process.connect();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    process.hook("/confirm", "").assert(200, "pass");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(deaf);
 }
 
 /// Flagger gives up after 10 s, and would not learn why.

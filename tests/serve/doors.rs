@@ -26,6 +26,36 @@ fn a_decision_is_answered_at_both_doors() {
     }
 }
 
+/// A rollback is answered with 200 if the rules say 2 and why; not because one of both stands there.
+#[test]
+fn a_rollback_needs_a_reason() {
+    let none = "no rollback: gnomon:subject:state must be 2";
+    let cut_off = |state| {
+        let mut world = World::new(state, (1, 0, 1000));
+        world.add("gnomon:subject_cut_off:max", SUBJECT, "1");
+        world
+    };
+    let mut tripped = World::new(2, (1, 0, 1000));
+    tripped.add("gnomon_guardrail_tripped", "experiment=fraud-a route=fraud variant=v2 instance=a", "1");
+    for (world, status, words) in [
+        (World::new(2, (1, 0, 1000)), 409, none),
+        (World::new(2, (0, 0, 76)), 409, none),
+        (World::new(2, (2, 100, 1000)).with("gnomon:gate_requires:max", "0"), 409, none),
+        (tripped, 409, none),
+        (cut_off(1), 409, "gnomon:subject:state is 1 (pass), but a guardrail had cut it off"),
+        (cut_off(2), 200, "a guardrail had cut it off"),
+        (World::new(2, (2, 100, 1000)).with("gnomon:gate_requires:max", "1"), 200, "gate errors has failed"),
+    ] {
+        let (process, _server) = with(world);
+        process.hook("/rollback", "").assert(status, words);
+    }
+    let (process, _server) = with(World::new(0, (2, 100, 1000)));
+    process.hook("/rollback", r#", "gate": "errors""#).assert(409, none);
+    process.hook("/confirm", r#", "gate": "errors""#).assert(409, "gate errors has failed");
+    let (process, _server) = with(World::new(2, (2, 100, 1000)));
+    process.hook("/rollback", r#", "gate": "errors""#).assert(200, "gate errors has failed");
+}
+
 /// A rollback is never answered with 200 because it could not be asked.
 #[test]
 fn a_prometheus_that_does_not_answer_decides_nothing() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -51,6 +51,8 @@ pub struct Answer {
     pub content_type: String,
     /// Where it redirects to.
     pub location: String,
+    /// When it was made, as it is written.
+    pub date: String,
     /// Its body.
     pub body: Vec<u8>,
 }
@@ -89,9 +91,9 @@ impl Client {
     async fn answer(&self, request: Request<Empty<Bytes>>) -> Result<Answer, Box<dyn Error + Send + Sync>> {
         let (head, body) = self.client.request(request).await?.into_parts();
         let text = |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-        let (content_type, location) = (text(CONTENT_TYPE), text(LOCATION));
+        let (content_type, location, date) = (text(CONTENT_TYPE), text(LOCATION), text(DATE));
         let body = Limited::new(body, LARGEST).collect().await?.to_bytes().to_vec();
-        Ok(Answer { status: head.status, content_type, location, body })
+        Ok(Answer { status: head.status, content_type, location, date, body })
     }
 
     /// Returns the value of `authorization`, if there is a file with a token.

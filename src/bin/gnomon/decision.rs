@@ -5,10 +5,11 @@ mod row;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gnomon::gate::State;
-use gnomon::subject::{ALL, Subject};
+use gnomon::subject::{ALL, Gate, Requires, Subject};
 
 pub use self::row::Row;
 use crate::problem::Problem;
+use crate::shown;
 
 /// What somebody asks about.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Found {
     pub said: Option<State>,
     /// What else the rules say, and the best state that it allows.
     pub beside: Vec<(State, String)>,
+    /// Whether the rules have a cut-off on record: `gnomon:subject_cut_off:max`.
+    pub is_cut_off: bool,
     /// What is missing or contradicts itself. Nothing passes with one of these.
     pub flaws: Vec<String>,
 }
@@ -132,6 +135,8 @@ pub struct Told {
     pub subject: String,
     /// Its state, or that of the one gate that was asked about.
     pub state: State,
+    /// Whether the rules say 2 of the subject and have a reason for it on record: what a rollback may rest on.
+    pub has_failed_by_rules: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
     /// Its gates, slice by slice.
@@ -153,10 +158,9 @@ impl Decision {
         let chosen: Vec<&Found> = found.iter().filter(meant).collect();
         let clusters: BTreeSet<&str> = chosen.iter().map(|found| found.cluster.as_str()).collect();
         if clusters.len() > 1 {
-            let names: Vec<String> =
-                clusters.iter().map(|name| if name.is_empty() { "(no cluster)".into() } else { (*name).into() }).collect();
+            let names = shown::names(clusters.iter().map(|name| if name.is_empty() { "(no cluster)" } else { name }));
             let text =
-                format!("experiment {} runs in several clusters: {}; say which by --cluster", selection.experiment, names.join(", "));
+                format!("experiment {} runs in several clusters: {names}; say which by --cluster", shown::name(&selection.experiment));
             return Err(Problem::usage(text));
         }
         let subjects: Vec<Told> = chosen.iter().map(|found| Told::new(found, selection.gate.as_deref(), &flaws)).collect();
@@ -181,18 +185,20 @@ fn worse(one: State, another: State) -> State {
 /// Says that nothing in the experiment is what was asked for, and what there is.
 fn not_there(selection: &Selection, found: &[Found]) -> Problem {
     let asked = [("cluster", &selection.cluster), ("route", &selection.route), ("subject", &selection.subject), ("gate", &selection.gate)];
-    let asked: Vec<String> = asked.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?))).collect();
+    let asked: Vec<String> = asked.iter().filter_map(|(what, name)| Some(format!("{what} {}", shown::name(name.as_ref()?)))).collect();
     let there: Vec<String> = found.iter().map(Found::place).collect();
     let there = if there.is_empty() { "nothing".into() } else { there.join("; ") };
-    Problem::input(format!("experiment {} has no {} with a gate; there is {there}", selection.experiment, asked.join(", ")))
+    let (experiment, asked) = (shown::name(&selection.experiment), asked.join(", "));
+    Problem::input(format!("experiment {experiment} has no {asked} with a gate; there is {there}"))
 }
 
 impl Found {
     /// Returns where the subject is, and its gates.
     fn place(&self) -> String {
-        let gates: Vec<&str> = self.subject.gates.iter().map(|gate| gate.name.as_str()).collect();
-        let cluster = if self.cluster.is_empty() { String::new() } else { format!("cluster {}, ", self.cluster) };
-        format!("{cluster}route {}, subject {}, gates {}", self.route, self.subject.name, gates.join(" "))
+        let gates: Vec<String> = self.subject.gates.iter().map(|gate| shown::name(&gate.name)).collect();
+        let cluster = if self.cluster.is_empty() { String::new() } else { format!("cluster {}, ", shown::name(&self.cluster)) };
+        let (route, subject) = (shown::name(&self.route), shown::name(&self.subject.name));
+        format!("{cluster}route {route}, subject {subject}, gates {}", gates.join(" "))
     }
 
     /// Returns the state of a gate in a slice; one that is missing is undecided.
@@ -203,15 +209,41 @@ impl Found {
     /// Returns the state of the subject, and the reasons in words.
     fn judge(&self) -> (State, Vec<String>) {
         let (own, reasons) = self.own();
-        match self.said {
+        match self.contradiction(own, &reasons) {
             // The figures beside it must allow a pass. Whatever they say, they don't make one.
-            Some(said) if said != own => {
-                let beside = if own == State::Pass { "nothing else here says why".to_owned() } else { reasons.join("; ") };
-                let state = if said == State::Fail { said } else { State::Undecided };
-                (state, vec![format!("gnomon:subject:state is {} ({}), but {beside}", said as u64, word(said))])
-            }
-            _ => (own, reasons),
+            Some(contradiction) => (if self.said == Some(State::Fail) { State::Fail } else { State::Undecided }, vec![contradiction]),
+            None => (own, reasons),
         }
+    }
+
+    /// Says how `gnomon:subject:state` contradicts the state that follows from all else.
+    fn contradiction(&self, own: State, reasons: &[String]) -> Option<String> {
+        let said = self.said.filter(|said| *said != own)?;
+        let beside = if own == State::Pass { "nothing else here says why".to_owned() } else { reasons.join("; ") };
+        Some(format!("gnomon:subject:state is {} ({}), but {beside}", said as u64, word(said)))
+    }
+
+    /// Returns the state of one gate alone, and the reasons in words. It passes only if nothing else holds its subject back.
+    fn judge_gate(&self, gate: &str) -> (State, Vec<String>) {
+        let state = self.state(gate, ALL);
+        let words = format!("gate {gate} {}", if state == State::Undecided { "is undecided" } else { said_of(state) });
+        if state != State::Pass {
+            return (state, vec![words]);
+        }
+        let held = self.subject.held().into_iter().map(|reason| reason.to_string());
+        let beside = self.beside.iter().map(|(_, reason)| reason.clone());
+        let (own, reasons) = self.own();
+        let mut held: Vec<String> = held.chain(beside).collect();
+        if held.is_empty() {
+            held.extend(self.contradiction(own, &reasons));
+        }
+        if held.is_empty() { (state, vec![words]) } else { (State::Undecided, held) }
+    }
+
+    /// Whether the rules say 2, and why: a gate that is not only shown has failed, or a cut-off is on record.
+    fn has_failed_by_rules(&self) -> bool {
+        let failed = |gate: &Gate| gate.requires != Requires::Nothing && self.state(&gate.name, ALL) == State::Fail;
+        self.said == Some(State::Fail) && (self.is_cut_off || self.subject.gates.iter().any(failed))
     }
 
     /// Returns the state that follows from the states of the gates and all that stands beside them, and the reasons in words.
@@ -228,10 +260,7 @@ impl Told {
     fn new(found: &Found, gate: Option<&str>, flaws: &[String]) -> Self {
         let (state, reasons) = match gate {
             None => found.judge(),
-            Some(gate) => {
-                let state = found.state(gate, ALL);
-                (state, vec![format!("gate {gate} {}", if state == State::Undecided { "is undecided" } else { said_of(state) })])
-            }
+            Some(gate) => found.judge_gate(gate),
         };
         let doubts: Vec<String> = flaws.iter().chain(&found.flaws).cloned().collect();
         let (state, reasons) = match state {
@@ -240,7 +269,15 @@ impl Told {
         };
         let rows = found.subject.gates.iter().filter(|one| gate.is_none_or(|gate| one.name == gate));
         let rows = rows.flat_map(|gate| Row::all(gate, found)).collect();
-        Self { cluster: found.cluster.clone(), route: found.route.clone(), subject: found.subject.name.clone(), state, reasons, rows }
+        Self {
+            cluster: found.cluster.clone(),
+            route: found.route.clone(),
+            subject: found.subject.name.clone(),
+            state,
+            has_failed_by_rules: found.has_failed_by_rules(),
+            reasons,
+            rows,
+        }
     }
 }
 

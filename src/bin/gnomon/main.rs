@@ -21,6 +21,7 @@ mod gate;
 mod problem;
 mod sample;
 mod serve;
+mod shown;
 mod source;
 mod time;
 

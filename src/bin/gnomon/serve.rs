@@ -21,7 +21,7 @@ const ABOUT: &str = "Answers webhooks: may this experiment have more, must it be
 
 const AFTER: &str = "\
 POST /confirm   200 if all subjects pass; 409 with the reason if one fails or is undecided; 503 if Prometheus can't be asked
-POST /rollback  200 if one fails, and never else; 409 if none fails; 503 if Prometheus can't be asked
+POST /rollback  200 if one fails and the rules tell why, and never else; 409 if none fails; 503 if Prometheus can't be asked
 GET /livez, /readyz, /metrics
 
 The body is Flagger's: {\"name\": …, \"namespace\": …, \"phase\": …, \"metadata\": {\"experiment\": ID, \"route\": …, \"subject\": …, \"gate\": …, \"cluster\": …}};

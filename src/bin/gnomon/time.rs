@@ -38,6 +38,15 @@ fn rfc3339(text: &str) -> Option<f64> {
     Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64() - offset)
 }
 
+/// Reads a date of HTTP, in seconds since 1970: `Mon, 30 Nov 2026 12:00:00 GMT` (IMF-fixdate, RFC 9110, section 5.6.7).
+pub fn http_date(text: &str) -> Option<f64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<&str> = text.split(' ').collect();
+    let [_, day, month, year, time, "GMT"] = words[..] else { return None };
+    let month = MONTHS.iter().position(|name| *name == month)?.checked_add(1)?;
+    rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
 /// Returns a point in time as RFC 3339 writes it, in UTC, to the second.
 pub fn written(seconds: f64) -> String {
     let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -80,6 +89,17 @@ mod tests {
             assert!(instant(text).is_err(), "{text}");
         }
         assert_eq!(written(1_796_040_000.9), "2026-11-30T12:00:00Z");
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        assert_eq!(http_date("Mon, 30 Nov 2026 12:00:00 GMT"), Some(1_796_040_000.0));
+        assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0.0));
+        for text in
+            ["", "Mon, 30 Nov 2026 12:00:00", "Mon, 30 Foo 2026 12:00:00 GMT", "Mon, 31 Nov 2026 12:00:00 GMT", "2026-11-30T12:00:00Z"]
+        {
+            assert_eq!(http_date(text), None, "{text}");
+        }
     }
 
     #[test]

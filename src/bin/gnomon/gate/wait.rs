@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::source::Source;
 use crate::time;
 
-/// Asks every `every` until it passes or fails, at most for `longest`, and then returns the last answer, which is undecided.
+/// Asks every `every` until it passes or fails, and once more when `longest` is over: that answer counts, decided or not.
 ///
 /// A source that is down is waited for, and so is an experiment that is not there yet. What would stay as it is ends the waiting, unless
 /// there has been an answer before. A problem is the result only if there has never been an answer.
@@ -23,7 +23,7 @@ pub async fn wait(source: &Source, selection: &Selection, longest: Duration, eve
         let answer = source.decide(selection, None).await;
         progress.clear();
         let left = longest.saturating_sub(began.elapsed());
-        let is_over = left < every;
+        let is_over = left.is_zero();
         let told = match (answer, &mut last) {
             (Ok(decision), _) if decision.state != State::Undecided || is_over => return Ok(decision),
             (Ok(decision), last) => {
@@ -43,7 +43,7 @@ pub async fn wait(source: &Source, selection: &Selection, longest: Duration, eve
             return Ok(last);
         }
         progress.show(&format!("undecided, waiting {} more: {told}", time::span(left)));
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(every.min(left)).await;
     }
 }
 

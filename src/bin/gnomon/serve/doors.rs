@@ -149,12 +149,20 @@ impl Door {
                 return (status, format!("unknown: {problem}"));
             }
         };
-        let is_yes = decision.state == if self == Self::Confirm { State::Pass } else { State::Fail };
+        let is_founded = decision.subjects.iter().any(|told| told.state == State::Fail && told.has_failed_by_rules);
+        let is_yes = match self {
+            Self::Confirm => decision.state == State::Pass,
+            Self::Rollback => is_founded,
+        };
         let told = decision
             .subjects
             .iter()
             .map(|told| format!("route {}, subject {} ({}): {}", told.route, told.subject, word(told.state), told.reasons.join("; ")));
-        let text = format!("{}: {}", word(decision.state), told.collect::<Vec<_>>().join(" | "));
+        let mut text = format!("{}: {}", word(decision.state), told.collect::<Vec<_>>().join(" | "));
+        if self == Self::Rollback && decision.state == State::Fail && !is_founded {
+            text +=
+                "; no rollback: gnomon:subject:state must be 2, with a gate in state 2 that is not `none`, or gnomon:subject_cut_off:max";
+        }
         (if is_yes { StatusCode::OK } else { StatusCode::CONFLICT }, text)
     }
 }

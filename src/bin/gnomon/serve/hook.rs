@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use crate::decision::Selection;
-
-/// How much of a text of a body is told.
-const SHOWN: usize = 100;
+use crate::shown::name as shown;
 
 /// The keys of `metadata` that are known.
 const KEYS: [&str; 5] = ["cluster", "experiment", "gate", "route", "subject"];
@@ -43,11 +41,6 @@ impl Hook {
     }
 }
 
-/// Returns the beginning of a text, without what would break a line.
-pub fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).map(|c| if c.is_control() { '_' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +52,7 @@ mod tests {
         let hook = Hook::read(body).unwrap();
         assert_eq!(hook.from, "ml/fraud in phase Progressing");
         assert_eq!((&*hook.selection.experiment, hook.selection.subject.as_deref(), hook.selection.route), ("fraud-a", Some("v2"), None));
-        assert_eq!(Hook::read(br#"{"name": "a\nb", "metadata": {"experiment": "e"}}"#).unwrap().from, "-/a_b in phase -");
+        assert_eq!(Hook::read(br#"{"name": "a\nb", "metadata": {"experiment": "e"}}"#).unwrap().from, "-/a\\nb in phase -");
     }
 
     #[test]

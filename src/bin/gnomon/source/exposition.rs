@@ -2,15 +2,13 @@
 //!
 //! The format is described in Prometheus' documentation, *Exposition formats*.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sample::Sample;
+use crate::shown;
 
 /// What the names of Gnomon's series begin with.
 const PREFIX: &str = "gnomon_";
-
-/// How much of a line is shown.
-const SHOWN: usize = 60;
 
 /// Returns Gnomon's samples in `text`, or what is wrong with it.
 pub fn read(text: &[u8]) -> Result<Vec<Sample>, String> {
@@ -18,8 +16,7 @@ pub fn read(text: &[u8]) -> Result<Vec<Sample>, String> {
     let mut samples = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with(PREFIX)) {
         let sample = sample(line);
-        let shown: String = line.chars().take(SHOWN).collect();
-        samples.push(sample.ok_or_else(|| format!("line {} is not Prometheus' text: {shown}", at.saturating_add(1)))?);
+        samples.push(sample.ok_or_else(|| format!("line {} is not Prometheus' text: {}", at.saturating_add(1), shown::name(line)))?);
     }
     if samples.is_empty() {
         return Err(what_it_is(text));
@@ -33,7 +30,23 @@ pub fn read(text: &[u8]) -> Result<Vec<Sample>, String> {
             "the series have no labels: this proxy lacks the statistics tags, which every example in envoy/ and istio/ has".to_owned()
         );
     }
-    Ok(samples)
+    match twice(&samples) {
+        Some(name) => Err(format!("{name} is there twice: give each proxy's text by its own --stats")),
+        None => Ok(samples),
+    }
+}
+
+/// Returns the name of a series that is there twice, as in the texts of two proxies in one.
+fn twice(samples: &[Sample]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    for sample in samples {
+        // A label without a value is none.
+        let labels: Vec<_> = sample.labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+        if !seen.insert((&sample.name, labels)) {
+            return Some(&sample.name);
+        }
+    }
+    None
 }
 
 /// Says what a text without Gnomon's series is.
@@ -53,7 +66,7 @@ fn what_it_is(text: &str) -> String {
         _ if sample(first).is_some() => {
             "there are no series of Gnomon (gnomon_…): is the filter in this proxy, and does a filter of the URL leave them out?".to_owned()
         }
-        _ => format!("this is not Prometheus' text: {}", first.chars().take(SHOWN).collect::<String>()),
+        _ => format!("this is not Prometheus' text: {}", shown::name(first)),
     }
 }
 
@@ -69,7 +82,7 @@ fn sample(line: &str) -> Option<Sample> {
     let value = words.next()?.parse().ok()?;
     let is_over = words.next().is_none_or(|time| time.parse::<i64>().is_ok()) && words.next().is_none();
     let is_name = name.starts_with(|c: char| !c.is_ascii_digit());
-    (is_over && is_name && rest.starts_with([' ', '\t'])).then(|| Sample { name: name.to_owned(), labels, value })
+    (is_over && is_name && rest.starts_with([' ', '\t'])).then(|| Sample::new(name, &labels, value))
 }
 
 /// Returns the labels before a closing brace, and what is behind it.
@@ -108,11 +121,13 @@ mod tests {
 
     #[test]
     fn samples_are_read() {
-        let text =
-            "# TYPE gnomon_a counter\ngnomon_a{x=\"1\",y=\"a\\\"b\\\\c\\nd}\"} 12\nother 1\ngnomon_b{} 1.5 1700000000000\ngnomon_c +Inf\n";
+        let text = "# TYPE gnomon_a counter\ngnomon_a{x=\"1\",y=\"a\\\"b\\\\c\\nd}\"} 12\nother 1\ngnomon_b{} 1.5 1700000000000\ngnomon_c +Inf\ngnomon_d +1\n";
         let samples = read(text.as_bytes()).unwrap();
         let values: Vec<_> = samples.iter().map(|sample| (&*sample.name, sample.label("y"), sample.value)).collect();
-        assert_eq!(values, [("gnomon_a", "a\"b\\c\nd}", 12.0), ("gnomon_b", "", 1.5), ("gnomon_c", "", f64::INFINITY)]);
+        assert_eq!(
+            values,
+            [("gnomon_a", "a\"b\\c\\nd}", 12.0), ("gnomon_b", "", 1.5), ("gnomon_c", "", f64::INFINITY), ("gnomon_d", "", 1.0)]
+        );
         assert_eq!(samples[0].label("x"), "1");
     }
 
@@ -131,7 +146,7 @@ mod tests {
             // A line ends at a line feed; Envoy writes no carriage return.
             prop_assume!(!label.contains('\r'));
             let samples = read(format!("gnomon_a{{x=\"{written}\",y=\"\"}} {value}\n").as_bytes()).unwrap();
-            prop_assert_eq!((samples[0].label("x"), samples[0].value), (&*label, f64::from(value)));
+            prop_assert_eq!((samples[0].label("x"), samples[0].value), (&*shown::plain(&label), f64::from(value)));
         }
     }
 
@@ -152,6 +167,9 @@ mod tests {
             ("gnomon_a\n", "line 1 is not"),
             ("gnomon_a 1 2 3\n", "line 1 is not"),
             ("gnomon_a one\n", "line 1 is not"),
+            ("gnomon_a \u{1b}[2J\n", "line 1 is not Prometheus' text: gnomon_a \\u{1b}[2J"),
+            ("gnomon_a{x=\"1\",y=\"2\"} 1\ngnomon_a{x=\"1\"} 1\ngnomon_a{y=\"2\",x=\"1\",z=\"\"} 1\n", "gnomon_a is there twice"),
+            ("gnomon_a 1\ngnomon_a{} 1\n", "gnomon_a is there twice"),
             ("gnomon_requests_totalexperiment___e____route___r___ 5\n", "lacks the statistics tags"),
         ] {
             let error = read(text.as_bytes()).unwrap_err();

@@ -10,6 +10,11 @@ use self::gates::SubjectSeries;
 use crate::decision::{Audit, Configuration, Found, Look, Origin, Selection};
 use crate::problem::Problem;
 use crate::sample::Sample;
+use crate::shown;
+
+/// The series beside those of gates by which is judged.
+const JUDGED: [&str; 5] =
+    ["gnomon_configuration", "gnomon_experiment_info", "gnomon_guardrail_tripped", "gnomon_split_misrouted", "gnomon_started_microseconds"];
 
 /// What one proxy says.
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ impl Proxy {
 
     /// Returns the values of a label of the series called `name` whose value is above 0.
     fn names(&self, name: &str, label: &str, within: &[(&str, &str)]) -> BTreeSet<String> {
-        let samples = self.of(within).filter(|sample| sample.name == name && sample.value > 0.0);
+        let samples = self.of(within).filter(|sample| sample.name == name && sample.count().is_some_and(|count| count > 0));
         samples.map(|sample| sample.label(label).to_owned()).collect()
     }
 
@@ -43,6 +48,19 @@ impl Proxy {
         let gates =
             self.samples.iter().filter(|sample| sample.name.starts_with("gnomon_gate_") && sample.label("experiment") == experiment);
         gates.map(|sample| (sample.label("route").to_owned(), sample.label("subject").to_owned())).collect()
+    }
+
+    /// Says which values are unreadable by which an experiment is judged.
+    fn unreadable(&self, experiment: &str) -> impl Iterator<Item = String> {
+        let is_judged = |name: &str| name.starts_with("gnomon_gate_") || JUDGED.contains(&name);
+        let judged =
+            self.samples.iter().filter(move |sample| is_judged(&sample.name) && ["", experiment].contains(&sample.label("experiment")));
+        let bad = judged.filter(|sample| sample.count().is_none());
+        bad.map(|sample| {
+            let of = ["route", "subject", "variant", "gate", "slice"].map(|label| (label, sample.label(label)));
+            let of: String = of.iter().filter(|(_, value)| !value.is_empty()).map(|(label, value)| format!(", {label} {value}")).collect();
+            format!("{}: {} is {}, which is no whole number from 0 up{of}", self.from, sample.name, sample.value)
+        })
     }
 
     /// Says which series are missing that a proxy has with any gate of this experiment and route.
@@ -79,7 +97,8 @@ pub fn look(proxies: Vec<Proxy>, selection: &Selection, time: f64) -> Result<Loo
         configurations: configurations(&lives, experiment),
         origin: Origin::Proxies(proxies.iter().map(|proxy| (proxy.from.clone(), proxy.started())).collect()),
     };
-    Ok(Look { found, flaws: Vec::new(), notes, audit })
+    let flaws = proxies.iter().flat_map(|proxy| proxy.unreadable(experiment)).collect();
+    Ok(Look { found, flaws, notes, audit })
 }
 
 /// Returns the last text of each life. Texts of several proxies must say which life they are of.
@@ -122,11 +141,12 @@ fn nothing(proxies: &[Proxy], experiment: &str) -> Problem {
         return Problem::not_yet(format!("{from}: experiment {experiment} has no gate: nothing can be decided"));
     }
     if there.is_empty() {
-        let versions: Vec<String> = names("gnomon_build_info", "what").into_iter().collect();
-        return Problem::not_yet(format!("{from}: no experiment at all: the filter ({}) has no configuration", versions.join(", ")));
+        let versions = names("gnomon_build_info", "what");
+        let versions = shown::names(versions.iter().map(String::as_str));
+        return Problem::not_yet(format!("{from}: no experiment at all: the filter ({versions}) has no configuration"));
     }
-    let there: Vec<&str> = there.into_iter().collect();
-    Problem::not_yet(format!("{from}: no such experiment: {experiment}; there are: {}", there.join(", ")))
+    let (experiment, there) = (shown::name(experiment), shown::names(there));
+    Problem::not_yet(format!("{from}: no such experiment: {experiment}; there are: {there}"))
 }
 
 /// Returns all that the proxies say of one subject; `None`: it has no gate any more.
@@ -157,7 +177,16 @@ fn found(lives: &[&Proxy], experiment: &str, route: &str, name: &str, notes: &mu
         states.extend(gate.slices.iter().map(|slice| ((gate.name.clone(), slice.name.clone()), slice.state(is_misrouted))));
         states.insert((gate.name.clone(), ALL.to_owned()), gate.state(is_misrouted));
     }
-    Ok(Some(Found { cluster: String::new(), route: route.to_owned(), subject, states, said: None, beside: Vec::new(), flaws }))
+    Ok(Some(Found {
+        cluster: String::new(),
+        route: route.to_owned(),
+        subject,
+        states,
+        said: None,
+        beside: Vec::new(),
+        is_cut_off: false,
+        flaws,
+    }))
 }
 
 /// Returns the configurations of the experiment at work.

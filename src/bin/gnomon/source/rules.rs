@@ -1,16 +1,18 @@
 //! What the recording rules in a Prometheus say of an experiment. The decision is theirs, because controllers read it there; what stands
 //! beside it must allow it.
+//!
+//! Reading order: this file (what is asked, and what makes all of it doubtful), [`figures`] (what is said of each subject).
+
+mod figures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gnomon::gate::lives::Lives;
-use gnomon::gate::{Counts, Rate, State, Terms};
-use gnomon::subject::{ALL, Gate, Requires, Slice, Subject};
-
+use self::figures::found;
 use super::prometheus::{Prometheus, Queries};
-use crate::decision::{Audit, Configuration, Found, Look, Origin, Selection};
+use crate::decision::{Audit, Configuration, Look, Origin, Selection};
 use crate::problem::Problem;
 use crate::sample::Sample;
+use crate::shown;
 use crate::time;
 
 /// The version of the rules that this command knows: the label `version` of `gnomon:rules:info`.
@@ -50,12 +52,11 @@ pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> 
     let times = queries.ask(&format!("timestamp(gnomon:subject:state{{{of}}})")).await?;
     let mut flaws: Vec<String> =
         queries.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}")).collect();
-    flaws.extend(age(&times, time));
+    let subjects = gates.iter().filter(|sample| sample.name == "gnomon:subject:state").count();
+    flaws.extend(age(&times, subjects, time));
+    flaws.extend(queries.clock);
     let configurations = Configuration::count(proxies.iter().filter(|sample| sample.name == "gnomon_experiment_info"));
-    let mut notes: Vec<String> = differing(&configurations);
-    if configurations.is_empty() {
-        notes.push("no proxy exports gnomon_experiment_info for it: the filter is too old, or no proxy serves it any more".into());
-    }
+    let notes = differing(&configurations);
     let filters = runs.iter().filter(|sample| sample.name == "gnomon_build_info").map(|sample| sample.label("what").to_owned()).collect();
     let origin = Origin::Prometheus { url: prometheus.place(), queries: queries.asked };
     let audit = Audit { time, filters, rules: Some(rules), configurations, origin };
@@ -77,7 +78,7 @@ fn version(info: &[Sample], place: &str) -> Result<String, Problem> {
         }
         [VERSION] => Ok(VERSION.to_owned()),
         _ => {
-            let found = versions.join(" and ");
+            let found = versions.into_iter().map(shown::name).collect::<Vec<_>>().join(" and ");
             let text = format!(
                 "{place}: Gnomon's recording rules are of version {found}, but this command knows {VERSION}: load {FILE} of its release"
             );
@@ -100,8 +101,8 @@ async fn nothing(queries: &mut Queries<'_>, experiment: &str) -> Result<Problem,
         return Ok(Problem::not_yet(format!("experiment {experiment}: {why}")));
     }
     if !there.is_empty() {
-        let there: Vec<&str> = there.into_iter().collect();
-        return Ok(Problem::not_yet(format!("no such experiment: {experiment}; there are: {}", there.join(", "))));
+        let (experiment, there) = (shown::name(experiment), shown::names(there));
+        return Ok(Problem::not_yet(format!("no such experiment: {experiment}; there are: {there}")));
     }
     let filters = queries.ask("group by (what) (gnomon_build_info)").await?;
     let versions: Vec<&str> = filters.iter().map(|sample| sample.label("what")).collect();
@@ -110,16 +111,19 @@ async fn nothing(queries: &mut Queries<'_>, experiment: &str) -> Result<Problem,
     } else {
         format!(
             "no experiment at all: the filters ({}) have no configuration, or are too old for gnomon_experiment_info",
-            versions.join(", ")
+            shown::names(versions)
         )
     }))
 }
 
-/// Says how old the figures are, if they are not those of `now`.
-fn age(times: &[Sample], now: f64) -> Option<String> {
+/// Says how old the figures of so many subjects are, if they are not those of `now`, or if that is not known.
+fn age(times: &[Sample], subjects: usize, now: f64) -> Option<String> {
     let oldest = times.iter().map(|sample| sample.value).fold(f64::INFINITY, f64::min);
+    if times.len() < subjects || times.iter().any(|sample| !sample.value.is_finite()) {
+        return Some("Prometheus does not say of when gnomon:subject:state is (timestamp)".into());
+    }
     let age = now - oldest;
-    (age.is_finite() && age > OLDEST).then(|| format!("the rules were last evaluated {age:.0} s before: does Prometheus evaluate them?"))
+    (age > OLDEST).then(|| format!("the rules were last evaluated {age:.0} s before: does Prometheus evaluate them?"))
 }
 
 /// Says which routes have several configurations at work.
@@ -130,180 +134,4 @@ fn differing(configurations: &[Configuration]) -> Vec<String> {
     }
     let several = by_route.into_iter().filter(|(_, configs)| configs.len() > 1);
     several.map(|((_, route), configs)| format!("route {route} has several configurations at work: {}", configs.join(", "))).collect()
-}
-
-/// Cluster, route and subject.
-type Place = [String; 3];
-
-/// Gate and slice.
-type Key = (String, String);
-
-/// What the rules say of one subject.
-#[derive(Default)]
-struct Values {
-    /// By gate and slice, then by the name of the rule.
-    gates: BTreeMap<Key, BTreeMap<String, f64>>,
-    /// By gate and slice, the counts of each life.
-    lives: BTreeMap<Key, BTreeMap<String, BTreeMap<String, f64>>>,
-    /// What `gnomon:subject:state` says.
-    said: Option<f64>,
-    /// Whether a guardrail has cut it off at more than half of the proxies: `gnomon:subject_cut_off:max`.
-    is_cut_off: bool,
-    /// Why it can't pass: the reasons of `gnomon:subject_held:info`.
-    held: BTreeSet<String>,
-    flaws: Vec<String>,
-}
-
-/// Returns each subject with what all samples say of it.
-fn found(gates: &[Sample], lives: &[Sample], proxies: &[Sample], runs: &[Sample]) -> Vec<Found> {
-    let mut subjects: BTreeMap<Place, Values> = BTreeMap::new();
-    let mut seen: BTreeMap<(String, Place, Key), &Sample> = BTreeMap::new();
-    for sample in gates {
-        let place = place(sample);
-        let key = key(sample);
-        let values = subjects.entry(place.clone()).or_default();
-        if sample.name == "gnomon:subject_held:info" {
-            values.held.insert(sample.label("reason").to_owned());
-            continue;
-        }
-        if let Some(other) = seen.insert((sample.name.clone(), place, key.clone()), sample) {
-            values.flaws.push(twice(sample, other));
-        }
-        match sample.name.as_str() {
-            "gnomon:subject:state" => values.said = Some(sample.value),
-            "gnomon:subject_cut_off:max" => values.is_cut_off = true,
-            _ => {
-                values.gates.entry(key).or_default().insert(sample.name.clone(), sample.value);
-            }
-        }
-    }
-    for sample in lives {
-        let values = subjects.entry(place(sample)).or_default();
-        let life = values.lives.entry(key(sample)).or_default().entry(sample.label("started").to_owned()).or_default();
-        life.insert(sample.name.clone(), sample.value);
-    }
-    subjects.into_iter().map(|(place, values)| values.found(place, proxies, runs)).collect()
-}
-
-fn place(sample: &Sample) -> Place {
-    ["cluster", "route", "subject"].map(|label| sample.label(label).to_owned())
-}
-
-fn key(sample: &Sample) -> Key {
-    (sample.label("gate").to_owned(), sample.label("slice").to_owned())
-}
-
-/// Says in which labels two samples differ that should be one.
-fn twice(one: &Sample, other: &Sample) -> String {
-    let names: BTreeSet<&String> = one.labels.keys().chain(other.labels.keys()).collect();
-    let differ: Vec<&str> = names.into_iter().filter(|name| one.label(name) != other.label(name)).map(String::as_str).collect();
-    let how = differ.join(", ");
-    format!("{} is there twice, with different values of {how}: ask one Prometheus, or one that removes duplicates", one.name)
-}
-
-impl Values {
-    fn found(mut self, [cluster, route, name]: Place, proxies: &[Sample], runs: &[Sample]) -> Found {
-        let said = match self.said {
-            None => {
-                self.flaws.push("gnomon:subject:state is missing".into());
-                State::Undecided
-            }
-            Some(value) => state(value).unwrap_or_else(|| {
-                self.flaws.push(format!("gnomon:subject:state is {value}, which is no state"));
-                State::Undecided
-            }),
-        };
-        let of_gate: BTreeSet<String> = self.gates.keys().map(|(gate, _)| gate.clone()).collect();
-        let gates = of_gate.into_iter().map(|gate| self.gate(gate)).collect();
-        let states =
-            std::mem::take(&mut self.gates).into_iter().filter_map(|(key, values)| Some((key, state(*values.get("gnomon:gate:state")?)?)));
-        let states = states.collect();
-        let own = |sample: &&Sample| sample.label("cluster") == cluster && sample.label("route") == route;
-        let count = |name: &'static str| proxies.iter().filter(own).filter(move |sample| sample.name == name);
-        let misrouted: BTreeSet<&str> = count("gnomon_split_misrouted").map(|sample| sample.label("variant")).collect();
-        let configurations = runs.iter().filter(|sample| sample.name == "gnomon_configuration" && sample.label("cluster") == cluster);
-        let subject = Subject {
-            gates,
-            proxies: count("gnomon_experiment_info").count() as u64,
-            cut_off: count("gnomon_guardrail_tripped").filter(|sample| sample.label("variant") == name).count() as u64,
-            misrouted: misrouted.into_iter().map(str::to_owned).collect(),
-            configurations: configurations.filter_map(Sample::count).filter(|value| *value != 1).collect(),
-            name,
-        };
-        let beside = beside(self.is_cut_off, self.held, &subject);
-        Found { cluster, route, subject, states, said: Some(said), beside, flaws: self.flaws }
-    }
-
-    /// Returns a gate with its slices. With `each_slice` its own state stands in slice `all`.
-    fn gate(&mut self, name: String) -> Gate {
-        let own: Vec<(String, BTreeMap<String, f64>)> =
-            self.gates.iter().filter(|((gate, _), _)| *gate == name).map(|((_, slice), values)| (slice.clone(), values.clone())).collect();
-        let requires = own.iter().filter_map(|(_, values)| values.get("gnomon:gate_requires:max")).copied().fold(f64::NAN, f64::max);
-        let requires = Some(requires).filter(|value| *value >= 0.0).and_then(|value| Requires::of(value as u64)).unwrap_or_else(|| {
-            self.flaws.push(format!("gnomon:gate_requires:max is missing for gate {name}"));
-            Requires::Pass
-        });
-        let overall = own.iter().find(|(slice, _)| slice == ALL);
-        if overall.and_then(|(_, values)| state(*values.get("gnomon:gate:state")?)).is_none() {
-            self.flaws.push(format!("gnomon:gate:state is missing, or no state, for gate {name}"));
-        }
-        let is_by_slices = own.iter().any(|(slice, _)| slice != ALL);
-        let slices =
-            own.iter().filter(|(slice, _)| !is_by_slices || slice != ALL).map(|(slice, values)| self.slice(&name, slice, values)).collect();
-        Gate { name, requires, slices, failed_before: false }
-    }
-
-    fn slice(&mut self, gate: &str, slice: &str, values: &BTreeMap<String, f64>) -> Slice {
-        let flaws = &mut self.flaws;
-        let mut get = |name: &str| {
-            let value = values.get(name).copied().filter(|value| *value >= 0.0 && value.is_finite());
-            if value.is_none() {
-                let what = values.get(name).map_or("missing".to_owned(), |value| format!("{value}"));
-                flaws.push(format!("{name} is {what} for gate {gate} in slice {slice}"));
-            }
-            value
-        };
-        let (bad, trials) = (get("gnomon:gate_bad:sum"), get("gnomon:gate_trials:sum"));
-        let rate = |share: f64| Rate::new((share * 1e6).round() as u32);
-        let limit = get("gnomon:gate_limit:ratio").and_then(rate);
-        let terms = limit.zip(get("gnomon:gate_alpha:ratio").and_then(rate)).zip(get("gnomon:gate_min_trials:max"));
-        let terms = terms.map(|((limit, alpha), min_trials)| Terms { limit, alpha, min_trials: min_trials as u64 });
-        let sums = || Lives(vec![Counts::new(bad.unwrap_or_default() as u64, trials.unwrap_or_default() as u64)]);
-        let lives =
-            self.lives.get(&(gate.to_owned(), slice.to_owned())).map_or_else(sums, |lives| Lives(lives.values().map(life).collect()));
-        Slice { name: slice.to_owned(), terms, lives, failed_before: false }
-    }
-}
-
-/// Returns what the rules say that `subject` does not tell already.
-fn beside(is_cut_off: bool, held: BTreeSet<String>, subject: &Subject) -> Vec<(State, String)> {
-    let is_told = |reason: &String| match reason.as_str() {
-        "configuration" => !subject.configurations.is_empty(),
-        "cut_off" => subject.cut_off > 0,
-        "misrouted" => !subject.misrouted.is_empty(),
-        _ => false,
-    };
-    let words = |reason: String| match reason.as_str() {
-        "configuration" => "a proxy does not run as configured (gnomon_configuration is missing, or not 1)".to_owned(),
-        "cut_off" => "a guardrail has cut it off at a proxy".to_owned(),
-        "misrouted" => "a proxy does not route as the split says".to_owned(),
-        "series_missing" => "series of a gate or of a proxy are missing".to_owned(),
-        _ => format!("the rules hold it back: {reason}"),
-    };
-    let held = held.into_iter().filter(|reason| !is_told(reason)).map(|reason| (State::Undecided, words(reason)));
-    let is_news = is_cut_off && subject.cut_off.saturating_mul(2) <= subject.proxies;
-    let cut_off = is_news.then(|| (State::Fail, "a guardrail had cut it off at more than half of the proxies".to_owned()));
-    cut_off.into_iter().chain(held).collect()
-}
-
-/// Returns the counts of one life whose trials have limits of their own.
-fn life(values: &BTreeMap<String, f64>) -> Counts {
-    let [bad, trials, limits] =
-        ["bad", "trials", "limit_sum"].map(|name| values.get(&format!("gnomon:gate_{name}:highest")).copied().unwrap_or_default() as u64);
-    Counts::new(bad, trials).with_limits(limits)
-}
-
-/// Returns the state that a rule says; `None` for what is no state.
-fn state(value: f64) -> Option<State> {
-    [State::Undecided, State::Pass, State::Fail].into_iter().find(|state| f64::from(*state as u8) == value)
 }

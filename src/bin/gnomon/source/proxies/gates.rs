@@ -89,6 +89,13 @@ impl<'a> SubjectSeries<'a> {
         }
         let terms = self.of(gate, slice).filter(|(_, series)| is_shown(series));
         let terms: BTreeSet<Option<Terms>> = terms.map(|(_, series)| terms_of(series)).collect();
+        // (One of which a series is missing is told above.)
+        let is_out_of_range =
+            |series: &Series| is_shown(series) && terms_of(series).is_none() && NEEDED.iter().all(|name| series.contains_key(*name));
+        for (proxy, _) in self.of(gate, slice).filter(|(_, series)| is_out_of_range(series)) {
+            let text = "gnomon_gate_limit_ppm or gnomon_gate_alpha_ppm is out of range";
+            flaws.push(format!("{}: {text} for gate {gate} in slice {slice}", proxy.from));
+        }
         if terms.len() > 1 {
             flaws.push(format!("the proxies judge gate {gate} in slice {slice} by different terms: their configurations differ"));
         }
