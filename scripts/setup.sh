@@ -166,7 +166,7 @@ install_prometheus() {
         command -v apt-get >/dev/null || fail "prometheus and promtool are missing: install Prometheus 2.42 or later"
         mkdir -p "$folder"
         apt-get -qq update || true
-        (cd "$folder" && apt-get -qq download prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb)
+        (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb)
     fi
 }
 
