@@ -188,3 +188,14 @@ fn each_alert_is_tried_and_says_what_to_do() {
         }
     }
 }
+
+#[test]
+fn a_cut_off_at_a_minority_raises_an_alert() {
+    let mut world = World::default();
+    for _ in 0..3 {
+        let mut pages: Vec<Page> = (1..=4).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+        pages[0].tripped.push("v2");
+        world.minute(pages);
+    }
+    run("minority", &world, 1, &[], &[firing(2, &[labels("GnomonCanaryCutOff", "ticket", ALERTS[1].2)])]);
+}
