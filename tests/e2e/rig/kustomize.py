@@ -1,0 +1,104 @@
+"""The manifests of `istio/` as kustomize builds them, and Envoy's routes and names of clusters for them, as istiod makes them."""
+
+import functools
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import yaml
+
+from .examples import ROOT
+
+ISTIO = ROOT / "istio"
+OVERLAYS = sorted(path.name for path in (ISTIO / "overlays").iterdir())
+COMMAND = [os.environ["KUSTOMIZE"], "build"] if "KUSTOMIZE" in os.environ else ["kubectl", "kustomize"]
+
+
+def text(folder):
+    """What kustomize makes of a folder."""
+    done = subprocess.run([*COMMAND, folder], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout
+
+
+@functools.cache
+def built(name, *components):
+    """The resources of a folder of `istio/`, with further components of `istio/components`."""
+    if not components:
+        return list(yaml.safe_load_all(text(ISTIO / name)))
+    with tempfile.TemporaryDirectory(prefix="gnomon-kustomize-") as folder:
+        own = {"resources": [ISTIO / name], "components": [ISTIO / "components" / component for component in components]}
+        own = {key: [os.path.relpath(path, os.path.realpath(folder)) for path in paths] for key, paths in own.items()}
+        (pathlib.Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(own))
+        return list(yaml.safe_load_all(text(folder)))
+
+
+def of_kind(documents, *kinds):
+    """The resources of these kinds."""
+    return [document for document in documents if document["kind"] in kinds]
+
+
+class Placement:
+    """An overlay: its plugin, and what the proxy that runs it is told."""
+
+    def __init__(self, name):
+        self.name, self.documents = name, built(f"overlays/{name}")
+        [self.plugin] = of_kind(self.documents, "WasmPlugin")
+        self.spec = self.plugin["spec"]
+        self.config = self.spec["pluginConfig"]
+        [self.route] = self.config["routes"]
+        self.is_waypoint = name == "waypoint"
+
+    def routes(self):
+        """Envoy's routes: those of a VirtualService in its order, those of an HTTPRoute with more conditions first."""
+        services, routes = of_kind(self.documents, "VirtualService"), of_kind(self.documents, "HTTPRoute")
+        if services:
+            return list(_of_virtual_service(services[0]))
+        if routes:
+            return sorted(self._of_http_route(routes[0]), key=lambda made: -len(made["match"]["headers"]))
+        # A server's own sidecar has one.
+        return [_entry([], f"inbound|{self.port(self.service('fraud'))}||", None)]
+
+    def service(self, name):
+        """The `spec` of a Service."""
+        [found] = [document["spec"] for document in of_kind(self.documents, "Service") if document["metadata"]["name"] == name]
+        return found
+
+    @staticmethod
+    def port(service):
+        """The only port of a Service."""
+        [port] = service["ports"]
+        return port["port"]
+
+    def _of_http_route(self, route):
+        for rule in route["spec"]["rules"]:
+            [backend] = rule["backendRefs"]
+            for match in rule.get("matches", [{"headers": []}]):
+                assert set(match) == {"headers"} and all(set(header) == {"name", "value"} for header in match["headers"])
+                headers = [(header["name"], header["value"]) for header in match["headers"]]
+                yield _entry(headers, self.backend(backend, route["metadata"]["namespace"]), rule["timeouts"]["request"])
+
+    def backend(self, backend, namespace):
+        """The cluster of a rule's backend. A pool has a Service that Istio makes, with a port of its own."""
+        name = backend["name"]
+        if backend.get("kind") == "InferencePool":
+            digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+            return f"outbound|54321||{name}-ip-{digest}.{namespace}.svc.cluster.local"
+        form = "inbound-vip|{}|http|{}" if self.is_waypoint else "outbound|{}||{}"
+        return form.format(backend["port"], f"{name}.{namespace}.svc.cluster.local")
+
+
+def _of_virtual_service(service):
+    for entry in service["spec"]["http"]:
+        [destination] = [route["destination"] for route in entry["route"]]
+        cluster = f"outbound|{destination['port']['number']}|{destination['subset']}|{destination['host']}"
+        for match in entry.get("match", [{"headers": {}}]):
+            assert set(match) == {"headers"} and all(set(value) == {"exact"} for value in match["headers"].values())
+            yield _entry([(name, value["exact"]) for name, value in match["headers"].items()], cluster, entry["timeout"])
+
+
+def _entry(headers, cluster, timeout):
+    matches = [{"name": name, "string_match": {"exact": value}} for name, value in headers]
+    return {"match": {"prefix": "/", "headers": matches}, "route": {"cluster": cluster, **({"timeout": timeout} if timeout else {})}}
