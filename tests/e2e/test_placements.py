@@ -10,7 +10,7 @@ from rig import oracle
 from rig.client import many, request
 from rig.envoy import Envoy, bootstrap
 from rig.examples import PATH, answer, documents, ids, post
-from rig.kustomize import ISTIO, OVERLAYS, Placement, of_kind
+from rig.placements import ISTIO, OVERLAYS, Placement, of_kind
 from rig.upstream import Reply
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
@@ -39,7 +39,8 @@ def test_every_cluster_that_an_overlay_names_comes_from_its_resources(name):
         if port == "54321":
             assert service.split("-ip-")[0] in pools and (direction, subset) == ("outbound", "")
             continue
-        assert port == str(placement.port(placement.service(service)))
+        [declared] = placement.service(service)["ports"]
+        assert str(declared["port"]) == port and declared["name"].startswith("http") and declared["appProtocol"] == "http"
         subsets = ["http"] if placement.is_waypoint else ["", *(found["name"] for found in rules.get(host, {}).get("subsets", []))]
         assert subset in subsets and (direction == "inbound-vip") == placement.is_waypoint
     for cluster in copies:

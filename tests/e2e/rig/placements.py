@@ -1,38 +1,35 @@
-"""The manifests of `istio/` as kustomize builds them, and Envoy's routes and names of clusters for them, as istiod makes them."""
+"""The placements of `istio/`: what kustomize makes of their overlays, and Envoy's routes and names of clusters for them, as istiod makes them."""
 
 import functools
 import hashlib
 import os
 import pathlib
-import subprocess
 import tempfile
 
 import yaml
 
-from .examples import ROOT
+from . import manifests
 
-ISTIO = ROOT / "istio"
+ISTIO = manifests.ROOT / "istio"
 OVERLAYS = sorted(path.name for path in (ISTIO / "overlays").iterdir())
-COMMAND = [os.environ["KUSTOMIZE"], "build"] if "KUSTOMIZE" in os.environ else ["kubectl", "kustomize"]
-
-
-def text(folder):
-    """What kustomize makes of a folder."""
-    done = subprocess.run([*COMMAND, folder], capture_output=True, text=True)
-    assert done.returncode == 0 and not done.stderr, done.stderr
-    return done.stdout
 
 
 @functools.cache
-def built(name, *components):
-    """The resources of a folder of `istio/`, with further components of `istio/components`."""
+def text(name, *components):
+    """What kustomize makes of an overlay, with further ones of `istio/components`."""
+    overlay = ISTIO / "overlays" / name
     if not components:
-        return list(yaml.safe_load_all(text(ISTIO / name)))
+        return manifests.build(overlay)
     with tempfile.TemporaryDirectory(prefix="gnomon-kustomize-") as folder:
-        own = {"resources": [ISTIO / name], "components": [ISTIO / "components" / component for component in components]}
+        own = {"resources": [overlay], "components": [ISTIO / "components" / component for component in components]}
         own = {key: [os.path.relpath(path, os.path.realpath(folder)) for path in paths] for key, paths in own.items()}
         (pathlib.Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(own))
-        return list(yaml.safe_load_all(text(folder)))
+        return manifests.build(folder)
+
+
+def built(name, *components):
+    """The resources of `text`."""
+    return list(yaml.safe_load_all(text(name, *components)))
 
 
 def of_kind(documents, *kinds):
@@ -44,10 +41,8 @@ class Placement:
     """An overlay: its plugin, and what the proxy that runs it is told."""
 
     def __init__(self, name):
-        self.name, self.documents = name, built(f"overlays/{name}")
-        [self.plugin] = of_kind(self.documents, "WasmPlugin")
-        self.spec = self.plugin["spec"]
-        self.config = self.spec["pluginConfig"]
+        self.name, self.documents = name, built(name)
+        self.config = manifests.only(self.documents, "WasmPlugin")["spec"]["pluginConfig"]
         [self.route] = self.config["routes"]
         self.is_waypoint = name == "waypoint"
 
@@ -59,18 +54,11 @@ class Placement:
         if routes:
             return sorted(self._of_http_route(routes[0]), key=lambda made: -len(made["match"]["headers"]))
         # A server's own sidecar has one.
-        return [_entry([], f"inbound|{self.port(self.service('fraud'))}||", None)]
+        return [_entry([], f"inbound|{self.service('fraud')['ports'][0]['targetPort']}||", None)]
 
     def service(self, name):
         """The `spec` of a Service."""
-        [found] = [document["spec"] for document in of_kind(self.documents, "Service") if document["metadata"]["name"] == name]
-        return found
-
-    @staticmethod
-    def port(service):
-        """The only port of a Service."""
-        [port] = service["ports"]
-        return port["port"]
+        return manifests.only(self.documents, "Service", name)["spec"]
 
     def _of_http_route(self, route):
         for rule in route["spec"]["rules"]:
