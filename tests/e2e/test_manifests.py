@@ -105,3 +105,18 @@ def test_labels_and_buckets_are_the_same_everywhere():
         buckets.append(found["sidecar.istio.io/statsHistogramBuckets"])
     assert len(lists) == 5 and all(sorted(found) == sorted(TAGS) for found in lists)
     assert all(json.loads(found) == json.loads(buckets[0]) for found in buckets)
+
+
+def test_the_pod_monitor_names_the_pods_of_each_placement():
+    path = ISTIO / "prometheus/pod-monitor.yaml"
+    [monitor] = documents(path)
+    said = dict(re.findall(r"^  # ([a-z-]+): +(\{.+\})$", path.read_text(), flags=re.MULTILINE))
+    said = {name: yaml.safe_load(value) for name, value in said.items()}
+    said["gateway"] = {"namespace": monitor["metadata"]["namespace"], "labels": monitor["spec"]["selector"]["matchLabels"]}
+    for name in OVERLAYS:
+        plugin = only(built(name), "WasmPlugin")
+        labels = plugin["spec"].get("selector", {}).get("matchLabels")
+        [(_, gateway)] = WHERE[name][0].get("targetRefs", [(None, None)])
+        expected = labels or {"gateway.networking.k8s.io/gateway-name": gateway}
+        assert said.pop(name) == {"namespace": plugin["metadata"]["namespace"], "labels": expected}
+    assert not said

@@ -16,7 +16,7 @@ from rig.upstream import Reply
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 HOSTS = {
     "gateway": "fraud.example.com", "gateway-api": "fraud.example.com", "inference-pool": "chat.example.com",
-    "client-sidecar": "fraud.models:8080", "server-sidecar": "fraud.example.com", "waypoint": "fraud.models:8080",
+    "client-sidecar": "fraud.models:8080", "server-sidecar": "fraud.models:8080", "waypoint": "fraud.models:8080",
 }  # fmt: skip
 OUTSIDE = {"gateway", "gateway-api", "inference-pool"}
 
