@@ -10,7 +10,7 @@ import yaml
 from rig.envoy import TAGS
 from rig.examples import annotation, documents
 from rig.manifests import build, check_configuration, check_fields, only
-from rig.placements import ISTIO, OVERLAYS, built, of_kind, text
+from rig.placements import ISTIO, OVERLAYS, built, of_kind, on_top, text
 
 FORMS = {"WasmPlugin": [], "TrafficExtension": ["traffic-extension"]}
 PLAIN = [ISTIO / "telemetry.yaml", *sorted((ISTIO / "prometheus").glob("*-*.yaml"))]
@@ -58,6 +58,11 @@ def test_a_traffic_extension_is_the_same_plugin(name):
     assert new["metadata"] == old["metadata"]
     assert flat | {"phase": "UNSPECIFIED_PHASE"} == old["spec"] and flat["phase"] == "UNSPECIFIED"
     assert set(new["spec"]) <= {"selector", "targetRefs", "match", "phase", "wasm"}
+
+
+def test_the_readme_makes_a_traffic_extension_in_the_same_way():
+    [block] = re.findall(r"```yaml\n(resources: .+?)```", (ISTIO / "README.md").read_text(), flags=re.DOTALL)
+    assert on_top(**yaml.safe_load(block)) == text("gateway", *FORMS["TrafficExtension"])
 
 
 def test_the_base_runs_nowhere():

@@ -14,17 +14,21 @@ ISTIO = manifests.ROOT / "istio"
 OVERLAYS = sorted(path.name for path in (ISTIO / "overlays").iterdir())
 
 
-@functools.cache
-def text(name, *components):
-    """What kustomize makes of an overlay, with further ones of `istio/components`."""
-    overlay = ISTIO / "overlays" / name
-    if not components:
-        return manifests.build(overlay)
+def on_top(resources, components):
+    """What kustomize makes of a kustomization with these folders, named as in the project."""
     with tempfile.TemporaryDirectory(prefix="gnomon-kustomize-") as folder:
-        own = {"resources": [overlay], "components": [ISTIO / "components" / component for component in components]}
-        own = {key: [os.path.relpath(path, os.path.realpath(folder)) for path in paths] for key, paths in own.items()}
+        own = {"resources": resources, "components": components}
+        own = {key: [os.path.relpath(manifests.ROOT / path, os.path.realpath(folder)) for path in paths] for key, paths in own.items()}
         (pathlib.Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(own))
         return manifests.build(folder)
+
+
+@functools.cache
+def text(name, *components):
+    """What kustomize makes of an overlay, with further ones of `istio/components` on top of it."""
+    if not components:
+        return manifests.build(ISTIO / "overlays" / name)
+    return on_top([f"istio/overlays/{name}"], [f"istio/components/{component}" for component in components])
 
 
 def built(name, *components):
