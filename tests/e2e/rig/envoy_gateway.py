@@ -9,13 +9,12 @@ import copy
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 
 from .envoy import WASM_TYPE
 
-ROOT = pathlib.Path(__file__).parents[3]
-EGCTL = os.environ.get("EGCTL") or shutil.which("egctl") or ROOT / ".tools/go/egctl"
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+EGCTL = os.environ.get("EGCTL") or ROOT / ".tools/go/bin/egctl"
 OTHERS = ("EnvoyExtensionPolicy", "PodMonitor")
 """What it can't translate, and what it doesn't know."""
 
