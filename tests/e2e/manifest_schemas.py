@@ -68,8 +68,8 @@ def strict(schema):
         kept["type"] = ["integer", "string"]
         kept.pop("anyOf", None)
     if "pattern" in kept:
-        # Python wants a flag at the beginning.
-        kept["pattern"] = kept["pattern"].replace("^(?i)", "(?i)^")
+        # Python wants a flag at the beginning, and fastjsonschema takes a bare `$` for an end even among other characters.
+        kept["pattern"] = re.sub(r"(?<!\\)\$(?!$|[|)])", r"\\$", kept["pattern"].replace("^(?i)", "(?i)^"))
     for key in ("items", "additionalProperties"):
         if isinstance(kept.get(key), dict):
             kept[key] = strict(kept[key])
