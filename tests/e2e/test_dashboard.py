@@ -105,6 +105,7 @@ def test_headings_of_tables_are_those_that_their_columns_have():
             if one["id"] == "organize":
                 headings = set(one["options"]["renameByName"].values())
                 assert {found["matcher"]["options"] for found in panel["fieldConfig"]["overrides"]} <= headings
+                assert set(one["options"]["excludeByName"]) <= {"Time", *one["options"]["renameByName"]}
                 values = {f"Value #{target['refId']}" for target in panel["targets"]} if len(panel["targets"]) > 1 else {"Value"}
                 assert {name for name in one["options"]["renameByName"] if name.startswith("Value")} == values
 
