@@ -110,7 +110,7 @@ def all_checks(counters, judged):
     """As `checks.all_checks`; `counters` are the filter's in the end."""
     counted = {gate: rollout.counted(counters, gate) for gate in expected.GATES}
     own = {name: rollout.state(counters, name) for name in expected.GATES}
-    # (Not before the filter's own state follows from its counts: that is checked apart.)
+    # (That the filter's own state follows from its counts, and from what its log says of a failure, is checked apart.)
     agreed = {name: own[name] if crossed(counters, judged, name) else judged.states.get(name) for name in own}
     subjects = {gate.of for gate in expected.GATES.values()}
     return [
@@ -140,10 +140,11 @@ def figures(counters, judged):
 
 def table(found):
     """The same for people."""
-    lines = ["\nWhat the rules in Prometheus say in the end, beside the filter's own states", f"  {'':10}{'the filter':12}{'the rules':12}"]
+    lines = ["\nWhat the rules in Prometheus say in the end, beside the filter's own states", f"  {'':10}{'the filter':12}the rules"]
     for name, gate in found["gates"].items():
         remark = "failed between two scrapes: only the filter has seen it" if gate["crossed_between_scrapes"] else ""
         lines.append(f"  {name:10}{gate['filter']:12}{gate['rules'] or 'nothing':12}{remark}".rstrip())
+    lines.append("  May it have more, by the rules:")
     for subject, answer in found["subjects"].items():
         held = f" (held: {', '.join(answer['held'])})" if answer["held"] else ""
         lines.append(f"  {subject:22}{answer['state']}{held}")

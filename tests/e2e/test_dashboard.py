@@ -14,6 +14,7 @@ from rig import contract, gates
 from rig.client import Connection, request
 from rig.configuration import configuration, gate, route, shadow, split
 from rig.envoy import by_variant
+from rig.manifests import built
 from rig.openai import USAGE, OpenAI
 from rig.prometheus import ROOT, RULES, faster
 from rig.upstream import Reply
@@ -85,6 +86,13 @@ def words(title, field=None):
 
 def test_the_file_is_what_the_builder_makes():
     assert dashboard.dashboard() == TEXT, "make it anew: .tools/test-venv/bin/python grafana/dashboard.py >grafana/gnomon.json"
+
+
+def test_kustomize_makes_the_config_map_that_grafanas_sidecar_looks_for():
+    [made] = built(ROOT / "grafana")
+    assert (made["apiVersion"], made["kind"], made["metadata"]["name"]) == ("v1", "ConfigMap", "gnomon-dashboard")
+    assert made["metadata"]["labels"] == {"grafana_dashboard": "1"} and made["data"] == {"gnomon.json": TEXT}
+    assert len(TEXT) < 200_000, "kubectl apply keeps it in an annotation, too, of at most 256 KiB"
 
 
 def test_each_panel_can_be_read_by_somebody_who_has_never_seen_it():
