@@ -126,6 +126,8 @@ def test_the_plugin_sees_what_flagger_makes():
     for variant in route["observe"]["variants"]:
         taken = [role for role, name in clusters().items() if name.startswith(variant["cluster"]["prefix"])]
         assert taken == [variant["name"]]
+    # A canary whose image changes is seen an interval later: until then the one before answers.
+    assert (route["observe"]["variants"][1]["warmup"], one("Canary")["spec"]["analysis"]["interval"]) == ("2m", "1m")
     assert shadow["cluster"] == clusters()["copy"] and shadow["cluster"].split("|")[3] == copies["host"] == shadow["request"]["authority"]
     assert one("Service", "fraud-shadow")["spec"]["selector"] == one("Deployment", "fraud-shadow")["spec"]["template"]["metadata"]["labels"]
     assert one("Canary")["spec"]["service"]["hosts"] == [route["match"]["authority"]["exact"]] == [HOST]
