@@ -43,6 +43,7 @@ PREFERENCE = ["v1", "v1beta1", "v1alpha3", "v1alpha2", "v1alpha1"]
 KUBERNETES = "k8s.io/kubernetes@v1.36.3"
 BUILT_IN = {
     "io.k8s.api.apps.v1": ["Deployment"],
+    "io.k8s.api.autoscaling.v2": ["HorizontalPodAutoscaler"],
     "io.k8s.api.core.v1": ["ConfigMap", "Namespace", "Secret", "Service", "ServiceAccount"],
     "io.k8s.api.networking.v1": ["NetworkPolicy"],
     "io.k8s.api.policy.v1": ["PodDisruptionBudget"],
