@@ -1,5 +1,5 @@
-"""`flagger/` and `serve/`: the manifests against the schemas of those who read them and against each other; the queries on a real Prometheus that
-scrapes a real Envoy with the shipped plugin; the webhooks at a real `gnomon serve` started as the Deployment starts it.
+"""`flagger/` and `serve/`: the manifests against the schemas of those who read them and against each other; the queries on a real Prometheus
+that scrapes a real Envoy with the shipped plugin; the webhooks at a real `gnomon serve` started as the Deployment starts it.
 """
 
 import copy
@@ -93,6 +93,8 @@ def test_nothing_is_shipped_that_flagger_makes():
     assert "replicas" not in deployment and "app" in deployment["selector"]["matchLabels"]
     [port] = deployment["template"]["spec"]["containers"][0]["ports"]
     assert canary["service"]["targetPort"] == port["name"]
+    model, shadow = (one("Deployment", name)["spec"]["template"]["spec"]["containers"][0] for name in ("fraud", "fraud-shadow"))
+    assert model == shadow and "cpu" in model["resources"]["requests"], "without it the autoscaler has nothing to go by"
 
 
 def plugin():
@@ -199,13 +201,13 @@ def weights(canary):
 class Gateway:
     """An Envoy with the shipped plugin, whose warm-ups are over after a few answers; the canary fails where a request asks it to."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, shadow=answer(0.905)):
         configured, route = plugin()
         for warmed in (route["observe"]["variants"][1], route["shadows"][0]):
             assert re.fullmatch(r"\d+m", warmed["warmup"])
             warmed["warmup"] = {"pairs": 3}
         canary = lab.upstream(lambda received: Reply(status=500) if received.header("x-bad") else answer(0.9))
-        upstreams = {"primary": lab.upstream(answer(0.9)), "canary": canary, "copy": lab.upstream(answer(0.905))}
+        upstreams = {"primary": lab.upstream(answer(0.9)), "canary": canary, "copy": shadow and lab.upstream(shadow)}
         self.routes, self._numbers = RouteFile(lab.folder(), weights(0)), iter(range(1_000_000))
         named = {clusters()[role]: upstream for role, upstream in upstreams.items()}
         self.proxy = lab.proxy(configured, named, concurrency=2, routes=weights(0), listeners=self.routes)
@@ -259,6 +261,18 @@ def test_what_flagger_is_told_through_a_rollout(lab, command):  # noqa: F811
     assert server.hooks() == answers(200, 409, 409, 200)
     prometheus.stop()
     assert server.hooks() == answers(503, 503, 503, 503)
+
+
+@pytest.mark.parametrize(("shadow", "outcome", "state"), [(None, "unsent_refused", 0), (Reply(status=500), "shadow_failed", 2)])
+def test_a_shadow_that_does_not_start_holds_the_rollout_and_one_that_fails_ends_it(lab, command, shadow, outcome, state):  # noqa: F811
+    prometheus = lab.prometheus()
+    server, gateway = lab.keep(Server(command, prometheus)), Gateway(lab, shadow)
+    prometheus.scrape("gateway", gateway.proxy.admin_address)
+    gateway.send(60)
+    prometheus.eventually("sum(gnomon_shadow_outcomes_total)", 60)
+    assert prometheus.value(f'sum(gnomon_shadow_outcomes_total{{outcome="{outcome}"}})') >= 20
+    states(prometheus, copy=state, canary=0)
+    assert server.hooks() == answers(409, 409, 409, 200 if state == 2 else 409)
 
 
 def test_serve_manifest(lab, command):  # noqa: F811
