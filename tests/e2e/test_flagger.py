@@ -134,6 +134,8 @@ def test_the_webhooks_ask_the_shipped_server_about_subjects_that_have_gates():
         assert hook["url"] == f"http://gnomon.gnomon:{port['port']}/{'rollback' if kind == 'rollback' else 'confirm'}"
         assert hook["metadata"]["route"] == route["name"] and 8 < int(hook["timeout"].removesuffix("s")) <= 10
         assert hook["metadata"].get("subject") in [None, *(gate["of"] for gate in route["gates"])]
+    # By default one pod that is not ready keeps Flagger from asking whether to roll back.
+    assert max(one("Canary")["spec"]["analysis"][f"{role}ReadyThreshold"] for role in ("primary", "canary")) < 100
     # Asked at weight 0, too: about the canary it would never be answered with 200.
     assert hooks["confirm-traffic-increase"]["metadata"]["subject"] == route["shadows"][0]["name"]
     assert hooks["rollout"]["metadata"]["subject"] == "canary"
