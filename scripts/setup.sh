@@ -85,10 +85,22 @@ rust_toolchain() {
 # At opt-level 3 LLVM's own bound for inlining is 250; at 100 the filter is 50 KiB smaller and reads answers as fast (scripts/bench-readers).
 wasm_flags=(-C llvm-args=--inline-threshold=100)
 
+# without_folders TARGET: sets path_flags to flags by which a build for TARGET is the same byte for byte wherever cargo keeps the sources of
+# crates. (Panics name the file that they are in.)
+without_folders() {
+    local folder
+    path_flags=""
+    cargo fetch --quiet --locked --target "$1"
+    for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+        path_flags+=" --remap-path-prefix=$folder=/crates"
+    done
+}
+
 build_filter() {
     rust_toolchain wasm32-wasip1
+    without_folders wasm32-wasip1
     # Without the Rust library beside it the filter is 10 KiB smaller.
-    cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
+    RUSTFLAGS=$path_flags cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
 }
 
 # build_program NAME HOW-LONG [OPTION...]: builds a program for this machine; a line tells so, if there is something to build.
@@ -151,6 +163,31 @@ install_mdbook() {
             --features search mdbook
         rm -rf "$folder/target"
     fi
+}
+
+# install_cyclonedx: sets cyclonedx to the folder of cargo-cyclonedx, which makes an SBOM, of this version.
+install_cyclonedx() {
+    local version=0.5.9 folder
+    folder="$PWD/.tools/cargo-cyclonedx-$version"
+    cyclonedx="$folder/bin"
+    if [[ ! -x $cyclonedx/cargo-cyclonedx ]]; then
+        printf '%s: building cargo-cyclonedx %s, some minutes, this once\n' "${0##*/}" "$version" >&2
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" cargo-cyclonedx
+        rm -rf "$folder/target"
+    fi
+}
+
+# go_tools MODULE: sets go_tools to the folder of the programs that MODULE/go.mod names as tools, built if they, or their versions, changed.
+go_tools() {
+    local stamp
+    need go "install Go 1.21 or later; it fetches the version that $1/go.mod asks for"
+    go_tools="$PWD/.tools/${1//\//-}"
+    stamp=$(sha256sum "$1/go.mod" "$1/go.sum")
+    if [[ -f $go_tools/stamp && $(<"$go_tools/stamp") == "$stamp" ]]; then
+        return
+    fi
+    GOBIN=$go_tools GOFLAGS=-mod=readonly CGO_ENABLED=0 go -C "$1" install tool
+    printf '%s\n' "$stamp" >"$go_tools/stamp"
 }
 
 # install_prometheus: sets prometheus to the folder of prometheus and promtool: those on the PATH, or else Debian's, unpacked into .tools.
