@@ -177,19 +177,6 @@ install_cyclonedx() {
     fi
 }
 
-# go_tools MODULE: sets go_tools to the folder of the programs that MODULE/go.mod names as tools, built if they, or their versions, changed.
-go_tools() {
-    local stamp
-    need go "install Go 1.21 or later; it fetches the version that $1/go.mod asks for"
-    go_tools="$PWD/.tools/${1//\//-}"
-    stamp=$(sha256sum "$1/go.mod" "$1/go.sum")
-    if [[ -f $go_tools/stamp && $(<"$go_tools/stamp") == "$stamp" ]]; then
-        return
-    fi
-    GOBIN=$go_tools GOFLAGS=-mod=readonly CGO_ENABLED=0 go -C "$1" install tool
-    printf '%s\n' "$stamp" >"$go_tools/stamp"
-}
-
 # install_prometheus: sets prometheus to the folder of prometheus and promtool: those on the PATH, or else Debian's, unpacked into .tools.
 install_prometheus() {
     local folder="$PWD/.tools/prometheus"
@@ -226,6 +213,20 @@ go_program() {
     mkdir -p "$go_programs"
     GOFLAGS="${GOFLAGS:-} -p=2" GOBIN=$go_programs go install -ldflags="-s -w" "$1"
     touch "$stamp"
+}
+
+# go_tools MODULE: sets go_tools to the folder of the programs that MODULE/go.mod names as tools, checked by its go.sum; made anew when they change.
+go_tools() {
+    local stamp
+    go_tools="$PWD/.tools/${1//\//-}"
+    stamp=$(find "$1" -name 'go.*' -o -name '*.go' | sort | xargs sha256sum)
+    if [[ -f $go_tools/stamp && $(<"$go_tools/stamp") == "$stamp" ]]; then
+        return
+    fi
+    need go "install Go 1.26 or newer"
+    printf '%s: building the programs of %s, some minutes, this once\n' "${0##*/}" "$1/go.mod" >&2
+    GOFLAGS="${GOFLAGS:-} -mod=readonly -p=2" CGO_ENABLED=0 GOBIN=$go_tools go -C "$1" install -ldflags="-s -w" tool
+    printf '%s\n' "$stamp" >"$go_tools/stamp"
 }
 
 # have_chromium: sets chromium to a browser in which the site can be tested, if there is one.
