@@ -1,6 +1,8 @@
 //! `gnomon check` as a person runs it: what it prints, and how it exits.
 #![cfg(feature = "cli")]
 
+#[path = "check/against.rs"]
+mod against;
 #[path = "check/clusters.rs"]
 mod clusters;
 #[path = "check/environment.rs"]
