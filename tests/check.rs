@@ -19,6 +19,8 @@ mod istio;
 mod observed;
 #[path = "check/plugins.rs"]
 mod plugins;
+#[path = "check/resources.rs"]
+mod resources;
 #[path = "check/routes.rs"]
 mod routes;
 #[path = "check/run.rs"]

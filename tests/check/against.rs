@@ -111,6 +111,11 @@ fn an_image_that_changed_under_one_id_is_a_problem() {
     let of = |place: &str, what: &str, from: &str, to: &str| format!("{place}: {what}: image from {from} to {to} {end}");
     let digest = |image: &str, digit: &str| format!("{image}@sha256:{}", digit.repeat(64));
     let no_label: (&str, &str) = (", experiment: e6}", "}");
+    let aside = (
+        "{name: fraud-stable, namespace: ml}\nspec: {selector: {app: fraud}",
+        "{name: fraud-stable, namespace: ml}\nspec: {selector: {app: b}",
+    );
+    let elsewhere = ("Deployment\nmetadata: {name: fraud-shadow, namespace: ml", "Deployment\nmetadata: {name: fraud-shadow, namespace: x");
     let (one, two) = (digest("a/fraud:6", "1"), digest("a/fraud:6", "2"));
     for (name, old, new, expected) in [
         ("container", &[][..], &[("a/fraud:6", "a/fraud:7")][..], Some(of(ROLLOUT, "container model", "a/fraud:6", "a/fraud:7"))),
@@ -131,6 +136,13 @@ fn an_image_that_changed_under_one_id_is_a_problem() {
         ("id of the pods", &[("experiment: e6}}", "experiment: e5}}")], &[("a/fraud:6", "a/fraud:7")], None),
         ("shadow", &[], &[("a/shadow:6", "a/shadow:7")], Some(of(SHADOW, "container model", "a/shadow:6", "a/shadow:7"))),
         ("no label", &[no_label], &[no_label, ("a/fraud:6", "a/fraud:7")], Some(of(ROLLOUT, "container model", "a/fraud:6", "a/fraud:7"))),
+        (
+            "prefix",
+            &[no_label, aside],
+            &[no_label, aside, ("a/fraud:6", "a/fraud:7")],
+            Some(of(ROLLOUT, "container model", "a/fraud:6", "a/fraud:7")),
+        ),
+        ("pods elsewhere", &[elsewhere], &[elsewhere, ("a/shadow:6", "a/shadow:7")], None),
         ("label is new", &[no_label], &[("a/fraud:6", "a/fraud:7")], Some(of(ROLLOUT, "container model", "a/fraud:6", "a/fraud:7"))),
         ("first id", &[("experiment: e6", "experiment: e5")], &[("a/shadow:6", "a/shadow:7"), ("a/fraud:6", "a/fraud:7")], None),
         (
@@ -195,6 +207,9 @@ fn pods_of_another_experiment_than_the_plugins_are_warned_of() {
     // What a configuration with problems means is not known.
     let run = check_with(["-"], &files(&[("experiment: e6\n", "experiment: E7\n")]));
     assert!(run.code == Some(1) && run.lines.len() == 1 && run.lines[0].contains("experiment: found \"E7\""), "{:?}", run.lines);
+    let other = GOOD.replace("[]", "[{\"name\": \"r\"}]");
+    let run = check_with(["-".as_ref(), &*file("against", "other.json", &other)], &files(&[("experiment: e6\n", "experiment: E7\n")]));
+    assert!(run.code == Some(1) && run.lines.iter().all(|line| !line.contains("label")), "{:?}", run.lines);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
 //! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`],
-//! [`standing`]), [`observed`], [`istio`]; of what else is in the same proxy: [`plugins`]; of what is new since the files before
+//! [`standing`]), [`observed`], [`istio`]; of what else is in the same proxy: [`plugins`]; what a pod pays: [`resources`]; of what is new since the files before
 //! ([`against`], [`workloads`]).
 
 mod against;
@@ -25,6 +25,7 @@ mod observed;
 mod plugins;
 mod protobuf_json;
 mod report;
+mod resources;
 mod routing;
 mod settings;
 mod standing;
@@ -46,7 +47,7 @@ use gnomon::config::raw::Node;
 
 use self::against::{Before, Now};
 use self::found::Found;
-use self::report::Report;
+use self::report::{Report, Wanted};
 use self::world::World;
 use crate::problem::Problem;
 
@@ -63,10 +64,14 @@ const STANDARD_INPUT: &str = "-";
 pub fn command() -> Command {
     let files = Arg::new("file").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf));
     let against = Arg::new("against").long("against").value_name("OLD").action(ArgAction::Append).value_parser(value_parser!(PathBuf));
+    let workers = Arg::new("workers").long("workers").value_name("N").value_parser(value_parser!(u16).range(1..=1024));
+    let series = Arg::new("series").long("series").action(ArgAction::SetTrue);
     Command::new("check")
         .about(ABOUT)
         .after_help(AFTER)
         .arg(files.help("YAML (any number of documents) or JSON; - for the standard input"))
+        .arg(workers.help("How many workers a proxy has (its concurrency), for its memory [default: what the files say, or 2]"))
+        .arg(series.help("Counts the series that each proxy has for Prometheus, from the start and at most"))
         .arg(against.help("What is applied now: tells what FILE changes for experiments that go on; may be given again"))
 }
 
@@ -79,7 +84,9 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
         problem.tell("check");
         return ExitCode::from(problem.code());
     }
-    let (text, problems) = check(new.into_iter().map(File::read).collect(), old.into_iter().map(File::read).collect());
+    let workers = arguments.get_one::<u16>("workers").map(|number| usize::from(*number));
+    let wanted = Wanted { workers, series: arguments.get_flag("series") };
+    let (text, problems) = check(new.into_iter().map(File::read).collect(), old.into_iter().map(File::read).collect(), wanted);
     match (std::io::stdout().lock().write_all(text.as_bytes()), problems) {
         (Ok(()), 0) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -111,7 +118,7 @@ impl File {
 
 /// Checks each of the `new` files, what they say together, and what they change of the `old` ones. Returns the lines to print, and the number of
 /// problems.
-fn check(new: Vec<File>, old: Vec<File>) -> (String, usize) {
+fn check(new: Vec<File>, old: Vec<File>, wanted: Wanted) -> (String, usize) {
     let (found, found_before) = (judge_all(&new), judge_all(&old));
     let world = World::new(new.iter().flat_map(File::documents), good(&found));
     let world_before = World::new(old.iter().flat_map(File::documents), good(&found_before));
@@ -120,7 +127,7 @@ fn check(new: Vec<File>, old: Vec<File>) -> (String, usize) {
     let all_good = configs.len() == found.iter().flatten().count();
     let now = Now { configs, all_good, world: &world };
 
-    let mut report = Report::new(now, before, found.iter().any(|found| !found.is_empty()));
+    let mut report = Report::new(now, before, found.iter().any(|found| !found.is_empty()), wanted);
     for old in &old {
         if let Err(why) = &old.documents {
             report.problem(&old.path, why);

@@ -9,6 +9,7 @@ use gnomon::config::raw::Node;
 use super::against::{Before, Now};
 use super::found::Found;
 use super::plugins::Placed;
+use super::resources::{Workers, mebibytes, series};
 use super::{Judged, gates, observed, plugins, surroundings, workloads};
 
 /// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
@@ -17,6 +18,15 @@ const MUCH_MEMORY: usize = 64 << 20;
 const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that has a Gnomon plugin, or a bare configuration";
 const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
 const READ_BESIDE: &str = "no Gnomon plugin in this file: it was read for the others";
+
+/// What is told besides problems and warnings.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// How many workers a proxy has, if it was given.
+    pub workers: Option<usize>,
+    /// Whether to count series.
+    pub series: bool,
+}
 
 /// The result of a check.
 pub struct Report<'f, 'a> {
@@ -28,14 +38,17 @@ pub struct Report<'f, 'a> {
     has_found: bool,
     now: Now<'f, 'a>,
     before: Before<'f>,
+    workers: Workers,
+    has_series: bool,
     /// The plugins that were reported, for those that disturb each other.
     seen: Vec<Placed<'f, 'a>>,
 }
 
 impl<'f, 'a> Report<'f, 'a> {
     /// Returns a report on nothing yet. `has_found`: whether any of the files has a configuration.
-    pub fn new(now: Now<'f, 'a>, before: Before<'f>, has_found: bool) -> Self {
-        Self { text: String::new(), problems: 0, has_found, now, before, seen: Vec::new() }
+    pub fn new(now: Now<'f, 'a>, before: Before<'f>, has_found: bool, wanted: Wanted) -> Self {
+        let workers = Workers::of(wanted.workers, now.world);
+        Self { text: String::new(), problems: 0, has_found, now, before, workers, has_series: wanted.series, seen: Vec::new() }
     }
 
     /// Reports on a file with these documents, in which these configurations were found.
@@ -50,7 +63,10 @@ impl<'f, 'a> Report<'f, 'a> {
         }
         let good: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged)).collect();
         if self.problems == before {
-            self.line(file, format_args!("good: {} of memory per worker", good.join(" and ")));
+            self.line(file, format_args!("good: {}", good.join("; ")));
+            let configs = found.iter().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok());
+            let lines: Vec<String> = configs.filter(|_| self.has_series).flat_map(series).collect();
+            lines.iter().for_each(|line| self.line(file, line));
         }
     }
 
@@ -64,7 +80,7 @@ impl<'f, 'a> Report<'f, 'a> {
         problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
     }
 
-    /// Reports all warnings and problems of one configuration. Returns its hash and its memory per worker if it has no problems.
+    /// Reports all warnings and problems of one configuration. Returns its hash and its memory if it has no problems.
     fn configuration(&mut self, file: &Path, (found, judged): &'f Judged<'a>) -> Option<String> {
         let place = &found.place;
         let world = self.now.world;
@@ -93,7 +109,7 @@ impl<'f, 'a> Report<'f, 'a> {
         }
     }
 
-    /// Reports all warnings of a configuration without problems. Returns its hash and its memory per worker.
+    /// Reports all warnings of a configuration without problems. Returns its hash and its memory.
     fn taken(&mut self, file: &Path, found: &Found<'_>, config: &Config) -> String {
         let lacks = found.environment.iter().flat_map(|environment| environment.lacks(config));
         for warning in lacks.chain(gates::warnings(config)).chain(self.before.changes(config)) {
@@ -104,7 +120,7 @@ impl<'f, 'a> Report<'f, 'a> {
             let text = format!("every worker may need {} of memory: lower limits.memory or limits.body", mebibytes(need));
             self.warning(file, &found.place, text);
         }
-        format!("configuration {}, at most {}", config.hash, mebibytes(need))
+        format!("configuration {}, at most {} of memory per worker, {}", config.hash, mebibytes(need), self.workers.pod(need))
     }
 
     fn warning(&mut self, file: &Path, place: &str, text: impl Display) {
@@ -121,9 +137,4 @@ impl<'f, 'a> Report<'f, 'a> {
         // Writing to a String can't fail.
         let _ = writeln!(self.text, "{}: {text}", file.display());
     }
-}
-
-/// Returns `bytes` as a text in MiB, rounded up.
-fn mebibytes(bytes: usize) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
