@@ -170,6 +170,27 @@ install_prometheus() {
     fi
 }
 
+# install_go_programs: sets go_programs to the folder of kustomize and egctl, built from their Go modules, each of this version.
+# What Go itself keeps of the sources is its user's affair (go clean -modcache).
+install_go_programs() {
+    local program
+    go_programs="$PWD/.tools/go/bin"
+    for program in sigs.k8s.io/kustomize/kustomize/v5@v5.8.2 github.com/envoyproxy/gateway/cmd/egctl@v1.9.1; do
+        go_program "$program"
+    done
+}
+
+# go_program PACKAGE@VERSION: builds it into go_programs, unless it is there in this version.
+go_program() {
+    local stamp="$go_programs/.${1//\//_}"
+    [[ ! -f $stamp ]] || return 0
+    need go "install Go 1.26 or newer"
+    printf '%s: building %s, some minutes, this once\n' "${0##*/}" "$1" >&2
+    mkdir -p "$go_programs"
+    GOFLAGS="${GOFLAGS:-} -p=2" GOBIN=$go_programs go install -ldflags="-s -w" "$1"
+    touch "$stamp"
+}
+
 # have_chromium: sets chromium to a browser in which the site can be tested, if there is one.
 have_chromium() {
     # shellcheck disable=SC2034
