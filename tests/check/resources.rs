@@ -82,3 +82,56 @@ fn series_are_counted_by_route() {
     let run = check([Path::new("--series"), &bad, &project().join("envoy/minimal.yaml")]);
     assert!(run.lines.iter().filter(|line| line.contains("series in each")).all(|line| line.contains("minimal.yaml")), "{:?}", run.lines);
 }
+
+/// The table by which Prometheus is sized.
+#[test]
+fn the_page_has_the_series_of_each_part() {
+    let count = |more: &str| {
+        let text =
+            format!(r#"{{"version": 1, "experiment": "e", "routes": [{{"name": "r", "match": {{"path": {{"exact": "/s"}}}}{more}}}]}}"#);
+        let run = check_with(["-", "--series"], &text);
+        let line = run.lines.iter().find_map(|line| line.strip_suffix(" of route r")).unwrap_or_else(|| panic!("{more}: {:?}", run.lines));
+        let numbers = line.rsplit(": ").next().unwrap();
+        let (first, most) = numbers.split_once(" to ").unwrap_or((numbers, numbers));
+        [first, most].map(|number| number.parse::<usize>().unwrap())
+    };
+    let minus = |one: [usize; 2], two: [usize; 2]| [one[0] - two[0], (one[1] - one[0]) - (two[1] - two[0])];
+    let shadow = |name: &str| format!(r#"{{"name": "{name}", "cluster": "c", "percent": 1}}"#);
+    let shadows = |names: &[&str]| format!(r#", "shadows": [{}]"#, names.iter().map(|name| shadow(name)).collect::<Vec<_>>().join(", "));
+    let variant = |name: &str| format!(r#"{{"name": "{name}", "percent": 1}}"#);
+    let split = |names: &[&str]| {
+        let canaries = names.iter().map(|name| variant(name)).collect::<Vec<_>>().join(", ");
+        format!(r#", "split": {{"baseline": "v1", "key": "request", "canaries": [{canaries}]}}"#)
+    };
+    let seen = |names: &[&str]| {
+        let variants = names.iter().map(|name| format!(r#"{{"name": "{name}", "cluster": {{"exact": "{name}"}}}}"#)).collect::<Vec<_>>();
+        format!(r#", "observe": {{"baseline": "v1", "variants": [{}]}}"#, variants.join(", "))
+    };
+    let gate = |each: bool| format!(r#", "gates": [{{"name": "g", "of": "s", "measure": "diverged", "limit": 1, "each_slice": {each}}}]"#);
+    let slices = |values: &str| format!(r#"{}, "slices": {{"header": "x", "values": [{values}]}}"#, shadows(&["s"]));
+    let chat = |more: &str| format!(r#"{more}, "protocol": "openai""#);
+    let (plain, one) = (count(""), count(&shadows(&["s"])));
+    let in_split = minus(count(&split(&["v2", "v3"])), count(&split(&["v2"])));
+    let observed = minus(count(&seen(&["v1", "v2", "v3"])), count(&seen(&["v1", "v2"])));
+    let chatting = minus(count(&chat("")), plain);
+    let chat_and_shadow = minus(count(&chat(&shadows(&["s"]))), one);
+    let page = std::fs::read_to_string(project().join("docs/running.md")).unwrap();
+    for (part, [series, more]) in [
+        ("a route", minus(count(&split(&["v2"])), [2 * in_split[0]; 2])),
+        ("its only variant, or each variant that is observed", observed),
+        ("each variant of a split", in_split),
+        ("each shadow", minus(count(&shadows(&["s", "t"])), one)),
+        ("each gate", minus(count(&[shadows(&["s"]), gate(false)].concat()), one)),
+        ("each further slice of a shadow", minus(count(&slices(r#""a", "b""#)), count(&slices(r#""a""#)))),
+        ("each variant whose answers may be chats, on top", chatting),
+        ("each shadow whose answers may be chats, on top", [chat_and_shadow[0] - chatting[0], chat_and_shadow[1] - chatting[1]]),
+    ] {
+        let more = if more == 0 { String::new() } else { format!("{more} ") };
+        let row = format!("| {part} | {series} | {more}|");
+        assert!(page.contains(&row), "the page lacks {row}");
+    }
+    assert_eq!(plain[0], 1 + observed[0], "without a split there is one variant");
+    assert_eq!(count(&seen(&["v1", "v2"]))[0], 1 + 3 * observed[0], "an observed route has one variant more");
+    let sliced = minus(count(&[slices(r#""a", "b""#), gate(true)].concat()), count(&slices(r#""a", "b""#)));
+    assert_eq!(sliced[0], 3 * 9 + 2, "of each slice and of all");
+}
