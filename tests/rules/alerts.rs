@@ -20,6 +20,7 @@ fn well(minute: u32) -> Page {
         ("gnomon_responses_total{experiment=\"e\",route=\"r\",variant=\"v2\",class=\"2xx\"}", 200),
         ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"compared\"}", 19),
         ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"timed_out\"}", 1),
+        ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"unsent_in_flight\"}", 0),
         ("gnomon_sampled_total{experiment=\"e\",route=\"r\",shadow=\"s\"}", 20),
         ("gnomon_heartbeats_total{}", 24),
         ("istio_requests_total{reporter=\"source\"}", 200),
