@@ -130,10 +130,10 @@ fn a_cluster_has_a_name_that_istio_gives() {
 #[test]
 fn a_cluster_is_held_against_the_services_of_the_files() {
     let test = "services";
-    let shadow =
-        |cluster: &str| file(test, "gateway.yaml", &edited_gateway(&[(CLUSTER, &format!("cluster: \"{cluster}\""))]));
+    let shadow = |cluster: &str| file(test, "gateway.yaml", &edited_gateway(&[(CLUSTER, &format!("cluster: \"{cluster}\""))]));
     let services = |changes: &[(&str, &str)]| {
-        let whole = format!("{}---\n{}", text("istio/components/models/services.yaml"), text("istio/components/subsets/destination-rule.yaml"));
+        let whole =
+            format!("{}---\n{}", text("istio/components/models/services.yaml"), text("istio/components/subsets/destination-rule.yaml"));
         file(test, "services.yaml", &replaced(whole, changes))
     };
     let name = ("name: http, appProtocol: http, port: 8080, targetPort: 8080", "name: web, port: 8080");
