@@ -89,6 +89,14 @@ def test_the_clusters_of_the_configuration_are_those_of_the_rules(xds, documents
     assert {bounds[key] for key in ("maxConnections", "maxPendingRequests", "maxRequests")} == {64}
 
 
+def test_each_rule_leads_to_the_service_of_its_variant(documents):
+    rules = [rule for name in ("fraud", "fraud-shadow") for rule in only(documents, "HTTPRoute", name)["spec"]["rules"]]
+    services = {rule["name"]: [backend["name"] for backend in rule["backendRefs"]] for rule in rules}
+    assert services == {"canary": ["fraud-canary"], "baseline": ["fraud"], "copies": ["fraud-shadow"]}
+    selected = {name: only(documents, "Service", name)["spec"]["selector"] for [name] in services.values()}
+    assert [selected[name].get("version") for name in ("fraud", "fraud-canary")] == ["v1", "v2"], "baseline and canary of the split"
+
+
 def test_the_shadows_cluster_keeps_its_name_where_backends_are_merged(documents):
     only(documents, "EnvoyProxy")["spec"]["mergeBackends"] = {}
     clusters = translated(documents)["clusters"]
