@@ -10,6 +10,7 @@ import yaml
 from rig.client import many
 from rig.conditions import filled, measure, phase
 from rig.examples import answer, post
+from rig.gates import UNDECIDED, state_of
 from rig.manifests import ROOT, build, built, check_configuration, check_fields, only
 from rig.upstream import Reply
 from rig.waiting import until
@@ -200,6 +201,16 @@ def users(number):
 
 
 NEW = itertools.count()
+def test_copies_that_no_pod_takes_yet_fail_no_gate(lab):
+    resources = built(ROOT / "argo/weights")
+    found = clusters(resources)
+    upstreams = {found["stable"]: lab.upstream(answer(0.9)), found["canary"]: lab.upstream(answer(0.9)), found["shadow"]: None}
+    proxy = lab.proxy(plugin(resources), upstreams, routes=routes("weights", found))
+    many(proxy.port, users(1000))
+    assert proxy.metrics().total("gnomon_shadow_outcomes_total", outcome="unsent_refused") > 30, "enough to fail the gate, were they trials"
+    assert state_of(proxy.metrics(), "coverage") == UNDECIDED
+
+
 WAITS, GOES_ON, ABORTS = "Inconclusive", "Successful", "Failed"
 OUTCOMES = {
     # cluster: (fresh, background, the steps' analyses)
