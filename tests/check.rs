@@ -1,6 +1,8 @@
 //! `gnomon check` as a person runs it: what it prints, and how it exits.
 #![cfg(feature = "cli")]
 
+#[path = "check/against.rs"]
+mod against;
 #[path = "check/clusters.rs"]
 mod clusters;
 #[path = "check/environment.rs"]
@@ -17,6 +19,8 @@ mod istio;
 mod observed;
 #[path = "check/plugins.rs"]
 mod plugins;
+#[path = "check/resources.rs"]
+mod resources;
 #[path = "check/routes.rs"]
 mod routes;
 #[path = "check/run.rs"]

@@ -22,7 +22,11 @@ fn a_good_file_of_each_kind_gets_one_line() {
     ] {
         let run = check([example(name)]);
         assert_eq!((run.code, run.lines.len()), (Some(0), 1), "{name}: {:#?}", run.lines);
-        assert!(run.lines[0].ends_with("MiB of memory per worker") && run.lines[0].contains(&format!("{name}: good: ")), "{:?}", run.lines);
+        assert!(
+            run.lines[0].contains("MiB of memory per worker, ") && run.lines[0].contains(&format!("{name}: good: ")),
+            "{:?}",
+            run.lines
+        );
     }
 }
 
@@ -170,7 +174,7 @@ fn one_bad_file_does_not_hide_the_others() {
 fn wrong_usage_exits_2() {
     let run = check([] as [&str; 0]);
     assert_eq!((run.code, run.lines.len()), (Some(2), 0));
-    assert!(run.errors.contains("Usage: gnomon check <FILE>..."), "{}", run.errors);
+    assert!(run.errors.contains("Usage: gnomon check [OPTIONS] <FILE>..."), "{}", run.errors);
     for arguments in [&["chek", "a"][..], &["check", "--strict", "a"], &[]] {
         let run = Command::new(env!("CARGO_BIN_EXE_gnomon")).args(arguments).output().unwrap();
         assert_eq!(run.status.code(), Some(2), "{arguments:?}");
@@ -234,7 +238,10 @@ fn the_script_runs_the_command_in_any_folder() {
         (run.status.code(), String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
     };
     let (code, out, errors) = run(&["check", "good.json"]);
-    assert_eq!((code, &*out), (Some(0), "good.json: good: configuration d9e822de, at most 57 MiB of memory per worker\n"), "{errors}");
+    assert!(
+        code == Some(0) && out.starts_with("good.json: good: configuration d9e822de, at most 57 MiB of memory per worker"),
+        "{out}{errors}"
+    );
     let (code, out, errors) = run(&["check", "good.json", "missing.json"]);
     assert!(code == Some(1) && out.contains("missing.json: this file can't be read"), "{out}{errors}");
     let (code, _, errors) = run(&["check", "--strict"]);

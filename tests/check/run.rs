@@ -1,8 +1,9 @@
 //! Runs of the command, and the files that it is given.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A run of `gnomon check`.
 pub struct Run {
@@ -12,8 +13,18 @@ pub struct Run {
 }
 
 pub fn check(files: impl IntoIterator<Item = impl AsRef<Path>>) -> Run {
-    let files: Vec<PathBuf> = files.into_iter().map(|file| file.as_ref().to_owned()).collect();
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_gnomon")).arg("check").args(files).output().unwrap();
+    check_with(files, "")
+}
+
+/// Runs the command with files and options, and this text as its standard input.
+pub fn check_with(arguments: impl IntoIterator<Item = impl AsRef<Path>>, input: &str) -> Run {
+    let arguments: Vec<PathBuf> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gnomon"));
+    command.arg("check").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // (A command that was called wrongly does not read it.)
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let lines = String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect();
     Run { code: status.code(), lines, errors: String::from_utf8(stderr).unwrap() }
 }
@@ -44,9 +55,18 @@ pub const GOOD: &str = r#"{"version": 1, "experiment": "e", "routes": []}"#;
 
 /// The text of a file of the project with each first text replaced by the second. All of them have to be there.
 pub fn edited(path: &str, changes: &[(&str, &str)]) -> String {
-    let text = fs::read_to_string(project().join(path)).unwrap();
+    replaced(text(path), changes)
+}
+
+/// The text of a file of the project.
+pub fn text(path: &str) -> String {
+    fs::read_to_string(project().join(path)).unwrap()
+}
+
+/// A text with each first text replaced by the second. All of them have to be there.
+pub fn replaced(text: String, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text, |text, (from, to)| {
-        assert!(text.contains(from), "{path} has no {from}");
+        assert!(text.contains(from), "there is no {from} in: {text}");
         text.replace(from, to)
     })
 }

@@ -20,6 +20,7 @@ fn well(minute: u32) -> Page {
         ("gnomon_responses_total{experiment=\"e\",route=\"r\",variant=\"v2\",class=\"2xx\"}", 200),
         ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"compared\"}", 19),
         ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"timed_out\"}", 1),
+        ("gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"unsent_in_flight\"}", 0),
         ("gnomon_sampled_total{experiment=\"e\",route=\"r\",shadow=\"s\"}", 20),
         ("gnomon_heartbeats_total{}", 24),
         ("istio_requests_total{reporter=\"source\"}", 200),
@@ -47,7 +48,7 @@ const ROUTE: &str = "experiment=\"e\",route=\"r\",owner=\"team\"";
 const PROXY: &str = "job=\"istio/gnomon\",pod=\"a\",instance=\"a:15020\"";
 
 /// An alert, its severity, its labels beside those, the minute at which it fires, and what brings it about from the beginning on.
-const ALERTS: [(&str, &str, &str, u32, Trouble); 18] = [
+const ALERTS: [(&str, &str, &str, u32, Trouble); 19] = [
     ("GnomonGateFailed", "ticket", "subject=\"v2\",gate=\"errors\",slice=\"all\"", 1, |page, _| {
         page.gates[0].counts = Counts::new(50, 1000)
     }),
@@ -57,6 +58,13 @@ const ALERTS: [(&str, &str, &str, u32, Trouble); 18] = [
             page,
             "gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"timed_out\"}",
             f64::from(20 * minute),
+        );
+    }),
+    ("GnomonCopiesUnsent", "ticket", "shadow=\"s\"", 21, |page, minute| {
+        set(
+            page,
+            "gnomon_shadow_outcomes_total{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"unsent_in_flight\"}",
+            f64::from(2 * minute),
         );
     }),
     ("GnomonSplitMisrouted", "page", "", 1, |page, _| page.misrouted.extend(["v1", "v2"])),

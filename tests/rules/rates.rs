@@ -49,6 +49,17 @@ fn coverage_leaves_out_what_nobody_could_have_compared() {
 }
 
 #[test]
+fn unsent_are_the_copies_that_never_went_out() {
+    let outcome = |outcome: &str| {
+        format!("gnomon_shadow_outcomes_total{{experiment=\"e\",route=\"r\",shadow=\"s\",slice=\"all\",outcome=\"{outcome}\"}}")
+    };
+    let series = [("compared", 60.0), ("timed_out", 20.0), ("unsent_memory", 5.0), ("unsent_refused", 15.0)];
+    let named: Vec<(String, f64)> = series.map(|(word, step)| (outcome(word), step)).into();
+    let world = rising(10, &named.iter().map(|(name, step)| (name.as_str(), *step)).collect::<Vec<_>>());
+    run("unsent", &world, 1, &[], &[near(9, "gnomon:unsent:ratio_rate5m", "shadow=\"s\"", 0.2)]);
+}
+
+#[test]
 fn failed_answers_are_those_that_no_client_broke_off() {
     let class = |class: &str| format!("gnomon_responses_total{{experiment=\"e\",route=\"r\",variant=\"v2\",class=\"{class}\"}}");
     let world = rising(

@@ -2,13 +2,14 @@
 //! filter's own parser, each warning, and each good file. It uses no network.
 //!
 //! Reading order: [`documents`] (text to values), [`protobuf_json`] and [`text_test`] (what files of Envoy and Kubernetes have in common),
-//! [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations), [`world`] (all files together), then the report
-//! here.
+//! [`found`] (a configuration in a file), [`manifest`] and [`envoy`] (find configurations), [`world`] (all files together), [`report`] (the lines).
 //!
 //! Warnings, a module for each topic: [`gates`] and [`settings`] of the configuration itself; of what it stands in, which [`surroundings`]
 //! brings together: [`environment`], [`clusters`] and [`mesh_clusters`], [`statistics`], [`routing`] ([`envoy_routes`], [`mesh_routes`],
-//! [`standing`]), [`observed`], [`istio`]; of what else is in the same proxy: [`plugins`].
+//! [`standing`]), [`observed`], [`istio`]; of what else is in the same proxy: [`plugins`]; what a pod pays: [`resources`]; of what is new since the files before
+//! ([`against`], [`workloads`]).
 
+mod against;
 mod clusters;
 mod documents;
 mod environment;
@@ -23,181 +24,140 @@ mod mesh_routes;
 mod observed;
 mod plugins;
 mod protobuf_json;
+mod report;
+mod resources;
 mod routing;
 mod settings;
 mod standing;
 mod statistics;
 mod surroundings;
 mod text_test;
+mod workloads;
 mod world;
 
-use std::fmt::{Display, Write};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use gnomon::config::Config;
 use gnomon::config::parse::Refused;
 use gnomon::config::raw::Node;
 
+use self::against::{Before, Now};
 use self::found::Found;
-use self::plugins::Placed;
+use self::report::{Report, Wanted};
 use self::world::World;
-
-/// Memory per worker, in bytes, above which there is a warning. Every worker of every proxy may need it.
-const MUCH_MEMORY: usize = 64 << 20;
-
-const NOTHING_FOUND: &str = "no Gnomon configuration in this file: give one that has a Gnomon plugin, or a bare configuration";
-const NOTHING_CHECKED: &str = "warning: nothing was checked: there is no Gnomon plugin in this file";
-const READ_BESIDE: &str = "no Gnomon plugin in this file: it was read for the others";
+use crate::problem::Problem;
 
 const ABOUT: &str = "Checks Gnomon configurations: WasmPlugin, TrafficExtension, EnvoyExtensionPolicy and Envoy files, or a bare one";
-const AFTER: &str = "Exits 1 if there is any problem, 0 if there is none; warnings do not count.";
+const AFTER: &str = "Exits 1 if there is any problem, 0 if there is none; warnings do not count.
+
+Example, before a merge:
+  git show main:fraud.yaml | gnomon check fraud.yaml --against -";
+
+/// The name of the standard input among files.
+const STANDARD_INPUT: &str = "-";
 
 /// Returns the command line.
 pub fn command() -> Command {
     let files = Arg::new("file").value_name("FILE").required(true).num_args(1..).value_parser(value_parser!(PathBuf));
-    Command::new("check").about(ABOUT).after_help(AFTER).arg(files.help("YAML (any number of documents) or JSON"))
+    let against = Arg::new("against").long("against").value_name("OLD").action(ArgAction::Append).value_parser(value_parser!(PathBuf));
+    let workers = Arg::new("workers").long("workers").value_name("N").value_parser(value_parser!(u16).range(1..=1024));
+    let series = Arg::new("series").long("series").action(ArgAction::SetTrue);
+    Command::new("check")
+        .about(ABOUT)
+        .after_help(AFTER)
+        .arg(files.help("YAML (any number of documents) or JSON; - for the standard input"))
+        .arg(workers.help("How many workers a proxy has (its concurrency), for its memory [default: what the files say, or 2]"))
+        .arg(series.help("Counts the series that each proxy has for Prometheus, from the start and at most"))
+        .arg(against.help("What is applied now: tells what FILE changes for experiments that go on; may be given again"))
 }
 
 /// Runs the command, and returns how the process exits.
 pub fn run(arguments: &ArgMatches) -> ExitCode {
-    let files: Vec<PathBuf> = arguments.get_many("file").into_iter().flatten().cloned().collect();
-    let report = check(&files);
-    match (std::io::stdout().lock().write_all(report.text.as_bytes()), report.problems) {
+    let paths = |name| arguments.get_many::<PathBuf>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
+    let (new, old) = (paths("file"), paths("against"));
+    if new.iter().chain(&old).filter(|path| path.as_os_str() == STANDARD_INPUT).count() > 1 {
+        let problem = Problem::usage("- is given twice, but the standard input can be read once: put one of them into a file");
+        problem.tell("check");
+        return ExitCode::from(problem.code());
+    }
+    let workers = arguments.get_one::<u16>("workers").map(|number| usize::from(*number));
+    let wanted = Wanted { workers, series: arguments.get_flag("series") };
+    let (text, problems) = check(new.into_iter().map(File::read).collect(), old.into_iter().map(File::read).collect(), wanted);
+    match (std::io::stdout().lock().write_all(text.as_bytes()), problems) {
         (Ok(()), 0) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
 
-/// The result of a check.
-#[derive(Debug, Default)]
-struct Report {
-    /// The lines to print.
-    text: String,
-    /// The number of problems.
-    problems: usize,
-    /// Whether any of the files has a configuration.
-    has_found: bool,
+/// A file that was read.
+struct File {
+    path: PathBuf,
+    /// Its documents, or why there are none.
+    documents: Result<Vec<Node>, String>,
 }
 
-/// Checks each of `files`, and what they say together.
-fn check(files: &[PathBuf]) -> Report {
-    let read: Vec<Result<Vec<Node>, String>> = files.iter().map(|file| read(file)).collect();
-    let documents = || read.iter().flatten().flatten();
-    let found: Vec<Vec<Judged<'_>>> = read.iter().map(|read| judge(read.as_deref().unwrap_or_default())).collect();
-    let good = found.iter().flatten().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok());
-    let world = World::new(documents(), good);
-    let mut report = Report { has_found: found.iter().any(|found| !found.is_empty()), ..Report::default() };
-    let mut seen = Vec::new();
-    for ((file, read), found) in files.iter().zip(&read).zip(&found) {
-        match read {
-            Ok(documents) => report.file(file, documents, found, &world, &mut seen),
-            Err(why) => report.problem(file, why),
+impl File {
+    fn read(path: PathBuf) -> Self {
+        let is_input = path.as_os_str() == STANDARD_INPUT;
+        let mut text = Vec::new();
+        let read = if is_input { std::io::stdin().lock().read_to_end(&mut text).map(|_| text) } else { std::fs::read(&path) };
+        let documents = read
+            .map_err(|error| format!("this file can't be read: {error}"))
+            .and_then(|text| documents::read(&text).map_err(|error| format!("neither YAML nor JSON: {error}")));
+        Self { path: if is_input { "standard input".into() } else { path }, documents }
+    }
+
+    fn documents(&self) -> &[Node] {
+        self.documents.as_deref().unwrap_or_default()
+    }
+}
+
+/// Checks each of the `new` files, what they say together, and what they change of the `old` ones. Returns the lines to print, and the number of
+/// problems.
+fn check(new: Vec<File>, old: Vec<File>, wanted: Wanted) -> (String, usize) {
+    let (found, found_before) = (judge_all(&new), judge_all(&old));
+    let world = World::new(new.iter().flat_map(File::documents), good(&found));
+    let world_before = World::new(old.iter().flat_map(File::documents), good(&found_before));
+    let before = Before::new(&world_before, found_before.iter().flatten().map(|(found, _)| found), good(&found_before).collect());
+    let configs: Vec<&Config> = good(&found).collect();
+    let all_good = configs.len() == found.iter().flatten().count();
+    let now = Now { configs, all_good, world: &world };
+
+    let mut report = Report::new(now, before, found.iter().any(|found| !found.is_empty()), wanted);
+    for old in &old {
+        if let Err(why) = &old.documents {
+            report.problem(&old.path, why);
         }
     }
-    report
+    for (file, found) in new.iter().zip(&found) {
+        match &file.documents {
+            Ok(documents) => report.file(&file.path, documents, found),
+            Err(why) => report.problem(&file.path, why),
+        }
+    }
+    (report.text, report.problems)
 }
 
 /// A configuration in a file, and what the filter's parser says of it.
 type Judged<'a> = (Found<'a>, Result<Result<Config, Refused>, &'static str>);
 
-fn read(file: &Path) -> Result<Vec<Node>, String> {
-    let text = std::fs::read(file).map_err(|error| format!("this file can't be read: {error}"))?;
-    documents::read(&text).map_err(|error| format!("neither YAML nor JSON: {error}"))
+fn judge_all(files: &[File]) -> Vec<Vec<Judged<'_>>> {
+    files.iter().map(|file| judge(file.documents())).collect()
+}
+
+/// Returns the configurations without problems.
+fn good<'j>(judged: &'j [Vec<Judged<'_>>]) -> impl Iterator<Item = &'j Config> {
+    judged.iter().flatten().filter_map(|(_, config)| config.as_ref().ok()?.as_ref().ok())
 }
 
 /// Finds and judges every configuration in the documents of a file.
 fn judge(documents: &[Node]) -> Vec<Judged<'_>> {
     let found = find(documents).into_iter();
     found.map(|found| (found.source.judge(), found)).map(|(judged, found)| (found, judged)).collect()
-}
-
-impl Report {
-    fn file<'f, 'a>(
-        &mut self,
-        file: &Path,
-        documents: &[Node],
-        found: &'f [Judged<'a>],
-        world: &World<'a>,
-        seen: &mut Vec<Placed<'f, 'a>>,
-    ) {
-        if found.is_empty() {
-            // A file with other manifests is only warned of, because it may be checked together with those of a plugin.
-            let others = !documents.is_empty() && documents.iter().all(|document| matches!(document, Node::Object(_)));
-            let line = if self.has_found { READ_BESIDE } else { NOTHING_CHECKED };
-            return if others { self.line(file, line) } else { self.problem(file, NOTHING_FOUND) };
-        }
-        let before = self.problems;
-        let good: Vec<String> = found.iter().filter_map(|judged| self.configuration(file, judged, world, seen)).collect();
-        if self.problems == before {
-            self.line(file, format_args!("good: {} of memory per worker", good.join(" and ")));
-        }
-    }
-
-    /// Reports all warnings and problems of one configuration. Returns its hash and its memory per worker if it has no problems.
-    fn configuration<'f, 'a>(
-        &mut self,
-        file: &Path,
-        (found, judged): &'f Judged<'a>,
-        world: &World<'a>,
-        seen: &mut Vec<Placed<'f, 'a>>,
-    ) -> Option<String> {
-        let place = &found.place;
-        let config = judged.as_ref().ok().and_then(|config| config.as_ref().ok());
-        let placed = Placed { place: format!("{}: {place}", file.display()), found, config };
-        let beside = seen.iter().map(|other| plugins::warnings(&placed, other, world)).find(|lines| !lines.is_empty());
-        beside.into_iter().flatten().for_each(|warning| self.warning(file, place, warning));
-        seen.push(placed);
-        let own = found.warnings.iter().map(|warning| (*warning).to_owned());
-        for warning in own.chain(surroundings::warnings(found, config, world)) {
-            self.warning(file, place, warning);
-        }
-        match judged {
-            Ok(Ok(config)) => {
-                observed::problems(found, config).iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
-                Some(self.taken(file, found, config))
-            }
-            Ok(Err(refused)) => {
-                refused.problems.iter().for_each(|problem| self.problem(file, format_args!("{place}: {problem}")));
-                None
-            }
-            Err(why) => {
-                self.problem(file, format_args!("{place}: configuration: {why}"));
-                None
-            }
-        }
-    }
-
-    /// Reports all warnings of a configuration without problems. Returns its hash and its memory per worker.
-    fn taken(&mut self, file: &Path, found: &Found<'_>, config: &Config) -> String {
-        let lacks = found.environment.iter().flat_map(|environment| environment.lacks(config));
-        for warning in lacks.chain(gates::warnings(config)) {
-            self.warning(file, &found.place, warning);
-        }
-        let need = config.worst_case_memory();
-        if need > MUCH_MEMORY {
-            let text = format!("every worker may need {} of memory: lower limits.memory or limits.body", mebibytes(need));
-            self.warning(file, &found.place, text);
-        }
-        format!("configuration {}, at most {}", config.hash, mebibytes(need))
-    }
-
-    fn warning(&mut self, file: &Path, place: &str, text: impl Display) {
-        self.line(file, format_args!("{place}: warning: {text}"));
-    }
-
-    fn problem(&mut self, file: &Path, text: impl Display) {
-        self.problems = self.problems.saturating_add(1);
-        self.line(file, text);
-    }
-
-    fn line(&mut self, file: &Path, text: impl Display) {
-        // Writing to a String can't fail.
-        let _ = writeln!(self.text, "{}: {text}", file.display());
-    }
 }
 
 /// Returns every Gnomon configuration in the documents of a file.
@@ -207,9 +167,4 @@ fn find(documents: &[Node]) -> Vec<Found<'_>> {
         manifest::find(document, &format!("document {}", index.saturating_add(1)), &mut found);
     }
     found
-}
-
-/// Returns `bytes` as a text in MiB, rounded up.
-fn mebibytes(bytes: usize) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
 }

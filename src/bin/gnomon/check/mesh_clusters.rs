@@ -103,7 +103,7 @@ fn without_port(port: &str, host: &str, world: &World<'_>) -> Option<String> {
 }
 
 /// Whether `host` is the whole name of this Service; without a namespace it may be of any.
-fn is_service(host: &str, name: Option<&str>, namespace: Option<&str>) -> bool {
+pub fn is_service(host: &str, name: Option<&str>, namespace: Option<&str>) -> bool {
     let mut labels = host.split('.');
     let (first, second, third) = (labels.next(), labels.next(), labels.next());
     first == name && third == Some("svc") && (namespace.is_none() || second == namespace)

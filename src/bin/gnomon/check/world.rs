@@ -49,6 +49,11 @@ impl<'a> World<'a> {
         &self.resources
     }
 
+    /// All documents: resources and others.
+    pub fn documents(&self) -> impl Iterator<Item = &'a Node> {
+        self.resources.iter().chain(&self.envoy).copied()
+    }
+
     /// All Kubernetes resources of one of these kinds, each with its kind.
     pub fn of_kinds<'k>(&self, kinds: &'k [&'k str]) -> impl Iterator<Item = (&'a str, &'a Node)> + use<'a, '_, 'k> {
         let kind = |node: &&'a Node| text(node, "kind").filter(|kind| kinds.contains(kind)).map(|kind| (kind, *node));
