@@ -10,6 +10,7 @@ import tomllib
 import urllib.request
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 IMAGES = ROOT / "target/image"
@@ -139,7 +140,9 @@ def test_the_bill_of_materials_comes_with_the_image(image, has, lacks, pushed, t
 def test_the_command_runs_without_any_library(unpacked):
     """In its image's root, as its image's user."""
     config = config_of("serve")["config"]
-    assert config["User"] == "65532:65532"
+    [pod] = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all((ROOT / "serve/serve.yaml").read_text()) if one["kind"] == "Deployment"]
+    assert config["User"] == "{runAsUser}:{runAsGroup}".format(**pod["securityContext"])
+    assert pod["containers"][0]["args"][0] == "serve" and config["Entrypoint"] == ["/gnomon"]
     command = ["unshare", "--map-root-user", "chroot", unpacked / "serve"]
     if os.geteuid() == 0:
         command = ["chroot", f"--userspec={config['User']}", unpacked / "serve"]
