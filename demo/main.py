@@ -1,7 +1,8 @@
 """The demo, after its set-up by scripts/demo: models, servers, proxy, traffic, and the figures at the end.
 
 Read `run` first. `models` trains, `processes` starts and stops, `traffic` sends, `outage` is the last act, `measured` reads Gnomon's
-counters, `expected` works out what they should be, `checks` and `rollout` set the two against each other, and `report` shows them.
+counters, `expected` works out what they should be, `checks` and `rollout` set the two against each other, and `report` shows them. `rules` is
+what `--prometheus` adds.
 """
 
 import signal
@@ -27,6 +28,7 @@ import models
 import outage
 import report
 import rollout
+import rules
 import traffic
 from processes import Failed, Interrupted, Processes, free_ports, wait_until
 
@@ -39,13 +41,14 @@ ON_TERMINAL = sys.stdout.isatty()
 class Steps:
     """Numbered lines with seconds, in the style of scripts/demo."""
 
-    def __init__(self):
-        self._next = FIRST_STEP
+    def __init__(self, prometheus):
+        # Its packages come before, and its start is a step more.
+        self._next, self._last = (FIRST_STEP + 1, STEPS + 2) if prometheus else (FIRST_STEP, STEPS)
 
     @contextlib.contextmanager
     def __call__(self, title):
         started, remarks = time.monotonic(), []
-        head = f"{self._next}/{STEPS}  {title:<46}"
+        head = f"{self._next}/{self._last}  {title:<46}"
         self._next += 1
         print(head, end="", flush=True)
         try:
@@ -58,12 +61,12 @@ class Steps:
 
 def run(options):
     """The whole demo; true if all that it promises holds."""
-    step, work = Steps(), options.work
+    step, work = Steps(options.prometheus), options.work
     with Processes(work) as processes:
         with step("two models of handwritten digits") as remark:
             trained = models.train()
             remark("right answers: " + ", ".join(f"{version} {percent:.1f} %" for version, percent in trained.right_percent.items()))
-        ports = dict(zip(("listener", "admin", *SERVERS), free_ports(2 + len(SERVERS))))
+        ports = dict(zip(("listener", "admin", "prometheus", *SERVERS), free_ports(3 + len(SERVERS))))
         with step("three MLServers: " + ", ".join(SERVERS)):
             servers = serve(processes, trained, ports, work)
         # (Also warms them up: the first answers take longer.)
@@ -72,6 +75,10 @@ def run(options):
         with step("Envoy with Gnomon") as remark:
             start_envoy(processes, ports, options.filter, work)
             remark("target/demo/envoy.yaml")
+        if options.prometheus:
+            with step("Prometheus with the rules of istio/prometheus"):
+                process = rules.start(processes, options.prometheus, ports, work)
+                wait_until(lambda: answers_ok(ports["prometheus"], "/-/ready"), [process], START_SECONDS)
         plan = traffic.plan(options.requests, len(trained.images))
         with step(f"{len(plan)} requests of {len({r.user for r in plan})} users") as remark:
             answers = traffic.send(ports["listener"], plan, trained.images, Progress(len(plan)))
@@ -86,13 +93,15 @@ def run(options):
         digits = {version: model.predict(trained.images).tolist() for version, model in trained.models.items()}
         done = checks.Run(plan, answers, direct, digits, counters, lines, end)
         found = checks.all_checks(done) + rollout.all_checks(done)
-        figures = report.figures(done, milliseconds, found)
+        judged = rules.Reader(ports["prometheus"]).judged(after) if options.prometheus else None
+        found += rules.all_checks(after, judged) if judged else []
+        figures = report.figures(done, milliseconds, found) | ({"rules": rules.figures(after, judged)} if judged else {})
         options.output.write_text(json.dumps(figures, indent=2) + "\n")
         print(report.table(figures, done, found))
         if options.keep:
             revive(processes, ports, work)
             processes.keep()
-            print_addresses(ports, work, trained.images[0])
+            print_addresses(ports, work, trained.images[0], options.prometheus)
     failed = [name for name, ok, _ in found if not ok]
     verdict = f"{len(failed)} of {len(found)} checks FAILED" if failed else f"All {len(found)} checks hold"
     print(f"\n{verdict}. The figures are in {options.output}")
@@ -215,7 +224,7 @@ def logged(log):
     return found
 
 
-def print_addresses(ports, work, pixels):
+def print_addresses(ports, work, pixels, prometheus):
     """What `--keep` leaves, and how to end it."""
     question = work / "request.json"
     question.write_bytes(traffic.body(pixels))
@@ -224,6 +233,8 @@ def print_addresses(ports, work, pixels):
     print(f"  Envoy                {url}")
     print(f"    curl {url} -H 'content-type: application/json' -H 'x-user-id: me' -d @{shlex.quote(str(question))}")
     print(f"  Gnomon's statistics  {admin}/stats/prometheus?filter=gnomon")
+    if prometheus:
+        print(f"  Prometheus           http://127.0.0.1:{ports['prometheus']}/graph?g0.expr=gnomon:subject:state&g0.tab=1")
     for server in SERVERS:
         print(f"  MLServer {server:<12}http://127.0.0.1:{ports[server]}/v2/models/{models.NAME}")
     print("    v2 was started again; the guardrail keeps clients from it until the configuration names another experiment.")
@@ -235,6 +246,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, required=True)
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--prometheus", type=pathlib.Path, help="the program; without it there is no Prometheus")
     for file in ("--work", "--filter", "--output"):
         parser.add_argument(file, type=pathlib.Path, required=True)
     options = parser.parse_args()

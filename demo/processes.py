@@ -180,4 +180,4 @@ def stop_kept(folder):
 
 
 if __name__ == "__main__":
-    sys.exit(not stop_kept(pathlib.Path(sys.argv[1]).resolve()))
+    sys.exit(not stop_kept(pathlib.Path(sys.argv[1]).absolute()))

@@ -5,6 +5,7 @@ import textwrap
 
 import expected
 import rollout
+import rules
 
 VERDICTS = ("identical", "equivalent", "diverged")
 
@@ -110,6 +111,11 @@ def table(figures, run, found):
 
     lines += gates_table(figures["gates"])
     lines += outage_table(figures, run.outage)
+
+    if "rules" in figures:
+        lines += rules.table(figures["rules"]) + note(
+            "The rules judge the sums over all proxies by what Prometheus scraped, here each second. Controllers act on their answers."
+        )
 
     lines.append("\nChecked against scikit-learn, against the models' answers when asked directly, and against Python's xxhash")
     lines += [f"  ok      {name}" if ok else f"  FAILED  {name}: {problem}" for name, ok, problem in found]

@@ -85,10 +85,22 @@ rust_toolchain() {
 # At opt-level 3 LLVM's own bound for inlining is 250; at 100 the filter is 50 KiB smaller and reads answers as fast (scripts/bench-readers).
 wasm_flags=(-C llvm-args=--inline-threshold=100)
 
+# without_folders TARGET: sets path_flags to flags by which a build for TARGET is the same byte for byte wherever cargo keeps the sources of
+# crates. (Panics name the file that they are in.)
+without_folders() {
+    local folder
+    path_flags=""
+    cargo fetch --quiet --locked --target "$1"
+    for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+        path_flags+=" --remap-path-prefix=$folder=/crates"
+    done
+}
+
 build_filter() {
     rust_toolchain wasm32-wasip1
+    without_folders wasm32-wasip1
     # Without the Rust library beside it the filter is 10 KiB smaller.
-    cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
+    RUSTFLAGS=$path_flags cargo rustc --quiet --release --lib --crate-type cdylib --target wasm32-wasip1 -- "${wasm_flags[@]}"
 }
 
 # build_program NAME HOW-LONG [OPTION...]: builds a program for this machine; a line tells so, if there is something to build.
@@ -153,6 +165,18 @@ install_mdbook() {
     fi
 }
 
+# install_cyclonedx: sets cyclonedx to the folder of cargo-cyclonedx, which makes an SBOM, of this version.
+install_cyclonedx() {
+    local version=0.5.9 folder
+    folder="$PWD/.tools/cargo-cyclonedx-$version"
+    cyclonedx="$folder/bin"
+    if [[ ! -x $cyclonedx/cargo-cyclonedx ]]; then
+        printf '%s: building cargo-cyclonedx %s, some minutes, this once\n' "${0##*/}" "$version" >&2
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" cargo-cyclonedx
+        rm -rf "$folder/target"
+    fi
+}
+
 # install_prometheus: sets prometheus to the folder of prometheus and promtool: those on the PATH, or else Debian's, unpacked into .tools.
 install_prometheus() {
     local folder="$PWD/.tools/prometheus"
@@ -189,6 +213,20 @@ go_program() {
     mkdir -p "$go_programs"
     GOFLAGS="${GOFLAGS:-} -p=2" GOBIN=$go_programs go install -ldflags="-s -w" "$1"
     touch "$stamp"
+}
+
+# go_tools MODULE: sets go_tools to the folder of the programs that MODULE/go.mod names as tools, checked by its go.sum; made anew when they change.
+go_tools() {
+    local stamp
+    go_tools="$PWD/.tools/${1//\//-}"
+    stamp=$(find "$1" -name 'go.*' -o -name '*.go' | sort | xargs sha256sum)
+    if [[ -f $go_tools/stamp && $(<"$go_tools/stamp") == "$stamp" ]]; then
+        return
+    fi
+    need go "install Go 1.26 or newer"
+    printf '%s: building the programs of %s, some minutes, this once\n' "${0##*/}" "$1/go.mod" >&2
+    GOFLAGS="${GOFLAGS:-} -mod=readonly -p=2" CGO_ENABLED=0 GOBIN=$go_tools go -C "$1" install -ldflags="-s -w" tool
+    printf '%s\n' "$stamp" >"$go_tools/stamp"
 }
 
 # have_chromium: sets chromium to a browser in which the site can be tested, if there is one.

@@ -93,14 +93,15 @@ fn the_examples_are_those_of_the_shipped_files() {
     assert_eq!(routes["routes"], *having(&canary, "virtual_hosts")[0][0].get("routes").unwrap());
     assert_eq!(yaml(&blocks(GETTING_STARTED, "yaml")[0])["routes"], *having(&proxy, "virtual_hosts")[0][0].get("routes").unwrap());
 
-    let gateway = text("istio/gateway.yaml");
-    let shipped = yaml(gateway.split("\n---\n").next().unwrap());
+    let (base, own) = (yaml(&text("istio/base/plugin.yaml")), yaml(&text("istio/overlays/gateway/plugin.yaml")));
     parse(plugin["spec"]["pluginConfig"].to_string().as_bytes()).unwrap();
     for key in ["apiVersion", "kind", "metadata"] {
-        assert_eq!(plugin[key], shipped[key]);
+        assert_eq!(plugin[key], base[key]);
     }
+    let changed = |key: &str| own.as_array().unwrap().iter().find(|change| change["path"] == format!("/spec/{key}"));
     for (key, value) in plugin["spec"].as_object().unwrap().iter().filter(|(key, _)| *key != "pluginConfig") {
-        assert_eq!(*value, shipped["spec"][key], "{key} is not that of istio/gateway.yaml");
+        let shipped = changed(key).map_or(&base["spec"][key], |change| &change["value"]);
+        assert_eq!(value, shipped, "{key} is not that of istio/overlays/gateway");
     }
 }
 

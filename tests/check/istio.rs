@@ -1,17 +1,22 @@
 //! Warnings of manifests for Istio.
 
-use crate::run::{assert_warned, edited, file, project, warnings};
+use crate::run::{assert_warned, file, replaced, text, warnings};
 
-const GATEWAY: &str = "istio/gateway.yaml";
 const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const CLUSTER: &str = "cluster: outbound|8080||fraud-shadow.models.svc.cluster.local";
 const VALUE: &str = "{x-gnomon-variant: {exact: v2}}";
 
-/// What is warned of gateway.yaml with a digest and these changes.
+/// The plugin and the routes of the gateway, as files that people edit, with a digest and these changes.
+fn edited_gateway(changes: &[(&str, &str)]) -> String {
+    let plugin = replaced(text("istio/base/plugin.yaml"), &[("{gnomon: overlay}", "{istio: ingressgateway}")]);
+    let whole = format!("{plugin}---\n{}", text("istio/overlays/gateway/routes.yaml"));
+    replaced(whole, &[&[(ZEROS, DIGEST)], changes].concat())
+}
+
+/// What is warned of the gateway's manifests with a digest and these changes.
 fn gateway(name: &str, changes: &[(&str, &str)]) -> Vec<String> {
-    let changes = [&[(ZEROS, DIGEST)], changes].concat();
-    warnings([file("istio", &format!("{name}.yaml"), &edited(GATEWAY, &changes))])
+    warnings([file("istio", &format!("{name}.yaml"), &edited_gateway(changes))])
 }
 
 #[test]
@@ -42,18 +47,6 @@ fn a_plugin_says_how_it_fails_where_it_stands_and_what_it_is() {
         ("local", &[(&format!("oci://registry.example.com/ml/gnomon@{DIGEST}"), "file:///gnomon.wasm")], &[]),
     ] {
         assert_warned(&gateway(name, changes), expected, name);
-    }
-}
-
-/// Each example, but for its image, which everybody has to replace.
-#[test]
-fn the_examples_lack_their_image_alone() {
-    for name in ["gateway.yaml", "sidecar.yaml", "traffic-extension.yaml"] {
-        let path = format!("istio/{name}");
-        assert_warned(&warnings([project().join(&path)]), &["the image's digest is all zeros, so no image can be fetched"], name);
-        let whole = file("images", name, &edited(&path, &[(ZEROS, DIGEST)]));
-        assert_warned(&warnings([&whole]), &[], name);
-        assert_warned(&warnings([whole, project().join("istio/services.yaml")]), &[], name);
     }
 }
 
@@ -137,9 +130,12 @@ fn a_cluster_has_a_name_that_istio_gives() {
 #[test]
 fn a_cluster_is_held_against_the_services_of_the_files() {
     let test = "services";
-    let shadow =
-        |cluster: &str| file(test, "gateway.yaml", &edited(GATEWAY, &[(ZEROS, DIGEST), (CLUSTER, &format!("cluster: \"{cluster}\""))]));
-    let services = |changes: &[(&str, &str)]| file(test, "services.yaml", &edited("istio/services.yaml", changes));
+    let shadow = |cluster: &str| file(test, "gateway.yaml", &edited_gateway(&[(CLUSTER, &format!("cluster: \"{cluster}\""))]));
+    let services = |changes: &[(&str, &str)]| {
+        let whole =
+            format!("{}---\n{}", text("istio/components/models/services.yaml"), text("istio/components/subsets/destination-rule.yaml"));
+        file(test, "services.yaml", &replaced(whole, changes))
+    };
     let name = ("name: http, appProtocol: http, port: 8080, targetPort: 8080", "name: web, port: 8080");
     let rules = ("{name: v2, labels: {version: v2}}", "{name: v3, labels: {version: v2}}");
     let short = ("host: fraud.models.svc.cluster.local", "host: fraud");
@@ -178,15 +174,11 @@ fn a_cluster_is_held_against_the_services_of_the_files() {
     }
     let entry = "apiVersion: a\nkind: ServiceEntry\nmetadata: {name: a}\nspec: {hosts: [shadow]}\n";
     let filter = "apiVersion: a\nkind: EnvoyFilter\nmetadata: {name: a}\nspec: {configPatches: [{applyTo: CLUSTER, patch: {operation: ADD, value: {name: mine}}}]}\n";
-    let waypoint = edited(
-        GATEWAY,
-        &[
-            ("selector: {matchLabels: {istio: ingressgateway}}", "targetRefs: [{kind: Service, name: fraud}]"),
-            (ZEROS, DIGEST),
-            ("match: [{mode: CLIENT}]", ""),
-            (CLUSTER, "cluster: inbound-vip|8080|http|fraud.models.svc.cluster.local"),
-        ],
-    );
+    let waypoint = edited_gateway(&[
+        ("selector: {matchLabels: {istio: ingressgateway}}", "targetRefs: [{kind: Service, name: fraud}]"),
+        ("match: [{mode: CLIENT}]", ""),
+        (CLUSTER, "cluster: inbound-vip|8080|http|fraud.models.svc.cluster.local"),
+    ]);
     assert_warned(&warnings([file(test, "waypoint.yaml", &waypoint)]), &[], "inbound at a waypoint");
     for (cluster, other) in [("outbound|80||shadow", entry), ("mine", filter)] {
         let found = warnings([shadow(cluster), file(test, "other.yaml", other)]);

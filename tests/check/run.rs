@@ -55,9 +55,18 @@ pub const GOOD: &str = r#"{"version": 1, "experiment": "e", "routes": []}"#;
 
 /// The text of a file of the project with each first text replaced by the second. All of them have to be there.
 pub fn edited(path: &str, changes: &[(&str, &str)]) -> String {
-    let text = fs::read_to_string(project().join(path)).unwrap();
+    replaced(text(path), changes)
+}
+
+/// The text of a file of the project.
+pub fn text(path: &str) -> String {
+    fs::read_to_string(project().join(path)).unwrap()
+}
+
+/// A text with each first text replaced by the second. All of them have to be there.
+pub fn replaced(text: String, changes: &[(&str, &str)]) -> String {
     changes.iter().fold(text, |text, (from, to)| {
-        assert!(text.contains(from), "{path} has no {from}");
+        assert!(text.contains(from), "there is no {from} in: {text}");
         text.replace(from, to)
     })
 }

@@ -43,6 +43,7 @@ PREFERENCE = ["v1", "v1beta1", "v1alpha3", "v1alpha2", "v1alpha1"]
 KUBERNETES = "k8s.io/kubernetes@v1.36.3"
 BUILT_IN = {
     "io.k8s.api.apps.v1": ["Deployment"],
+    "io.k8s.api.autoscaling.v2": ["HorizontalPodAutoscaler"],
     "io.k8s.api.core.v1": ["ConfigMap", "Namespace", "Secret", "Service", "ServiceAccount"],
     "io.k8s.api.networking.v1": ["NetworkPolicy"],
     "io.k8s.api.policy.v1": ["PodDisruptionBudget"],
@@ -68,8 +69,8 @@ def strict(schema):
         kept["type"] = ["integer", "string"]
         kept.pop("anyOf", None)
     if "pattern" in kept:
-        # Python wants a flag at the beginning.
-        kept["pattern"] = kept["pattern"].replace("^(?i)", "(?i)^")
+        # Python wants a flag at the beginning, and fastjsonschema takes a bare `$` for an end even among other characters.
+        kept["pattern"] = re.sub(r"(?<!\\)\$(?!$|[|)])", r"\\$", kept["pattern"].replace("^(?i)", "(?i)^"))
     for key in ("items", "additionalProperties"):
         if isinstance(kept.get(key), dict):
             kept[key] = strict(kept[key])
@@ -119,11 +120,12 @@ def built_in(schemas):
 
 
 def main():
-    """Writes the schemas by apiVersion and kind: of each the members beside `metadata`, with theirs."""
+    """Writes the schemas by apiVersion and kind, a line each: of each the members beside `metadata`, with theirs."""
     schemas = {}
     custom(schemas)
     built_in(schemas)
-    TARGET.write_text(json.dumps(schemas, separators=(",", ":"), sort_keys=True) + "\n")
+    lines = [f"{json.dumps(kind)}:{json.dumps(schemas[kind], separators=(',', ':'), sort_keys=True)}" for kind in sorted(schemas)]
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

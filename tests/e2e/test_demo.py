@@ -26,6 +26,7 @@ import checks  # noqa: E402
 import expected  # noqa: E402
 import outage  # noqa: E402
 import rollout  # noqa: E402
+import rules  # noqa: E402
 import traffic  # noqa: E402
 
 
@@ -86,6 +87,24 @@ def test_shows_the_filter_at_work(alone, tmp_path):
     statistics = re.search(r"(http://\S+/stats/prometheus\?filter=gnomon)", done.stdout)[1]
     assert "gnomon_pairs_total" in urllib.request.urlopen(statistics).read().decode()
     assert subprocess.run([DEMO, "--requests", "100"], capture_output=True, timeout=300).returncode == 1, "a second demo in the same folder"
+    subprocess.run([DEMO, "--stop"], check=True)
+    assert not running()
+
+
+def test_prometheus_judges_beside_the_filter(alone):
+    """It comes with the option, stays with --keep, and knows nothing of an earlier demo, which had the same experiment."""
+    (WORK / "prometheus").mkdir(exist_ok=True)
+    earlier = WORK / "prometheus/earlier"
+    earlier.touch()
+    done = subprocess.run([DEMO, "--requests", "100", "--prometheus", "--keep"], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not earlier.exists()
+    judged = json.loads((PROJECT / "target/demo.json").read_text())["rules"]
+    assert judged["subjects"]["v2"] == {"state": "roll back", "held": ["cut_off"]} and judged["gates"]["errors"]["rules"] == "fail"
+    assert re.search(r"^  errors +fail +fail$", done.stdout, re.MULTILINE), done.stdout
+    url = re.search(r"^  Prometheus +(http://127\.0\.0\.1:\d+)/", done.stdout, re.MULTILINE)[1]
+    answer = json.load(urllib.request.urlopen(f"{url}/api/v1/query?query=gnomon:subject:state"))
+    assert {one["metric"]["subject"]: one["value"][1] for one in answer["data"]["result"]}["v2"] == "2"
     subprocess.run([DEMO, "--stop"], check=True)
     assert not running()
 
@@ -351,3 +370,82 @@ def test_a_gate_that_failed_has_failed():
     assert expected.state(gate, [(3, 3), (3, 10_000)]) == "fail"
     assert expected.state(gate, [(3, 10_000)]) == "pass"
     assert expected.until_pass(gate, 0, 76) == 391 - 76
+
+
+def made_up_judgement():
+    """The filter's counters in the end, with what its gates require, and what the rules say of them if all is well."""
+    after = made_up_run().outage.after
+    for name, gate in expected.GATES.items():
+        after.samples.append({"name": "gnomon_gate_requires", "gate": name, "subject": gate.of, "value": 2})
+    states = {name: rollout.state(after, name) for name in expected.GATES}
+    counts = {name: rollout.counted(after, name) for name in expected.GATES}
+    return after, rules.Judged(counts, states, {"v2": "roll back", "v2-copy": "roll back", "v1-control": "not yet"}, {"v2": ["cut_off"]})
+
+
+def failing_rules(after, judged):
+    return [promise for promise, ok, _ in rules.all_checks(after, judged) if not ok]
+
+
+def test_rules_that_say_what_the_filter_says_hold():
+    after, judged = made_up_judgement()
+    assert failing_rules(after, judged) == []
+    shown = rules.table(rules.figures(after, judged))
+    assert "  errors    fail        fail" in shown and "  v2                    roll back (held: cut_off)" in shown
+    assert "two scrapes" not in "".join(shown)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"states": {"control": "pass"}},
+        {"states": {"errors": "undecided"}},
+        {"states": {"control": "fail"}},
+        {"counts": {"control": (1, 1)}},
+        {"subjects": {"v2": "may have more"}},
+        {"subjects": {"v1-control": "roll back"}},
+    ],
+    ids=str,
+)
+def test_rules_that_say_anything_else_fail_a_check(change):
+    after, judged = made_up_judgement()
+    [(member, values)] = change.items()
+    assert failing_rules(after, dataclasses.replace(judged, **{member: getattr(judged, member) | values}))
+
+
+@pytest.mark.parametrize("member", ["counts", "states", "subjects"])
+def test_rules_that_say_nothing_of_a_gate_or_subject_fail_a_check(member):
+    after, judged = made_up_judgement()
+    values = dict(getattr(judged, member))
+    values.popitem()
+    assert failing_rules(after, dataclasses.replace(judged, **{member: values}))
+
+
+def test_a_fail_that_only_the_filter_has_seen_is_told_and_no_fault():
+    """By the counts in the end the gate would pass; or it has failed by them, and then the rules must have seen it."""
+    for bad, trials, by_rules, fault in ((3, 10_000, "pass", False), (3, 10_000, "undecided", True), (300, 10_000, "pass", True)):
+        after, judged = made_up_judgement()
+        of = {"gate": "errors", "subject": "v2"}
+        after.samples = [s for s in after.samples if not (of.items() <= s.items() and s["name"].endswith(("bad_total", "trials_total")))]
+        after.samples += [{"name": f"gnomon_gate_{what}_total", **of, "value": n} for what, n in (("bad", bad), ("trials", trials))]
+        judged.counts["errors"], judged.states["errors"] = (bad, trials), by_rules
+        judged.subjects["v2"] = "not yet"
+        assert bool(failing_rules(after, judged)) == fault
+        assert ("two scrapes" in "".join(rules.table(rules.figures(after, judged)))) != fault
+
+
+@pytest.mark.parametrize(
+    ("states", "requires", "held", "answer"),
+    [
+        ({"errors": "pass", "slow": "pass"}, {}, [], "may have more"),
+        ({"errors": "pass", "slow": "pass"}, {}, ["cut_off"], "not yet"),
+        ({"errors": "pass", "slow": "undecided"}, {}, [], "not yet"),
+        ({"errors": "pass", "slow": "undecided"}, {"slow": 1}, [], "may have more"),
+        ({"errors": "pass", "slow": "fail"}, {"slow": 1}, [], "roll back"),
+        ({"errors": "pass", "slow": "fail"}, {"slow": 0}, [], "may have more"),
+        ({"errors": "undecided", "slow": "undecided"}, {"errors": 1, "slow": 1}, [], "not yet"),
+    ],
+)
+def test_the_answer_for_a_subject(states, requires, held, answer):
+    judged = rules.Judged({}, states, {}, {"v2": held})
+    needs = [{"name": "gnomon_gate_requires", "gate": g, "subject": "v2", "value": requires.get(g, 2)} for g in states]
+    assert rules.follows(Counters(needs), judged, "v2") == answer

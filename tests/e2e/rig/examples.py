@@ -28,11 +28,6 @@ def example(name):
     return copy.deepcopy(documents(ROOT / "envoy" / name)[0])
 
 
-def manifest(name, kind):
-    """The documents of one kind in a file of `istio/`."""
-    return [document for document in documents(ROOT / "istio" / name) if document.get("kind") == kind]
-
-
 def everything(value):
     """All objects in a value, the value first."""
     if isinstance(value, dict):
@@ -100,6 +95,6 @@ def buckets():
 
 
 def annotation(name):
-    """An annotation of `istio/pod-annotations.yaml`."""
-    found = documents(ROOT / "istio/pod-annotations.yaml")[0]["spec"]["template"]["metadata"]["annotations"]
+    """An annotation of `istio/proxies/pod-annotations.yaml`."""
+    found = documents(ROOT / "istio/proxies/pod-annotations.yaml")[0]["spec"]["template"]["metadata"]["annotations"]
     return next(value for key, value in found.items() if key.endswith(name))

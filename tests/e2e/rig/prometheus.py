@@ -100,6 +100,10 @@ class Prometheus:
         assert len(values) < 2, values
         return values[0] if values else None
 
+    def label_values(self, selector, label):
+        """All values that a label has in the series of a selector."""
+        return json.loads(self._get(f"/api/v1/label/{label}/values?" + urllib.parse.urlencode({"match[]": selector})))["data"]
+
     def eventually(self, expression, value, timeout=PATIENCE):
         """Waits until the only value of the expression is this one."""
         until(lambda: self.value(expression) == value, f"{expression} to be {value}", timeout)
