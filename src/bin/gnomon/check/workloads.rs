@@ -101,11 +101,26 @@ impl<'a> Workload<'a> {
     /// Returns the experiments of the routes of `configs` whose shadows or observed variants are these pods, as far as the clusters' Services
     /// tell.
     pub fn reached(&self, configs: &[&Config], world: &World<'_>) -> BTreeSet<String> {
-        let services: Vec<&Node> =
-            world.of_kinds(&["Service"]).map(|(_, service)| service).filter(|service| self.is_behind(service)).collect();
+        let services = world.of_kinds(&["Service"]).filter(|(_, service)| self.is_behind(service));
+        let named = services.filter_map(|(_, service)| Some((part(service, "name")?.to_owned(), part(service, "namespace"))));
+        let services: Vec<(String, Option<&str>)> = named.chain(self.made_by_flagger(world)).collect();
+        let is_reached = |cluster: &Text| services.iter().any(|(name, namespace)| takes(cluster, name, *namespace));
         let routes = configs.iter().flat_map(|config| &config.routes);
-        let reaching = routes.filter(|route| clusters(route).iter().any(|cluster| services.iter().any(|service| takes(cluster, service))));
+        let reaching = routes.filter(|route| clusters(route).iter().any(is_reached));
         reaching.map(|route| route.experiment.to_string()).collect()
+    }
+
+    /// Returns the Services that Flagger makes for it, which stand in no file: of the new pods, and of the copy that it promotes them to.
+    fn made_by_flagger<'w>(&self, world: &World<'w>) -> Vec<(String, Option<&'w str>)> {
+        let made = |(_, canary): (&str, &'w Node)| {
+            let (spec, namespace) = (field(canary, "spec")?, part(canary, "namespace"));
+            let target = field(spec, "targetRef")?;
+            let same_space = namespace.zip(self.namespace).is_none_or(|(one, two)| one == two);
+            let is_it = same_space && (text(target, "kind"), text(target, "name")) == (Some(self.kind), Some(self.name));
+            let name = field(spec, "service").and_then(|service| text(service, "name")).unwrap_or(self.name);
+            is_it.then(|| ["primary", "canary"].map(|end| (format!("{name}-{end}"), namespace)))
+        };
+        world.of_kinds(&["Canary"]).filter_map(made).flatten().collect()
     }
 
     /// Whether this Service selects its pods.
@@ -134,15 +149,14 @@ fn clusters(route: &Route) -> Vec<Text> {
     copied.map(|name| Text::Exact(name.clone())).chain(observed).collect()
 }
 
-/// Whether a cluster that meets this condition may be one of the Service.
-fn takes(cluster: &Text, service: &Node) -> bool {
-    let (name, namespace) = (part(service, "name"), part(service, "namespace"));
+/// Whether a cluster that meets this condition may be one of the Service of this name.
+fn takes(cluster: &Text, name: &str, namespace: Option<&str>) -> bool {
     let host = cluster.text().rsplit('|').next().unwrap_or_default();
-    let whole = || format!("{}.{}.svc.cluster.local", name.unwrap_or_default(), namespace.unwrap_or_default());
+    let whole = || format!("{name}.{}.svc.cluster.local", namespace.unwrap_or_default());
     match cluster {
         Text::Suffix(text) if !text.contains('|') => whole().ends_with(host),
         Text::Prefix(_) => !host.is_empty() && whole().starts_with(host),
-        Text::Exact(_) | Text::Suffix(_) => is_service(host, name, namespace),
+        Text::Exact(_) | Text::Suffix(_) => is_service(host, Some(name), namespace),
     }
 }
 
