@@ -194,27 +194,6 @@ install_prometheus() {
     fi
 }
 
-# install_go_programs: sets go_programs to the folder of kustomize and egctl, built from their Go modules, each of this version.
-# What Go itself keeps of the sources is its user's affair (go clean -modcache).
-install_go_programs() {
-    local program
-    go_programs="$PWD/.tools/go/bin"
-    for program in sigs.k8s.io/kustomize/kustomize/v5@v5.8.2 github.com/envoyproxy/gateway/cmd/egctl@v1.9.1; do
-        go_program "$program"
-    done
-}
-
-# go_program PACKAGE@VERSION: builds it into go_programs, unless it is there in this version.
-go_program() {
-    local stamp="$go_programs/.${1//\//_}"
-    [[ ! -f $stamp ]] || return 0
-    need go "install Go 1.26 or newer"
-    printf '%s: building %s, some minutes, this once\n' "${0##*/}" "$1" >&2
-    mkdir -p "$go_programs"
-    GOFLAGS="${GOFLAGS:-} -p=2" GOBIN=$go_programs go install -ldflags="-s -w" "$1"
-    touch "$stamp"
-}
-
 # go_tools MODULE: sets go_tools to the folder of the programs that MODULE/go.mod names as tools, checked by its go.sum; made anew when they change.
 go_tools() {
     local stamp

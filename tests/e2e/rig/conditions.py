@@ -1,31 +1,21 @@
 """What Argo Rollouts makes of an analysis template: its queries with arguments filled in, and the outcome of its conditions by Argo's own
-library (`tests/conditions`)."""
+library (`tests/go-tools/conditions`)."""
 
-import functools
 import json
-import pathlib
 import re
 import subprocess
-import tempfile
 import urllib.parse
 import urllib.request
 
+from .manifests import GO_TOOLS
 from .waiting import PATIENCE
-
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "conditions"
-
-
-@functools.cache
-def _program():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-conditions-")) / "conditions"
-    subprocess.run(["go", "build", "-o", path, "."], cwd=FOLDER, check=True, timeout=300)
-    return path
 
 
 def evaluate(condition, result):
     """A condition's value for this result of Prometheus, as Argo sees it; fails if it can't be evaluated."""
     asked = json.dumps([{"condition": condition, "result": result}])
-    [answer] = json.loads(subprocess.run([_program()], input=asked, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout)
+    done = subprocess.run([GO_TOOLS / "conditions"], input=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    [answer] = json.loads(done.stdout)
     assert isinstance(answer, bool), (condition, result, answer)
     return answer
 

@@ -7,14 +7,11 @@ It does not read the labels of namespaces either: every namespace may attach rou
 
 import copy
 import json
-import os
-import pathlib
 import subprocess
 
 from .envoy import WASM_TYPE
+from .manifests import GO_TOOLS
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-EGCTL = os.environ.get("EGCTL") or ROOT / ".tools/go/bin/egctl"
 OTHERS = ("EnvoyExtensionPolicy", "PodMonitor")
 """What it can't translate, and what it doesn't know."""
 
@@ -25,7 +22,7 @@ def translated(documents):
     for gateway in (document for document in read if document["kind"] == "Gateway"):
         for listener in gateway["spec"]["listeners"]:
             listener["allowedRoutes"] = {"namespaces": {"from": "All"}}
-    command = [EGCTL, "experimental", "translate", "--from", "gateway-api", "--to", "xds", "--output", "json", "--file", "-"]
+    command = [GO_TOOLS / "egctl", "experimental", "translate", "--from", "gateway-api", "--to", "xds", "--output", "json", "--file", "-"]
     command.append("--add-missing-resources")  # addresses of Services
     done = subprocess.run(command, input="\n---\n".join(map(json.dumps, read)), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

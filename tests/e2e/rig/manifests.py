@@ -10,7 +10,8 @@ import fastjsonschema
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-KUSTOMIZE = os.environ.get("KUSTOMIZE") or ROOT / ".tools/go/bin/kustomize"
+GO_TOOLS = pathlib.Path(os.environ.get("GO_TOOLS") or ROOT / ".tools/tests-go-tools")
+"""The programs of `tests/go-tools`."""
 SCHEMAS = json.loads((ROOT / "tests/e2e/manifest_schemas.json").read_text())
 UNCHECKED = {"kustomize.config.k8s.io"}
 """Groups of what never reaches a cluster."""
@@ -36,7 +37,7 @@ def check_fields(document):
 
 def build(folder):
     """The text that kustomize makes of a folder."""
-    done = subprocess.run([KUSTOMIZE, "build", folder], capture_output=True, text=True)
+    done = subprocess.run([GO_TOOLS / "kustomize", "build", folder], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
