@@ -101,6 +101,15 @@ def test_copies_come_first_and_a_pause_before_each_pass(name):
     assert int(waves[0]) < int(waves[1])
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_one_pod_that_is_evicted_leaves_another_for_the_canary(name):
+    resources = built(ROOT / "argo" / name)
+    replicas, strategy = only(resources, "Rollout")["spec"]["replicas"], canary(resources)
+    scales = [step["setCanaryScale"] for step in strategy["steps"] if "setCanaryScale" in step]
+    pods = [one["replicas"] if "replicas" in one else max(-(-replicas * one["weight"] // 100), strategy.get("minPodsPerReplicaSet", 1)) for one in scales]
+    assert len(pods) == 4 and min(pods) >= 2
+
+
 def clusters(resources):
     """{role: the name that Istio gives to its cluster}, by the routes and Services."""
     [route] = only(resources, "VirtualService")["spec"]["http"]
