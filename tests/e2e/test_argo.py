@@ -2,8 +2,10 @@
 scraped Envoys which ran the shipped plugins, with clusters named as Istio names them."""
 
 import itertools
+import pathlib
 import re
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -12,12 +14,14 @@ from rig.conditions import filled, measure, phase
 from rig.examples import answer, post
 from rig.gates import UNDECIDED, state_of
 from rig.manifests import ROOT, build, built, check_configuration, check_fields, only
+from rig.prometheus import BINARY
 from rig.upstream import Reply
 from rig.waiting import until
 
 EXAMPLES = ["weights", "sticky"]
 PLACEHOLDER = "from-the-image-tag"
 TEMPLATES = {one["metadata"]["name"]: one for one in (yaml.safe_load(path.read_text()) for path in (ROOT / "argo/analysis").glob("gnomon-*.yaml"))}
+PROMTOOL = pathlib.Path(BINARY).with_name("promtool")
 IDENTITY = {"name": "experiment", "valueFrom": {"fieldRef": {"fieldPath": "spec.template.metadata.labels.experiment"}}}
 
 
@@ -97,6 +101,15 @@ def test_copies_come_first_and_a_pause_before_each_pass(name):
     assert int(waves[0]) < int(waves[1])
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_one_pod_that_is_evicted_leaves_another_for_the_canary(name):
+    resources = built(ROOT / "argo" / name)
+    replicas, strategy = only(resources, "Rollout")["spec"]["replicas"], canary(resources)
+    scales = [step["setCanaryScale"] for step in strategy["steps"] if "setCanaryScale" in step]
+    pods = [one["replicas"] if "replicas" in one else max(-(-replicas * one["weight"] // 100), strategy.get("minPodsPerReplicaSet", 1)) for one in scales]
+    assert len(pods) == 4 and min(pods) >= 2
+
+
 def clusters(resources):
     """{role: the name that Istio gives to its cluster}, by the routes and Services."""
     [route] = only(resources, "VirtualService")["spec"]["http"]
@@ -164,6 +177,27 @@ def test_only_a_new_experiment_is_fresh_and_the_background_only_aborts():
     [fresh], [background] = (TEMPLATES[f"gnomon-{name}"]["spec"]["metrics"] for name in ("fresh", "background"))
     assert [phase(fresh, result) for result in ([], [0], [1], [2], [NAN])] == ["Successful"] * 2 + ["Failed"] * 2 + ["Inconclusive"]
     assert [phase(background, result) for result in ([], [0], [1], [2], [NAN])] == ["Successful"] * 3 + ["Failed", "Successful"]
+
+
+@pytest.mark.parametrize(
+    "life, expected",
+    [("_x6000", []), ("0x200 _x5800", [0]), ("0x20 1x20 _x5960", [1]), ("1x20 2x20 _x5960", [2]), ("0x5900 1x100", [1])],
+    ids=["never", "undecided", "passed", "failed", "now"],
+)
+def test_an_id_that_comes_back_days_later_is_not_fresh(life, expected, tmp_path):
+    """Its proxies go on where they stopped: its old pass would let the new model through at once."""
+    [metric] = filled(TEMPLATES["gnomon-fresh"], experiment="e", route="r").values()
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": 'gnomon:subject:state{experiment="e", route="r", subject="canary"}', "values": life}],
+        "promql_expr_test": [{
+            "expr": metric["provider"]["prometheus"]["query"], "eval_time": "100h", "exp_samples": [{"labels": "{}", "value": value} for value in expected]
+        }],
+    }  # fmt: skip
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"tests": [case]}))
+    done = subprocess.run([PROMTOOL, "test", "rules", tmp_path / "test.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert metric["initialDelay"] == "2m", "two scrapes and two evaluations of every 30 s: until then it looks new to Prometheus"
 
 
 def routes(name, found):

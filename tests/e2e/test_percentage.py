@@ -18,36 +18,38 @@ printf '%s\\n' "$*" | sed 's/.*"path": "\\([^"]*\\)", "value": "\\([^"]*\\)".*/\
 PATH = "/spec/pluginConfig/routes/0/split/canaries/0/percent"
 PIN = {"header": "x-model-pin", "exact": "v2", "variant": "v2"}
 LIMIT = 10
+LOOKS = 3
 
 
 def script(experiment, prometheus):
     """The page's script, with a wait that a test can wait for."""
     [text] = re.findall(r"```sh\n(EXPERIMENT=.*?)```", (ROOT / "docs/percentage.md").read_text(), re.DOTALL)
-    replaced = {"fraud-2026-11": experiment, "http://prometheus:9090": prometheus, "PAUSE=30m": "PAUSE=0", "--wait 2h": "--wait 1s --every 1s"}
+    replaced = {"fraud-2026-11": experiment, "http://prometheus:9090": prometheus, "LOOKS=60": f"LOOKS={LOOKS}", "sleep 30": "echo >>looks"}
     for old, new in replaced.items():
         assert text.count(old) == 1
         text = text.replace(old, new)
-    return text
+    return text.replace("--wait 2h", "--wait 1s --every 1s")
 
 
 class Pipeline:
     """Runs the script where `gnomon` is the real one, and `kubectl` writes down what it is asked."""
 
     def __init__(self, folder, program):
-        self._folder, self._shares = folder, folder / "shares"
+        self._folder, self._shares, self._looks = folder, folder / "shares", folder / "looks"
         (folder / "gnomon").symlink_to(program)
         (folder / "kubectl").write_text(KUBECTL)
         (folder / "kubectl").chmod(0o755)
 
     def run(self, experiment, prometheus):
-        """(exit code, the shares that it has set)."""
+        """(exit code, the shares that it has set, how often it has looked at them)."""
         self._shares.write_text("")
+        self._looks.write_text("")
         environment = os.environ | {"PATH": f"{self._folder}:{os.environ['PATH']}"}
         shell = ["sh", "-euc", script(experiment, prometheus)]
-        done = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(shell, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
         lines = [line.split() for line in self._shares.read_text().splitlines()]
         assert {path for path, _ in lines} <= {PATH}, lines
-        return done.returncode, [share for _, share in lines]
+        return done.returncode, [share for _, share in lines], len(self._looks.read_text())
 
 
 def configured(experiment):
@@ -61,11 +63,11 @@ def configured(experiment):
 TRAFFIC = {"good": (60, 60), "bad": (60, 60), "undecided": (60, 0), "unshadowed": (0, 60)}
 """Requests to the baseline, which are copied, and to the canary."""
 EXPECTED = {
-    "good": (0, ["5%", "25%", "50%", "100%"]),
-    "bad": (1, ["5%", "0%"]),
-    "undecided": (75, ["5%"]),
-    "unshadowed": (75, []),
-    "unheard-of": (66, []),
+    "good": (0, ["5%", "25%", "50%", "100%"], 4 * LOOKS),
+    "bad": (1, ["5%", "0%"], 1),
+    "undecided": (75, ["5%"], LOOKS),
+    "unshadowed": (75, [], 0),
+    "unheard-of": (66, [], 0),
 }
 
 
@@ -83,4 +85,4 @@ def test_the_pipeline_goes_on_only_by_a_pass(lab, command, tmp_path):  # noqa: F
         prometheus.eventually(f'gnomon:gate_trials:sum{{experiment="{experiment}",gate="coverage"}}', baseline)
     assert {experiment: pipeline.run(experiment, prometheus.url) for experiment in EXPECTED} == EXPECTED
     prometheus.stop()
-    assert pipeline.run("good", prometheus.url) == (69, [])
+    assert pipeline.run("good", prometheus.url) == (69, [], 0)

@@ -10,6 +10,7 @@ from rig.examples import ROOT
 from rig.manifests import build, check_configuration, check_fields, only
 
 FOLDER = ROOT / "istio/tenants"
+EVIL = "  op: replace\n  path: /spec/url\n  value: oci://elsewhere"
 
 
 @pytest.fixture
@@ -50,11 +51,20 @@ def test_the_teams_routes_come_together_in_the_platforms_plugin(tenants, tmp_pat
         ("/spec/pluginConfig/routes/-", "/spec/url", "not one patch that adds a route"),
         ("- op: add", "- {op: replace, path: /spec/url, value: a}\n- op: add", "not one patch that adds a route"),
         ("- op: add", "---\n- op: add", "not one patch that adds a route"),
+        ("- op: add", f"-\n{EVIL}\n- op: add", "not one patch that adds a route"),
+        ("  value:", '  "path": /spec/url\n  value:', "not one patch that adds a route"),
+        ("  value:", f"  value: x\n- {EVIL.strip()}\n- op: add\n  path: /spec/pluginConfig/routes/-\n  value:", "not one patch that adds a route"),
+        ("  value:", "  value: # of our route", "not one patch that adds a route"),
+        ("name: ranking", f"name: ranking\u2028-\u2028{EVIL}", "not one patch that adds a route"),
+        ("name: ranking", "# Zwölf\n    name: ranking", "not one patch that adds a route"),
+        ("name: ranking", "# ours\n\n    name: ranking", ""),
         ("name: ranking", "name: fraud", "fraud"),
         ("path: {exact: /v1/models/ranking:predict}", "path: {exact: /v2/models/fraud/infer}", ""),
         ("percent: 5%", "percentage: 5%", "percentage"),
     ],
-    ids=["replace", "at-0", "url", "two", "document", "same-name", "own-host", "misspelt"],
+    ids=[
+        "replace", "at-0", "url", "two", "document", "hidden", "path-again", "value", "comment", "line-separator", "letters", "comments", "same-name", "own-host", "misspelt"
+    ],  # fmt: skip
 )
 def test_what_a_team_must_not_write_is_refused(tenants, text, by, told):
     path = tenants / "teams/ranking.yaml"
