@@ -7,12 +7,18 @@
 set -euo pipefail
 folder=$(dirname "${BASH_SOURCE[0]}")
 
-for file in "$folder"/teams/*.yaml; do
-  if [[ $(grep -c '^- ' "$file") != 1 || $(grep -c '^---' "$file") != 0 ]] \
-    || ! grep -qx -- '- op: add' "$file" || ! grep -qx '  path: /spec/pluginConfig/routes/-' "$file"; then
-    echo "$file: not one patch that adds a route: write it as teams/fraud.yaml has it" >&2
+# What a team's file is, but for comments at its top and the lines of `value`: these are all deeper, so that none of them can be a key of
+# the patch. (Printable ASCII alone, because YAML knows more ends of a line than grep and sed.)
+patch=$'- op: add\n  path: /spec/pluginConfig/routes/-\n  value:'
+
+for file in "$folder"/teams/*; do
+  if LC_ALL=C grep -q '[^ -~]' "$file" || [[ $(sed -e '1,/^[^#]/{/^#/d}' -e '/^    /d' "$file") != "$patch" ]]; then
+    echo "$file: not one patch that adds a route: write it as teams/fraud.yaml has it, in printable ASCII" >&2
     exit 1
   fi
-  grep -q "path: teams/${file##*/}," "$folder/kustomization.yaml" || { echo "$file: kustomization.yaml does not name it" >&2 && exit 1; }
+  if ! grep -Fqx -- "- {path: teams/${file##*/}, target: {kind: WasmPlugin, name: gnomon}}" "$folder/kustomization.yaml"; then
+    echo "$file: kustomization.yaml does not name it" >&2
+    exit 1
+  fi
 done
 "${KUBECTL:-kubectl}" kustomize "$folder" | "${GNOMON:-gnomon}" check - "$@"

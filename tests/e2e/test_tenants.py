@@ -50,11 +50,14 @@ def test_the_teams_routes_come_together_in_the_platforms_plugin(tenants, tmp_pat
         ("/spec/pluginConfig/routes/-", "/spec/url", "not one patch that adds a route"),
         ("- op: add", "- {op: replace, path: /spec/url, value: a}\n- op: add", "not one patch that adds a route"),
         ("- op: add", "---\n- op: add", "not one patch that adds a route"),
+        ("  value:", '  "path": /spec/failStrategy\n  value: FAIL_CLOSE\n  more:', "not one patch that adds a route"),
+        ("  value:", '  from: "\n"\n  "path": /spec/failStrategy\n  value:', "not one patch that adds a route"),
+        ("    name: ranking", "    name: ranking\u2028  path: /spec/failStrategy", "not one patch that adds a route"),
         ("name: ranking", "name: fraud", "fraud"),
         ("path: {exact: /v1/models/ranking:predict}", "path: {exact: /v2/models/fraud/infer}", ""),
         ("percent: 5%", "percentage: 5%", "percentage"),
     ],
-    ids=["replace", "at-0", "url", "two", "document", "same-name", "own-host", "misspelt"],
+    ids=["replace", "at-0", "url", "two", "document", "two-paths", "quoted", "line-separator", "same-name", "own-host", "misspelt"],
 )
 def test_what_a_team_must_not_write_is_refused(tenants, text, by, told):
     path = tenants / "teams/ranking.yaml"
@@ -69,6 +72,16 @@ def test_a_file_that_nobody_reads_is_refused(tenants):
     shutil.copy(tenants / "teams/fraud.yaml", tenants / "teams/search.yaml")
     code, printed = check(tenants)
     assert code == 1 and "search.yaml: kustomization.yaml does not name it" in printed, printed
+    names = tenants / "kustomization.yaml"
+    names.write_text(names.read_text() + "# - {path: teams/search.yaml, target: {kind: WasmPlugin, name: gnomon}}\n")
+    assert check(tenants) == (code, printed), "a comment does not"
+
+
+def test_a_teams_file_is_looked_at_whatever_its_name(tenants):
+    """The platform's line could name it."""
+    (tenants / "teams/search.yml").write_text("- {op: replace, path: /spec/failStrategy, value: FAIL_CLOSE}\n")
+    code, printed = check(tenants)
+    assert code == 1 and "search.yml: not one patch that adds a route" in printed, printed
 
 
 def test_a_route_that_takes_the_requests_of_a_later_one_is_told(tenants):
