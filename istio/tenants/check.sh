@@ -12,12 +12,15 @@ patch='- op: add
   path: /spec/pluginConfig/routes/-
   value:'
 
-for file in "$folder"/teams/*.yaml; do
+for file in "$folder"/teams/*; do
   # Plain ASCII without tabs: there are more ends of lines in YAML than grep knows.
   if LC_ALL=C grep -q '[^ -~]' "$file" || [[ $(grep -E '^ {0,3}[^ #]' "$file") != "$patch" ]]; then
     echo "$file: not one patch that adds a route: write it as teams/fraud.yaml has it, in plain ASCII" >&2
     exit 1
   fi
-  grep -q "path: teams/${file##*/}," "$folder/kustomization.yaml" || { echo "$file: kustomization.yaml does not name it" >&2 && exit 1; }
+  if ! grep -Fqx -- "- {path: teams/${file##*/}, target: {kind: WasmPlugin, name: gnomon}}" "$folder/kustomization.yaml"; then
+    echo "$file: kustomization.yaml does not name it" >&2
+    exit 1
+  fi
 done
 "${KUBECTL:-kubectl}" kustomize "$folder" | "${GNOMON:-gnomon}" check - "$@"

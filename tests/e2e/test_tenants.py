@@ -79,6 +79,16 @@ def test_a_file_that_nobody_reads_is_refused(tenants):
     shutil.copy(tenants / "teams/fraud.yaml", tenants / "teams/search.yaml")
     code, printed = check(tenants)
     assert code == 1 and "search.yaml: kustomization.yaml does not name it" in printed, printed
+    names = tenants / "kustomization.yaml"
+    names.write_text(names.read_text() + "# - {path: teams/search.yaml, target: {kind: WasmPlugin, name: gnomon}}\n")
+    assert check(tenants) == (code, printed), "a comment does not"
+
+
+def test_a_teams_file_is_looked_at_whatever_its_name(tenants):
+    """The platform's line could name it."""
+    (tenants / "teams/search.yml").write_text("- {op: replace, path: /spec/failStrategy, value: FAIL_CLOSE}\n")
+    code, printed = check(tenants)
+    assert code == 1 and "search.yml: not one patch that adds a route" in printed, printed
 
 
 def test_a_route_that_takes_the_requests_of_a_later_one_is_told(tenants):

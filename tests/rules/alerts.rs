@@ -139,6 +139,22 @@ fn no_alert_fires_when_all_is_well() {
 }
 
 #[test]
+fn probes_and_scrapes_alone_do_not_miss_the_filter() {
+    let mut world = World::default();
+    for minute in 0..=40 {
+        let mut page = well(0);
+        // The listeners of a proxy of Envoy Gateway for probes and for Prometheus.
+        for (listener, step) in [("admin", 20), ("eg-ready-http", 18), ("eg-stats-http", 2), ("http-10080", 0)] {
+            let series = format!("envoy_http_downstream_rq_total{{envoy_http_conn_manager_prefix=\"{listener}\"}}");
+            page.others.push((series, f64::from(step * minute)));
+        }
+        page.others.retain(|(series, _)| !series.starts_with("istio_requests_total"));
+        world.minute(vec![page]);
+    }
+    run("probes", &world, 1, &[], &[firing(20, &[]), firing(40, &[])]);
+}
+
+#[test]
 fn each_alert_fires_alone() {
     for (name, severity, more, minute, trouble) in ALERTS.into_iter().filter(|alert| alert.0 != "GnomonExperimentOld") {
         let fires = firing(minute, &[labels(name, severity, more)]);
