@@ -181,10 +181,11 @@ fn wrong_usage_exits_2() {
     }
 }
 
-/// Every file of the project that has a configuration is good; none that looks as if it had one goes unchecked.
+/// Every file of these folders that has a configuration is good; none that looks as if it had one goes unchecked. (The overlays of `istio/` need
+/// kustomize: `tests/e2e/test_manifests.py`.)
 #[test]
 fn every_file_of_the_project_is_good() {
-    let folders = ["envoy", "istio"].map(|folder| project().join(folder));
+    let folders = ["envoy", "istio/base"].map(|folder| project().join(folder));
     for folder in folders.iter().filter(|folder| folder.exists()) {
         let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         let files = files.into_iter().filter(|file| matches!(file.extension().and_then(|name| name.to_str()), Some("yaml" | "json")));
