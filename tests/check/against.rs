@@ -162,18 +162,11 @@ fn an_image_that_changed_under_one_id_is_a_problem() {
         ("label is new", &[no_label], &[("a/fraud:6", "a/fraud:7")], Some(of(ROLLOUT, "container model", "a/fraud:6", "a/fraud:7"))),
         ("first id", &[("experiment: e6", "experiment: e5")], &[("a/shadow:6", "a/shadow:7"), ("a/fraud:6", "a/fraud:7")], None),
         (
-            "other namespace",
-            &[("Deployment\nmetadata: {name: fraud-shadow, namespace: ml", "Deployment\nmetadata: {name: fraud-shadow, namespace: x")],
-            &[("a/shadow:6", "a/shadow:7")],
-            None,
-        ),
-        (
             "no namespace",
             &[("Deployment\nmetadata: {name: fraud-shadow, namespace: ml", "Deployment\nmetadata: {name: fraud-shadow")],
             &[("a/shadow:6", "a/shadow:7")],
             Some(of(SHADOW, "container model", "a/shadow:6", "a/shadow:7")),
         ),
-        ("new workload", &[("kind: Rollout", "kind: Deployment")], &[("a/fraud:6", "a/fraud:7")], None),
         ("nothing", &[("a/", "b/"), ("containers:", "cans:")], &[], None),
     ] {
         let run = against(name, old, new);
@@ -201,6 +194,37 @@ fn what_else_changed_under_one_id_is_a_warning() {
     let at = |registry: &str| format!("{registry}/fraud@sha256:{}", "1".repeat(64));
     let run = against("mirror", &[("a/fraud:6", &at("a"))], &[("a/fraud:6", &at("mirror"))]);
     assert_told("mirror", &run, 0, &[format!("{ROLLOUT}: warning: {template}")]);
+}
+
+#[test]
+fn pods_that_come_to_an_experiment_with_another_image_are_warned_of() {
+    let line = |place: &str, others: &str, image: &str| {
+        format!(
+            "{place}: warning: it serves the experiment e6, which had other pods before ({others}), with the image {image}: if it is another model, give a new experiment"
+        )
+    };
+    let rollout = |kind: &str| line(&format!("document 2, {kind}"), "Rollout ml/fraud, Deployment ml/fraud-shadow", "a/fraud:7");
+    let service = ("selector: {app: fraud-shadow}", "selector: {app: shop}");
+    let renamed = ("Deployment\nmetadata: {name: fraud-shadow,", "Deployment\nmetadata: {name: fraud-shadow-7,");
+    let elsewhere = ("Deployment\nmetadata: {name: fraud-shadow, namespace: ml", "Deployment\nmetadata: {name: fraud-shadow, namespace: x");
+    let shop = || line("document 4, Deployment ml/shop", "Rollout ml/fraud, Deployment ml/fraud-shadow", "a/shop:1");
+    for (name, old, new, expected) in [
+        ("kind", &[][..], &[("kind: Rollout", "kind: Deployment"), ("a/fraud:6", "a/fraud:7")][..], vec![rollout("Deployment ml/fraud")]),
+        (
+            "name",
+            &[],
+            &[("Rollout\nmetadata: {name: fraud,", "Rollout\nmetadata: {name: f,"), ("a/fraud:6", "a/fraud:7")],
+            vec![rollout("Rollout ml/f")],
+        ),
+        ("service", &[], &[service], vec![shop()]),
+        ("service, new id", &[], &[service, ("e6", "e7")], vec![]),
+        ("namespace", &[elsewhere], &[("a/shadow:6", "a/shadow:7")], vec![line(SHADOW, "Rollout ml/fraud", "a/shadow:7")]),
+        ("same image", &[("a/shop:1", "a/shadow:6")], &[service, ("a/shop:1", "a/shadow:6")], vec![]),
+        ("renamed, same image", &[], &[renamed], vec![]),
+        ("nobody before", &[("containers:", "cans:")], &[], vec![]),
+    ] {
+        assert_told(name, &against(name, old, new), 0, &expected);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use gnomon::config::raw::Node;
 
 use super::found::Found;
 use super::protobuf_json::{list, text};
-use super::workloads::Workload;
+use super::workloads::{Workload, known};
 use super::world::World;
 
 /// What was applied before.
@@ -17,7 +17,8 @@ pub struct Before<'a> {
     configs: Vec<&'a Config>,
     /// The ids of all experiments, also of configurations that this version refuses.
     experiments: BTreeSet<String>,
-    workloads: Vec<Workload<'a>>,
+    /// With the experiments that each of them serves.
+    workloads: Vec<(Workload<'a>, BTreeSet<String>)>,
 }
 
 impl<'a> Before<'a> {
@@ -27,10 +28,11 @@ impl<'a> Before<'a> {
         'a: 'f,
     {
         let written = found.filter_map(|found| found.source.written());
+        let workloads = world.resources().iter().filter_map(|resource| Workload::of(resource));
         Self {
-            configs,
             experiments: written.flat_map(|written| experiments(&written)).collect(),
-            workloads: world.resources().iter().filter_map(|resource| Workload::of(resource)).collect(),
+            workloads: workloads.map(|workload| (workload, workload.serves(&configs, world))).collect(),
+            configs,
         }
     }
 
@@ -61,7 +63,7 @@ impl Now<'_, '_> {
     /// Returns a line if the pods of a workload name an experiment that no configuration has.
     pub fn stray(&self, workload: &Workload<'_>) -> Option<String> {
         let label = workload.label()?;
-        let known = self.known();
+        let known = known(&self.configs);
         let list = known.iter().map(|known| &**known).collect::<Vec<_>>().join(", ");
         (self.all_good && !known.is_empty() && !known.contains(label)).then(|| {
             format!("the label experiment of its pods is {label}, but the configuration's experiment is {list}: write one id into both")
@@ -71,11 +73,18 @@ impl Now<'_, '_> {
     /// Returns what is wrong with a workload, and what may be: a line for each image that is another one than before in an experiment that has
     /// stayed.
     pub fn judge(&self, workload: &Workload<'_>, before: &Before<'_>) -> (Vec<String>, Option<String>) {
-        let nothing = (Vec::new(), None);
-        let Some(old) = before.workloads.iter().find(|old| old.is(workload)) else { return nothing };
+        let namesake = before.workloads.iter().find(|(old, _)| old.is(workload));
+        let (problems, warning) = namesake.map(|(old, _)| self.changed(workload, old, before)).unwrap_or_default();
+        let arrived = || self.arrived(workload, namesake.map(|(_, served)| served), before);
+        let warning = warning.or_else(|| problems.is_empty().then(arrived).flatten());
+        (problems, warning)
+    }
+
+    /// Returns what `judge` does, by a workload that was there before.
+    fn changed(&self, workload: &Workload<'_>, old: &Workload<'_>, before: &Before<'_>) -> (Vec<String>, Option<String>) {
         let stayed = self.stayed(workload, old, before);
         if stayed.is_empty() {
-            return nothing;
+            return (Vec::new(), None);
         }
         let experiments = Vec::from_iter(stayed).join(", ");
         let (images, others) = (workload.images(), old.images());
@@ -95,9 +104,28 @@ impl Now<'_, '_> {
         (problems, warning)
     }
 
+    /// Returns a line if a workload serves an experiment that has stayed and that it did not serve before, with an image that nobody had there: a
+    /// Service has turned to other pods.
+    fn arrived(&self, workload: &Workload<'_>, served: Option<&BTreeSet<String>>, before: &Before<'_>) -> Option<String> {
+        let serves = workload.serves(&self.configs, self.world);
+        let new = serves.iter().filter(|id| before.experiments.contains(*id) && served.is_none_or(|served| !served.contains(*id)));
+        new.into_iter().find_map(|id| {
+            let (others, images): (Vec<String>, Vec<_>) =
+                before.workloads.iter().filter(|(_, served)| served.contains(id)).map(|(old, _)| (old.to_string(), old.images())).unzip();
+            let image = workload.images().into_iter().find(|image| !images.iter().flatten().any(|other| other.is(image)))?;
+            (!others.is_empty()).then(|| {
+                format!(
+                    "it serves the experiment {id}, which had other pods before ({}), with the image {}: if it is another model, give a new experiment",
+                    others.join(", "),
+                    image.reference
+                )
+            })
+        })
+    }
+
     /// Returns the experiments that a workload serves now and has served before: by the label of its pods, or else by the Services of clusters.
     fn stayed(&self, workload: &Workload<'_>, old: &Workload<'_>, before: &Before<'_>) -> BTreeSet<String> {
-        let known = self.known();
+        let known = known(&self.configs);
         match workload.label().filter(|label| known.contains(*label)) {
             Some(label) => {
                 let is_same = old.label().map_or_else(|| before.experiments.contains(label), |other| other == label);
@@ -105,10 +133,6 @@ impl Now<'_, '_> {
             }
             None => workload.reached(&self.configs, self.world).intersection(&before.experiments).cloned().collect(),
         }
-    }
-
-    fn known(&self) -> BTreeSet<String> {
-        self.configs.iter().flat_map(|config| &config.routes).map(|route| route.experiment.to_string()).collect()
     }
 }
 

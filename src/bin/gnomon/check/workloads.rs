@@ -98,6 +98,15 @@ impl<'a> Workload<'a> {
         images
     }
 
+    /// Returns the experiments that these pods serve: that of their label, or else those whose clusters reach them.
+    pub fn serves(&self, configs: &[&Config], world: &World<'_>) -> BTreeSet<String> {
+        let known = known(configs);
+        match self.label().filter(|label| known.contains(*label)) {
+            Some(label) => BTreeSet::from([label.to_owned()]),
+            None => self.reached(configs, world),
+        }
+    }
+
     /// Returns the experiments of the routes of `configs` whose shadows or observed variants are these pods, as far as the clusters' Services
     /// tell.
     pub fn reached(&self, configs: &[&Config], world: &World<'_>) -> BTreeSet<String> {
@@ -140,6 +149,11 @@ pub fn all<'a>(documents: &'a [Node], mut see: impl FnMut(&str, Workload<'a>)) {
         let resources = if is_list { list(document, "items") } else { std::slice::from_ref(document) };
         resources.iter().filter_map(Workload::of).for_each(|workload| see(&place, workload));
     }
+}
+
+/// Returns the experiments of all routes.
+pub fn known(configs: &[&Config]) -> BTreeSet<String> {
+    configs.iter().flat_map(|config| &config.routes).map(|route| route.experiment.to_string()).collect()
 }
 
 /// Returns the conditions on the names of all clusters that a route copies to or observes.
