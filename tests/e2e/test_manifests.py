@@ -3,13 +3,14 @@
 import copy
 import json
 import re
+import shutil
 
 import fastjsonschema
 import pytest
 import yaml
 from rig.envoy import TAGS
 from rig.examples import annotation, documents
-from rig.manifests import build, check_configuration, check_fields, only
+from rig.manifests import SCHEMAS, build, check_configuration, check_fields, only
 from rig.placements import ISTIO, OVERLAYS, built, of_kind, on_top, text
 
 FORMS = {"WasmPlugin": [], "TrafficExtension": ["traffic-extension"]}
@@ -58,6 +59,22 @@ def test_a_traffic_extension_is_the_same_plugin(name):
     assert new["metadata"] == old["metadata"]
     assert flat | {"phase": "UNSPECIFIED_PHASE"} == old["spec"] and flat["phase"] == "UNSPECIFIED"
     assert set(new["spec"]) <= {"selector", "targetRefs", "match", "phase", "wasm"}
+
+
+def test_each_field_that_a_traffic_extension_has_elsewhere_has_a_line_that_moves_it(tmp_path):
+    """Those that the base doesn't have as a comment, because there is no move that may find nothing."""
+    component = ISTIO / "components/traffic-extension/kustomization.yaml"
+    schema = SCHEMAS["extensions.istio.io/v1alpha1 TrafficExtension"]["spec"]["properties"]
+    moved = re.findall(r"\{op: move, from: /spec/(\w+), path: /spec/wasm/\1\}", component.read_text())
+    assert sorted(moved) == sorted(schema["wasm"]["properties"])
+
+    whole = shutil.copytree(ISTIO, tmp_path / "istio")
+    added = ["imagePullSecret: pull", f"sha256: {'a' * 64}", "verificationKey: k", "vmConfig: {env: [{name: A, value: a}]}"]
+    base, lines = whole / "base/plugin.yaml", whole / component.relative_to(ISTIO)
+    base.write_text(base.read_text().replace("  type: HTTP\n", "\n".join(["  type: HTTP", *(f"  {line}" for line in added), ""])))
+    lines.write_text(lines.read_text().replace("    # - {op: move", "    - {op: move"))
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [istio/overlays/gateway]\ncomponents: [istio/{component.parent.relative_to(ISTIO)}]\n")
+    check_fields(only(list(yaml.safe_load_all(build(tmp_path))), "TrafficExtension"))
 
 
 def test_the_readme_makes_a_traffic_extension_in_the_same_way():
