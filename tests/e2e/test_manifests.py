@@ -69,7 +69,7 @@ def test_each_field_that_a_traffic_extension_has_elsewhere_has_a_line_that_moves
     assert sorted(moved) == sorted(schema["wasm"]["properties"])
 
     whole = shutil.copytree(ISTIO, tmp_path / "istio")
-    added = ["imagePullSecret: pull", "sha256: a", "verificationKey: k", "vmConfig: {env: [{name: A, value: a}]}"]
+    added = ["imagePullSecret: pull", f"sha256: {'a' * 64}", "verificationKey: k", "vmConfig: {env: [{name: A, value: a}]}"]
     base, lines = whole / "base/plugin.yaml", whole / component.relative_to(ISTIO)
     base.write_text(base.read_text().replace("  type: HTTP\n", "\n".join(["  type: HTTP", *(f"  {line}" for line in added), ""])))
     lines.write_text(lines.read_text().replace("    # - {op: move", "    - {op: move"))

@@ -12,13 +12,11 @@ import subprocess
 from .envoy import WASM_TYPE
 from .manifests import GO_TOOLS
 
-OTHERS = ("EnvoyExtensionPolicy", "PodMonitor")
-"""What it can't translate, and what it doesn't know."""
-
 
 def translated(documents):
     """What Envoy Gateway makes of the manifests: the bootstrap, the clusters and tables of routes by name, the listeners."""
-    read = copy.deepcopy([document for document in documents if document["kind"] not in OTHERS])
+    known = [document for document in documents if document["kind"] != "PodMonitor" and "wasm" not in document.get("spec", {})]
+    read = copy.deepcopy(known)
     for gateway in (document for document in read if document["kind"] == "Gateway"):
         for listener in gateway["spec"]["listeners"]:
             listener["allowedRoutes"] = {"namespaces": {"from": "All"}}
