@@ -13,6 +13,7 @@ from rig.waiting import PATIENCE
 from test_gate_command import command  # noqa: F401 (a fixture)
 
 KUBECTL = """#!/bin/sh
+case $* in *"\\"$REFUSED\\""*) exit 1 ;; esac
 printf '%s\\n' "$*" | sed 's/.*"path": "\\([^"]*\\)", "value": "\\([^"]*\\)".*/\\1 \\2/' >>"$(dirname "$0")/shares"
 """
 PATH = "/spec/pluginConfig/routes/0/split/canaries/0/percent"
@@ -40,11 +41,11 @@ class Pipeline:
         (folder / "kubectl").write_text(KUBECTL)
         (folder / "kubectl").chmod(0o755)
 
-    def run(self, experiment, prometheus):
-        """(exit code, the shares that it has set, how often it has looked at them)."""
+    def run(self, experiment, prometheus, refused="none"):
+        """(exit code, the shares that it has set, how often it has looked at them); `refused`: a share that can't be set."""
         self._shares.write_text("")
         self._looks.write_text("")
-        environment = os.environ | {"PATH": f"{self._folder}:{os.environ['PATH']}"}
+        environment = os.environ | {"PATH": f"{self._folder}:{os.environ['PATH']}", "REFUSED": refused}
         shell = ["sh", "-euc", script(experiment, prometheus)]
         done = subprocess.run(shell, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
         lines = [line.split() for line in self._shares.read_text().splitlines()]
@@ -84,5 +85,6 @@ def test_the_pipeline_goes_on_only_by_a_pass(lab, command, tmp_path):  # noqa: F
         prometheus.eventually(f'gnomon:gate_trials:sum{{experiment="{experiment}",gate="errors"}}', pinned)
         prometheus.eventually(f'gnomon:gate_trials:sum{{experiment="{experiment}",gate="coverage"}}', baseline)
     assert {experiment: pipeline.run(experiment, prometheus.url) for experiment in EXPECTED} == EXPECTED
+    assert pipeline.run("bad", prometheus.url, refused="0%") == (69, ["5%"], 1)
     prometheus.stop()
     assert pipeline.run("good", prometheus.url) == (69, [], 0)
