@@ -97,6 +97,16 @@ def test_copies_come_first_and_a_pause_before_each_pass(name):
     assert int(waves[0]) < int(waves[1])
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_abort_is_not_held_up_and_harms_no_request(name):
+    """While aborted pods are there, Argo points the canary's Service at them and at the stable ones in turn, many times a second
+    (argo-rollouts issue 3078), and Istio waits for changes to end before it pushes the weights."""
+    resources = built(ROOT / "argo" / name)
+    assert canary(resources)["abortScaleDownDelaySeconds"] == 1, "0 keeps the pods for good"
+    [container] = only(resources, "Rollout")["spec"]["template"]["spec"]["containers"]
+    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5, "a pod that ends serves until the gateway has the weights"
+
+
 def clusters(resources):
     """{role: the name that Istio gives to its cluster}, by the routes and Services."""
     [route] = only(resources, "VirtualService")["spec"]["http"]
