@@ -2,6 +2,7 @@
 scraped Envoys which ran the shipped plugins, with clusters named as Istio names them."""
 
 import itertools
+import os
 import pathlib
 import re
 import shutil
@@ -13,7 +14,7 @@ from rig.client import many
 from rig.conditions import filled, measure, phase
 from rig.examples import answer, post
 from rig.gates import UNDECIDED, state_of
-from rig.manifests import ROOT, build, built, check_configuration, check_fields, only
+from rig.manifests import GO_TOOLS, ROOT, build, built, check_configuration, check_fields, only
 from rig.prometheus import BINARY
 from rig.upstream import Reply
 from rig.waiting import until
@@ -108,6 +109,31 @@ def test_one_pod_that_is_evicted_leaves_another_for_the_canary(name):
     scales = [step["setCanaryScale"] for step in strategy["steps"] if "setCanaryScale" in step]
     pods = [one["replicas"] if "replicas" in one else max(-(-replicas * one["weight"] // 100), strategy.get("minPodsPerReplicaSet", 1)) for one in scales]
     assert len(pods) == 4 and min(pods) >= 2
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_abort_is_not_held_up_and_harms_no_request(name):
+    """While aborted pods are there, Argo points the canary's Service at them and at the stable ones in turn, many times a second
+    (argo-rollouts issue 3078), and Istio waits for changes to end before it pushes the weights."""
+    resources = built(ROOT / "argo" / name)
+    assert canary(resources)["abortScaleDownDelaySeconds"] == 1, "0 keeps the pods for good"
+    [container] = only(resources, "Rollout")["spec"]["template"]["spec"]["containers"]
+    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5, "a pod that ends serves until the gateway has the weights"
+
+
+def test_the_page_checks_the_readers_own_copy(tmp_path):
+    """Steps 1 to 4 are done in the clone, step 5 in the reader's repository."""
+    page = (ROOT / "docs/in-order.md").read_text()
+    head = re.search(r"```sh\n(.*?)```", page.split("Two shells")[1], re.S)[1]
+    blocks = re.findall(r"```sh\n(.*?)```", page.split("### 5.")[1].split("### 6.")[0], re.S)
+    functions = "".join(line for line in head.splitlines(keepends=True) if "port-forward" not in line)
+    kustomize = 'kubectl() { [ "$1" = kustomize ] && "$GO_TOOLS/kustomize" build "$2"; }\n'
+    homes = {name: os.environ.get(name) or str(pathlib.Path.home() / folder) for name, folder in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"))}
+    environment = os.environ | homes | {"HOME": str(tmp_path), "GO_TOOLS": str(GO_TOOLS)}
+    script = functions + kustomize + "".join(blocks) + "pwd"
+    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "good" in done.stdout, done.stdout + done.stderr
+    assert str(tmp_path) in done.stdout.splitlines()[-1], "still in the clone, whose manifests are not the reader's"
 
 
 def clusters(resources):
