@@ -155,6 +155,17 @@ fn probes_and_scrapes_alone_do_not_miss_the_filter() {
 }
 
 #[test]
+fn a_subject_that_gets_nothing_yet_is_not_held() {
+    let waits = |page: &mut Page, minute: u32| {
+        page.gates[0].counts = Counts::new(0, 10);
+        set(page, "gnomon_requests_total", 0.0);
+        let baseline = "gnomon_requests_total{experiment=\"e\",route=\"r\",variant=\"v1\",reason=\"weight\"}";
+        page.others.push((baseline.to_owned(), f64::from(200 * minute)));
+    };
+    run("waits", &world("", 130, waits), 1, &[], &[firing(125, &[])]);
+}
+
+#[test]
 fn each_alert_fires_alone() {
     for (name, severity, more, minute, trouble) in ALERTS.into_iter().filter(|alert| alert.0 != "GnomonExperimentOld") {
         let fires = firing(minute, &[labels(name, severity, more)]);
