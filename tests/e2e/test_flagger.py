@@ -129,16 +129,18 @@ def test_the_webhooks_ask_the_shipped_server_about_subjects_that_have_gates():
     _, route = plugin()
     [port] = one("Service", "gnomon", "serve")["spec"]["ports"]
     hooks = {hook["type"]: hook for hook in one("Canary")["spec"]["analysis"]["webhooks"]}
-    assert set(hooks) == {"confirm-traffic-increase", "rollout", "confirm-promotion", "rollback"}
+    doors = dict.fromkeys(("confirm-traffic-increase", "rollout", "confirm-promotion"), "confirm")
+    doors |= {"confirm-rollout": "fresh", "rollback": "rollback"}
+    assert set(hooks) == set(doors)
     for kind, hook in hooks.items():
-        assert hook["url"] == f"http://gnomon.gnomon:{port['port']}/{'rollback' if kind == 'rollback' else 'confirm'}"
+        assert hook["url"] == f"http://gnomon.gnomon:{port['port']}/{doors[kind]}"
         assert hook["metadata"]["route"] == route["name"] and 8 < int(hook["timeout"].removesuffix("s")) <= 10
         assert hook["metadata"].get("subject") in [None, *(gate["of"] for gate in route["gates"])]
     # By default one pod that is not ready keeps Flagger from asking whether to roll back.
     assert max(one("Canary")["spec"]["analysis"][f"{role}ReadyThreshold"] for role in ("primary", "canary")) < 100
     # Asked at weight 0, too: about the canary it would never be answered with 200.
     assert hooks["confirm-traffic-increase"]["metadata"]["subject"] == route["shadows"][0]["name"]
-    assert hooks["rollout"]["metadata"]["subject"] == "canary"
+    assert hooks["rollout"]["metadata"]["subject"] == hooks["confirm-rollout"]["metadata"]["subject"] == "canary"
 
 
 def filled(metric):
@@ -186,7 +188,7 @@ class Server:
         for hook in canary["spec"]["analysis"]["webhooks"]:
             payload = {**canary["metadata"], "phase": "Progressing", "checksum": "bd45bf9f8", "metadata": hook["metadata"] | metadata}
             codes[hook["name"]], words = self.ask("/" + hook["url"].rsplit("/", 1)[1], json.dumps(payload).encode())
-            assert re.match(r"(pass|fail|undecided|unknown)\b", words), words
+            assert re.match(r"(pass|fail|undecided|unknown|fresh|used)\b", words), words
         return codes
 
     def stop(self):
@@ -220,9 +222,9 @@ class Gateway:
         many(self.proxy.port, [post(host=HOST, x_request_id=next(drawn), **headers) for _ in range(count)])
 
 
-def answers(shadow, canary, promotion, failed):
+def answers(fresh, shadow, canary, promotion, failed):
     """Statuses by webhook."""
-    return {"shadow": shadow, "canary": canary, "promotion": promotion, "failed": failed}
+    return {"fresh": fresh, "shadow": shadow, "canary": canary, "promotion": promotion, "failed": failed}
 
 
 def states(prometheus, **wanted):
@@ -238,31 +240,31 @@ def test_what_flagger_is_told_through_a_rollout(lab, command):  # noqa: F811
     until(lambda: prometheus.query("gnomon:rules:info"), "the rules")
     # Nobody shows the experiment.
     assert in_range(prometheus) == {"gnomon-state": fine(0), "gnomon-state-10m": fine(0)}
-    assert server.hooks() == answers(409, 409, 409, 409)
+    assert server.hooks() == answers(200, 409, 409, 409, 409)
     gateway = Gateway(lab)
     prometheus.scrape("gateway", gateway.proxy.admin_address)
     states(prometheus, copy=0, canary=0)
     assert in_range(prometheus) == {"gnomon-state": fine(0), "gnomon-state-10m": fine(0)}
-    assert server.hooks() == answers(409, 409, 409, 409)
+    assert server.hooks() == answers(200, 409, 409, 409, 409)
     # At weight 0 the shadow passes, and the canary can't.
     gateway.send(260)
     states(prometheus, copy=1, canary=0)
-    assert server.hooks() == answers(200, 409, 409, 409)
+    assert server.hooks() == answers(200, 200, 409, 409, 409)
     gateway.routes.push(gateway.proxy, weights(50))
     gateway.send(1000)
     states(prometheus, copy=1, canary=1)
     assert in_range(prometheus) == {"gnomon-state": fine(1), "gnomon-state-10m": fine(0)}
-    assert server.hooks() == answers(200, 200, 200, 409)
+    assert server.hooks() == answers(409, 200, 200, 200, 409)
     # Another id, though the canary passes by this one.
     assert in_range(prometheus, experiment="fraud-2027-01")["gnomon-state"] == fine(0)
-    assert server.hooks(experiment="fraud-2027-01") == answers(409, 409, 409, 409)
+    assert server.hooks(experiment="fraud-2027-01") == answers(200, 409, 409, 409, 409)
     gateway.send(400, x_bad="1")
     states(prometheus, copy=1, canary=2)
     prometheus.eventually('max(gnomon:subject:state_10m)', 2)
     assert in_range(prometheus) == {"gnomon-state": out(2), "gnomon-state-10m": out(2)}
-    assert server.hooks() == answers(200, 409, 409, 200)
+    assert server.hooks() == answers(409, 200, 409, 409, 200)
     prometheus.stop()
-    assert server.hooks() == answers(503, 503, 503, 503)
+    assert server.hooks() == answers(503, 503, 503, 503, 503)
 
 
 @pytest.mark.parametrize(("shadow", "outcome", "state"), [(None, "unsent_refused", 0), (Reply(status=500), "shadow_failed", 2)])
@@ -274,7 +276,7 @@ def test_a_shadow_that_does_not_start_holds_the_rollout_and_one_that_fails_ends_
     prometheus.eventually("sum(gnomon_shadow_outcomes_total)", 60)
     assert prometheus.value(f'sum(gnomon_shadow_outcomes_total{{outcome="{outcome}"}})') >= 20
     states(prometheus, copy=state, canary=0)
-    assert server.hooks() == answers(409, 409, 409, 200 if state == 2 else 409)
+    assert server.hooks() == answers(200, 409, 409, 409, 200 if state == 2 else 409)
 
 
 def test_serve_manifest(lab, command):  # noqa: F811

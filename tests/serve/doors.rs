@@ -26,6 +26,35 @@ fn a_decision_is_answered_at_both_doors() {
     }
 }
 
+/// An id is a new one only if nothing has been decided of it, and all of that is known.
+#[test]
+fn an_id_is_new_if_nothing_was_decided() {
+    let mut partial = World::default();
+    partial.add("gnomon:rules:info", "version=1", "1");
+    partial.warnings.push("a store is down".into());
+    let mut none = World::default();
+    none.add("gnomon:rules:info", "version=1", "1");
+    for (world, status, words) in [
+        (none, 200, "fresh: nothing was decided of experiment fraud-a in 14 days\n"),
+        (World::new(0, (0, 0, 76)), 200, "fresh: "),
+        (
+            World::good(),
+            409,
+            "used: experiment fraud-a has been decided in the last 14 days: route fraud, subject v2 (pass); give a new id\n",
+        ),
+        (World::new(2, (2, 100, 1000)), 409, "subject v2 (fail)"),
+        (World::good().with("gnomon:subject:state", "NaN"), 409, "used: "),
+        (World::good().without("gnomon:rules:info"), 409, "unknown: "),
+        (partial, 409, "unknown: "),
+    ] {
+        let (process, server) = with(world);
+        process.hook("/fresh", r#", "route": "fraud", "subject": "v2""#).assert(status, words);
+        let asked: Vec<String> = server.requests.lock().unwrap().iter().map(|request| request.parameter("query")).collect();
+        let state = r#"max_over_time(gnomon:subject:state{experiment="fraud-a",route="fraud",subject="v2"}[14d])"#;
+        assert!(asked.len() == 1 && status == 409 || asked.iter().any(|query| query == state), "{asked:?}");
+    }
+}
+
 /// A rollback is answered with 200 if the rules say 2 and why; not because one of both stands there.
 #[test]
 fn a_rollback_needs_a_reason() {
@@ -63,7 +92,7 @@ fn a_prometheus_that_does_not_answer_decides_nothing() {
     for reply in [Reply::text(500, ""), Reply::text(401, ""), html, Reply::Close, Reply::Half(String::from("{"))] {
         let server = Server::new(move |_| reply.clone());
         let process = Process::new(&server.url);
-        for door in ["/confirm", "/rollback"] {
+        for door in ["/confirm", "/rollback", "/fresh"] {
             process.hook(door, "").assert(503, "unknown: ");
         }
     }
@@ -99,7 +128,7 @@ fn metadata_says_what_is_asked() {
 #[test]
 fn other_requests_are_told() {
     let (process, server) = with(World::good());
-    process.request("GET", "/", "").assert(404, "there are /confirm, /rollback, /livez, /readyz and /metrics");
+    process.request("GET", "/", "").assert(404, "there are /confirm, /rollback, /fresh, /livez, /readyz and /metrics");
     process.request("POST", "/confirm/", "").assert(404, "");
     let get = process.request("GET", "/confirm", "");
     get.assert(405, "/confirm takes POST");

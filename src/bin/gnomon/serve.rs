@@ -1,4 +1,5 @@
-//! `gnomon serve` answers webhooks with what `gnomon gate` would say: `POST /confirm` and `POST /rollback`, as Flagger calls them.
+//! `gnomon serve` answers webhooks with what `gnomon gate` would say: `POST /confirm` and `POST /rollback`, as
+//! Flagger calls them. `POST /fresh` says whether an experiment is a new one.
 //!
 //! It keeps no state: two replicas that ask one Prometheus agree. Reading order: this file (the command line), [`hook`] (what is asked),
 //! [`doors`] (what is answered), [`connections`] (bounds, and the end), [`metrics`].
@@ -22,6 +23,7 @@ const ABOUT: &str = "Answers webhooks: may this experiment have more, must it be
 const AFTER: &str = "\
 POST /confirm   200 if all subjects pass; 409 with the reason if one fails or is undecided; 503 if Prometheus can't be asked
 POST /rollback  200 if one fails and the rules tell why, and never else; 409 if none fails; 503 if Prometheus can't be asked
+POST /fresh     200 if nothing has been decided of it in 14 days: its id is a new one; 409 if something has; 503 if Prometheus can't be asked
 GET /livez, /readyz, /metrics
 
 The body is Flagger's: {\"name\": …, \"namespace\": …, \"phase\": …, \"metadata\": {\"experiment\": ID, \"route\": …, \"subject\": …, \"gate\": …, \"cluster\": …}};

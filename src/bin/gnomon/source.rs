@@ -103,6 +103,14 @@ impl Source {
         };
         Decision::new(selection, look)
     }
+
+    /// Returns, in words, what has been decided of an experiment before; nothing if its id is a new one.
+    pub async fn decided(&self, selection: &Selection) -> Result<Vec<String>, Problem> {
+        match self {
+            Self::Rules(prometheus) => rules::decided(prometheus, selection, now()).await,
+            Self::Proxies(_) => Err(Problem::usage("texts of proxies don't tell what was decided before: give --prometheus")),
+        }
+    }
 }
 
 /// Returns the time in seconds since 1970.

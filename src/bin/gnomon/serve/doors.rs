@@ -16,6 +16,7 @@ use super::hook::Hook;
 use super::metrics::Metrics;
 use crate::decision::{Decision, word};
 use crate::problem::{Kind, Problem};
+use crate::shown::name;
 use crate::source::{self, Source};
 use crate::time;
 
@@ -38,6 +39,8 @@ enum Door {
     Confirm,
     /// Must it be rolled back?
     Rollback,
+    /// Is its id a new one, of which nothing has been decided?
+    Fresh,
 }
 
 /// The doors, and what they have in common.
@@ -63,9 +66,13 @@ impl Doors {
         let (door, allowed) = match path.as_str() {
             "/confirm" => (Some(Door::Confirm), "POST"),
             "/rollback" => (Some(Door::Rollback), "POST"),
+            "/fresh" => (Some(Door::Fresh), "POST"),
             "/livez" | "/readyz" | "/metrics" => (None, "GET, HEAD"),
             _ => {
-                return self.finish("other", (StatusCode::NOT_FOUND, "there are /confirm, /rollback, /livez, /readyz and /metrics".into()));
+                return self.finish(
+                    "other",
+                    (StatusCode::NOT_FOUND, "there are /confirm, /rollback, /fresh, /livez, /readyz and /metrics".into()),
+                );
             }
         };
         if !allowed.split(", ").any(|allowed| allowed == request.method().as_str()) {
@@ -108,17 +115,21 @@ impl Doors {
             Ok(hook) => hook,
             Err(why) => return self.finish(path, (StatusCode::BAD_REQUEST, why)),
         };
-        let answer = door.answer(&self.ask(&hook).await);
+        let answer = match door {
+            Door::Confirm => confirm(&self.ask(self.source.decide(&hook.selection, None)).await),
+            Door::Rollback => rollback(&self.ask(self.source.decide(&hook.selection, None)).await),
+            Door::Fresh => fresh(&hook, &self.ask(self.source.decided(&hook.selection)).await),
+        };
         say(&format!("{path} experiment={:?} from={:?}: {} {}", hook.selection.experiment, hook.from, answer.0.as_u16(), answer.1));
         self.finish(path, answer)
     }
 
     /// Asks Prometheus, in bounded time.
-    async fn ask(&self, hook: &Hook) -> Result<Decision, Problem> {
+    async fn ask<T>(&self, asking: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let began = Instant::now();
         let asked = timeout(DECIDE_TIME, async {
             let _turn = self.turns.acquire().await.map_err(|error| Problem::down(error.to_string()))?;
-            self.source.decide(&hook.selection, None).await
+            asking.await
         });
         let late = || Problem::down(format!("Prometheus has not answered within {} s", DECIDE_TIME.as_secs()));
         let answer = asked.await.unwrap_or_else(|_| Err(late()));
@@ -134,37 +145,63 @@ impl Doors {
     }
 }
 
-impl Door {
-    /// Returns the answer that follows from a decision.
-    fn answer(self, decided: &Result<Decision, Problem>) -> Answer {
-        let decision = match decided {
-            Ok(decision) => decision,
-            // Who asks about two clusters has to say which.
-            Err(problem) => {
-                let status = match problem.kind {
-                    Kind::Usage => StatusCode::BAD_REQUEST,
-                    Kind::Input => StatusCode::CONFLICT,
-                    Kind::Service => StatusCode::SERVICE_UNAVAILABLE,
-                };
-                return (status, format!("unknown: {problem}"));
-            }
-        };
-        let is_founded = decision.subjects.iter().any(|told| told.state == State::Fail && told.has_failed_by_rules);
-        let is_yes = match self {
-            Self::Confirm => decision.state == State::Pass,
-            Self::Rollback => is_founded,
-        };
-        let told = decision
-            .subjects
-            .iter()
-            .map(|told| format!("route {}, subject {} ({}): {}", told.route, told.subject, word(told.state), told.reasons.join("; ")));
-        let mut text = format!("{}: {}", word(decision.state), told.collect::<Vec<_>>().join(" | "));
-        if self == Self::Rollback && decision.state == State::Fail && !is_founded {
-            text +=
-                "; no rollback: gnomon:subject:state must be 2, with a gate in state 2 that is not `none`, or gnomon:subject_cut_off:max";
-        }
-        (if is_yes { StatusCode::OK } else { StatusCode::CONFLICT }, text)
+/// Returns the answer to whether it may have more.
+fn confirm(decided: &Result<Decision, Problem>) -> Answer {
+    match decided {
+        Ok(decision) => (yes(decision.state == State::Pass), told(decision)),
+        Err(problem) => unknown(problem),
     }
+}
+
+/// Returns the answer to whether it must be rolled back.
+fn rollback(decided: &Result<Decision, Problem>) -> Answer {
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(problem) => return unknown(problem),
+    };
+    let is_founded = decision.subjects.iter().any(|told| told.state == State::Fail && told.has_failed_by_rules);
+    let mut text = told(decision);
+    if decision.state == State::Fail && !is_founded {
+        text += "; no rollback: gnomon:subject:state must be 2, with a gate in state 2 that is not `none`, or gnomon:subject_cut_off:max";
+    }
+    (yes(is_founded), text)
+}
+
+/// Returns the word of a decision, and why.
+fn told(decision: &Decision) -> String {
+    let told = decision
+        .subjects
+        .iter()
+        .map(|told| format!("route {}, subject {} ({}): {}", told.route, told.subject, word(told.state), told.reasons.join("; ")));
+    format!("{}: {}", word(decision.state), told.collect::<Vec<_>>().join(" | "))
+}
+
+/// Returns the status of a yes or a no.
+fn yes(is_yes: bool) -> StatusCode {
+    if is_yes { StatusCode::OK } else { StatusCode::CONFLICT }
+}
+
+/// Returns the answer to whether an experiment's id is a new one.
+fn fresh(hook: &Hook, decided: &Result<Vec<String>, Problem>) -> Answer {
+    let experiment = name(&hook.selection.experiment);
+    match decided {
+        Ok(decided) if decided.is_empty() => (StatusCode::OK, format!("fresh: nothing was decided of experiment {experiment} in 14 days")),
+        Ok(decided) => {
+            let decided = decided.join(" | ");
+            (StatusCode::CONFLICT, format!("used: experiment {experiment} has been decided in the last 14 days: {decided}; give a new id"))
+        }
+        Err(problem) => unknown(problem),
+    }
+}
+
+/// Returns the answer if there is no decision. Who asks about two clusters has to say which.
+fn unknown(problem: &Problem) -> Answer {
+    let status = match problem.kind {
+        Kind::Usage => StatusCode::BAD_REQUEST,
+        Kind::Input => StatusCode::CONFLICT,
+        Kind::Service => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, format!("unknown: {problem}"))
 }
 
 fn response((status, text): Answer) -> Response<Full<Bytes>> {

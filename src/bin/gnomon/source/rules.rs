@@ -63,6 +63,28 @@ pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> 
     Ok(Look { found: found(&gates, &lives, &proxies, &runs), flaws, notes, audit })
 }
 
+/// Returns, in words, what the rules have decided of an experiment in the 14 days before `time`, in seconds since 1970; nothing of a new one.
+///
+/// The look goes back, because an id that is used again shows its old state only when its proxies have been scraped.
+pub async fn decided(prometheus: &Prometheus, selection: &Selection, time: f64) -> Result<Vec<String>, Problem> {
+    let mut queries = prometheus.at(time);
+    let place = format!("{} at {}", prometheus.place(), time::written(time));
+    version(&queries.ask("gnomon:rules:info").await?, &place)?;
+    let labels = [("cluster", &selection.cluster), ("route", &selection.route), ("subject", &selection.subject)];
+    let labels = labels.into_iter().filter_map(|(label, value)| Some(format!(",{label}={}", quoted(value.as_ref()?))));
+    let of: String = [format!("experiment={}", quoted(&selection.experiment))].into_iter().chain(labels).collect();
+    let states = queries.ask(&format!("max_over_time(gnomon:subject:state{{{of}}}[14d])")).await?;
+    let doubts = queries.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}"));
+    if let Some(doubt) = doubts.chain(queries.clock).next() {
+        return Err(Problem::input(format!("{place}: {doubt}")));
+    }
+    let told = |sample: &Sample| {
+        let outcome = if sample.value > 1.0 { "fail" } else { "pass" };
+        format!("route {}, subject {} ({outcome})", shown::name(sample.label("route")), shown::name(sample.label("subject")))
+    };
+    Ok(states.iter().filter(|sample| sample.value != 0.0).map(told).collect())
+}
+
 /// Returns a text as PromQL writes it.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
