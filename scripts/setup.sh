@@ -142,37 +142,34 @@ real_environments() {
 # Without --locked: the tool's own lock file names the newest patch of packages that a mirror of the registry may not have yet
 # (0.2.130 wants a webpki-roots that ours lacks), and these are for downloading browsers, which nothing here does.
 install_node_runner() {
-    local version folder
+    local version
     version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
-    folder="$PWD/.tools/wasm-bindgen-$version"
-    node_runner="$folder/bin/wasm-bindgen-test-runner"
-    if [[ ! -x $node_runner ]]; then
-        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --root "$folder" --version "=$version" wasm-bindgen-cli
-        rm -rf "$folder/target"
-    fi
+    cargo_tool wasm-bindgen-cli "$version" wasm-bindgen-test-runner
+    # shellcheck disable=SC2034
+    node_runner=$cargo_tool
 }
 
 # install_mdbook: sets mdbook to the program that makes the site of the documents, of this version.
 install_mdbook() {
-    local version=0.5.4 folder
-    folder="$PWD/.tools/mdbook-$version"
-    mdbook="$folder/bin/mdbook"
-    if [[ ! -x $mdbook ]]; then
-        printf '%s: building mdbook %s, some minutes, this once\n' "${0##*/}" "$version" >&2
-        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" --no-default-features \
-            --features search mdbook
-        rm -rf "$folder/target"
-    fi
+    cargo_tool mdbook 0.5.4 mdbook --locked --no-default-features --features search
+    # shellcheck disable=SC2034
+    mdbook=$cargo_tool
 }
 
 # install_cyclonedx: sets cyclonedx to the folder of cargo-cyclonedx, which makes an SBOM, of this version.
 install_cyclonedx() {
-    local version=0.5.9 folder
-    folder="$PWD/.tools/cargo-cyclonedx-$version"
-    cyclonedx="$folder/bin"
-    if [[ ! -x $cyclonedx/cargo-cyclonedx ]]; then
-        printf '%s: building cargo-cyclonedx %s, some minutes, this once\n' "${0##*/}" "$version" >&2
-        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --locked --root "$folder" --version "=$version" cargo-cyclonedx
+    cargo_tool cargo-cyclonedx 0.5.9 cargo-cyclonedx --locked
+    # shellcheck disable=SC2034
+    cyclonedx=$(dirname "$cargo_tool")
+}
+
+# cargo_tool CRATE VERSION PROGRAM [OPTION...]: sets cargo_tool to a program of a crate, in a folder for each version, and builds it if it is not there.
+cargo_tool() {
+    local folder="$PWD/.tools/$1-$2"
+    cargo_tool="$folder/bin/$3"
+    if [[ ! -x $cargo_tool ]]; then
+        printf '%s: building %s %s, some minutes, this once\n' "${0##*/}" "$1" "$2" >&2
+        CARGO_TARGET_DIR="$folder/target" cargo install --quiet --root "$folder" --version "=$2" "${@:4}" "$1"
         rm -rf "$folder/target"
     fi
 }

@@ -14,7 +14,7 @@ from rig.client import many
 from rig.conditions import filled, measure, phase
 from rig.examples import answer, post
 from rig.gates import UNDECIDED, state_of
-from rig.manifests import GO_TOOLS, ROOT, build, built, check_configuration, check_fields, only
+from rig.manifests import GO_TOOLS, ROOT, build, built, check_configuration, check_fields, only, parsed
 from rig.prometheus import BINARY
 from rig.upstream import Reply
 from rig.waiting import until
@@ -66,7 +66,7 @@ def test_the_id_follows_the_tag_of_the_image(name, tmp_path):
     source = copied / "kustomization.yaml"
     source.write_text(source.read_text().replace("fraud-2026-11", "fraud-2026-12"))
     text = build(copied)
-    assert ids_of([one for one in yaml.safe_load_all(text) if one]) == ["fraud-2026-12"] * 4
+    assert ids_of(parsed(text)) == ["fraud-2026-12"] * 4
     assert PLACEHOLDER not in text and "fraud-2026-11" not in text
     check_configuration(text, tmp_path)
 

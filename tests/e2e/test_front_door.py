@@ -5,12 +5,11 @@ copied again. Two Envoys stand for two pods of the gateway.
 import json
 
 import pytest
-import yaml
 from rig.client import request
 from rig.envoy import wasm_filter
 from rig.examples import ROOT, everything
 from rig.lab import WASM
-from rig.manifests import check_configuration, check_fields
+from rig.manifests import check_configuration, check_fields, parsed
 from rig.upstream import Reply
 
 PAGES = ["kserve", "knative", "envoy-ai-gateway"]
@@ -35,14 +34,14 @@ def manifests(name):
 
 def plugin(name):
     """The plugin's own configuration on a page."""
-    [found] = [one for one in everything(list(yaml.safe_load_all(manifests(name)))) if "experiment" in one]
+    [found] = [one for one in everything(parsed(manifests(name))) if "experiment" in one]
     return found
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_plugin_of_a_page_is_right(name, tmp_path):
     check_configuration(manifests(name), tmp_path)
-    for document in yaml.safe_load_all(manifests(name)):
+    for document in parsed(manifests(name)):
         check_fields(document)
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from rig.envoy import TAGS
 from rig.examples import annotation, documents
-from rig.manifests import SCHEMAS, build, check_configuration, check_fields, only
+from rig.manifests import SCHEMAS, build, check_configuration, check_fields, only, parsed
 from rig.placements import ISTIO, OVERLAYS, built, of_kind, on_top, text
 
 FORMS = {"WasmPlugin": [], "TrafficExtension": ["traffic-extension"]}
@@ -74,7 +74,7 @@ def test_each_field_that_a_traffic_extension_has_elsewhere_has_a_line_that_moves
     base.write_text(base.read_text().replace("  type: HTTP\n", "\n".join(["  type: HTTP", *(f"  {line}" for line in added), ""])))
     lines.write_text(lines.read_text().replace("    # - {op: move", "    - {op: move"))
     (tmp_path / "kustomization.yaml").write_text(f"resources: [istio/overlays/gateway]\ncomponents: [istio/{component.parent.relative_to(ISTIO)}]\n")
-    check_fields(only(list(yaml.safe_load_all(build(tmp_path))), "TrafficExtension"))
+    check_fields(only(parsed(build(tmp_path)), "TrafficExtension"))
 
 
 def test_the_readme_makes_a_traffic_extension_in_the_same_way():
@@ -83,7 +83,7 @@ def test_the_readme_makes_a_traffic_extension_in_the_same_way():
 
 
 def test_the_base_runs_nowhere():
-    [base] = yaml.safe_load_all(build(ISTIO / "base"))
+    [base] = parsed(build(ISTIO / "base"))
     assert base["spec"]["selector"] == {"matchLabels": {"gnomon": "overlay"}}
     assert not any("overlay" in text(name) for name in OVERLAYS), "nothing has that label"
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 from rig.examples import ROOT
-from rig.manifests import build, check_configuration, check_fields, only
+from rig.manifests import build, built, check_configuration, check_fields, only
 
 FOLDER = ROOT / "istio/tenants"
 EVIL = "  op: replace\n  path: /spec/url\n  value: oci://elsewhere"
@@ -29,7 +29,7 @@ def check(folder, *arguments):
 
 
 def test_the_teams_routes_come_together_in_the_platforms_plugin(tenants, tmp_path):
-    documents = list(yaml.safe_load_all(build(FOLDER)))
+    documents = built(FOLDER)
     plugin = only(documents, "WasmPlugin")
     check_fields(plugin)
     check_configuration(build(FOLDER), tmp_path)

@@ -6,7 +6,7 @@ use gnomon::gate::Counts;
 use gnomon::subject::Requires;
 
 use super::promtool::{Check, rules, run};
-use super::verdicts::{errors, limit};
+use super::verdicts::{errors, limit, proxies};
 use super::world::{Page, World};
 
 /// What a page shows at a minute beside what it shows when all is well.
@@ -228,7 +228,7 @@ fn each_alert_is_tried_and_says_what_to_do() {
 fn a_cut_off_at_a_minority_raises_an_alert() {
     let mut world = World::default();
     for _ in 0..3 {
-        let mut pages: Vec<Page> = (1..=4).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+        let mut pages = proxies(4);
         pages[0].tripped.push("v2");
         world.minute(pages);
     }

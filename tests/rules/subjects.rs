@@ -4,7 +4,7 @@ use gnomon::gate::{Counts, Rate, State, Terms};
 use gnomon::subject::Requires;
 
 use super::promtool::{Check, run};
-use super::verdicts::{check, errors, limit};
+use super::verdicts::{check, errors, limit, proxies};
 use super::world::{Page, World};
 
 #[test]
@@ -96,7 +96,7 @@ fn proxies_that_cut_off_or_misroute_or_refuse_hold_a_subject_that_passes() {
     for (name, change, many, state) in cases {
         let mut world = World::default();
         for _ in 0..4 {
-            let mut pages: Vec<Page> = (1..=4).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+            let mut pages = proxies(4);
             pages.iter_mut().take(many).for_each(change);
             world.minute(pages);
         }
@@ -152,7 +152,7 @@ fn trials_of_a_proxy_that_is_gone_stay_spoilt() {
 fn one_of_three_proxies_is_no_majority_though_it_is_the_only_one_to_be_seen() {
     let mut world = World::default();
     for minute in 0..20 {
-        let mut pages: Vec<Page> = (1..=3).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect();
+        let mut pages = proxies(3);
         pages[0].tripped.push("v2");
         // Its twin, by another job.
         let mut twin = pages[0].clone();

@@ -16,6 +16,11 @@ pub fn errors(page: Page, bad: u64, trials: u64) -> Page {
     page.gate("errors", limit(1), Requires::Pass, Counts::new(bad, trials))
 }
 
+/// So many proxies, with a gate that is undecided.
+pub fn proxies(count: u64) -> Vec<Page> {
+    (1..=count).map(|started| errors(Page::new(&format!("p{started}"), started), 0, 400)).collect()
+}
+
 /// Runs the rules over `world` and checks all verdicts at these minutes; returns the state of the only subject at the last of them.
 pub fn check(name: &str, world: &World, minutes: &[usize]) -> State {
     let expected = world.expected(1);

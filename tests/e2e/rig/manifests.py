@@ -9,12 +9,11 @@ import subprocess
 import fastjsonschema
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from .examples import ROOT
+
 GO_TOOLS = pathlib.Path(os.environ.get("GO_TOOLS") or ROOT / ".tools/tests-go-tools")
 """The programs of `tests/go-tools`."""
 SCHEMAS = json.loads((ROOT / "tests/e2e/manifest_schemas.json").read_text())
-UNCHECKED = {"kustomize.config.k8s.io"}
-"""Groups of what never reaches a cluster."""
 
 
 @functools.cache
@@ -26,8 +25,6 @@ def validator(kind, member):
 def check_fields(document):
     """Fails if a resource has a field that its definition doesn't know, lacks a required one, or is of a kind without a definition."""
     kind = f"{document['apiVersion']} {document['kind']}"
-    if kind.partition("/")[0] in UNCHECKED:
-        return
     assert kind in SCHEMAS, f"{kind}: no definition of it in manifest_schemas.py"
     for member, value in document.items():
         if member not in ("apiVersion", "kind", "metadata"):
@@ -42,9 +39,14 @@ def build(folder):
     return done.stdout
 
 
+def parsed(text):
+    """The resources in a text."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
 def built(folder):
     """The resources that kustomize makes of a folder."""
-    return [document for document in yaml.safe_load_all(build(folder)) if document]
+    return parsed(build(folder))
 
 
 def only(documents, kind, name=None):

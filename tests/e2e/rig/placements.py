@@ -33,7 +33,7 @@ def text(name, *components):
 
 def built(name, *components):
     """The resources of `text`."""
-    return list(yaml.safe_load_all(text(name, *components)))
+    return manifests.parsed(text(name, *components))
 
 
 def of_kind(documents, *kinds):

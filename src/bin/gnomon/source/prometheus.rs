@@ -30,8 +30,8 @@ pub struct Queries<'a> {
     pub time: f64,
     /// All queries that were answered.
     pub asked: Vec<String>,
-    /// What Prometheus warned of. An answer with warnings may be partial.
-    pub warnings: Vec<String>,
+    /// What Prometheus warned of.
+    warnings: Vec<String>,
     /// What is wrong with its clock, or with the own one: then the figures are not those of the time that was meant.
     pub clock: Option<String>,
 }
@@ -65,6 +65,11 @@ impl Queries<'_> {
         self.clock = self.clock.take().or_else(|| clock(&answer.date, super::now()));
         self.warnings.extend(warnings);
         Ok(samples)
+    }
+
+    /// Says of each warning what it makes of the answers.
+    pub fn doubts(&self) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}"))
     }
 }
 

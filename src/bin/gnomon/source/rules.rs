@@ -50,8 +50,7 @@ pub async fn look(prometheus: &Prometheus, selection: &Selection, time: f64) -> 
     let at = format!("and on (cluster, job, instance) gnomon_experiment_info{{{of}}} == 1");
     let runs = queries.ask(&format!("{{__name__=~\"gnomon_build_info|gnomon_configuration\"}} {at}")).await?;
     let times = queries.ask(&format!("timestamp(gnomon:subject:state{{{of}}})")).await?;
-    let mut flaws: Vec<String> =
-        queries.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}")).collect();
+    let mut flaws: Vec<String> = queries.doubts().collect();
     let subjects = gates.iter().filter(|sample| sample.name == "gnomon:subject:state").count();
     flaws.extend(age(&times, subjects, time));
     flaws.extend(queries.clock);
@@ -74,8 +73,7 @@ pub async fn decided(prometheus: &Prometheus, selection: &Selection, time: f64) 
     let labels = labels.into_iter().filter_map(|(label, value)| Some(format!(",{label}={}", quoted(value.as_ref()?))));
     let of: String = [format!("experiment={}", quoted(&selection.experiment))].into_iter().chain(labels).collect();
     let states = queries.ask(&format!("max_over_time(gnomon:subject:state{{{of}}}[14d])")).await?;
-    let doubts = queries.warnings.iter().map(|warning| format!("Prometheus warns, so its answer may be partial: {warning}"));
-    if let Some(doubt) = doubts.chain(queries.clock).next() {
+    if let Some(doubt) = queries.doubts().chain(queries.clock.clone()).next() {
         return Err(Problem::input(format!("{place}: {doubt}")));
     }
     let told = |sample: &Sample| {
